@@ -1,0 +1,122 @@
+// WriteEngine: writes of objects. Streams what comes in order, stages only the file that
+// needs it, publishes only what is proven. (docs/design.md "Life of a write".)
+//
+// One WriteFile for each inode that is open for writing, shared by all its handles. Its
+// state: clean -> streaming -> staged -> clean.
+//   clean      nothing unpublished; reads go to the ReadEngine at `version()`.
+//   streaming  bytes came in order; full parts upload while later bytes arrive; a truncate or
+//              fallocate beyond the end is only a logical size. A small file is one PUT at
+//              Publish. Appending to an existing object seeds the upload with a part copy, once.
+//   staged     out-of-order bytes, shrink, patch: the file lives in a sparse local file (unlinked
+//              or journaled), base bytes are fetched only where needed; Publish uploads dirty
+//              parts and copies clean ranges server-side.
+// Invariants: the object under the key is replaced only by Publish, after the CRC64 of what was
+// sent was compared; a failed Publish leaves the old object, keeps the data and can be repeated;
+// unrecoverable failures stick: every later Write and Publish returns the error until the last close.
+//
+// Threads: any; calls on one file are serialised inside. TryWrite never blocks; all others
+// may block on the network or for memory: executor threads only. No lock is held over the network
+// that TryWrite or size() need.
+// Memory: parts come from the pool (kUpload); a writer waits for memory, it does not fail; among
+// writers it is shared fairly. Staging is bounded by staging_bytes_max and a free-space reserve: ENOSPC.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/executor.h"
+#include "data/memory_pool.h"
+#include "data/read_engine.h"
+#include "ossfs2/object_store.h"
+
+namespace ossfs2 {
+
+struct UploadOptions {
+  uint64_t part_bytes = 8ull << 20;      // upload_buffer_size; grows with the file up to 48.8 TiB
+  int concurrency = 64;                  // upload_concurrency: parts in flight, all files
+  int copy_concurrency = 64;             // upload_copy_concurrency
+  bool check_crc64 = true;               // enable_crc64
+  std::string staging_dir;               // staging_dir / temp_dir; made 0700 when missing
+  uint64_t staging_bytes_max = 0;        // 0: what the disk has, less the reserve
+  uint64_t staging_free_bytes_min = 1ull << 30;  // temp_dir_free_bytes
+  int staging_free_percent_min = 0;              // temp_dir_free_percent
+  uint64_t staged_file_bytes_max = 100ull << 30;  // random_write_max_file_size: EFBIG
+  bool appendable = false;               // enable_appendable_object
+  uint64_t appendable_autoswitch_bytes = 0;
+  std::string journal_dir;               // open uploads are recorded here; empty: no journal
+};
+
+// What Publish stored.
+struct Published {
+  ObjectVersion version;
+  int64_t mtime_s = 0;   // of the answer; 0 when unknown
+  bool changed = false;  // false: there was nothing to publish
+};
+
+class WriteFile {
+ public:
+  virtual ~WriteFile() = default;
+
+  // Takes all of `data` (copied) and returns true, or takes nothing and returns false when it
+  // would have to wait. `append`: the offset is ignored, data goes to the end.
+  virtual Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, bool append) = 0;
+  virtual Status Write(uint64_t offset, std::span<const std::byte> data, bool append) = 0;
+  virtual Status Truncate(uint64_t size) = 0;
+  // fallocate modes 0 and KEEP_SIZE, and PUNCH_HOLE|KEEP_SIZE (zeros); EOPNOTSUPP for others.
+  virtual Status Allocate(int mode, uint64_t offset, uint64_t length) = 0;
+  // Server-side when the source is a clean object and this file is appended to or replaced; returns
+  // false when the caller must copy by reading and writing.
+  virtual Result<bool> CopyRange(const ObjectVersion& source, uint64_t source_offset, uint64_t offset,
+                                 uint64_t length) = 0;
+  // Bytes as written so far: from part buffers, the staging file, or the published version (it may
+  // publish first when the range is uploaded and no longer here). Short at the end.
+  virtual Result<size_t> Read(uint64_t offset, std::span<std::byte> out) = 0;
+
+  // Makes everything written so far the object (fsync, close). Writers may go on afterwards.
+  // `options` carry metadata and content type for the new object.
+  virtual Result<Published> Publish(const WriteOptions& options) = 0;
+  // Drops unpublished data and its upload (unlink, O_TRUNC follows with Truncate(0)).
+  virtual void Discard() = 0;
+  // The base object changed name or was made anew while this file is clean.
+  virtual void Rebind(const ObjectVersion& version, bool exists) = 0;
+
+  virtual uint64_t size() const = 0;   // the logical size
+  virtual bool dirty() const = 0;      // Publish would send something
+  virtual Status sticky_error() const = 0;
+};
+
+struct WriteTarget {
+  uint64_t file_id = 0;
+  ObjectVersion base;        // key always; size, etag when the object exists
+  bool exists = false;       // false: a new file; Publish makes even an empty object
+  bool exclusive = false;    // first Publish of a new file uses forbid-overwrite (O_EXCL)
+};
+
+struct StaleUpload {
+  std::string key;
+  std::string upload_id;
+  int64_t initiated_s = 0;
+};
+
+class WriteEngine {
+ public:
+  virtual ~WriteEngine() = default;
+  virtual std::shared_ptr<WriteFile> Open(WriteTarget target) = 0;
+  // Finishes or aborts what a crashed run left in the journal; before the mount serves. Blocking.
+  virtual Status Recover() = 0;
+  // Bytes not yet published, all files: for the flush deadline and its report.
+  virtual uint64_t UnpublishedBytes() const = 0;
+  virtual Explanation Explain(uint64_t file_id) const = 0;
+  virtual void Shutdown() = 0;
+};
+
+std::unique_ptr<WriteEngine> MakeWriteEngine(ObjectStore& store, MemoryPool& pool, Executor& executor,
+                                             const UploadOptions& options);
+
+}  // namespace ossfs2

@@ -1,0 +1,53 @@
+// FuseFrontend: serves a FileSystem through /dev/fuse (libfuse3 low-level API).
+//
+// Worker threads (each with its own receive buffer) decode requests, answer from the Try*
+// methods at once and hand everything that may wait for the network to an Executor; reads are
+// answered from the read engine's completion with iovecs over pool memory. A parked write keeps
+// its receive buffer and its worker gets a new one.
+// Kernel side: keep_cache by the core's word, AUTO_INVAL_DATA off, 1 MiB requests, no writeback
+// cache, no splice, parallel directory operations, read-ahead raised through the bdi when permitted,
+// MAP_SHARED on direct-io files through FUSE_DIRECT_IO_ALLOW_MMAP when the kernel has it.
+// Threads: Mount, then Run (returns when unmounted or stopped), then Unmount; Stop from any thread
+// or signal handler. Errors: of mounting, with the next step.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/executor.h"
+#include "ossfs2/file_system.h"
+#include "ossfs2/status.h"
+
+namespace ossfs2 {
+
+struct FuseOptions {
+  std::string mount_point;
+  std::string source;             // shown by mount(8): "bucket.endpoint:/prefix"
+  bool allow_other = true;
+  bool read_only = false;
+  bool debug = false;             // libfuse's own trace
+  bool nonempty = false;
+  bool default_permissions = true;
+  bool readdirplus = true;
+  int worker_threads = 0;         // fuse_threads; 0: min(2 x cores, 16)
+  int device_fd = -1;             // fuse_device_fd: opened /dev/fuse, already mounted
+  uint32_t read_ahead_bytes = 1u << 20;  // set on the bdi; 0: leave
+  double dir_cache_timeout_s = 0;  // kernel_readdir_cache_timeout
+};
+
+class FuseFrontend {
+ public:
+  virtual ~FuseFrontend() = default;
+  virtual Status Mount() = 0;
+  // Serves until unmounted (OK), stopped (OK) or the device fails.
+  virtual Status Run() = 0;
+  virtual void Stop() = 0;      // async-signal-safe
+  virtual void Unmount() = 0;   // idempotent; lazy when busy
+};
+
+std::unique_ptr<FuseFrontend> MakeFuseFrontend(FileSystem& file_system, Executor& executor,
+                                               const FuseOptions& options);
+
+}  // namespace ossfs2

@@ -1,0 +1,118 @@
+// HttpClient: asynchronous HTTP/1.1 requests with bodies streamed to and from
+// memory of the caller.
+//
+// What it is: the one place that knows sockets. Two implementations behind the
+// interface: libcurl (TLS, proxies, anything) and a lean own receive path for
+// plain HTTP that receives straight into the sink's memory (limits.md: libcurl
+// costs 0.13 s/GiB more). MakeHttpClient gives a client that picks per request.
+//
+// Threads: Start and Cancel may be called from any thread. Sink methods and Done
+// run on the client's event-loop threads and must not block; Done runs exactly
+// once, after the last sink call, also for a canceled call. It may call Start.
+// Ownership: request body spans and sink memory stay valid until Done returns.
+// Errors: kUnavailable (refused, reset, closed early, time-out; retryable),
+// kCanceled, kInvalid. Any complete HTTP answer is a Response, whatever its status.
+// Limits: see HttpConfig. Header names are matched without case.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "ossfs2/status.h"
+
+namespace ossfs2::http {
+
+struct Header {
+  std::string name;
+  std::string value;
+};
+
+struct ResponseHead {
+  int status = 0;
+  std::vector<Header> headers;
+  // The first header of that name without regard to case; nullptr when absent.
+  const std::string* Find(std::string_view name) const;
+};
+
+class BodySink {
+ public:
+  enum class Use : uint8_t {
+    kStream,   // the body goes to NextBuffer/OnBytes
+    kCollect,  // the body goes to Response::body (error documents)
+    kCancel,   // stop here; Done gets kCanceled
+  };
+  virtual ~BodySink() = default;
+  // Once, when the head of the final answer (not 1xx) is complete.
+  virtual Use OnHead(const ResponseHead& head) = 0;
+  // Where the next body bytes go. The same span may be asked for again until OnBytes.
+  // Empty: no more bytes are wanted; the call ends with kCorrupt if more arrive.
+  virtual std::span<std::byte> NextBuffer() = 0;
+  // `size` bytes now lie at the front of the last NextBuffer.
+  virtual void OnBytes(size_t size) = 0;
+};
+
+struct Request {
+  std::string method = "GET";
+  bool tls = false;
+  std::string host;          // DNS name or address, without port; also SNI
+  uint16_t port = 80;        // Host header gets ":port" unless it is the scheme's default
+  std::string target = "/";  // encoded path and query, sent as it is
+  std::vector<Header> headers;  // without Host and Content-Length, which the client adds
+  std::vector<std::span<const std::byte>> body;  // Content-Length is their sum (0 is sent for PUT and POST)
+  std::chrono::milliseconds connect_timeout{5000};
+  std::chrono::milliseconds stall_timeout{15000};  // no byte moves for so long: kUnavailable
+  SteadyTime deadline = SteadyTime::max();         // of the whole call
+  size_t collect_bytes_max = 16u << 20;            // for bodies without sink, or collected
+};
+
+struct Response {
+  ResponseHead head;
+  std::string body;              // what did not go to a sink
+  uint64_t streamed_bytes = 0;   // what went to the sink
+  std::string remote_address;    // "10.0.0.1:80", for messages
+};
+
+class Call {
+ public:
+  virtual ~Call() = default;
+  // Ends the call soon with kCanceled, unless it is done. Any thread.
+  virtual void Cancel() = 0;
+};
+
+using Done = std::function<void(Result<Response>)>;
+
+class HttpClient {
+ public:
+  virtual ~HttpClient() = default;
+  // `sink` may be null: the body is collected.
+  virtual std::shared_ptr<Call> Start(Request request, std::shared_ptr<BodySink> sink, Done done) = 0;
+  // Start and wait. Never from an event-loop thread.
+  Result<Response> Fetch(Request request);
+};
+
+struct HttpConfig {
+  int loop_threads = 0;                     // 0: min(cores, 4)
+  int connections_max = 1024;               // to all hosts; more calls wait for one
+  std::chrono::seconds idle_connection_max{45};  // OSS drops idle ones after 50-60 s
+  std::chrono::seconds connection_age_max{300};  // so that DNS changes are followed
+  std::chrono::seconds dns_cache_ttl{30};
+  std::string proxy;                        // "http://host:port"; empty: none (the environment is not read)
+  std::vector<std::string> source_addresses;  // bind_ips: used in turn; an unusable one rests for 30 s
+  bool ipv6 = true;                         // false: resolve IPv4 only
+  std::string ca_file;                      // PEM bundle; empty: SSL_CERT_FILE, then the system's
+  std::string ca_dir;
+  bool lean_plain_http = true;              // false: libcurl for everything
+};
+
+// Spreads new connections over all addresses of a name. Never turns TLS checks off; TLS 1.2 or later.
+Result<std::unique_ptr<HttpClient>> MakeHttpClient(const HttpConfig& config);
+
+}  // namespace ossfs2::http

@@ -1,0 +1,33 @@
+// FaultStore: wraps a store and fails chosen calls, for tests of the layers above.
+//
+// Rules are asked in order; the first that matches and is not used up decides. Thread-safe.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "ossfs2/object_store.h"
+
+namespace ossfs2::oss {
+
+struct FaultRule {
+  std::string operation;       // a name of MemoryStore::Requests; "*": any
+  std::string key_part;        // matches keys that contain it; empty: any
+  int skip = 0;                // let so many pass first
+  int count = 1;               // then fail so many; -1: all
+  Error error;                 // what the call returns
+  bool after_effect = false;   // the wrapped call is made, its answer lost
+  int64_t bytes_before = -1;   // for get: deliver so many bytes, then fail
+};
+
+class FaultStore : public ObjectStore {
+ public:
+  virtual void AddRule(FaultRule rule) = 0;
+  virtual void ClearRules() = 0;
+  virtual uint64_t FaultsInjected() const = 0;
+};
+
+std::unique_ptr<FaultStore> MakeFaultStore(ObjectStore& wrapped);
+
+}  // namespace ossfs2::oss

@@ -1,0 +1,56 @@
+// OssStore: ObjectStore over the OSS protocol.
+//
+// Signing V4 when a region is known (given or derived from the endpoint), else V1; virtual-host
+// addressing, path style for IP endpoints or when asked. Every attempt is signed anew with the current
+// credentials and the learned clock offset. Retries: exponential back-off with full jitter (100 ms..5 s),
+// Retry-After, for the whole deadline. GETs check 206, Content-Range, length, ETag; short or broken bodies
+// go on from the last byte with If-Match. Uploads compare CRC64. No answer without x-oss-request-id (or
+// the S3/compatible markers) is believed. Metrics: requests by verb, retries, errors by OSS code (at most 64
+// codes), latency histograms, bytes.
+// Threads: see ObjectStore. The store must outlive its calls; its destructor cancels and waits.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "oss/credentials.h"
+#include "oss/signing.h"
+#include "ossfs2/object_store.h"
+
+namespace ossfs2::http {
+class HttpClient;
+}
+
+namespace ossfs2::oss {
+
+struct OssConfig {
+  std::string endpoint;  // "http://host[:port]", "https://...", or bare (= https)
+  std::string bucket;
+  std::string region;    // empty: derived from the endpoint; none: V1
+  bool path_style = false;
+  bool cname = false;    // the endpoint belongs to the bucket
+  int signature_version = 0;  // 0: by region; 1; 4
+  std::chrono::milliseconds request_timeout{60000};  // of a whole operation with its retries
+  std::chrono::milliseconds connect_timeout{5000};
+  std::chrono::milliseconds stall_timeout{15000};
+  bool check_crc64 = true;
+  // Put on every object written (empty: not sent).
+  std::string storage_class;
+  std::string sse;          // "AES256", "KMS", "SM4"
+  std::string sse_key_id;
+  std::string object_acl;
+  std::string tagging;      // "k1=v1&k2=v2", already encoded
+  Metadata user_metadata;
+  bool requester_pays = false;
+  uint64_t traffic_limit_bits_per_s = 0;  // x-oss-traffic-limit, per connection
+  std::string user_agent;   // empty: "ossfs2/VERSION"
+};
+
+Result<std::unique_ptr<ObjectStore>> MakeOssStore(http::HttpClient& http, CredentialProvider& credentials,
+                                                  const OssConfig& config, Clock& clock = Clock::Real());
+
+// "cn-hangzhou" from "oss-cn-hangzhou-internal.aliyuncs.com"; empty when the host tells none.
+std::string RegionOfEndpoint(std::string_view endpoint);
+
+}  // namespace ossfs2::oss

@@ -1,0 +1,66 @@
+#include "oss/encoding.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace ossfs2::oss {
+namespace {
+
+TEST(Encoding, PercentKeepsOnlyUnreservedBytes) {
+  EXPECT_EQ(PercentEncode("aZ09-._~", false), "aZ09-._~");
+  EXPECT_EQ(PercentEncode("a b+c/d", true), "a%20b%2Bc/d");
+  EXPECT_EQ(PercentEncode("a/b", false), "a%2Fb");
+  EXPECT_EQ(PercentEncode("\xe4\xb8\xad\n*", false), "%E4%B8%AD%0A%2A");
+}
+
+TEST(Encoding, PercentDecodeLeavesBadEscapesAndPlus) {
+  EXPECT_EQ(PercentDecode("a%20b%2Bc%2fd+"), "a b+c/d+");
+  EXPECT_EQ(PercentDecode("%zz%4"), "%zz%4");
+  EXPECT_EQ(PercentDecode("%41"), "A");
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  EXPECT_EQ(PercentDecode(PercentEncode(all, false)), all);
+}
+
+TEST(Encoding, Base64RoundTripsAndRefusesRubbish) {
+  EXPECT_EQ(Base64Encode(""), "");
+  EXPECT_EQ(Base64Encode("f"), "Zg==");
+  EXPECT_EQ(Base64Encode("fo"), "Zm8=");
+  EXPECT_EQ(Base64Encode("foo"), "Zm9v");
+  for (const std::string text : {"", "f", "fo", "foo", "foob"})
+    EXPECT_EQ(Base64Decode(Base64Encode(text)), text);
+  EXPECT_FALSE(Base64Decode("Zg="));
+  EXPECT_FALSE(Base64Decode("Z*=="));
+  EXPECT_FALSE(Base64Decode("=Zg="));
+}
+
+TEST(Encoding, DigestsOfKnownTexts) {
+  EXPECT_EQ(Base64Encode(Md5("0123456789")), "eB5eJF1ptWaXm4bijSPyxw==");
+  EXPECT_EQ(Base64Encode(Md5("")), "1B2M2Y8AsgTpgAmY7PhCfg==");
+  EXPECT_EQ(HexEncode(Md5(""), true), "D41D8CD98F00B204E9800998ECF8427E");
+  EXPECT_EQ(HexEncode(Sha256("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST(Encoding, DatesInAllThreeForms) {
+  EXPECT_EQ(HttpDate(1672223261), "Wed, 28 Dec 2022 10:27:41 GMT");
+  EXPECT_EQ(IsoBasicDate(1702743657), "20231216T162057Z");
+  EXPECT_EQ(IsoDate(1702743657), "2023-12-16T16:20:57.000Z");
+  EXPECT_EQ(ParseHttpDate("Wed, 28 Dec 2022 10:27:41 GMT"), 1672223261);
+  EXPECT_EQ(ParseIsoBasicDate("20231216T162057Z"), 1702743657);
+  EXPECT_EQ(ParseIsoDate("2023-12-16T16:20:57.000Z"), 1702743657);
+  EXPECT_EQ(ParseIsoDate("2023-12-16T16:20:57Z"), 1702743657);
+}
+
+TEST(Encoding, BadDatesAreRefused) {
+  EXPECT_FALSE(ParseHttpDate(""));
+  EXPECT_FALSE(ParseHttpDate("Wed, 28 Dez 2022 10:27:41 GMT"));
+  EXPECT_FALSE(ParseHttpDate("Wed, 28 Dec 2022 25:27:41 GMT"));
+  EXPECT_FALSE(ParseHttpDate("Wed, 28 Dec 2022 10:27:41"));
+  EXPECT_FALSE(ParseIsoBasicDate("20231216T162057"));
+  EXPECT_FALSE(ParseIsoDate("2023-13-16T16:20:57Z"));
+  EXPECT_FALSE(ParseIsoDate("2023-12-16"));
+}
+
+}  // namespace
+}  // namespace ossfs2::oss

@@ -1,28 +1,34 @@
 // MemoryPool: all payload memory of the mount, one hard budget of fixed blocks.
 //
 // What it is: blocks of 256 KiB cut from 2 MiB-aligned MADV_HUGEPAGE slabs that are
-// mapped as they are first needed, touched once and then reused (first touch of fresh memory
+// taken as they are first needed, touched once and then reused (first touch of fresh memory
 // costs 0.4-2.5 s/GiB, limits.md). The budget is the bound of total_mem_limit for payload:
-// the pool never maps more than limit_bytes, proven by gauges per tag.
+// the pool never holds more than limit_bytes (rounded down to whole slabs), proven by gauges
+// per tag. The lowest slab with room serves first, so that the others can fall idle.
 //
 // Sharing: reads (kRead + kCache) may use all but the upload reserve while uploads
 // want memory, and uploads all but the read reserve (each a quarter of the limit, at
 // least two blocks), so that neither starves the other. kCache is what reads keep
 // after use; it is the first to go: when nothing is free the pool asks reclaimers.
+// TryAllocate never overtakes a waiter of the same side. A waiter asks for at most what its
+// side may ever have (reads: limit less the upload reserve), or it would wait for ever.
 //
 // Threads: all methods from any thread; `ready` callbacks run on the thread that freed
 // the memory, without the pool's lock, and must not block. Reclaimers run without the
-// pool's lock, on an allocating thread.
+// pool's lock, on an allocating thread: do not allocate with a lock held that a reclaimer takes.
 // Errors: none; an allocation waits or TryAllocate says no.
 // Slabs that have been idle are given back to the system by ReleaseIdle (called by a timer).
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <list>
 #include <memory>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -45,7 +51,9 @@ class Block {
 
  private:
   friend class MemoryPool;
+  struct Return;
   std::byte* data_ = nullptr;
+  uint32_t slab_ = 0;
   MemoryTag tag_ = MemoryTag::kRead;
 };
 using BlockRef = std::shared_ptr<Block>;
@@ -83,12 +91,52 @@ class MemoryPool {
   uint64_t MappedBytes() const EXCLUDES(mutex_);
   uint64_t PeakBytes() const EXCLUDES(mutex_);
   size_t Waiters(MemoryTag tag) const EXCLUDES(mutex_);
+  // Somebody waits for memory now: free rather than cache. Cheap, no lock.
+  bool UnderPressure() const { return waiting_.load(std::memory_order_relaxed) != 0; }
 
  private:
-  struct Impl;  // memory_pool.cc may also use plain members instead; the owner of the file decides
+  friend struct Block::Return;
+  static constexpr size_t kBlocksPerSlab = 8;
+  static constexpr uint64_t kSlabBytes = kBlockBytes * kBlocksPerSlab;
+  struct Slab {
+    std::array<Block, kBlocksPerSlab> blocks;
+    uint8_t free_mask = 0xff;
+    bool resident = false;  // counted in MappedBytes
+    bool was_idle = false;  // fully free since the last ReleaseIdle
+  };
+  struct Waiter {
+    MemoryTag tag;
+    size_t count;
+    std::function<void(std::vector<BlockRef>)> ready;
+  };
+  struct Served {
+    std::vector<BlockRef> blocks;
+    std::function<void(std::vector<BlockRef>)> ready;
+  };
+
+  static bool IsUpload(MemoryTag tag) { return tag == MemoryTag::kUpload || tag == MemoryTag::kStaging; }
+  size_t Used(bool upload) const REQUIRES(mutex_);
+  bool Fits(MemoryTag tag, size_t count) const REQUIRES(mutex_);
+  std::vector<BlockRef> Take(MemoryTag tag, size_t count) REQUIRES(mutex_);
+  Block* TakeOne(MemoryTag tag) REQUIRES(mutex_);
+  std::vector<Served> ServeWaiters() REQUIRES(mutex_);
+  void Reclaim(size_t count) EXCLUDES(mutex_);
+  void Return(Block* block) EXCLUDES(mutex_);
+
   const uint64_t limit_bytes_;
+  const size_t limit_blocks_;
+  const size_t reserve_blocks_;
+  std::byte* memory_ = nullptr;  // the whole address range; pages come at first touch
+  std::atomic<size_t> waiting_{0};
   mutable Mutex mutex_;
-  std::unique_ptr<Impl> impl_;
+  std::deque<Slab> slabs_ GUARDED_BY(mutex_);
+  std::set<uint32_t> open_slabs_ GUARDED_BY(mutex_);  // with a free block
+  std::array<size_t, kMemoryTags> used_ GUARDED_BY(mutex_){};
+  std::list<Waiter> read_waiters_ GUARDED_BY(mutex_);
+  std::list<Waiter> upload_waiters_ GUARDED_BY(mutex_);
+  size_t resident_slabs_ GUARDED_BY(mutex_) = 0;
+  size_t peak_blocks_ GUARDED_BY(mutex_) = 0;
+  std::vector<std::function<void(size_t)>> reclaimers_ GUARDED_BY(mutex_);
 };
 
 }  // namespace ossfs2

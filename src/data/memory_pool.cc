@@ -1,0 +1,307 @@
+#include "data/memory_pool.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/str.h"
+
+namespace ossfs2 {
+namespace {
+
+Gauge& TagGauge(size_t tag) {
+  static std::array<Gauge*, kMemoryTags> gauges = [] {
+    std::array<Gauge*, kMemoryTags> made{};
+    for (size_t i = 0; i < kMemoryTags; ++i)
+      made[i] = &Registry::Default().gauge("memory_bytes", "Payload memory in use",
+                                           StrCat("tag=\"", MemoryTagName(static_cast<MemoryTag>(i)), "\""));
+    return made;
+  }();
+  return *gauges[tag];
+}
+
+Gauge& ResidentGauge() {
+  static Gauge& gauge = Registry::Default().gauge("memory_mapped_bytes", "Payload memory taken from the system");
+  return gauge;
+}
+
+Counter& WaitCounter() {
+  static Counter& counter =
+      Registry::Default().counter("memory_waits_total", "Allocations that had to wait for payload memory");
+  return counter;
+}
+
+// Address space for the whole limit, aligned to the slab (and so to a huge page).
+std::byte* ReserveAddresses(uint64_t bytes, uint64_t alignment) {
+  void* raw = mmap(nullptr, bytes + alignment, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (raw == MAP_FAILED) {
+    Log(LogLevel::kError, StrCat("cannot reserve ", bytes, " bytes of address space for total_mem_limit; ",
+                                 "lower the option or raise ulimit -v"));
+    FlushLog();
+    std::abort();
+  }
+  auto* start = static_cast<std::byte*>(raw);
+  const uint64_t head = (alignment - reinterpret_cast<uintptr_t>(raw) % alignment) % alignment;
+  if (head != 0) munmap(start, head);
+  munmap(start + head + bytes, alignment - head);
+  madvise(start + head, bytes, MADV_HUGEPAGE);
+  madvise(start + head, bytes, MADV_DONTDUMP);
+  return start + head;
+}
+
+}  // namespace
+
+const char* MemoryTagName(MemoryTag tag) {
+  switch (tag) {
+    case MemoryTag::kRead: return "read";
+    case MemoryTag::kCache: return "cache";
+    case MemoryTag::kUpload: return "upload";
+    case MemoryTag::kStaging: return "staging";
+  }
+  return "unknown";
+}
+
+struct Block::Return {
+  MemoryPool* pool;
+  void operator()(Block* block) const { pool->Return(block); }
+};
+
+std::span<std::byte> Block::span() const { return {data_, MemoryPool::kBlockBytes}; }
+
+MemoryPool::MemoryPool(uint64_t limit_bytes)
+    : limit_bytes_(std::max(limit_bytes, kLimitBytesMin) / kSlabBytes * kSlabBytes),
+      limit_blocks_(limit_bytes_ / kBlockBytes),
+      reserve_blocks_(std::max<size_t>(limit_blocks_ / 4, 2)) {
+  memory_ = ReserveAddresses(limit_bytes_, kSlabBytes);
+  MutexLock lock(mutex_);
+  for (uint32_t i = 0; i < limit_blocks_ / kBlocksPerSlab; ++i) {
+    Slab& slab = slabs_.emplace_back();
+    for (size_t k = 0; k < kBlocksPerSlab; ++k) {
+      slab.blocks[k].data_ = memory_ + i * kSlabBytes + k * kBlockBytes;
+      slab.blocks[k].slab_ = i;
+    }
+    open_slabs_.insert(open_slabs_.end(), i);
+  }
+}
+
+MemoryPool::~MemoryPool() {
+  MutexLock lock(mutex_);
+  if (Used(false) + Used(true) != 0) {
+    Log(LogLevel::kError, "MemoryPool destroyed while blocks are in use; this is a programming error");
+    FlushLog();
+    std::abort();
+  }
+  ResidentGauge().Add(-static_cast<int64_t>(resident_slabs_ * kSlabBytes));
+  munmap(memory_, limit_bytes_);
+}
+
+static_assert(static_cast<size_t>(MemoryTag::kCache) == static_cast<size_t>(MemoryTag::kRead) + 1);
+static_assert(static_cast<size_t>(MemoryTag::kStaging) == static_cast<size_t>(MemoryTag::kUpload) + 1);
+
+size_t MemoryPool::Used(bool upload) const {
+  const size_t first = static_cast<size_t>(upload ? MemoryTag::kUpload : MemoryTag::kRead);
+  return used_[first] + used_[first + 1];
+}
+
+bool MemoryPool::Fits(MemoryTag tag, size_t count) const {
+  const size_t reads = Used(false);
+  const size_t uploads = Used(true);
+  if (reads + uploads + count > limit_blocks_) return false;
+  // A writer may hold a half-filled part as long as it likes, so the read reserve is absolute.
+  if (IsUpload(tag)) return uploads + count <= limit_blocks_ - reserve_blocks_;
+  // Reads always drain, so they may use the upload reserve until somebody writes.
+  const bool uploads_active = uploads != 0 || !upload_waiters_.empty();
+  const size_t kept_free = uploads_active && uploads < reserve_blocks_ ? reserve_blocks_ - uploads : 0;
+  return reads + uploads + count + kept_free <= limit_blocks_;
+}
+
+Block* MemoryPool::TakeOne(MemoryTag tag) {
+  const uint32_t index = *open_slabs_.begin();
+  Slab& slab = slabs_[index];
+  const int bit = std::countr_zero(slab.free_mask);
+  slab.free_mask = static_cast<uint8_t>(slab.free_mask & ~(1u << bit));
+  slab.was_idle = false;
+  if (slab.free_mask == 0) open_slabs_.erase(open_slabs_.begin());
+  if (!slab.resident) {
+    slab.resident = true;
+    ++resident_slabs_;
+    ResidentGauge().Add(kSlabBytes);
+  }
+  Block* block = &slab.blocks[static_cast<size_t>(bit)];
+  block->tag_ = tag;
+  return block;
+}
+
+std::vector<BlockRef> MemoryPool::Take(MemoryTag tag, size_t count) {
+  std::vector<BlockRef> blocks;
+  blocks.reserve(count);
+  for (size_t i = 0; i < count; ++i) blocks.emplace_back(TakeOne(tag), Block::Return{this});
+  used_[static_cast<size_t>(tag)] += count;
+  TagGauge(static_cast<size_t>(tag)).Add(static_cast<int64_t>(count * kBlockBytes));
+  peak_blocks_ = std::max(peak_blocks_, Used(false) + Used(true));
+  return blocks;
+}
+
+std::vector<MemoryPool::Served> MemoryPool::ServeWaiters() {
+  std::vector<Served> served;
+  // Uploads first: their reserve is kept free for them, reads have the rest.
+  for (std::list<Waiter>* queue : {&upload_waiters_, &read_waiters_}) {
+    while (!queue->empty() && Fits(queue->front().tag, queue->front().count)) {
+      Waiter waiter = std::move(queue->front());
+      queue->pop_front();
+      waiting_.fetch_sub(1, std::memory_order_relaxed);
+      served.push_back({Take(waiter.tag, waiter.count), std::move(waiter.ready)});
+    }
+  }
+  return served;
+}
+
+void MemoryPool::Return(Block* block) {
+  std::vector<Served> served;
+  {
+    MutexLock lock(mutex_);
+    Slab& slab = slabs_[block->slab_];
+    const auto bit = static_cast<size_t>(block - slab.blocks.data());
+    if (slab.free_mask == 0) open_slabs_.insert(block->slab_);
+    slab.free_mask = static_cast<uint8_t>(slab.free_mask | (1u << bit));
+    --used_[static_cast<size_t>(block->tag_)];
+    TagGauge(static_cast<size_t>(block->tag_)).Add(-static_cast<int64_t>(kBlockBytes));
+    if (waiting_.load(std::memory_order_relaxed) != 0) served = ServeWaiters();
+  }
+  for (Served& one : served) one.ready(std::move(one.blocks));
+}
+
+void MemoryPool::Reclaim(size_t count) {
+  std::vector<std::function<void(size_t)>> reclaimers;
+  {
+    MutexLock lock(mutex_);
+    reclaimers = reclaimers_;
+  }
+  for (const auto& reclaim : reclaimers) reclaim(count);
+}
+
+BlockRef MemoryPool::TryAllocate(MemoryTag tag) {
+  std::vector<BlockRef> blocks = TryAllocate(tag, 1);
+  return blocks.empty() ? nullptr : std::move(blocks.front());
+}
+
+std::vector<BlockRef> MemoryPool::TryAllocate(MemoryTag tag, size_t count) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    {
+      MutexLock lock(mutex_);
+      const bool queue_empty = IsUpload(tag) ? upload_waiters_.empty() : read_waiters_.empty();
+      if (!queue_empty) return {};
+      if (Fits(tag, count)) return Take(tag, count);
+    }
+    if (attempt == 0) Reclaim(count);
+  }
+  return {};
+}
+
+void MemoryPool::AllocateAsync(MemoryTag tag, size_t count, std::function<void(std::vector<BlockRef>)> ready) {
+  std::vector<BlockRef> blocks = TryAllocate(tag, count);
+  if (blocks.size() == count) {
+    ready(std::move(blocks));
+    return;
+  }
+  WaitCounter().Add();
+  {
+    MutexLock lock(mutex_);
+    (IsUpload(tag) ? upload_waiters_ : read_waiters_).push_back({tag, count, std::move(ready)});
+    waiting_.fetch_add(1, std::memory_order_relaxed);
+  }
+  // Blocks may have come back, or become cache, between the try and the queue.
+  Reclaim(count);
+  std::vector<Served> served;
+  {
+    MutexLock lock(mutex_);
+    served = ServeWaiters();
+  }
+  for (Served& one : served) one.ready(std::move(one.blocks));
+}
+
+std::vector<BlockRef> MemoryPool::Allocate(MemoryTag tag, size_t count) {
+  struct Wait {
+    Mutex mutex;
+    CondVar ready;
+    std::vector<BlockRef> blocks GUARDED_BY(mutex);
+    bool done GUARDED_BY(mutex) = false;
+  };
+  auto wait = std::make_shared<Wait>();
+  AllocateAsync(tag, count, [wait](std::vector<BlockRef> blocks) {
+    MutexLock lock(wait->mutex);
+    wait->blocks = std::move(blocks);
+    wait->done = true;
+    wait->ready.NotifyOne();
+  });
+  MutexLock lock(wait->mutex);
+  while (!wait->done) wait->ready.Wait(lock);
+  return std::move(wait->blocks);
+}
+
+void MemoryPool::Retag(Block& block, MemoryTag tag) {
+  MutexLock lock(mutex_);
+  if (block.tag_ == tag) return;
+  const auto move_gauge = [](MemoryTag of, int64_t bytes) { TagGauge(static_cast<size_t>(of)).Add(bytes); };
+  --used_[static_cast<size_t>(block.tag_)];
+  move_gauge(block.tag_, -static_cast<int64_t>(kBlockBytes));
+  block.tag_ = tag;
+  ++used_[static_cast<size_t>(tag)];
+  move_gauge(tag, kBlockBytes);
+}
+
+void MemoryPool::AddReclaimer(std::function<void(size_t)> reclaim) {
+  MutexLock lock(mutex_);
+  reclaimers_.push_back(std::move(reclaim));
+}
+
+void MemoryPool::ReleaseIdle() {
+  MutexLock lock(mutex_);
+  for (size_t i = 0; i < slabs_.size(); ++i) {
+    Slab& slab = slabs_[i];
+    if (!slab.resident || slab.free_mask != 0xff) continue;
+    if (!slab.was_idle) {
+      slab.was_idle = true;
+      continue;
+    }
+    madvise(memory_ + i * kSlabBytes, kSlabBytes, MADV_DONTNEED);
+    slab.resident = false;
+    slab.was_idle = false;
+    --resident_slabs_;
+    ResidentGauge().Add(-static_cast<int64_t>(kSlabBytes));
+  }
+}
+
+uint64_t MemoryPool::UsedBytes(MemoryTag tag) const {
+  MutexLock lock(mutex_);
+  return used_[static_cast<size_t>(tag)] * kBlockBytes;
+}
+
+uint64_t MemoryPool::UsedBytes() const {
+  MutexLock lock(mutex_);
+  return (Used(false) + Used(true)) * kBlockBytes;
+}
+
+uint64_t MemoryPool::MappedBytes() const {
+  MutexLock lock(mutex_);
+  return resident_slabs_ * kSlabBytes;
+}
+
+uint64_t MemoryPool::PeakBytes() const {
+  MutexLock lock(mutex_);
+  return peak_blocks_ * kBlockBytes;
+}
+
+size_t MemoryPool::Waiters(MemoryTag tag) const {
+  MutexLock lock(mutex_);
+  const auto& queue = IsUpload(tag) ? upload_waiters_ : read_waiters_;
+  return static_cast<size_t>(
+      std::count_if(queue.begin(), queue.end(), [tag](const Waiter& waiter) { return waiter.tag == tag; }));
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,133 @@
+#include "data/memory_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <thread>
+
+namespace ossfs2 {
+namespace {
+
+constexpr uint64_t kMiB = 1ull << 20;
+constexpr size_t kBlock = MemoryPool::kBlockBytes;
+
+TEST(MemoryPoolTest, BlocksAreDistinctAndReturn) {
+  MemoryPool pool(16 * kMiB);
+  std::vector<BlockRef> blocks = pool.TryAllocate(MemoryTag::kRead, 64);
+  ASSERT_EQ(blocks.size(), 64u);
+  for (size_t i = 0; i < blocks.size(); ++i) std::memset(blocks[i]->data(), static_cast<int>(i), kBlock);
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    EXPECT_EQ(blocks[i]->data()[0], std::byte(i));
+    EXPECT_EQ(blocks[i]->data()[kBlock - 1], std::byte(i));
+  }
+  EXPECT_EQ(pool.UsedBytes(MemoryTag::kRead), 16 * kMiB);
+  EXPECT_EQ(pool.TryAllocate(MemoryTag::kRead), nullptr);
+  blocks.clear();
+  EXPECT_EQ(pool.UsedBytes(), 0u);
+  EXPECT_EQ(pool.PeakBytes(), 16 * kMiB);
+}
+
+TEST(MemoryPoolTest, LimitIsRoundedToSlabsAndHasAFloor) {
+  EXPECT_EQ(MemoryPool(1).limit_bytes(), 16 * kMiB);
+  EXPECT_EQ(MemoryPool(21 * kMiB).limit_bytes(), 20 * kMiB);
+}
+
+TEST(MemoryPoolTest, AllOrNothing) {
+  MemoryPool pool(16 * kMiB);
+  EXPECT_TRUE(pool.TryAllocate(MemoryTag::kRead, 65).empty());
+  EXPECT_EQ(pool.UsedBytes(), 0u);
+}
+
+TEST(MemoryPoolTest, UploadsLeaveTheReadReserve) {
+  MemoryPool pool(16 * kMiB);
+  auto uploads = pool.TryAllocate(MemoryTag::kUpload, 48);
+  ASSERT_EQ(uploads.size(), 48u);
+  EXPECT_EQ(pool.TryAllocate(MemoryTag::kStaging), nullptr);
+  auto reads = pool.TryAllocate(MemoryTag::kRead, 16);
+  EXPECT_EQ(reads.size(), 16u);
+}
+
+TEST(MemoryPoolTest, ReadsLeaveTheUploadReserveOnlyWhileUploadsWantMemory) {
+  MemoryPool pool(16 * kMiB);
+  auto upload = pool.TryAllocate(MemoryTag::kUpload);
+  auto reads = pool.TryAllocate(MemoryTag::kRead, 48);
+  ASSERT_EQ(reads.size(), 48u);
+  EXPECT_EQ(pool.TryAllocate(MemoryTag::kRead), nullptr);
+  upload.reset();
+  EXPECT_NE(pool.TryAllocate(MemoryTag::kRead), nullptr);
+}
+
+TEST(MemoryPoolTest, WaitersAreServedInOrderAndNotOvertaken) {
+  MemoryPool pool(16 * kMiB);
+  auto blocks = pool.TryAllocate(MemoryTag::kRead, 64);
+  std::vector<int> order;
+  pool.AllocateAsync(MemoryTag::kRead, 4, [&](std::vector<BlockRef> got) {
+    EXPECT_EQ(got.size(), 4u);
+    order.push_back(1);
+  });
+  pool.AllocateAsync(MemoryTag::kRead, 1, [&](std::vector<BlockRef>) { order.push_back(2); });
+  EXPECT_EQ(pool.Waiters(MemoryTag::kRead), 2u);
+  EXPECT_TRUE(pool.UnderPressure());
+  blocks.resize(62);
+  EXPECT_TRUE(order.empty());
+  EXPECT_EQ(pool.TryAllocate(MemoryTag::kRead), nullptr);
+  blocks.resize(60);
+  EXPECT_EQ(order, (std::vector<int>{1, 2}));
+  EXPECT_FALSE(pool.UnderPressure());
+}
+
+TEST(MemoryPoolTest, AskedReclaimersGiveCacheBack) {
+  MemoryPool pool(16 * kMiB);
+  auto cache = pool.TryAllocate(MemoryTag::kRead, 64);
+  for (auto& block : cache) pool.Retag(*block, MemoryTag::kCache);
+  EXPECT_EQ(pool.UsedBytes(MemoryTag::kCache), 16 * kMiB);
+  EXPECT_EQ(pool.UsedBytes(MemoryTag::kRead), 0u);
+  pool.AddReclaimer([&](size_t wanted) { cache.resize(cache.size() - std::min(wanted, cache.size())); });
+  auto upload = pool.TryAllocate(MemoryTag::kUpload, 2);
+  EXPECT_EQ(upload.size(), 2u);
+  EXPECT_EQ(cache.size(), 62u);
+}
+
+TEST(MemoryPoolTest, AllocateBlocksUntilMemoryIsBack) {
+  MemoryPool pool(16 * kMiB);
+  auto blocks = pool.TryAllocate(MemoryTag::kUpload, 48);
+  std::thread waiter([&] { EXPECT_EQ(pool.Allocate(MemoryTag::kUpload, 8).size(), 8u); });
+  while (pool.Waiters(MemoryTag::kUpload) == 0) std::this_thread::yield();
+  blocks.clear();
+  waiter.join();
+  EXPECT_EQ(pool.UsedBytes(), 0u);
+}
+
+TEST(MemoryPoolTest, IdleSlabsGoBackAtTheSecondCall) {
+  MemoryPool pool(16 * kMiB);
+  { auto blocks = pool.TryAllocate(MemoryTag::kRead, 64); }
+  EXPECT_EQ(pool.MappedBytes(), 16 * kMiB);
+  auto kept = pool.TryAllocate(MemoryTag::kRead);
+  std::memset(kept->data(), 7, kBlock);
+  pool.ReleaseIdle();
+  EXPECT_EQ(pool.MappedBytes(), 16 * kMiB);
+  pool.ReleaseIdle();
+  EXPECT_EQ(pool.MappedBytes(), 2 * kMiB);
+  EXPECT_EQ(kept->data()[kBlock - 1], std::byte(7));
+}
+
+TEST(MemoryPoolTest, ManyThreadsStayInsideTheLimit) {
+  MemoryPool pool(16 * kMiB);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&pool, t] {
+      const MemoryTag tag = t % 2 == 0 ? MemoryTag::kRead : MemoryTag::kUpload;
+      for (size_t i = 0; i < 500; ++i) {
+        auto blocks = pool.Allocate(tag, 1 + (i * 7 + static_cast<size_t>(t)) % 40);
+        blocks.front()->data()[0] = std::byte(t);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(pool.UsedBytes(), 0u);
+  EXPECT_LE(pool.PeakBytes(), pool.limit_bytes());
+  EXPECT_LE(pool.MappedBytes(), pool.limit_bytes());
+}
+
+}  // namespace
+}  // namespace ossfs2

@@ -1,0 +1,172 @@
+// OPEN, CREATE, READ, WRITE, FLUSH, FSYNC, RELEASE, FALLOCATE and COPY_FILE_RANGE.
+#include <cerrno>
+#include <chrono>
+
+#include "base/metrics.h"
+#include "data/read_engine.h"
+#include "fuse/operations.h"
+#include "fuse/request_buffers.h"
+
+namespace ossfs2 {
+namespace {
+
+struct FileMetrics {
+  Counter& read_requests = Registry::Default().counter("fuse_read_requests_total", "READ requests of the kernel");
+  Counter& read_bytes = Registry::Default().counter("fuse_read_bytes_total", "Bytes answered to READ requests");
+  Counter& write_requests = Registry::Default().counter("fuse_write_requests_total", "WRITE requests of the kernel");
+  Counter& write_bytes = Registry::Default().counter("fuse_write_bytes_total", "Bytes of WRITE requests");
+  Counter& writes_parked =
+      Registry::Default().counter("fuse_writes_parked_total", "WRITE requests that had to wait, for memory mostly");
+  Gauge& reads_in_flight = Registry::Default().gauge("fuse_reads_in_flight", "READ requests not answered yet");
+  Histogram& read_seconds = Registry::Default().histogram("fuse_read_seconds", "Time from READ request to answer");
+};
+
+FileMetrics& Metrics() {
+  static FileMetrics* metrics = new FileMetrics;
+  return *metrics;
+}
+
+void FillOpened(fuse_file_info& info, const Opened& opened) {
+  info.fh = opened.handle;
+  info.keep_cache = opened.keep_cache ? 1 : 0;
+  info.direct_io = opened.direct_io ? 1 : 0;
+}
+
+void ReplyOpen(fuse_req_t request, fuse_file_info info, const Result<Opened>& opened) {
+  if (!opened) return ReplyError(request, opened.error());
+  FuseContext& context = ContextOf(request);
+  FillOpened(info, *opened);
+  if (fuse_reply_open(request, &info) != 0)
+    context.executor.Run([&context, handle = opened->handle] { context.file_system.Release(handle); });
+}
+
+void Open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
+  FuseContext& context = ContextOf(request);
+  if (const auto known = context.file_system.TryOpen(ino, info->flags)) return ReplyOpen(request, *info, *known);
+  context.executor.Run([request, &context, ino, info = *info] {
+    ReplyOpen(request, info, context.file_system.Open(ino, info.flags));
+  });
+}
+
+void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info) {
+  FuseContext& context = ContextOf(request);
+  context.executor.Run([request, &context, parent, name = std::string(name), mode, info = *info,
+                        caller = CallerOf(request)]() mutable {
+    const auto created = context.file_system.Create(parent, name, mode, info.flags, caller);
+    if (!created) return ReplyError(request, created.error());
+    FillOpened(info, created->second);
+    const fuse_entry_param entry = ToEntryParam(created->first);
+    if (fuse_reply_create(request, &entry, &info) != 0) {
+      context.file_system.Release(created->second.handle);
+      context.file_system.Forget(created->first.attr.ino, 1);
+    }
+  });
+}
+
+void Read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
+  FileMetrics& metrics = Metrics();
+  metrics.read_requests.Add();
+  metrics.reads_in_flight.Add(1);
+  const auto begin = std::chrono::steady_clock::now();
+  ContextOf(request).file_system.Read(
+      info->fh, static_cast<uint64_t>(offset), size, [request, begin](Result<ReadReply> reply) {
+        FileMetrics& counters = Metrics();
+        counters.reads_in_flight.Add(-1);
+        counters.read_seconds.Observe(std::chrono::steady_clock::now() - begin);
+        if (!reply) return ReplyError(request, reply.error());
+        counters.read_bytes.Add(reply->bytes);
+        if (reply->parts.empty()) {
+          fuse_reply_buf(request, nullptr, 0);
+        } else {
+          fuse_reply_iov(request, reply->parts.data(), static_cast<int>(reply->parts.size()));
+        }
+      });
+}
+
+void Write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off_t offset, fuse_file_info* info) {
+  FuseContext& context = ContextOf(request);
+  FileMetrics& metrics = Metrics();
+  metrics.write_requests.Add();
+  metrics.write_bytes.Add(size);
+  const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);
+  const HandleId handle = info->fh;
+  const auto taken = context.file_system.TryWrite(handle, static_cast<uint64_t>(offset), bytes);
+  if (!taken) return ReplyError(request, taken.error());
+  if (*taken) {
+    fuse_reply_write(request, size);
+    return;
+  }
+  metrics.writes_parked.Add();
+  context.executor.Run(
+      [request, &context, handle, offset, bytes, size, memory = RequestBuffers::TakeCurrent()]() mutable {
+        const Status written = context.file_system.Write(handle, static_cast<uint64_t>(offset), bytes);
+        memory.reset();
+        if (!written) return ReplyError(request, written.error());
+        fuse_reply_write(request, size);
+      });
+}
+
+void Flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
+  FuseContext& context = ContextOf(request);
+  const HandleId handle = info->fh;
+  if (context.file_system.NothingToFlush(handle)) {
+    fuse_reply_err(request, 0);
+    return;
+  }
+  context.executor.Run([request, &context, handle] { ReplyStatus(request, context.file_system.Flush(handle)); });
+}
+
+void Fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
+  FuseContext& context = ContextOf(request);
+  context.executor.Run(
+      [request, &context, handle = info->fh] { ReplyStatus(request, context.file_system.Fsync(handle)); });
+}
+
+void Release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
+  FuseContext& context = ContextOf(request);
+  const HandleId handle = info->fh;
+  if (context.file_system.NothingToFlush(handle)) {
+    context.file_system.Release(handle);
+    fuse_reply_err(request, 0);
+    return;
+  }
+  context.executor.Run([request, &context, handle] {
+    context.file_system.Release(handle);
+    fuse_reply_err(request, 0);
+  });
+}
+
+void Allocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t length, fuse_file_info* info) {
+  FuseContext& context = ContextOf(request);
+  context.executor.Run([request, &context, handle = info->fh, mode, offset, length] {
+    ReplyStatus(request, context.file_system.Allocate(handle, mode, static_cast<uint64_t>(offset),
+                                                      static_cast<uint64_t>(length)));
+  });
+}
+
+void CopyFileRange(fuse_req_t request, fuse_ino_t, off_t source_offset, fuse_file_info* source, fuse_ino_t,
+                   off_t target_offset, fuse_file_info* target, size_t length, int) {
+  FuseContext& context = ContextOf(request);
+  context.executor.Run([request, &context, from = source->fh, source_offset, to = target->fh, target_offset, length] {
+    const auto copied = context.file_system.CopyFileRange(from, static_cast<uint64_t>(source_offset), to,
+                                                          static_cast<uint64_t>(target_offset), length);
+    if (!copied) return ReplyError(request, copied.error());
+    fuse_reply_write(request, *copied);
+  });
+}
+
+}  // namespace
+
+void FillFileOperations(fuse_lowlevel_ops& ops) {
+  ops.open = Open;
+  ops.create = Create;
+  ops.read = Read;
+  ops.write = Write;
+  ops.flush = Flush;
+  ops.fsync = Fsync;
+  ops.release = Release;
+  ops.fallocate = Allocate;
+  ops.copy_file_range = CopyFileRange;
+}
+
+}  // namespace ossfs2

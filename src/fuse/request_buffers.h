@@ -1,0 +1,39 @@
+// RequestBuffers: receive buffers of the worker threads, reused for ever.
+//
+// A worker reads requests into the buffer that it holds. A write that must wait takes the buffer with it
+// (TakeCurrent) and gives it back when it is answered; the worker gets another. Bound: one buffer a
+// worker and one a parked write, of which the kernel allows max_background; kept idle at most kIdleMax.
+// malloc and free, because libfuse allocates the memory of an empty fuse_buf itself.
+#pragma once
+
+#include <fuse_lowlevel.h>
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "base/mutex.h"
+
+namespace ossfs2 {
+
+class RequestBuffers {
+ public:
+  static constexpr size_t kIdleMax = 32;
+  using Memory = std::shared_ptr<void>;
+
+  ~RequestBuffers();
+  // Memory for libfuse to read into; null when none is idle (libfuse then allocates).
+  void* Get() EXCLUDES(mutex_);
+  void Put(void* memory) EXCLUDES(mutex_);
+
+  // Names the buffer that this thread's request lies in; null when it is not in one of ours.
+  static void SetCurrent(RequestBuffers* owner, fuse_buf* buffer);
+  // The request's memory stays valid until the result is dropped.
+  static Memory TakeCurrent();
+
+ private:
+  Mutex mutex_;
+  std::vector<void*> idle_ GUARDED_BY(mutex_);
+};
+
+}  // namespace ossfs2

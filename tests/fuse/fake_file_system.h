@@ -1,0 +1,181 @@
+// FakeFileSystem: a root with one file "data" and one directory "sub", in memory, that records what it was
+// asked and can be told to answer slowly. For tests of the FUSE frontend.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <string>
+
+#include "base/mutex.h"
+#include "data/read_engine.h"
+#include "ossfs2/file_system.h"
+
+namespace ossfs2 {
+
+class FakeFileSystem final : public FileSystem {
+ public:
+  static constexpr Ino kDataIno = 2;
+  static constexpr Ino kSubIno = 3;
+
+  // --- what tests set and see ---
+  bool fast_lookups = true;
+  bool direct_io = false;
+  bool park_writes = false;
+  double valid_s = 0;
+  std::string content;  // before the mount; afterwards through locked access
+  std::string Content() {
+    MutexLock lock(mutex);
+    return content;
+  }
+  void SetContent(std::string text) {
+    MutexLock lock(mutex);
+    content = std::move(text);
+  }
+  int64_t Forgotten() {
+    MutexLock lock(mutex);
+    return forgotten;
+  }
+  int Releases() {
+    MutexLock lock(mutex);
+    return releases;
+  }
+  KernelNotifier* notifier = nullptr;
+  Mutex mutex;
+  int64_t forgotten = 0;
+  int releases = 0;
+  int slow_lookups = 0;
+  std::map<std::string, std::string> xattrs;
+
+  // --- FileSystem ---
+  void SetNotifier(KernelNotifier* to) override { notifier = to; }
+  std::optional<Result<Entry>> TryLookup(Ino parent, std::string_view name) override {
+    if (!fast_lookups) return std::nullopt;
+    return LookupNow(parent, name);
+  }
+  Result<Entry> Lookup(Ino parent, const std::string& name) override {
+    ++slow_lookups;
+    return LookupNow(parent, name);
+  }
+  void Forget(Ino, uint64_t lookups) override {
+    MutexLock lock(mutex);
+    forgotten += static_cast<int64_t>(lookups);
+  }
+  std::optional<Result<AttrReply>> TryGetAttr(Ino ino, std::optional<HandleId>) override {
+    return Result<AttrReply>(AttrReply{AttrOf(ino), valid_s});
+  }
+  Result<AttrReply> GetAttr(Ino ino, std::optional<HandleId>) override { return AttrReply{AttrOf(ino), valid_s}; }
+  Result<AttrReply> SetAttr(Ino ino, const AttrChange& change, std::optional<HandleId>) override {
+    if (change.size) {
+      MutexLock lock(mutex);
+      content.resize(*change.size);
+    }
+    return AttrReply{AttrOf(ino), 0};
+  }
+  Result<Entry> MakeDirectory(Ino, const std::string&, uint32_t, const Caller&) override { return Refuse(EROFS); }
+  Result<Entry> MakeNode(Ino, const std::string&, uint32_t, const Caller&) override { return Refuse(EROFS); }
+  Status Unlink(Ino, const std::string&) override { return Refuse(EROFS); }
+  Status RemoveDirectory(Ino, const std::string&) override { return Refuse(ENOTEMPTY); }
+  Status Rename(Ino, const std::string&, Ino, const std::string&, uint32_t) override { return Refuse(EXDEV); }
+  Result<Entry> Symlink(Ino, const std::string&, const std::string&, const Caller&) override { return Refuse(EROFS); }
+  Result<std::string> ReadLink(Ino) override { return Refuse(EINVAL); }
+  Result<FsStat> StatFs() override { return FsStat{}; }
+  std::optional<Result<Opened>> TryOpen(Ino, int) override { return Result<Opened>(Opened{next_++, true, direct_io}); }
+  Result<Opened> Open(Ino, int) override { return Opened{next_++, true, direct_io}; }
+  Result<std::pair<Entry, Opened>> Create(Ino, const std::string&, uint32_t, int, const Caller&) override {
+    return Refuse(EROFS);
+  }
+  void Read(HandleId, uint64_t offset, size_t size, ReadDone done) override {
+    auto copy = std::make_shared<std::string>();
+    {
+      MutexLock lock(mutex);
+      if (offset < content.size()) *copy = content.substr(offset, size);
+    }
+    ReadReply reply;
+    if (!copy->empty()) reply.parts.push_back({copy->data(), copy->size()});
+    reply.bytes = copy->size();
+    reply.pin = copy;
+    done(std::move(reply));
+  }
+  Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data) override {
+    if (park_writes) return false;
+    Store(handle, offset, data);
+    return true;
+  }
+  Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data) override {
+    Store(handle, offset, data);
+    return {};
+  }
+  bool NothingToFlush(HandleId) override { return false; }
+  Status Flush(HandleId) override { return {}; }
+  Status Fsync(HandleId) override { return Refuse(EDQUOT); }
+  void Release(HandleId) override {
+    MutexLock lock(mutex);
+    ++releases;
+  }
+  Status Allocate(HandleId, int, uint64_t, uint64_t) override { return Refuse(EOPNOTSUPP); }
+  Result<size_t> CopyFileRange(HandleId, uint64_t, HandleId, uint64_t, size_t) override { return Refuse(EXDEV); }
+  Result<HandleId> OpenDirectory(Ino) override { return next_++; }
+  Status ReadDirectory(HandleId, uint64_t cookie, bool, const std::function<bool(const DirEntry&)>& add) override {
+    const char* names[] = {".", "..", "data", "sub"};
+    const Ino inos[] = {kRootIno, kRootIno, kDataIno, kSubIno};
+    for (uint64_t i = cookie; i < 4; ++i) {
+      DirEntry entry;
+      entry.name = names[i];
+      entry.entry = {AttrOf(inos[i]), valid_s, valid_s};
+      entry.cookie = i + 1;
+      if (!add(entry)) break;
+    }
+    return {};
+  }
+  void ReleaseDirectory(HandleId) override {}
+  Result<std::string> GetXattr(Ino, const std::string& name) override {
+    const auto it = xattrs.find(name);
+    if (it == xattrs.end()) return Refuse(ENODATA);
+    return it->second;
+  }
+  Result<std::vector<std::string>> ListXattr(Ino) override {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : xattrs) names.push_back(name);
+    return names;
+  }
+  Status SetXattr(Ino, const std::string& name, std::string_view value, int) override {
+    xattrs[name] = value;
+    return {};
+  }
+  Status RemoveXattr(Ino, const std::string& name) override {
+    return xattrs.erase(name) > 0 ? Status() : Status(Refuse(ENODATA));
+  }
+  Result<std::vector<std::string>> Explain(const std::string&) override { return std::vector<std::string>{}; }
+  std::vector<std::string> FlushAll(std::chrono::milliseconds) override { return {}; }
+
+ private:
+  static Error Refuse(int code) { return MakeError(code, ErrorKind::kOther, ""); }
+
+  Result<Entry> LookupNow(Ino parent, std::string_view name) {
+    if (parent == kRootIno && name == "data") return Entry{AttrOf(kDataIno), valid_s, valid_s};
+    if (parent == kRootIno && name == "sub") return Entry{AttrOf(kSubIno), valid_s, valid_s};
+    return Refuse(ENOENT);
+  }
+
+  Attr AttrOf(Ino ino) {
+    Attr attr;
+    attr.ino = ino;
+    attr.mode = ino == kDataIno ? S_IFREG | 0644 : S_IFDIR | 0755;
+    if (ino == kDataIno) attr.size = Content().size();
+    return attr;
+  }
+
+  void Store(HandleId, uint64_t offset, std::span<const std::byte> data) {
+    MutexLock lock(mutex);
+    if (content.size() < offset + data.size()) content.resize(offset + data.size());
+    memcpy(content.data() + offset, data.data(), data.size());
+  }
+
+  std::atomic<HandleId> next_{1};
+};
+
+}  // namespace ossfs2

@@ -1,0 +1,211 @@
+// Through a real mount of a fake file system: what the kernel and programs see.
+#include "fuse/fuse_frontend.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include "fuse/mount_table.h"
+#include "fuse/session_io.h"
+#include "tests/fuse/fake_file_system.h"
+
+namespace ossfs2 {
+namespace {
+
+class FuseFrontendTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "no /dev/fuse here";
+    char name[] = "/tmp/ossfs2-fuse-test-XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    folder_ = name;
+  }
+
+  void TearDown() override {
+    Leave();
+    if (!folder_.empty()) rmdir(folder_.c_str());
+  }
+
+  void Enter() {
+    FuseOptions options;
+    options.mount_point = folder_;
+    options.source = "bucket, with comma";
+    options.allow_other = false;
+    frontend_ = MakeFuseFrontend(fake_, executor_, options);
+    const Status mounted = frontend_->Mount();
+    ASSERT_TRUE(mounted) << mounted.error().text;
+    runner_ = std::thread([this] { run_status_ = frontend_->Run(); });
+  }
+
+  void Leave() {
+    if (!frontend_) return;
+    frontend_->Unmount();
+    frontend_->Stop();
+    runner_.join();
+    frontend_.reset();
+  }
+
+  std::string Path(const char* name) const { return folder_ + "/" + name; }
+
+  std::string folder_;
+  FakeFileSystem fake_;
+  Executor executor_{"test", 8};
+  std::unique_ptr<FuseFrontend> frontend_;
+  std::thread runner_;
+  Status run_status_;
+};
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST_F(FuseFrontendTest, ShowsItsTypeAndSource) {
+  Enter();
+  const auto mount = FindMount(folder_);
+  ASSERT_TRUE(mount);
+  EXPECT_EQ(mount->type, "fuse.ossfs2");
+  EXPECT_EQ(mount->source, "bucket, with comma");
+}
+
+TEST_F(FuseFrontendTest, ReadsFastAndSlowPaths) {
+  fake_.content = std::string(3'000'000, 'x') + "end";
+  Enter();
+  EXPECT_EQ(ReadAll(Path("data")), fake_.Content());
+  fake_.fast_lookups = false;
+  EXPECT_EQ(ReadAll(Path("data")), fake_.Content());
+  EXPECT_GT(fake_.slow_lookups, 0);
+  EXPECT_NE(access(Path("absent").c_str(), F_OK), 0);
+  EXPECT_EQ(errno, ENOENT);
+}
+
+TEST_F(FuseFrontendTest, ParkedWritesKeepTheirBytes) {
+  fake_.park_writes = true;
+  fake_.content = std::string(16 << 20, 0);
+  Enter();
+  std::vector<std::thread> writers;
+  for (int w = 0; w < 8; ++w) {
+    writers.emplace_back([this, w] {
+      const int fd = open(Path("data").c_str(), O_WRONLY);
+      ASSERT_GE(fd, 0);
+      const std::string piece(1 << 20, static_cast<char>('a' + w));
+      for (int i = 0; i < 2; ++i)
+        EXPECT_EQ(pwrite(fd, piece.data(), piece.size(), (w * 2 + i) * (1 << 20)), 1 << 20);
+      close(fd);
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  std::string expected;
+  for (int w = 0; w < 8; ++w) expected += std::string(2 << 20, static_cast<char>('a' + w));
+  EXPECT_TRUE(fake_.Content() == expected);
+}
+
+TEST_F(FuseFrontendTest, DirectIoFilesCanBeMappedShared) {
+  fake_.direct_io = true;
+  fake_.content = "mapped content";
+  Enter();
+  const int fd = open(Path("data").c_str(), O_RDONLY);
+  ASSERT_GE(fd, 0);
+  if (!GetKernelOffer().direct_io_mmap) GTEST_SKIP() << "this kernel has no FUSE_DIRECT_IO_ALLOW_MMAP";
+  void* map = mmap(nullptr, 4096, PROT_READ, MAP_SHARED, fd, 0);
+  ASSERT_NE(map, MAP_FAILED) << strerror(errno);
+  EXPECT_EQ(std::string(static_cast<char*>(map), 14), "mapped content");
+  munmap(map, 4096);
+  close(fd);
+}
+
+TEST_F(FuseFrontendTest, PagesStayUntilInvalidated) {
+  fake_.content = "old";
+  Enter();
+  EXPECT_EQ(ReadAll(Path("data")), "old");
+  fake_.SetContent("new");
+  EXPECT_EQ(ReadAll(Path("data")), "old") << "keep_cache should have kept the page";
+  fake_.notifier->InvalidateInode(FakeFileSystem::kDataIno);
+  for (int i = 0; i < 500 && ReadAll(Path("data")) != "new"; ++i) usleep(10'000);
+  EXPECT_EQ(ReadAll(Path("data")), "new");
+}
+
+TEST_F(FuseFrontendTest, ListsWithoutCountingDots) {
+  Enter();
+  DIR* directory = opendir(folder_.c_str());
+  ASSERT_NE(directory, nullptr);
+  std::vector<std::string> names;
+  while (const dirent* entry = readdir(directory)) names.emplace_back(entry->d_name);
+  closedir(directory);
+  EXPECT_EQ(names, (std::vector<std::string>{".", "..", "data", "sub"}));
+}
+
+TEST_F(FuseFrontendTest, ErrorsReachTheCaller) {
+  fake_.content = "x";
+  Enter();
+  EXPECT_EQ(rmdir(Path("sub").c_str()), -1);
+  EXPECT_EQ(errno, ENOTEMPTY);
+  EXPECT_EQ(link(Path("data").c_str(), Path("other").c_str()), -1);
+  EXPECT_EQ(errno, EPERM);
+  const int fd = open(Path("data").c_str(), O_WRONLY);
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(fsync(fd), -1);
+  EXPECT_EQ(errno, EDQUOT);
+  close(fd);
+}
+
+TEST_F(FuseFrontendTest, ExtendedAttributes) {
+  Enter();
+  const std::string path = Path("data");
+  EXPECT_EQ(setxattr(path.c_str(), "user.a", "12345", 5, 0), 0);
+  char value[16];
+  EXPECT_EQ(getxattr(path.c_str(), "user.a", nullptr, 0), 5);
+  EXPECT_EQ(getxattr(path.c_str(), "user.a", value, 3), -1);
+  EXPECT_EQ(errno, ERANGE);
+  EXPECT_EQ(getxattr(path.c_str(), "user.a", value, sizeof(value)), 5);
+  EXPECT_EQ(setxattr(path.c_str(), "trusted.a", "1", 1, 0), -1);
+  EXPECT_EQ(errno, EOPNOTSUPP);
+  EXPECT_EQ(removexattr(path.c_str(), "user.a"), 0);
+  EXPECT_EQ(getxattr(path.c_str(), "user.a", value, sizeof(value)), -1);
+  EXPECT_EQ(errno, ENODATA);
+}
+
+TEST_F(FuseFrontendTest, ExternalUnmountEndsRun) {
+  Enter();
+  ASSERT_EQ(system(("umount " + folder_).c_str()), 0);
+  runner_.join();
+  EXPECT_TRUE(run_status_) << run_status_.error().text;
+  frontend_.reset();
+}
+
+TEST_F(FuseFrontendTest, StopEndsRunWithAFileOpen) {
+  fake_.content = "x";
+  Enter();
+  const int fd = open(Path("data").c_str(), O_RDONLY);
+  frontend_->Unmount();
+  frontend_->Stop();
+  runner_.join();
+  frontend_.reset();
+  EXPECT_FALSE(FindMount(folder_));
+  close(fd);
+}
+
+TEST_F(FuseFrontendTest, RefusesBadMountPoints) {
+  FuseOptions options;
+  options.mount_point = folder_ + "/none";
+  auto missing = MakeFuseFrontend(fake_, executor_, options)->Mount();
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().text.find("mkdir -p"), std::string::npos);
+  std::ofstream(folder_ + "/file") << "x";
+  options.mount_point = folder_;
+  auto full = MakeFuseFrontend(fake_, executor_, options)->Mount();
+  ASSERT_FALSE(full);
+  EXPECT_NE(full.error().text.find("--nonempty"), std::string::npos);
+  options.mount_point = folder_ + "/file";
+  EXPECT_EQ(ErrnoOf(MakeFuseFrontend(fake_, executor_, options)->Mount()), ENOTDIR);
+  unlink((folder_ + "/file").c_str());
+}
+
+}  // namespace
+}  // namespace ossfs2

@@ -1,0 +1,522 @@
+"""What the end-to-end tests stand on: a local OSS server, a mount, and checks.
+
+Every test file runs alone:  python3 tests/e2e/test_basic.py -v
+The binaries come from OSSFS2_BIN and OSSFS2_SERVER_BIN (default: build/release).
+OSSFS2_TEST_DIR says where the temporary files go (default: the system's),
+OSSFS2_TEST_SEED fixes the random tests, OSSFS2_TEST_LIMIT is the number of
+seconds after which a file that hangs is ended (default 280), and
+OSSFS2_TEST_KEEP=1 keeps the temporary files.
+
+Processes are ended and mounts are taken down also when a test fails or hangs.
+Standard library only.
+"""
+import atexit
+import contextlib
+import faulthandler
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.dirname(HERE))
+sys.dont_write_bytecode = True
+
+from oss_client import OssClient  # noqa: E402 (needs the path above)
+
+OSSFS2 = os.environ.get("OSSFS2_BIN", os.path.join(ROOT, "build/release/ossfs2"))
+SERVER = os.environ.get("OSSFS2_SERVER_BIN", os.path.join(ROOT, "build/release/ossfs2-server"))
+KEY_ID = "TESTKEYID0123456"
+KEY_SECRET = "testSecretThatMustNotLeak9876543"
+MIB = 1 << 20
+GIB = 1 << 30
+
+_temporary = None
+_running = []  # everything with a destroy(), newest last
+
+
+def temporary_folder(name="t"):
+    """A new empty folder that disappears at the end of the program."""
+    global _temporary
+    if _temporary is None:
+        _temporary = tempfile.mkdtemp(prefix="ossfs2-e2e-", dir=os.environ.get("OSSFS2_TEST_DIR"))
+    return tempfile.mkdtemp(prefix=name + "-", dir=_temporary)
+
+
+def clean_environment(**more):
+    """The environment without any credentials of the caller."""
+    drop = ("OSS_ACCESS", "OSS_", "ALIBABA_CLOUD", "AWS_", "http_proxy", "https_proxy",
+            "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
+    env.update(more)
+    return env
+
+
+def wait_until(condition, seconds=20.0, what="a condition"):
+    """Polls until condition() is true. The only waiting that tests do."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError("waited %.0f s in vain for %s" % (seconds, what))
+        time.sleep(0.02)
+
+
+def is_mounted(path):
+    """Looks at the kernel's table: works for a dead mount too."""
+    escaped = os.path.realpath(os.path.dirname(path)) + "/" + os.path.basename(path)
+    escaped = escaped.replace("\\", "\\134").replace(" ", "\\040")
+    with open("/proc/self/mountinfo") as table:
+        return any(line.split()[4] == escaped for line in table)
+
+
+def mount_root(path):
+    """The mount that a path lies on, from the kernel's table, or None."""
+    best = None
+    with open("/proc/self/mountinfo") as table:
+        for line in table:
+            point = line.split()[4].replace("\\040", " ")
+            if path == point or path.startswith(point + "/"):
+                if best is None or len(point) > len(best):
+                    best = point
+    return best
+
+
+class Stats:
+    """The server's counters. A counter that does not exist counts as 0."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def requests(self, *kinds):
+        table = self.data.get("requests", {})
+        if not kinds:
+            return self.data.get("requests_total", sum(table.values()))
+        return sum(table.get(kind, 0) for kind in kinds)
+
+    def __getattr__(self, name):
+        return self.__dict__["data"].get(name, 0)
+
+    def __repr__(self):
+        return json.dumps(self.data, sort_keys=True)
+
+
+class Server:
+    """An ossfs2-server of its own on a free port, with a folder of its own."""
+
+    def __init__(self, *options, bucket="test", root=None):
+        self.options = list(options)
+        self.bucket = bucket
+        self.root = root or temporary_folder("server")
+        self.log = os.path.join(temporary_folder("log"), "server.log")
+        self.port = 0
+        self.process = None
+        self.start()
+        _running.append(self)
+
+    def start(self):
+        """Starts it, or starts it again on the same port and folder."""
+        command = [SERVER, "--root", self.root, "--listen", "127.0.0.1:%d" % self.port,
+                   "--bucket", self.bucket, "--access-key-id", KEY_ID,
+                   "--access-key-secret", KEY_SECRET] + self.options
+        with open(self.log, "ab") as log:
+            begin = log.tell()
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=subprocess.STDOUT, env=clean_environment())
+
+        def announced():
+            if self.process.poll() is not None:
+                raise AssertionError("ossfs2-server ended with %s:\n%s"
+                                     % (self.process.returncode, tail(self.log)))
+            with open(self.log, "rb") as stream:
+                stream.seek(begin)
+                for line in stream.read().decode(errors="replace").splitlines():
+                    if "listening on 127.0.0.1:" in line:
+                        digits = line.split("listening on 127.0.0.1:")[1].split()[0]
+                        return int(digits.rstrip(".,;"))
+            return 0
+
+        self.port = wait_until(announced, 20, "the server's port")
+        return self
+
+    @property
+    def endpoint(self):
+        return "http://127.0.0.1:%d" % self.port
+
+    @property
+    def client(self):
+        return OssClient("127.0.0.1", self.port, self.bucket, KEY_ID, KEY_SECRET)
+
+    def call(self, method, path):
+        request = urllib.request.Request(self.endpoint + path, method=method,
+                                         data=b"" if method == "POST" else None)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=20) as answer:
+            return answer.read()
+
+    def stats(self):
+        return Stats(json.loads(self.call("GET", "/-/stats")))
+
+    def reset(self):
+        self.call("POST", "/-/reset")
+
+    def set_fault(self, spec):
+        request = urllib.request.Request(self.endpoint + "/-/fault", method="POST",
+                                         data=spec.encode())
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=20) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            raise AssertionError("the server refused the fault '%s': %s"
+                                 % (spec, error.read().decode(errors="replace"))) from None
+
+    def clear_fault(self):
+        self.call("DELETE", "/-/fault")
+
+    def config(self, **values):
+        self.call("POST", "/-/config?" + "&".join("%s=%s" % item for item in values.items()))
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(number)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def destroy(self):
+        self.stop(signal.SIGKILL)
+        if self in _running:
+            _running.remove(self)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.destroy()
+
+
+class Mount:
+    """A foreground `ossfs2 mount` of a server's bucket (the process is ours to kill)."""
+
+    def __init__(self, server, *options, path=None, command=None, start=True):
+        self.server = server
+        self.options = list(options)
+        self.path = path or temporary_folder("mnt")
+        self.log = os.path.join(temporary_folder("log"), "ossfs2.log")
+        self.command = command
+        self.process = None
+        _running.append(self)
+        if start:
+            self.start()
+
+    def arguments(self):
+        if self.command:
+            return self.command
+        return [OSSFS2, "mount", self.path, "--oss_endpoint=" + self.server.endpoint,
+                "--oss_bucket=" + self.server.bucket, "--oss_access_key_id=" + KEY_ID,
+                "--oss_access_key_secret=" + KEY_SECRET, "-f"] + self.options
+
+    def start(self, seconds=30):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.arguments(), stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=subprocess.STDOUT, env=clean_environment(),
+                                            start_new_session=True)
+
+        def ready():
+            if self.process.poll() is not None:
+                raise AssertionError("ossfs2 mount ended with %s:\n%s"
+                                     % (self.process.returncode, tail(self.log)))
+            if not is_mounted(self.path):
+                return False
+            os.statvfs(self.path)
+            return True
+
+        wait_until(ready, seconds, "the mount (log: %s)" % tail(self.log))
+        return self
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def unmount(self, seconds=60):
+        """`ossfs2 umount`; the daemon must then leave by itself, with status 0."""
+        done = subprocess.run([OSSFS2, "umount", self.path], capture_output=True, text=True,
+                              timeout=seconds, env=clean_environment())
+        if done.returncode != 0:
+            raise AssertionError("ossfs2 umount ended with %d: %s%s"
+                                 % (done.returncode, done.stdout, done.stderr))
+        code = self.process.wait(seconds)
+        if code != 0:
+            raise AssertionError("the daemon ended with %d after umount:\n%s"
+                                 % (code, tail(self.log)))
+        if is_mounted(self.path):
+            raise AssertionError("still mounted after umount")
+
+    def remount(self, *options):
+        self.unmount()
+        if options:
+            self.options = list(options)
+        return self.start()
+
+    def kill(self):
+        """kill -9, then takes the dead mount down as a user would."""
+        self.process.kill()
+        self.process.wait()
+        self.detach()
+
+    def detach(self):
+        for command in (["umount", self.path], ["umount", "-l", self.path],
+                        ["fusermount3", "-u", "-z", self.path]):
+            if not is_mounted(self.path):
+                return
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           timeout=30, check=False)
+
+    def destroy(self):
+        """For the end of a test: no error, nothing left."""
+        if self in _running:
+            _running.remove(self)
+        if self.process and self.process.poll() is None and is_mounted(self.path):
+            with contextlib.suppress(Exception):
+                subprocess.run([OSSFS2, "umount", self.path], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, timeout=20, check=False)
+                self.process.wait(20)
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.detach()
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def resident_bytes(self, peak=False):
+        with open("/proc/%d/status" % self.pid) as status:
+            for line in status:
+                if line.startswith("VmHWM:" if peak else "VmRSS:"):
+                    return int(line.split()[1]) * 1024
+        return 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.destroy()
+
+
+def tail(path, count=4000):
+    with contextlib.suppress(OSError):
+        with open(path, "rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - count))
+            return stream.read().decode(errors="replace")
+    return ""
+
+
+# Content: 1 MiB blocks that depend on the seed and on their place, so that a
+# block in the wrong file or at the wrong offset is noticed. Cheap to make.
+_bases = {}
+
+
+def block(seed, index, size=MIB):
+    if seed not in _bases:
+        if len(_bases) > 64:
+            _bases.clear()
+        _bases[seed] = random.Random("block-%s" % (seed,)).randbytes(MIB - 16)
+    return (index.to_bytes(16, "little") + _bases[seed])[:size]
+
+
+def content(seed, size):
+    """The bytes of a file of this size, as pieces of 1 MiB and a rest."""
+    for index in range((size + MIB - 1) // MIB):
+        yield block(seed, index, min(MIB, size - index * MIB))
+
+
+def payload(seed, size):
+    return b"".join(content(seed, size))
+
+
+def write_file(path, seed, size, mode="wb"):
+    with open(path, mode, buffering=0) as stream:
+        for piece in content(seed, size):
+            write_all(stream, piece)
+
+
+def write_all(stream, data):
+    view = memoryview(data)
+    while view:
+        view = view[stream.write(view):]
+
+
+def check_file(path, seed, size):
+    """Raises unless the file has exactly these bytes."""
+    with open(path, "rb", buffering=0) as stream:
+        for index, piece in enumerate(content(seed, size)):
+            got = b""
+            while len(got) < len(piece):
+                more = stream.read(len(piece) - len(got))
+                if not more:
+                    raise AssertionError("%s ends at %d, not at %d"
+                                         % (path, index * MIB + len(got), size))
+                got += more
+            if got != piece:
+                raise AssertionError("%s differs in its MiB number %d" % (path, index))
+        if stream.read(1):
+            raise AssertionError("%s is longer than %d" % (path, size))
+
+
+def sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as stream:
+        while piece := stream.read(MIB):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def tree_hashes(root):
+    """Relative path -> hash of every file, link target of every link, '' for folders."""
+    result = {}
+    for folder, folders, names in os.walk(root):
+        for name in folders + names:
+            path = os.path.join(folder, name)
+            key = os.path.relpath(path, root)
+            if os.path.islink(path):
+                result[key] = "-> " + os.readlink(path)
+            elif os.path.isdir(path):
+                result[key] = ""
+            else:
+                result[key] = sha256(path)
+    return result
+
+
+def run(command, timeout=100, check=True, **more):
+    """Runs a program; a failure shows what it printed."""
+    more.setdefault("env", clean_environment())
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", timeout=timeout, stdin=subprocess.DEVNULL, **more)
+    if check and done.returncode != 0:
+        raise AssertionError("%s ended with %d:\n%s" % (command, done.returncode,
+                                                        done.stdout[-3000:]))
+    return done
+
+
+def in_threads(work, items, limit=90):
+    """Calls work(item) in one thread for each item; raises the first error."""
+    errors = []
+
+    def body(item):
+        try:
+            work(item)
+        except BaseException as error:  # reported below, whatever it is
+            errors.append(error)
+
+    threads = [threading.Thread(target=body, args=(item,), daemon=True) for item in items]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + limit
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        raise AssertionError("threads still busy after %d s" % limit)
+    if errors:
+        raise errors[0]
+
+
+def needs(*programs):
+    """Skips a test when a program is not installed (scripts/setup.sh --test)."""
+    absent = [p for p in programs if shutil.which(p) is None]
+    return unittest.skipIf(absent, "not installed: %s" % ", ".join(absent))
+
+
+class MountCase(unittest.TestCase):
+    """A test class with one server and one mount for all its tests."""
+    server_options = ()
+    mount_options = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(*cls.server_options)
+        cls.mount = Mount(cls.server, *cls.mount_options)
+        cls.client = cls.server.client
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.mount.destroy()
+        cls.server.destroy()
+
+    def setUp(self):
+        if not self.mount.alive():
+            self.mount.detach()
+            self.mount.start()
+
+    def tearDown(self):
+        self.assertTrue(self.mount.alive(), "the daemon died:\n" + tail(self.mount.log))
+
+    def folder(self, name=None):
+        """A new folder in the mount for this test."""
+        path = os.path.join(self.mount.path, name or self._testMethodName)
+        os.mkdir(path)
+        return path
+
+    def local(self, name="local"):
+        return temporary_folder(name)
+
+
+def destroy_all():
+    for thing in list(reversed(_running)):
+        with contextlib.suppress(Exception):
+            thing.destroy()
+    if _temporary and not os.environ.get("OSSFS2_TEST_KEEP"):
+        inside = mount_root(os.path.realpath(_temporary))
+        if inside is None or not inside.startswith(_temporary):
+            shutil.rmtree(_temporary, ignore_errors=True)
+
+
+def _give_up(limit):
+    """A hanging test must not leave a mount behind: everything stuck on it would stay."""
+    sys.stderr.write("\nthis test file hangs: ended after %d s\n" % limit)
+    faulthandler.dump_traceback(all_threads=True)
+    for thing in list(_running):
+        if getattr(thing, "log", None):
+            sys.stderr.write("--- %s\n%s\n" % (thing.log, tail(thing.log)))
+        with contextlib.suppress(Exception):
+            thing.process.kill()
+        with contextlib.suppress(Exception):
+            thing.detach()
+    sys.stderr.flush()
+    os._exit(3)
+
+
+def _terminated(*_):
+    destroy_all()
+    os._exit(1)
+
+
+def main():
+    """Instead of unittest.main(): cleans up always, and ends what hangs."""
+    limit = int(os.environ.get("OSSFS2_TEST_LIMIT", "280"))
+    watchdog = threading.Timer(limit, _give_up, [limit])
+    watchdog.daemon = True
+    watchdog.start()
+    atexit.register(destroy_all)
+    signal.signal(signal.SIGTERM, _terminated)
+    for binary in (OSSFS2, SERVER):
+        if not os.access(binary, os.X_OK):
+            sys.exit("not built: %s (cmake --build --preset release)" % binary)
+    unittest.main(module="__main__")

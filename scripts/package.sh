@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# Makes dist/ossfs2-VERSION-ARCH.tar.gz, .deb and .rpm from a release build.
+#
+# The tarball is relocatable: it carries libfuse3 and every other library but glibc, found through
+# $ORIGIN, so it runs unpacked anywhere on a bare Debian 12, Ubuntu 24.04 or later of the same
+# architecture. The .deb and .rpm install the same tree under /usr/lib/ossfs2 with links in
+# /usr/bin and /usr/sbin/mount.ossfs2.
+#
+# Usage: scripts/package.sh [--build DIR] [--out DIR] [--no-deb] [--no-rpm]
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+build=$root/build/release out=$root/dist deb=1 rpm=1
+while [ $# -gt 0 ]; do
+  case $1 in
+    --build) build=$2; shift 2 ;;
+    --out) out=$2; shift 2 ;;
+    --no-deb) deb=0; shift ;;
+    --no-rpm) rpm=0; shift ;;
+    *) echo "usage: scripts/package.sh [--build DIR] [--out DIR] [--no-deb] [--no-rpm]" >&2; exit 2 ;;
+  esac
+done
+
+say() { printf '==> %s\n' "$*"; }
+
+if [ ! -x "$build/ossfs2" ] || [ ! -x "$build/ossfs2-server" ]; then
+  say "building"
+  cmake --preset release -S "$root" -B "$build" -DOSSFS2_BUILD_TESTS=OFF
+  cmake --build "$build"
+fi
+
+version=$("$build/ossfs2" --version | sed -n 's/^ossfs2 \([0-9][0-9.]*\).*/\1/p' | head -1)
+[ -n "$version" ] || { echo "ossfs2 --version tells no version" >&2; exit 1; }
+machine=$(uname -m)
+case $machine in x86_64) deb_arch=amd64 ;; aarch64) deb_arch=arm64 ;; *) deb_arch=$machine ;; esac
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+name=ossfs2-$version-$machine
+tree=$work/$name
+mkdir -p "$tree/bin" "$tree/lib" "$tree/share" "$out"
+
+say "collecting $name"
+cmake --install "$build" --prefix "$tree" --strip >/dev/null
+# The C library and the loader stay the host's; name service modules must match them.
+keep_out='^(ld-linux.*|libc|libm|libpthread|libdl|librt|libresolv|libnss_.*|libnsl)\.so'
+for binary in "$build/ossfs2" "$build/ossfs2-server"; do
+  ldd "$binary" | awk '/=> \//{print $3}'
+done | sort -u | while read -r library; do
+  base=$(basename "$library")
+  if ! printf '%s' "$base" | grep -Eq "$keep_out"; then cp -L "$library" "$tree/lib/$base"; fi
+done
+cp -r "$root/conf" "$tree/share/conf"
+cp "$root/README.md" "$root/LICENSE" "$root/CHANGELOG.md" "$tree/"
+cp -r "$root/docs" "$tree/share/docs"
+cp -r "$root/bench" "$tree/share/bench"
+mkdir -p "$tree/share/man" "$tree/share/completion"
+"$build/ossfs2" docs man > "$tree/share/man/ossfs2.8"
+"$build/ossfs2" docs completion > "$tree/share/completion/ossfs2"
+needs=$(for f in "$tree"/bin/* "$tree"/lib/*; do objdump -T "$f" 2>/dev/null; done | grep -o 'GLIBC_2\.[0-9]*' | sort -uV | tail -1)
+say "needs ${needs:-an unknown glibc} or later on the host"
+
+tar -C "$work" -czf "$out/$name.tar.gz" "$name"
+say "$out/$name.tar.gz"
+
+stage_system_tree() {  # $1: where
+  mkdir -p "$1/usr/lib/ossfs2" "$1/usr/bin" "$1/usr/sbin" "$1/usr/share/man/man8" \
+    "$1/usr/share/bash-completion/completions" "$1/usr/share/doc/ossfs2" "$1/usr/lib/systemd/system"
+  cp -r "$tree/bin" "$tree/lib" "$1/usr/lib/ossfs2/"
+  ln -s ../lib/ossfs2/bin/ossfs2 "$1/usr/bin/ossfs2"
+  ln -s ../lib/ossfs2/bin/ossfs2-server "$1/usr/bin/ossfs2-server"
+  ln -s ../lib/ossfs2/bin/ossfs2 "$1/usr/sbin/mount.ossfs2"
+  gzip -9n < "$tree/share/man/ossfs2.8" > "$1/usr/share/man/man8/ossfs2.8.gz"
+  cp "$tree/share/completion/ossfs2" "$1/usr/share/bash-completion/completions/ossfs2"
+  cp -r "$tree/share/docs" "$tree/share/conf" "$tree/LICENSE" "$tree/README.md" "$1/usr/share/doc/ossfs2/"
+  cp "$root/conf/ossfs2@.service" "$1/usr/lib/systemd/system/"
+}
+
+if [ $deb = 1 ] && command -v dpkg-deb >/dev/null; then
+  package=$work/deb
+  stage_system_tree "$package"
+  mkdir -p "$package/DEBIAN"
+  cat > "$package/DEBIAN/control" <<EOF
+Package: ossfs2
+Version: $version
+Architecture: $deb_arch
+Maintainer: ossfs2 developers <ossfs2@localhost>
+Depends: libc6 (>= ${needs#GLIBC_})
+Recommends: fuse3, ca-certificates
+Section: utils
+Priority: optional
+Description: FUSE file system for Alibaba Cloud OSS, made for AI models
+ Mounts a bucket so that models can be downloaded into it and loaded from it
+ at the speed of the network, with no tuning.
+EOF
+  dpkg-deb --root-owner-group -Zgzip --build "$package" "$out/ossfs2_${version}_$deb_arch.deb" >/dev/null
+  say "$out/ossfs2_${version}_$deb_arch.deb"
+fi
+
+if [ $rpm = 1 ] && command -v rpmbuild >/dev/null; then
+  stage_system_tree "$work/rpmroot"
+  cat > "$work/ossfs2.spec" <<EOF
+Name: ossfs2
+Version: $version
+Release: 1
+Summary: FUSE file system for Alibaba Cloud OSS, made for AI models
+License: Apache-2.0
+AutoReqProv: no
+Requires: glibc >= ${needs#GLIBC_}
+%define __os_install_post %{nil}
+%define debug_package %{nil}
+%description
+Mounts a bucket so that models can be downloaded into it and loaded from it
+at the speed of the network, with no tuning.
+%install
+mkdir -p %{buildroot}
+cp -a $work/rpmroot/. %{buildroot}/
+%files
+/usr/lib/ossfs2
+/usr/bin/ossfs2
+/usr/bin/ossfs2-server
+/usr/sbin/mount.ossfs2
+/usr/share/man/man8/ossfs2.8.gz
+/usr/share/bash-completion/completions/ossfs2
+/usr/share/doc/ossfs2
+/usr/lib/systemd/system/ossfs2@.service
+EOF
+  rpmbuild -bb --quiet --define "_topdir $work/rpm" --define "_rpmdir $out" \
+    --define "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm" "$work/ossfs2.spec" >/dev/null
+  say "$out/ossfs2-$version-1.$machine.rpm"
+fi

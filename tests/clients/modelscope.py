@@ -89,7 +89,8 @@ def download_old(source, target, workers=8, stop_after=None):
         stream.write("Revision:master,CreatedAt:1700000000")
 
 
-def download_new(source, target, workers=4, stop_after=None):
+def download_new(source, target, workers=4, stop_after=None, progress=None, verified=None):
+    """progress(bytes) is called for each piece written, verified(bytes) for each read back."""
     locks = tempfile.mkdtemp(prefix="modelscope-lock-")
 
     def one(name):
@@ -109,6 +110,8 @@ def download_new(source, target, workers=4, stop_after=None):
                 while piece := reader.read(MIB):
                     writer.write(piece)
                     done += len(piece)
+                    if progress:
+                        progress(len(piece))
                     if stop_after and done >= stop_after:
                         return
             os.rename(part, final)
@@ -116,6 +119,8 @@ def download_new(source, target, workers=4, stop_after=None):
             with open(final, "rb") as stream:
                 while piece := stream.read(MIB):
                     digest.update(piece)
+                    if verified:
+                        verified(len(piece))
             assert digest.hexdigest() == wanted, name
 
     _each(one, _files(source), workers)

@@ -1,15 +1,19 @@
 // MemoryStore: a whole bucket in memory, with the rules of OSS that the file system relies on
 // (If-Match, forbid-overwrite, multipart, CRC64, 1000 a page, ETags), for tests and tools.
 //
-// Async calls complete on an own thread, in order of their due time. Counts every request by name so that
-// tests can assert on them. Thread-safe.
+// Async calls complete on an own thread, in order of their due time; the destructor ends what is left with
+// kCanceled. Counts every request by name so that tests can assert on them. Head of a symlink describes the
+// link itself (size: bytes of its target), also when it dangles; Get follows it one level. Thread-safe.
 #pragma once
 
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "base/clock.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2::oss {
@@ -36,6 +40,7 @@ class MemoryStore : public ObjectStore {
   virtual void ReleaseHeld(size_t count) = 0;  // oldest first
 };
 
-std::unique_ptr<MemoryStore> MakeMemoryStore();
+// `clock` gives the modification times.
+std::unique_ptr<MemoryStore> MakeMemoryStore(Clock& clock = Clock::Real());
 
 }  // namespace ossfs2::oss

@@ -1,0 +1,60 @@
+#include "oss/fault_store.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "oss/memory_store.h"
+#include "tests/oss/test_data.h"
+
+namespace ossfs2::oss {
+namespace {
+
+class FaultStoreTest : public testing::Test {
+ protected:
+  std::unique_ptr<MemoryStore> memory_ = MakeMemoryStore();
+  std::unique_ptr<FaultStore> store_ = MakeFaultStore(*memory_);
+  const Error error_ = MakeError(EIO, ErrorKind::kUnavailable, "injected");
+};
+
+TEST_F(FaultStoreTest, SkipsThenFailsThenPasses) {
+  memory_->PutContent("a", "1");
+  store_->AddRule({"head", "a", 1, 2, error_, false, -1});
+  EXPECT_TRUE(store_->Head("a"));
+  EXPECT_EQ(store_->Head("a").error().text, "injected");
+  EXPECT_FALSE(store_->Head("a"));
+  EXPECT_TRUE(store_->Head("a"));
+  EXPECT_EQ(store_->FaultsInjected(), 2u);
+  EXPECT_EQ(memory_->Requests()["head"], 2u);
+}
+
+TEST_F(FaultStoreTest, AfterEffectLosesOnlyTheAnswer) {
+  store_->AddRule({"put", "", 0, 1, error_, true, -1});
+  EXPECT_FALSE(PutNow(*store_, "a", "data"));
+  EXPECT_EQ(memory_->Content("a"), "data");
+  store_->AddRule({"delete_many", "a", 0, 1, error_, false, -1});
+  EXPECT_FALSE(store_->DeleteMany({"b", "a"}));
+  EXPECT_EQ(memory_->Keys().size(), 1u);
+}
+
+TEST_F(FaultStoreTest, GetDeliversSomeBytesFirst) {
+  memory_->PutContent("a", "0123456789");
+  store_->AddRule({"get", "", 0, 1, error_, false, 4});
+  auto sink = std::make_shared<StringSink>();
+  EXPECT_FALSE(GetNow(*store_, {"a", 0, 10, ""}, sink));
+  EXPECT_EQ(sink->text(), "0123");
+}
+
+TEST_F(FaultStoreTest, AnyOperationUntilCleared) {
+  memory_->PutContent("a", "1");
+  store_->AddRule({"*", "", 0, -1, error_, false, -1});
+  EXPECT_FALSE(store_->Probe("", std::chrono::seconds(1)));
+  EXPECT_FALSE(GetNow(*store_, {"a", 0, 1, ""}, std::make_shared<StringSink>()));
+  EXPECT_FALSE(PutNow(*store_, "a", "data"));
+  EXPECT_FALSE(PartNow(*store_, "a", "id", 1, "data"));
+  store_->ClearRules();
+  EXPECT_TRUE(store_->Probe("", std::chrono::seconds(1)));
+}
+
+}  // namespace
+}  // namespace ossfs2::oss

@@ -1,0 +1,91 @@
+// The -o side of option_parser.h.
+#include <cerrno>
+#include <cstring>
+
+#include "base/str.h"
+#include "cli/option_parser.h"
+
+namespace ossfs2 {
+namespace {
+
+// Options of mount(8) and fstab that ask nothing of this file system: the kernel, systemd or mount(8) deal with
+// them, or they hold for every FUSE mount (nodev, nosuid).
+constexpr const char* kAccepted[] = {
+    "defaults",      "auto",          "noauto",    "user",        "nouser",     "users",   "owner",     "group",
+    "_netdev",       "nofail",        "dev",       "nodev",       "suid",       "nosuid",  "exec",      "noexec",
+    "sync",          "async",         "dirsync",   "atime",       "noatime",    "diratime", "nodiratime", "relatime",
+    "norelatime",    "strictatime",   "nostrictatime", "lazytime", "nolazytime", "iversion", "noiversion", "mand",
+    "nomand",        "silent",        "loud",      "nosymfollow", "symfollow"};
+// The same with values.
+constexpr const char* kAcceptedWithValue[] = {"x-",       "X-",        "comment=",     "context=", "fscontext=", "defcontext=",
+                                              "rootcontext=", "user=", "uhelper=", "helper=",  "subtype=",   "fsname=",
+                                              "max_read=", "blksize=", "rootmode=", "fd="};
+
+bool Accepted(std::string_view option) {
+  for (const char* name : kAccepted)
+    if (option == name) return true;
+  for (const char* start : kAcceptedWithValue)
+    if (option.rfind(start, 0) == 0) return true;
+  return false;
+}
+
+}  // namespace
+
+std::vector<std::string> SplitMountOptions(std::string_view text) {
+  std::vector<std::string> options(1);
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\\' && i + 1 < text.size() && std::strchr(",\"\\", text[i + 1]) != nullptr) {
+      options.back() += text[++i];
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      options.emplace_back();
+    } else {
+      options.back() += c;
+    }
+  }
+  std::erase_if(options, [](const std::string& option) { return Trim(option).empty(); });
+  return options;
+}
+
+Status ApplyMountOptions(std::string_view text, OptionSet& options, std::string& config_file) {
+  constexpr std::string_view kOrigin = "mount option";
+  for (const std::string& raw : SplitMountOptions(text)) {
+    std::string_view option = Trim(raw);
+    while (option.size() > 2 && option[0] == '-' && option[1] == '-') option.remove_prefix(2);
+    if (Accepted(option)) continue;
+    if (option == "remount")
+      return MakeError(EINVAL, ErrorKind::kInvalid,
+                       "mount option: remount is not supported; use `ossfs2 umount` and mount again, or `ossfs2 set`");
+    const size_t equals = option.find('=');
+    std::string_view name = option.substr(0, equals);
+    std::string value = equals == std::string_view::npos ? "true" : std::string(option.substr(equals + 1));
+    if (name == "conf" || name == "c" || name == "config") {
+      config_file = value;
+      continue;
+    }
+    if (name == "rw") {
+      name = "ro";
+      value = "false";
+    } else if (FindOption(name) == nullptr && equals == std::string_view::npos && name.rfind("no", 0) == 0) {
+      const OptionSpec* negated = FindOption(name.substr(2));
+      if (negated != nullptr && negated->type == OptionType::kBool) {
+        name = negated->name;
+        value = "false";
+      }
+    }
+    const OptionSpec* spec = FindOption(name);
+    if (equals == std::string_view::npos && spec != nullptr && spec->type != OptionType::kBool)
+      return MakeError(EINVAL, ErrorKind::kInvalid, StrCat("mount option: ", name, " needs a value: ", name, "=VALUE"));
+    if (Status status = options.Set(name, value, kOrigin, OptionLayer::kCommandLine); !status) {
+      Error error = std::move(status.error());
+      error.text = StrCat(kOrigin, ": ", error.text);
+      return error;
+    }
+  }
+  return {};
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,75 @@
+// PrepareDirectories of settings.h: the directories of one mount, made safely.
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/size.h"
+#include "base/str.h"
+#include "cli/directories.h"
+#include "cli/settings.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr uint64_t kLogFreeBytesMin = 1u << 20;
+
+uint64_t FreeBytes(const std::string& path) {
+  struct statvfs info {};
+  if (statvfs(path.c_str(), &info) != 0) return UINT64_MAX;
+  return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+Status PrepareLog(const LogConfig& log) {
+  if (log.target.empty() || log.target == "syslog" || log.target.rfind("/dev/std", 0) == 0) return {};
+  const std::string directory = log.target.substr(0, log.target.find_last_of('/'));
+  OSSFS2_RETURN_IF_ERROR(MakeDirectories(directory, 0750));
+  struct stat info {};
+  if (stat(directory.c_str(), &info) == 0 && (info.st_mode & S_IWOTH) != 0 && (info.st_mode & S_ISVTX) == 0)
+    return MakeError(EACCES, ErrorKind::kInvalid,
+                     StrCat("log_dir: everybody may write to ", directory, "; run chmod o-w, or choose another"));
+  if (lstat(log.target.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+    return MakeError(EACCES, ErrorKind::kInvalid,
+                     StrCat("log file ", log.target, " is a link or not a file; remove it or choose another log_dir"));
+  if (FreeBytes(directory) < kLogFreeBytesMin)
+    return MakeError(ENOSPC, ErrorKind::kNoSpace,
+                     StrCat("log_dir: the disk of ", directory, " is full; free space or choose another log_dir"));
+  return {};
+}
+
+Status PrepareStaging(Settings& settings) {
+  const UploadOptions& upload = settings.upload;
+  Status made = MakeDirectories(upload.staging_dir, 0700);
+  if (made) {
+    struct statvfs info {};
+    uint64_t reserve = upload.staging_free_bytes_min;
+    if (statvfs(upload.staging_dir.c_str(), &info) == 0) {
+      const uint64_t total = static_cast<uint64_t>(info.f_blocks) * info.f_frsize;
+      reserve = std::max(reserve, total / 100 * static_cast<uint64_t>(upload.staging_free_percent_min));
+    }
+    const uint64_t free_bytes = FreeBytes(upload.staging_dir);
+    if (free_bytes >= reserve) return {};
+    made = MakeError(ENOSPC, ErrorKind::kNoSpace,
+                     StrCat("staging_dir: ", upload.staging_dir, " has ", FormatSize(free_bytes), " free, less than the ",
+                            FormatSize(reserve), " to be left (temp_dir_free_bytes); free space or choose another"));
+  }
+  if (settings.staging_given) return made;
+  settings.notices.push_back(StrCat("files cannot be written out of order: ", made.error().text));
+  return {};
+}
+
+}  // namespace
+
+Status PrepareDirectories(Settings& settings) {
+  OSSFS2_RETURN_IF_ERROR(PrepareLog(settings.log));
+  if (settings.fs.read_only) return {};
+  OSSFS2_RETURN_IF_ERROR(PrepareStaging(settings));
+  if (Status made = MakeDirectories(settings.upload.journal_dir, 0700); !made) {
+    settings.notices.push_back(StrCat("no journal, so a crash may leave parts of uploads behind: ", made.error().text));
+    settings.upload.journal_dir.clear();
+  }
+  return {};
+}
+
+}  // namespace ossfs2

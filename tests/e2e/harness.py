@@ -220,6 +220,7 @@ class Mount:
         self.options = list(options)
         self.path = path or temporary_folder("mnt")
         self.log = os.path.join(temporary_folder("log"), "ossfs2.log")
+        self.state = temporary_folder("state")  # journals and staged files: kept over a crash
         self.command = command
         self.process = None
         _running.append(self)
@@ -231,7 +232,8 @@ class Mount:
             return self.command
         return [OSSFS2, "mount", self.path, "--oss_endpoint=" + self.server.endpoint,
                 "--oss_bucket=" + self.server.bucket, "--oss_access_key_id=" + KEY_ID,
-                "--oss_access_key_secret=" + KEY_SECRET, "-f"] + self.options
+                "--oss_access_key_secret=" + KEY_SECRET, "--state_dir=" + self.state,
+                "-f"] + self.options
 
     def start(self, seconds=30):
         with open(self.log, "ab") as log:

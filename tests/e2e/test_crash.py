@@ -1,0 +1,148 @@
+"""What is promised after a crash: closed and fsynced files are there, nothing is half."""
+import os
+import signal
+import threading
+import unittest
+
+import harness
+from harness import MIB, Mount, Server, check_file, payload, wait_until, write_file
+
+
+class Crash(unittest.TestCase):
+    def setUp(self):
+        self.server = Server()
+        self.mount = Mount(self.server)
+        self.client = self.server.client
+
+    def tearDown(self):
+        self.mount.destroy()
+        self.server.destroy()
+
+    def path(self, name):
+        return os.path.join(self.mount.path, name)
+
+    def kill_while_writing(self, seed, after):
+        """Starts a writer of a big file, kills the daemon once `after` bytes were accepted."""
+        reached = threading.Event()
+
+        def work():
+            try:
+                with open(self.path("unfinished"), "wb", buffering=0) as stream:
+                    for index in range(400):
+                        harness.write_all(stream, harness.block(seed, index))
+                        if (index + 1) * MIB >= after:
+                            reached.set()
+            except OSError:
+                pass  # the daemon is gone: expected
+            finally:
+                reached.set()
+
+        writer = threading.Thread(target=work, daemon=True)
+        writer.start()
+        self.assertTrue(reached.wait(60))
+        self.mount.process.kill()
+        self.mount.process.wait()
+        self.mount.detach()
+        writer.join(30)
+        self.assertFalse(writer.is_alive(), "the writer hangs on a dead mount")
+
+    def test_kill_during_uploads(self):
+        write_file(self.path("closed-small"), 1, 5000)
+        write_file(self.path("closed-big"), 2, 25 * MIB + 3)
+        write_file(self.path("unfinished"), "old", 3 * MIB)
+        for number, after in enumerate((MIB, 20 * MIB, 90 * MIB)):
+            self.kill_while_writing("new%d" % number, after)
+            # On the server: the old version, whole, whatever was on its way.
+            self.assertEqual(self.client.get("unfinished"), payload("old", 3 * MIB))
+            self.mount.start()
+            check_file(self.path("closed-small"), 1, 5000)
+            check_file(self.path("closed-big"), 2, 25 * MIB + 3)
+            check_file(self.path("unfinished"), "old", 3 * MIB)
+        wait_until(lambda: not self.client.uploads(), 20, "the stale uploads to be aborted")
+        self.mount.unmount()
+
+    def test_kill_after_fsync(self):
+        handles = []
+        for number, size in enumerate((10, MIB, 9 * MIB + 1, 20 * MIB)):
+            stream = open(self.path("f%d" % number), "wb", buffering=0)
+            for piece in harness.content(number, size):
+                harness.write_all(stream, piece)
+            os.fsync(stream.fileno())
+            handles.append((stream, number, size))
+        self.mount.process.kill()
+        self.mount.process.wait()
+        self.mount.detach()
+        for stream, _, _ in handles:
+            try:
+                stream.close()
+            except OSError:
+                pass  # ENOTCONN
+        for _, number, size in handles:
+            self.assertEqual(self.client.get("f%d" % number), payload(number, size))
+        self.mount.start()
+        for _, number, size in handles:
+            check_file(self.path("f%d" % number), number, size)
+
+    def test_terminate_saves_open_files(self):
+        streams = []
+        for number in range(6):
+            stream = open(self.path("open%d" % number), "wb", buffering=0)
+            for piece in harness.content(number, 9 * MIB + number):
+                harness.write_all(stream, piece)
+            streams.append(stream)
+        self.mount.process.send_signal(signal.SIGTERM)
+        self.mount.process.wait(60)
+        self.mount.detach()
+        for stream in streams:
+            try:
+                stream.close()
+            except OSError:
+                pass
+        for number in range(6):
+            self.assertEqual(self.client.get("open%d" % number), payload(number, 9 * MIB + number))
+        self.assertEqual(self.client.uploads(), [])
+
+    def test_kill_with_a_staged_file(self):
+        write_file(self.path("f"), "old", 4 * MIB)
+        handle = os.open(self.path("f"), os.O_RDWR)
+        os.pwrite(handle, b"x" * 1000, 2 * MIB)
+        os.pwrite(handle, b"y" * 1000, 5)
+        self.mount.process.kill()
+        self.mount.process.wait()
+        self.mount.detach()
+        try:
+            os.close(handle)
+        except OSError:
+            pass
+        self.mount.start()
+        check_file(self.path("f"), "old", 4 * MIB)
+        self.mount.unmount()
+        left = [os.path.join(d, n) for d, _, names in os.walk(self.mount.state) for n in names
+                if os.path.getsize(os.path.join(d, n)) > MIB]
+        self.assertEqual(left, [], "staged data left behind")
+
+    def test_server_killed_during_an_upload(self):
+        write_file(self.path("closed"), 1, 12 * MIB)
+        with open(self.path("f"), "wb", buffering=0) as stream:
+            for index in range(40):
+                harness.write_all(stream, harness.block("s", index))
+                if index == 20:
+                    self.server.stop(signal.SIGKILL)
+                    self.server.start()
+        check_file(self.path("f"), "s", 40 * MIB)
+        self.assertEqual(self.client.get("closed"), payload(1, 12 * MIB))
+        self.assertEqual(self.client.get("f"), payload("s", 40 * MIB))
+
+    def test_dead_mount_can_be_taken_down(self):
+        self.mount.process.kill()
+        self.mount.process.wait()
+        with self.assertRaises(OSError):
+            os.listdir(self.mount.path)
+        harness.run([harness.OSSFS2, "umount", self.mount.path], timeout=30)
+        self.assertFalse(harness.is_mounted(self.mount.path))
+        self.mount.start()
+        self.assertEqual(os.listdir(self.mount.path), [])
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,26 @@
+// Where the trusted certificates lie: the binary travels to other distributions, whose
+// bundles lie elsewhere than the libcurl it brings along believes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "http/http_client.h"
+
+namespace ossfs2::http {
+
+struct CaLocation {
+  std::string file;  // PEM bundle; empty: none
+  std::string dir;   // hashed directory; empty: none
+};
+
+// In order: ca_file and ca_dir of the configuration; SSL_CERT_FILE and SSL_CERT_DIR; the
+// six usual bundles. Both empty when nothing was found: libcurl's own default is tried.
+// ENOENT or EACCES, kInvalid, when a configured place cannot be read.
+Result<CaLocation> FindCaBundle(const HttpConfig& config);
+
+// The six bundle paths, in the order of trying.
+const std::vector<std::string>& UsualCaBundles();
+
+}  // namespace ossfs2::http

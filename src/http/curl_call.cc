@@ -1,0 +1,311 @@
+#include "http/curl_call.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/str.h"
+#include "http/request_text.h"
+#include "http/response_parser.h"
+#include "http/socket.h"
+
+namespace ossfs2::http {
+namespace {
+
+// The largest that libcurl 7.88 takes; for data only, since each transfer owns one.
+constexpr long kDataBufferBytes = 512 << 10;
+constexpr long kSmallBufferBytes = 64 << 10;
+constexpr uint64_t kUploadBufferBytesMin = 16u << 10;
+constexpr uint64_t kUploadBufferBytesMax = 2u << 20;
+
+bool IsTlsFailure(CURLcode code) {
+  switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+CurlCall::CurlCall(Request call_request, std::shared_ptr<BodySink> call_sink, Done call_done)
+    : request(std::move(call_request)),
+      sink(std::move(call_sink)),
+      done(std::move(call_done)),
+      body_bytes_(BodyBytes(request)),
+      receiver_(sink.get(), request.collect_bytes_max) {}
+
+CurlCall::~CurlCall() { curl_slist_free_all(header_list_); }
+
+CURL* CurlCall::Release() {
+  curl_slist_free_all(header_list_);
+  header_list_ = nullptr;
+  return std::exchange(easy, nullptr);
+}
+
+void CurlCall::Prepare(CURL* handle, CurlShared& shared) {
+  easy = handle;
+  progress.phase = Phase::kDns;
+  span_ = 0;
+  span_offset_ = 0;
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, sink != nullptr ? kDataBufferBytes : kSmallBufferBytes);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &CurlCall::OnHeader);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &CurlCall::OnBody);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+  SetMethod();
+  SetUrl(shared);
+  SetHeaders();
+  SetConnection(shared);
+}
+
+void CurlCall::SetMethod() {
+  const auto length = static_cast<curl_off_t>(body_bytes_);
+  if (request.method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else if (request.method == "POST") {
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, length);
+    if (body_bytes_ == 0) {
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "");
+      // libcurl would repeat it on a fresh connection if a kept one died unanswered; a
+      // body stops that (OnSeek), nothing else does.
+      curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    }
+  } else if (request.method == "PUT" || body_bytes_ > 0) {
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, length);
+    if (request.method != "PUT") curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  } else if (request.method != "GET") {
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
+  if (body_bytes_ == 0) return;
+  const uint64_t buffer = std::clamp(body_bytes_, kUploadBufferBytesMin, kUploadBufferBytesMax);
+  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, static_cast<long>(buffer));
+  curl_easy_setopt(easy, CURLOPT_READFUNCTION, &CurlCall::OnRead);
+  curl_easy_setopt(easy, CURLOPT_READDATA, this);
+  curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, &CurlCall::OnSeek);
+  curl_easy_setopt(easy, CURLOPT_SEEKDATA, this);
+}
+
+void CurlCall::SetUrl(const CurlShared& shared) {
+  const std::string url = StrCat(request.tls ? "https://" : "http://", BracketedHost(request.host), ":", request.port,
+                                 request.target);
+  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  // Byte for byte what was signed; a proxy for plain HTTP needs the absolute form instead.
+  if (shared.config.proxy.empty() || request.tls)
+    curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, request.target.c_str());
+}
+
+void CurlCall::SetHeaders() {
+  const auto add = [this](const std::string& line) {
+    if (curl_slist* const longer = curl_slist_append(header_list_, line.c_str())) header_list_ = longer;
+  };
+  ResponseHead given;
+  for (const Header& header : request.headers) {
+    // "Name;" is libcurl's way to send a header without value.
+    add(header.value.empty() ? StrCat(header.name, ";") : StrCat(header.name, ": ", header.value));
+    given.headers.push_back(header);
+  }
+  // What libcurl would add by itself is not signed and not wanted.
+  for (const char* own : {"Expect", "Accept", "Content-Type"})
+    if (given.Find(own) == nullptr) add(StrCat(own, ":"));
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, header_list_);
+}
+
+void CurlCall::SetConnection(CurlShared& shared) {
+  const HttpConfig& config = shared.config;
+  const auto seconds = [](std::chrono::seconds value) { return static_cast<long>(value.count()); };
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(std::max<int64_t>(1, request.connect_timeout.count())));
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 30L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 10L);
+  curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, seconds(config.idle_connection_max));
+  curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, seconds(config.connection_age_max));
+  curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, seconds(config.dns_cache_ttl));
+  curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
+  curl_easy_setopt(easy, CURLOPT_IPRESOLVE, static_cast<long>(config.ipv6 ? CURL_IPRESOLVE_WHATEVER : CURL_IPRESOLVE_V4));
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &CurlCall::OnOpenSocket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+  // Empty texts keep the environment (http_proxy, no_proxy) out.
+  curl_easy_setopt(easy, CURLOPT_PROXY, config.proxy.c_str());
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (!shared.ca.file.empty() || !shared.ca.dir.empty()) {
+    // A null one also drops the place that this libcurl was built with.
+    curl_easy_setopt(easy, CURLOPT_CAINFO, shared.ca.file.empty() ? nullptr : shared.ca.file.c_str());
+    curl_easy_setopt(easy, CURLOPT_CAPATH, shared.ca.dir.empty() ? nullptr : shared.ca.dir.c_str());
+  }
+  source_ = shared.sources.Next(AF_UNSPEC);
+  if (!source_) return;
+  std::string text = source_->ToString();
+  text.resize(text.rfind(':'));
+  std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
+  curl_easy_setopt(easy, CURLOPT_INTERFACE, StrCat("host!", text).c_str());
+}
+
+curl_socket_t CurlCall::OnOpenSocket(void* self, curlsocktype, curl_sockaddr* address) {
+  const SocketAddress peer = SocketAddress::FromSockaddr(&address->addr, address->addrlen);
+  static_cast<CurlCall*>(self)->progress.address = peer.ToString();
+  const auto fd = OpenStreamSocket(peer);
+  return fd ? *fd : CURL_SOCKET_BAD;
+}
+
+size_t CurlCall::OnHeader(char* data, size_t size, size_t count, void* self) {
+  auto* const call = static_cast<CurlCall*>(self);
+  call->progress.last_byte = Clock::Real().NowSteady();
+  return call->TakeHeaderLine({data, size * count}) ? size * count : 0;
+}
+
+// False stops the transfer; error_ says why.
+bool CurlCall::TakeHeaderLine(std::string_view line) {
+  if (receiver_.has_head()) return true;  // a trailer of a chunked body
+  const auto unavailable = [this](std::string_view what) {
+    return Stop(UnavailableError(request, progress, progress.last_byte, what));
+  };
+  progress.phase = Phase::kAnswer;
+  head_text_.append(line);
+  if (head_text_.size() > kHeadBytesMax) return unavailable("the answer's headers exceed 64 KiB");
+  if (line != "\r\n" && line != "\n") return true;
+  auto parsed = ParseHead(head_text_);
+  head_text_.clear();
+  if (!parsed) return unavailable(parsed.error().text);
+  if (parsed->head.status < 200) {
+    if (parsed->head.status == 101) return unavailable("the server wants to switch protocols");
+    return ++interim_answers_ <= kInterimAnswersMax || unavailable("too many 1xx answers");
+  }
+  const auto framing = FramingOf(*parsed, request.method);
+  if (!framing) return unavailable(framing.error().text);
+  progress.phase = Phase::kBody;
+  const uint64_t length = framing->kind == Framing::Kind::kLength ? framing->length : 0;
+  switch (receiver_.OnHead(std::move(parsed->head), length)) {
+    case BodyReceiver::Verdict::kGo:
+      return true;
+    case BodyReceiver::Verdict::kCancel:
+      return Stop(CanceledError(request));
+    case BodyReceiver::Verdict::kTooLong:
+      break;
+  }
+  return Stop(CorruptError(request, progress, progress.last_byte, "more body bytes came than the caller has room for"));
+}
+
+size_t CurlCall::OnBody(char* data, size_t size, size_t count, void* self) {
+  auto* const call = static_cast<CurlCall*>(self);
+  call->progress.last_byte = Clock::Real().NowSteady();
+  return call->TakeBody(std::as_bytes(std::span(data, size * count))) ? size * count : 0;
+}
+
+bool CurlCall::TakeBody(std::span<const std::byte> bytes) {
+  progress.body_received_bytes += bytes.size();
+  if (receiver_.Append(bytes) == BodyReceiver::Verdict::kGo) return true;
+  return Stop(CorruptError(request, progress, progress.last_byte, "more body bytes came than the caller has room for"));
+}
+
+bool CurlCall::Stop(Error error) {
+  if (!error_) error_ = std::move(error);
+  return false;
+}
+
+size_t CurlCall::OnRead(char* buffer, size_t size, size_t count, void* self) {
+  auto* const call = static_cast<CurlCall*>(self);
+  call->progress.last_byte = Clock::Real().NowSteady();
+  const size_t room = size * count;
+  size_t filled = 0;
+  const auto& body = call->request.body;
+  while (filled < room && call->span_ < body.size()) {
+    const auto left = body[call->span_].subspan(call->span_offset_);
+    const size_t part = std::min(left.size(), room - filled);
+    if (part > 0) memcpy(buffer + filled, left.data(), part);
+    filled += part;
+    call->span_offset_ += part;
+    if (call->span_offset_ == body[call->span_].size()) {
+      ++call->span_;
+      call->span_offset_ = 0;
+    }
+  }
+  call->progress.body_sent_bytes += filled;
+  return filled;
+}
+
+// libcurl rewinds to repeat a request whose kept connection died unanswered.
+int CurlCall::OnSeek(void* self, curl_off_t offset, int origin) {
+  auto* const call = static_cast<CurlCall*>(self);
+  if (offset != 0 || origin != SEEK_SET) return CURL_SEEKFUNC_FAIL;
+  const bool sent_all = call->span_ == call->request.body.size();
+  if (sent_all && !MayRepeat(call->request)) return CURL_SEEKFUNC_FAIL;
+  call->span_ = 0;
+  call->span_offset_ = 0;
+  call->progress.body_sent_bytes = 0;
+  return CURL_SEEKFUNC_OK;
+}
+
+void CurlCall::UpdatePhase() {
+  if (easy == nullptr || receiver_.has_head()) return;
+  const auto time_of = [this](CURLINFO info) {
+    curl_off_t us = 0;
+    curl_easy_getinfo(easy, info, &us);
+    return us;
+  };
+  const curl_off_t ready_us = time_of(CURLINFO_PRETRANSFER_TIME_T);
+  if (ready_us > 0) {
+    progress.phase = progress.body_sent_bytes < body_bytes_ ? Phase::kSend : Phase::kAnswer;
+    progress.last_byte = std::max(progress.last_byte, progress.started + std::chrono::microseconds(ready_us));
+  } else if (request.tls && time_of(CURLINFO_CONNECT_TIME_T) > 0) {
+    progress.phase = Phase::kTls;
+  } else if (time_of(CURLINFO_NAMELOOKUP_TIME_T) > 0) {
+    progress.phase = Phase::kConnect;
+  }
+}
+
+std::string CurlCall::What(CURLcode code) const {
+  const std::string detail = error_text_[0] != 0 ? error_text_ : curl_easy_strerror(code);
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return StrCat("cannot resolve the host name: ", detail);
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return StrCat("cannot resolve the name of the proxy: ", detail);
+    case CURLE_GOT_NOTHING:
+      return "the server closed the connection without an answer";
+    case CURLE_PARTIAL_FILE:
+      return StrCat("the server closed the connection inside the body: ", detail);
+    default:
+      return detail;
+  }
+}
+
+Result<Response> CurlCall::Outcome(CURLcode code, SteadyTime now) {
+  if (error_) return std::move(*error_);
+  if (code == CURLE_OK && receiver_.has_head()) {
+    Response response = receiver_.Take();
+    char* ip = nullptr;
+    long port = 0;
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &ip);
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
+    if (ip != nullptr) response.remote_address = StrCat(BracketedHost(ip), ":", port);
+    return response;
+  }
+  UpdatePhase();
+  if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY) progress.phase = Phase::kDns;
+  if (IsTlsFailure(code)) progress.phase = Phase::kTls;
+  Error error = UnavailableError(request, progress, now, What(code));
+  if (IsTlsFailure(code)) error.retryable = false;  // a certificate does not become right by asking again
+  return error;
+}
+
+}  // namespace ossfs2::http

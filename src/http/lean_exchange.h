@@ -1,0 +1,79 @@
+// Exchange: one request and its answer over a connected socket.
+//
+// Send writes head and body spans with sendmsg until the socket is full; Receive
+// reads heads through a scratch buffer and bodies straight into the sink's memory.
+// An answer may come before the request is out (an early refusal): sending stops and
+// the connection is not used again. Loop thread only; owns nothing but the answer.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/body_receiver.h"
+#include "http/lean_call.h"
+#include "http/response_parser.h"
+
+namespace ossfs2::http {
+
+class Exchange {
+ public:
+  enum class Step : uint8_t { kContinue, kDone, kFailed };
+
+  explicit Exchange(LeanCall& call);
+
+  void Send(int fd, SteadyTime now);
+  Step Receive(int fd, std::span<char> scratch, SteadyTime now);
+
+  // Wants to be told when the socket takes more.
+  bool sending() const { return sending_; }
+  bool sent_all() const { return sent_bytes_ == call_.head_text.size() + call_.body_bytes; }
+  // Not even the first byte of an answer came, and the peer hung up.
+  bool died_unanswered() const { return hung_up_ && !any_answer_; }
+  bool reusable() const { return reusable_; }
+  // After kDone; remote_address is the caller's to fill in.
+  Response TakeResponse() { return receiver_.Take(); }
+  // After kFailed.
+  Error TakeError() { return std::move(*error_); }
+
+ private:
+  struct Got {
+    size_t bytes = 0;    // 0: nothing there for now
+    bool short_of = false;  // less than asked: the socket is empty
+  };
+  Step ReadSome(int fd, std::span<char> scratch, SteadyTime now, Got* got);
+  Step ConsumeInput(SteadyTime now);
+  Step ConsumeHead(SteadyTime now);
+  Step ConsumeBody(SteadyTime now);
+  Step OnFinalHead(ParsedHead parsed, SteadyTime now);
+  Step OnEnd(SteadyTime now);
+  Step OnReadError(int errno_value, SteadyTime now);
+  Step OnDone();
+  Step Fail(Error error);
+  Step Unavailable(SteadyTime now, std::string_view what);
+  Step NoRoom(SteadyTime now);
+
+  LeanCall& call_;
+  BodyReceiver receiver_;
+  // Sending.
+  bool sending_ = true;
+  uint64_t sent_bytes_ = 0;  // of head and body together
+  size_t span_ = 0;          // the body span that comes next
+  size_t span_offset_ = 0;
+  int send_errno_ = 0;
+  // Receiving.
+  std::string input_;        // bytes that went through the scratch buffer and wait
+  size_t input_at_ = 0;
+  size_t head_searched_ = 0;
+  int interim_answers_ = 0;
+  BodyDecoder decoder_;
+  uint64_t body_length_ = 0;  // of kLength
+  bool keep_alive_ = false;
+  bool any_answer_ = false;
+  bool hung_up_ = false;
+  bool reusable_ = false;
+  std::optional<Error> error_;
+};
+
+}  // namespace ossfs2::http

@@ -1,0 +1,302 @@
+#include "http/lean_loop.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/metrics.h"
+#include "base/str.h"
+#include "http/request_text.h"
+
+namespace ossfs2::http {
+namespace {
+
+// Even with many dead addresses each one gets a fair chance to accept.
+constexpr size_t kAddressesPerConnectTimeout = 3;
+constexpr auto kSweepInterval = std::chrono::seconds(5);
+
+Gauge& OpenConnections() {
+  static Gauge& gauge = Registry::Default().gauge("http_connections_open", "Plain HTTP connections, idle ones counted");
+  return gauge;
+}
+Counter& StaleRetries() {
+  static Counter& counter = Registry::Default().counter(
+      "http_stale_retries", "Requests repeated because a kept connection had been closed by the server");
+  return counter;
+}
+
+}  // namespace
+
+void LeanLoop::Start(std::shared_ptr<LeanCall> call) {
+  load_.fetch_add(1, std::memory_order_relaxed);
+  loop_.Post([self = shared_from_this(), call = std::move(call)]() mutable { self->Accept(std::move(call)); });
+}
+
+void LeanLoop::Cancel(std::shared_ptr<LeanCall> call) {
+  loop_.Post([self = shared_from_this(), call = std::move(call)] {
+    if (!call->finished) self->Fail(call, CanceledError(call->request));
+  });
+}
+
+void LeanLoop::Shutdown() {
+  loop_.Post([self = shared_from_this()] {
+    self->stopping_ = true;
+    self->loop_.CancelTimer(self->sweep_);
+    const std::vector<CallPtr> calls(self->calls_.begin(), self->calls_.end());
+    for (const CallPtr& call : calls)
+      if (!call->finished) self->Fail(call, CanceledError(call->request));
+    while (!self->idle_.empty()) self->CloseIdle(*self->idle_.front());
+  });
+  loop_.Stop();
+}
+
+void LeanLoop::Accept(CallPtr call) {
+  calls_.insert(call);
+  call->progress.started = loop_.now();
+  if (stopping_) return Finish(call, CanceledError(call->request));
+  if (const Status good = CheckRequest(call->request); !good) return Finish(call, good.error());
+  call->body_bytes = BodyBytes(call->request);
+  call->head_text = RequestHeadText(call->request, call->body_bytes);
+  call->pool_key = StrCat(call->request.host, ":", call->request.port);
+  Admit(call);
+  if (!call->finished) ArmWatch(call);
+}
+
+void LeanLoop::Admit(const CallPtr& call) {
+  if (LeanConnection* const connection = TakeIdle(call)) return connection->Begin(call);
+  if (slots_used_ >= connections_max_ && !idle_.empty()) CloseIdle(*idle_.back());
+  if (slots_used_ < connections_max_) return TakeSlot(call);
+  if (waiting_.size() >= kWaitingMax)
+    return Fail(call, UnavailableError(call->request, call->progress, loop_.now(), "too many calls wait already"));
+  waiting_.push_back(call);
+}
+
+void LeanLoop::TakeSlot(const CallPtr& call) {
+  ++slots_used_;
+  call->holds_slot = true;
+  call->progress.phase = Phase::kDns;
+  call->progress.connect_due = loop_.now() + call->request.connect_timeout;
+  shared_->resolver.Resolve(
+      call->request.host, call->request.port,
+      [self = shared_from_this(), call](Result<Resolver::Addresses> addresses) {
+        if (self->loop_.InLoop()) return self->OnResolved(call, std::move(addresses));
+        self->loop_.Post([self, call, addresses = std::move(addresses)] { self->OnResolved(call, addresses); });
+      });
+}
+
+void LeanLoop::OnResolved(const CallPtr& call, Result<Resolver::Addresses> addresses) {
+  if (call->finished) return;
+  if (!addresses) {
+    const std::string what = StrCat("cannot resolve the host name: ", addresses.error().text);
+    return Fail(call, UnavailableError(call->request, call->progress, loop_.now(), what));
+  }
+  call->addresses.assign(addresses->rbegin(), addresses->rend());
+  call->progress.phase = Phase::kConnect;
+  TryNextAddress(call, "the name has no address");
+}
+
+void LeanLoop::TryNextAddress(const CallPtr& call, std::string_view last_failure) {
+  std::string failure(last_failure);
+  while (!call->addresses.empty()) {
+    const auto left = std::max(SteadyTime::duration::zero(), call->progress.connect_due - loop_.now());
+    const auto tries = std::min(call->addresses.size(), kAddressesPerConnectTimeout);
+    call->attempt_due = tries > 1 ? loop_.now() + left / static_cast<int64_t>(tries) : SteadyTime::max();
+    const SocketAddress peer = call->addresses.back();
+    call->addresses.pop_back();
+    call->progress.address = peer.ToString();
+    Connect(call, peer, &failure);
+    if (call->connection == nullptr) continue;
+    if (call->watch.number != 0) ArmWatch(call);
+    return;
+  }
+  Fail(call, UnavailableError(call->request, call->progress, loop_.now(), failure));
+}
+
+// On success the call has a connection; otherwise `failure` says why not.
+void LeanLoop::Connect(const CallPtr& call, const SocketAddress& peer, std::string* failure) {
+  const size_t sources = shared_->sources.size();
+  for (size_t n = 0; n < std::max<size_t>(sources, 1); ++n) {
+    std::optional<SocketAddress> source;
+    if (sources > 0 && !(source = shared_->sources.Next(peer.family()))) {
+      *failure = "no source address of its family is configured";
+      return;
+    }
+    auto connection = std::make_unique<LeanConnection>(*this, loop_, call->pool_key);
+    const Status begun = connection->Connect(peer, source);
+    if (begun) {
+      connection->SetCall(call);
+      call->connection = connection.get();
+      call->holds_slot = false;  // the connection holds it now
+      connections_.emplace(call->connection, std::move(connection));
+      OpenConnections().Add(1);
+      return;
+    }
+    *failure = begun.error().text;
+    if (!source || begun.error().errno_value != EADDRNOTAVAIL) break;
+    shared_->sources.Rest(*source);
+  }
+  shared_->resolver.Rest(peer);
+}
+
+void LeanLoop::OnConnectResult(LeanConnection& connection, int errno_value) {
+  const CallPtr call = connection.TakeCall();
+  if (errno_value == 0) {
+    connection.made_at = loop_.now();
+    call->attempt_due = SteadyTime::max();
+    return connection.Begin(call);
+  }
+  shared_->resolver.Rest(connection.peer());
+  call->connection = nullptr;
+  CloseConnection(connection);
+  call->holds_slot = true;
+  ++slots_used_;
+  TryNextAddress(call, strerror(errno_value));
+}
+
+void LeanLoop::OnExchangeEnd(LeanConnection& connection, Exchange::Step step) {
+  const CallPtr call = connection.TakeCall();
+  call->connection = nullptr;
+  Exchange& exchange = connection.exchange();
+  if (step == Exchange::Step::kDone) {
+    Response response = exchange.TakeResponse();
+    response.remote_address = connection.peer().ToString();
+    if (exchange.reusable() && !stopping_) {
+      MakeIdle(connection);
+    } else {
+      CloseConnection(connection);
+    }
+    return Finish(call, std::move(response));
+  }
+  const bool repeat = exchange.died_unanswered() && connection.reused() && !call->needs_fresh &&
+                      (MayRepeat(call->request) || !exchange.sent_all());
+  Error error = exchange.TakeError();
+  if (!repeat) {
+    CloseConnection(connection);
+    return Finish(call, std::move(error));
+  }
+  StaleRetries().Add();
+  call->needs_fresh = true;
+  CloseConnection(connection);  // its slot is taken at once: waiting calls are admitted by a later task
+  TakeSlot(call);
+  if (!call->finished) ArmWatch(call);
+}
+
+void LeanLoop::OnIdleEvent(LeanConnection& connection) { CloseIdle(connection); }
+
+LeanConnection* LeanLoop::TakeIdle(const CallPtr& call) {
+  if (call->needs_fresh) return nullptr;
+  const auto now = loop_.now();
+  for (auto it = idle_.begin(); it != idle_.end();) {
+    LeanConnection& connection = **it++;
+    if (connection.pool_key() != call->pool_key) continue;
+    // A POST cannot be repeated once it is out, so a closed connection must show before.
+    const bool good = now - connection.idle_since < shared_->config.idle_connection_max &&
+                      now - connection.made_at < shared_->config.connection_age_max &&
+                      (MayRepeat(call->request) || connection.LooksAlive());
+    if (good) {
+      idle_.erase(std::prev(it));
+      return &connection;
+    }
+    CloseIdle(connection);
+  }
+  return nullptr;
+}
+
+void LeanLoop::MakeIdle(LeanConnection& connection) {
+  if (loop_.now() - connection.made_at >= shared_->config.connection_age_max) return CloseConnection(connection);
+  connection.idle_since = loop_.now();
+  idle_.push_front(&connection);
+  if (!waiting_.empty()) return AdmitWaiting();
+  if (sweep_.number == 0) sweep_ = loop_.At(loop_.now() + kSweepInterval, [this] { SweepIdle(); });
+}
+
+void LeanLoop::SweepIdle() {
+  sweep_ = {};
+  while (!idle_.empty() && loop_.now() - idle_.back()->idle_since >= shared_->config.idle_connection_max)
+    CloseIdle(*idle_.back());
+  if (!idle_.empty()) sweep_ = loop_.At(loop_.now() + kSweepInterval, [this] { SweepIdle(); });
+}
+
+void LeanLoop::CloseIdle(LeanConnection& connection) {
+  idle_.remove(&connection);
+  CloseConnection(connection);
+}
+
+void LeanLoop::CloseConnection(LeanConnection& connection) {
+  const auto it = connections_.find(&connection);
+  if (it == connections_.end()) return;
+  connection.Close();
+  OpenConnections().Add(-1);
+  // Its own code may be on the stack.
+  loop_.Post([gone = std::shared_ptr<LeanConnection>(std::move(it->second))] {});
+  connections_.erase(it);
+  ReleaseSlot();
+}
+
+void LeanLoop::ReleaseSlot() {
+  --slots_used_;
+  if (!waiting_.empty()) loop_.Post([self = shared_from_this()] { self->AdmitWaiting(); });
+}
+
+void LeanLoop::AdmitWaiting() {
+  while (!waiting_.empty() && (slots_used_ < connections_max_ || !idle_.empty())) {
+    const CallPtr call = std::move(waiting_.front());
+    waiting_.pop_front();
+    Admit(call);
+    if (!call->finished && call->watch.number != 0) ArmWatch(call);
+  }
+}
+
+void LeanLoop::ArmWatch(const CallPtr& call) {
+  const auto due =
+      std::min({call->request.deadline, call->progress.PhaseDue(call->request),
+                call->progress.phase == Phase::kConnect ? call->attempt_due : SteadyTime::max()});
+  // A timer that comes early costs one look; a later one would be late.
+  if (call->watch.number != 0 && call->watch.when <= due) return;
+  loop_.CancelTimer(call->watch);
+  if (due != SteadyTime::max()) call->watch = loop_.At(due, [this, call] { OnWatch(call); });
+}
+
+void LeanLoop::OnWatch(const CallPtr& call) {
+  call->watch = {};
+  Progress& progress = call->progress;
+  const auto now = loop_.now();
+  const bool stalled = progress.phase >= Phase::kSend && progress.PhaseDue(call->request) <= now &&
+                       !(call->connection != nullptr && progress.StillSending(call->connection->fd(), now));
+  const bool late = call->request.deadline <= now || (progress.phase < Phase::kSend && progress.PhaseDue(call->request) <= now);
+  if (late || stalled) {
+    if (progress.phase == Phase::kConnect && call->connection != nullptr)
+      shared_->resolver.Rest(call->connection->peer());
+    return Fail(call, LateError(call->request, progress, now));
+  }
+  if (progress.phase == Phase::kConnect && call->attempt_due <= now && call->connection != nullptr) {
+    OnConnectResult(*call->connection, ETIMEDOUT);
+    if (call->finished) return;
+  }
+  ArmWatch(call);
+}
+
+void LeanLoop::Fail(const CallPtr& call, Error error) {
+  if (LeanConnection* const connection = std::exchange(call->connection, nullptr)) {
+    connection->TakeCall();
+    CloseConnection(*connection);
+  }
+  if (std::exchange(call->holds_slot, false)) ReleaseSlot();
+  Finish(call, std::move(error));
+}
+
+void LeanLoop::Finish(const CallPtr& call, Result<Response> result) {
+  const CallPtr keep = call;
+  if (keep->finished) return;
+  keep->finished = true;
+  loop_.CancelTimer(keep->watch);
+  if (keep->progress.phase == Phase::kQueue)
+    if (const auto it = std::find(waiting_.begin(), waiting_.end(), keep); it != waiting_.end()) waiting_.erase(it);
+  calls_.erase(keep);
+  load_.fetch_sub(1, std::memory_order_relaxed);
+  const Done done = std::move(keep->done);
+  keep->sink.reset();
+  done(std::move(result));
+}
+
+}  // namespace ossfs2::http

@@ -1,0 +1,95 @@
+// LeanLoop: one event-loop thread of LeanClient with its calls and connections.
+//
+// A call takes an idle connection of its host, else a new one while fewer than
+// `connections_max` exist (an idle one of another host is closed for it), else it
+// waits in order. A reused connection that dies before the first byte of an answer is
+// replaced by a fresh one, once, when the request may be repeated or was not fully sent.
+//
+// Threads: Start, Cancel, load and Shutdown from any; the rest on the loop thread.
+// Limits: kWaitingMax calls wait for a connection; more fail with kUnavailable.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <list>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "http/lean_connection.h"
+#include "http/resolver.h"
+#include "http/source_addresses.h"
+
+namespace ossfs2::http {
+
+// What all loops of one client share.
+struct LeanShared {
+  LeanShared(const HttpConfig& http_config, Resolver::Lookup lookup)
+      : config(http_config), resolver(http_config.dns_cache_ttl, std::move(lookup)) {}
+  const HttpConfig config;
+  Resolver resolver;
+  SourceAddresses sources;
+};
+
+class LeanLoop : public std::enable_shared_from_this<LeanLoop> {
+ public:
+  static constexpr size_t kWaitingMax = 65536;
+
+  LeanLoop(std::shared_ptr<LeanShared> shared, size_t connections_max)
+      : shared_(std::move(shared)), connections_max_(connections_max), scratch_(16u << 10) {}
+
+  Status StartThread(const std::string& name) { return loop_.Start(name); }
+  // Ends every call with kCanceled and joins.
+  void Shutdown();
+  void Start(std::shared_ptr<LeanCall> call);
+  void Cancel(std::shared_ptr<LeanCall> call);
+  uint32_t load() const { return load_.load(std::memory_order_relaxed); }
+  bool InLoop() const { return loop_.InLoop(); }
+
+  // For LeanConnection.
+  void OnConnectResult(LeanConnection& connection, int errno_value);
+  void OnExchangeEnd(LeanConnection& connection, Exchange::Step step);
+  void OnIdleEvent(LeanConnection& connection);
+  std::span<char> scratch() { return scratch_; }
+
+ private:
+  using CallPtr = std::shared_ptr<LeanCall>;
+
+  void Accept(CallPtr call);
+  void Admit(const CallPtr& call);
+  void TakeSlot(const CallPtr& call);
+  void OnResolved(const CallPtr& call, Result<Resolver::Addresses> addresses);
+  void TryNextAddress(const CallPtr& call, std::string_view last_failure);
+  void Connect(const CallPtr& call, const SocketAddress& peer, std::string* failure);
+  void AdmitWaiting();
+
+  LeanConnection* TakeIdle(const CallPtr& call);
+  void MakeIdle(LeanConnection& connection);
+  void CloseIdle(LeanConnection& connection);
+  void CloseConnection(LeanConnection& connection);
+  void SweepIdle();
+  void ReleaseSlot();
+
+  void ArmWatch(const CallPtr& call);
+  void OnWatch(const CallPtr& call);
+  void Fail(const CallPtr& call, Error error);
+  void Finish(const CallPtr& call, Result<Response> result);
+
+  const std::shared_ptr<LeanShared> shared_;
+  const size_t connections_max_;
+  std::atomic<uint32_t> load_{0};
+  EventLoop loop_;
+  std::vector<char> scratch_;
+
+  std::unordered_set<CallPtr> calls_;
+  std::deque<CallPtr> waiting_;
+  size_t slots_used_ = 0;  // connections, and calls on their way to one
+  std::unordered_map<LeanConnection*, std::unique_ptr<LeanConnection>> connections_;
+  std::list<LeanConnection*> idle_;  // the last used one first
+  EventLoop::TimerId sweep_;
+  bool stopping_ = false;
+};
+
+}  // namespace ossfs2::http

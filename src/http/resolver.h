@@ -1,0 +1,55 @@
+// Resolver: names to addresses, without blocking the event loops.
+//
+// Lookups (getaddrinfo) run on at most kThreadsMax helper threads; answers are
+// kept for `ttl`. Each Resolve gets the addresses rotated by one, so that new
+// connections spread over all of them; the family that the system prefers goes
+// first. An address that Rest named goes to the end for 30 seconds. When a lookup
+// fails and an older answer (up to an hour) is known, that one is used: a short
+// outage of the name servers should not stop a mount.
+//
+// Threads: any. The callback runs in the caller when the answer is known, else on a
+// helper thread. Helper threads are detached, because getaddrinfo cannot be
+// interrupted; they share the state and outlive the resolver harmlessly.
+// Limits: kHostsMax names in the cache, kThreadsMax lookups at once (others wait).
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/address.h"
+#include "ossfs2/status.h"
+
+namespace ossfs2::http {
+
+class Resolver {
+ public:
+  static constexpr size_t kHostsMax = 1024;
+  static constexpr size_t kThreadsMax = 4;
+  static constexpr std::chrono::seconds kRest{30};
+
+  using Addresses = std::vector<SocketAddress>;
+  using Callback = std::function<void(Result<Addresses>)>;
+  // Blocking; ports are 0. Replaced by tests.
+  using Lookup = std::function<Result<Addresses>(const std::string& host)>;
+
+  Resolver(std::chrono::seconds ttl, Lookup lookup);
+  ~Resolver();
+  Resolver(const Resolver&) = delete;
+  Resolver& operator=(const Resolver&) = delete;
+
+  void Resolve(const std::string& host, uint16_t port, Callback callback);
+  // A connection to this address failed; the port matters.
+  void Rest(const SocketAddress& address);
+
+  // getaddrinfo; `ipv6` false asks for IPv4 only.
+  static Lookup SystemLookup(bool ipv6);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace ossfs2::http

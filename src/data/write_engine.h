@@ -81,6 +81,14 @@ class WriteFile {
   // Makes everything written so far the object (fsync, close). Writers may go on afterwards.
   // `options` carry metadata and content type for the new object.
   virtual Result<Published> Publish(const WriteOptions& options) = 0;
+  // For fsync, beside Publish for close: stores all bytes written so far, but not yet the zeros of space that
+  // was only allocated (ftruncate, fallocate) behind the last written byte: a downloader that allocates
+  // 10 GiB and calls fsync must not send 10 GiB of zeros first. The object may then be shorter than size(),
+  // and the file stays dirty.
+  virtual Result<Published> Sync(const WriteOptions& options) { return Publish(options); }
+  // What Publish will be given, if known before: an upload is opened with it. Options that differ
+  // at Publish cost one more server-side copy. Cheap; call it at open and when attributes change.
+  virtual void SetOptions(const WriteOptions& options) { (void)options; }
   // Drops unpublished data and its upload (unlink, O_TRUNC follows with Truncate(0)).
   virtual void Discard() = 0;
   // The base object changed name or was made anew while this file is clean.

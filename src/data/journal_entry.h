@@ -1,0 +1,41 @@
+// JournalEntry: what one file of the journal says, and its text (docs/formats.md, "Upload journal").
+//
+// Pure values and functions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ossfs2/status.h"
+
+namespace ossfs2 {
+
+enum class JournalKind : uint8_t {
+  kUpload,       // a multipart upload that is open, or is being opened (no id yet)
+  kProvisional,  // the key holds, or may hold, an unfinished file in place of the old version
+};
+
+struct JournalEntry {
+  JournalKind kind = JournalKind::kUpload;
+  std::string key;
+  int64_t started_s = 0;
+  std::string upload_id;  // kUpload: ours; kProvisional: the one that is about to be completed
+
+  // kProvisional only.
+  std::string backup_key;                       // where the old version is; empty: there was none
+  std::string backup_etag;                      // of the copy; empty: the copy was not finished
+  std::vector<std::string> provisional_etags;   // versions of the key that must not stay
+  bool completing = false;                      // upload_id may have been completed
+  uint64_t size = 0;                            // of the object that is being completed
+  std::optional<uint64_t> crc64;                // likewise, when known
+  bool converting = false;                      // the key is being made anew as an Appendable from the backup
+  bool settled = false;                         // the final version is stored; only the backup must go
+};
+
+std::string EncodeJournalEntry(const JournalEntry& entry);
+// kCorrupt (EIO) for a text that is cut off or not of this format.
+Result<JournalEntry> DecodeJournalEntry(const std::string& text);
+
+}  // namespace ossfs2

@@ -1,0 +1,60 @@
+// Journal: what a crash would leave in the bucket, written down before it is there.
+//
+// A folder for each run (named by process and time, locked by flock while the run lives) with one
+// small file for each open upload or provisional publication. A record is replaced by rename, so
+// it is whole or old. Records of provisional publications are synced to disk before the
+// bucket is changed; those of uploads are not: a power cut may leave a stale upload, which `gc` ends.
+// Without a folder every call does nothing. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "data/journal_entry.h"
+
+namespace ossfs2 {
+
+class Journal {
+ public:
+  using Id = uint64_t;  // 0: no record
+
+  explicit Journal(std::string folder);
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  // A new record; its id.
+  Result<Id> Begin(const JournalEntry& entry) EXCLUDES(mutex_);
+  Status Update(Id id, const JournalEntry& entry) EXCLUDES(mutex_);
+  void End(Id id) EXCLUDES(mutex_);
+
+  struct Left {
+    std::string path;
+    JournalEntry entry;
+  };
+  // Takes over the folders of runs that ended: their readable records. Damaged ones are logged and kept.
+  std::vector<Left> TakeOver() EXCLUDES(mutex_);
+  // The record at `path` is done with; its folder goes when it is empty.
+  void Settle(const std::string& path);
+
+  size_t OpenRecords() const { return open_.load(std::memory_order_relaxed); }
+
+ private:
+  Status MakeRunFolder() REQUIRES(mutex_);
+  std::string PathOf(Id id) const REQUIRES(mutex_);
+  Status WriteRecord(const std::string& path, const JournalEntry& entry);
+
+  const std::string folder_;
+  Mutex mutex_;
+  std::string run_folder_ GUARDED_BY(mutex_);
+  int lock_fd_ GUARDED_BY(mutex_) = -1;
+  std::vector<int> taken_locks_ GUARDED_BY(mutex_);  // of runs taken over, until this one ends
+  Id next_ GUARDED_BY(mutex_) = 1;
+  std::atomic<size_t> open_{0};
+};
+
+}  // namespace ossfs2

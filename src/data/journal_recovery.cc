@@ -1,0 +1,54 @@
+#include "data/journal_recovery.h"
+
+#include <cstdlib>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "data/write_provisional.h"
+
+namespace ossfs2 {
+namespace {
+
+// An upload whose id was not written down began within this time of its record (one operation's
+// deadline, and clocks that differ).
+constexpr int64_t kOpeningSeconds = 300;
+
+Status AbortUnnamed(ObjectStore& store, const JournalEntry& entry) {
+  Result<std::vector<UploadInfo>> uploads = store.ListUploads(entry.key);
+  if (!uploads) return uploads.error();
+  for (const UploadInfo& upload : *uploads) {
+    if (upload.key != entry.key || std::llabs(upload.initiated_s - entry.started_s) > kOpeningSeconds) continue;
+    OSSFS2_RETURN_IF_ERROR(store.AbortUpload(upload.key, upload.upload_id));
+  }
+  return {};
+}
+
+Status RecoverEntry(ObjectStore& store, const JournalEntry& entry) {
+  if (entry.kind == JournalKind::kProvisional) return UndoProvisional(store, entry);
+  if (entry.upload_id.empty()) return AbortUnnamed(store, entry);
+  return store.AbortUpload(entry.key, entry.upload_id);
+}
+
+}  // namespace
+
+Status RecoverJournal(ObjectStore& store, Journal& journal) {
+  const std::vector<Journal::Left> left = journal.TakeOver();
+  Status first;
+  // Whether an upload was completed shows only while it has not been aborted: provisional ones first.
+  for (const JournalKind kind : {JournalKind::kProvisional, JournalKind::kUpload}) {
+    for (const Journal::Left& item : left) {
+      if (item.entry.kind != kind) continue;
+      const Status status = RecoverEntry(store, item.entry);
+      if (status) {
+        journal.Settle(item.path);
+        Log(LogLevel::kInfo, StrCat("cleaned up after a run that did not end properly: ", item.entry.key));
+        continue;
+      }
+      Log(LogLevel::kError, StrCat("cannot clean up ", item.entry.key, " after the last run: ", status.error().text));
+      if (first) first = status;
+    }
+  }
+  return first;
+}
+
+}  // namespace ossfs2

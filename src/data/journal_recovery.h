@@ -1,0 +1,16 @@
+// RecoverJournal: makes the bucket as if runs that ended in the middle had ended properly.
+//
+// Unfinished files under real keys are replaced by the old version or deleted (write_provisional.h), open
+// uploads are aborted. Whole files were completed before close returned, so nothing else is to be
+// finished. What fails stays in the journal for the next start. Blocking; the mount is not serving yet.
+#pragma once
+
+#include "data/journal_log.h"
+#include "ossfs2/object_store.h"
+
+namespace ossfs2 {
+
+// The first error, after trying everything.
+Status RecoverJournal(ObjectStore& store, Journal& journal);
+
+}  // namespace ossfs2

@@ -1,0 +1,164 @@
+#include "data/write_append.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "base/str.h"
+#include "data/upload_zeros.h"
+#include "data/write_transfer.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr uint64_t kBlock = MemoryPool::kBlockBytes;
+constexpr uint64_t kConvertPieceBytes = 1u << 20;
+constexpr uint64_t kZeroAppendBytes = 64ull << 20;
+
+// One append; `version` becomes what the object then is.
+Result<WriteResult> AppendBody(WriteServices& services, ObjectVersion& version, UploadBody body, uint64_t size,
+                               const WriteOptions& options) {
+  Result<WriteResult> result = services.store.Append(version.key, version.size, body, options);
+  if (!result) return result;
+  version.size += size;
+  version.etag = result->etag;
+  version.crc64 = result->crc64;
+  return result;
+}
+
+}  // namespace
+
+WriteAppend::WriteAppend(WriteServices& services, ObjectVersion base, bool exists, WriteOptions options)
+    : services_(services), base_(std::move(base)), exists_(exists), options_(std::move(options)) {}
+
+bool WriteAppend::TryAppend(std::span<const std::byte> data) {
+  if (!failure_) return false;
+  if (!buffer_)
+    buffer_ = std::make_unique<PartBuffer>(base_.size, services_.part_bytes, services_.options.check_crc64);
+  if (buffer_->size() + data.size() > buffer_->capacity()) return false;
+  if (data.size() > buffer_->Room()) {
+    const size_t count = static_cast<size_t>((data.size() - buffer_->Room() + kBlock - 1) / kBlock);
+    std::vector<BlockRef> blocks = services_.memory.TryAcquire(count);
+    if (blocks.size() != count) return false;
+    for (BlockRef& block : blocks) buffer_->AddBlock(std::move(block));
+  }
+  buffer_->Append(data);
+  return true;
+}
+
+Status WriteAppend::Append(std::span<const std::byte> data) {
+  while (!data.empty()) {
+    if (!failure_) return failure_;
+    const auto piece = data.first(std::min<size_t>(data.size(), kBlock));
+    if (!TryAppend(piece)) {
+      // Full, or no memory: what is here goes out, and then one block is waited for with nothing held.
+      OSSFS2_RETURN_IF_ERROR(Flush());
+      if (!TryAppend(piece)) {
+        std::vector<BlockRef> blocks = services_.memory.Acquire(1);
+        buffer_->AddBlock(std::move(blocks.front()));
+        buffer_->Append(piece);
+      }
+    }
+    data = data.subspan(piece.size());
+  }
+  return {};
+}
+
+Status WriteAppend::Flush() {
+  if (!failure_) return failure_;
+  const uint64_t size = buffer_ ? buffer_->size() : 0;
+  if (size == 0 && exists_) {
+    buffer_.reset();
+    return {};
+  }
+  UploadBody body;
+  if (size > 0) body.spans = buffer_->Spans();
+  if (services_.options.check_crc64) body.crc64 = size > 0 ? buffer_->Crc() : 0;
+  Result<WriteResult> result = AppendBody(services_, base_, std::move(body), size, options_);
+  if (!result) {
+    failure_ = result.error();
+    return failure_;
+  }
+  exists_ = appended_ = true;
+  mtime_s_ = result->mtime_s;
+  buffer_.reset();
+  return {};
+}
+
+Status WriteAppend::Read(uint64_t offset, std::span<std::byte> out) {
+  if (offset < base_.size) {
+    const auto stored = out.first(static_cast<size_t>(std::min<uint64_t>(out.size(), base_.size - offset)));
+    OSSFS2_RETURN_IF_ERROR(FetchRange(services_.store, base_, offset, stored));
+    out = out.subspan(stored.size());
+    offset += stored.size();
+  }
+  if (!out.empty()) buffer_->Read(offset - base_.size, out);
+  return {};
+}
+
+Result<ObjectVersion> WriteAppend::Publish(uint64_t size) {
+  OSSFS2_RETURN_IF_ERROR(Flush());
+  while (base_.size < size) {
+    const uint64_t piece = std::min(size - base_.size, kZeroAppendBytes);
+    UploadBody zeros;
+    AddZeroSpans(zeros.spans, piece);
+    if (services_.options.check_crc64) zeros.crc64 = ZeroCrc64(piece);
+    Result<WriteResult> result = AppendBody(services_, base_, std::move(zeros), piece, options_);
+    if (!result) {
+      failure_ = result.error();
+      return result.error();
+    }
+    mtime_s_ = result->mtime_s;
+  }
+  appended_ = false;
+  services_.metrics.published_append.Add();
+  return base_;
+}
+
+Result<ObjectVersion> ConvertToAppendable(WriteServices& services, const ObjectVersion& base) {
+  Result<std::unique_ptr<Provisional>> begun = Provisional::Begin(services, base.key, base);
+  if (!begun) return begun.error();
+  Provisional& record = **begun;
+  ObjectVersion backup = base;
+  backup.key = record.backup_key();
+  backup.etag = record.backup_etag();
+  Result<ObjectInfo> old = services.store.Head(backup.key);
+  if (!old || old->size != base.size) {
+    record.Undo();
+    return old ? MakeError(EIO, ErrorKind::kCorrupt, StrCat("the backup of ", base.key, " has another size")) : old.error();
+  }
+  WriteOptions options;
+  options.metadata = old->metadata;
+  options.content_type = old->content_type;
+  ObjectVersion made;
+  made.key = base.key;
+  Status status = record.BeforeConvert();
+  if (status) status = services.store.Delete(base.key);
+  std::vector<BlockRef> blocks;
+  if (status) blocks = services.memory.Acquire(kConvertPieceBytes / kBlock);
+  while (status && (made.size < base.size || made.etag.empty())) {
+    UploadBody body;
+    uint64_t got = 0;
+    for (size_t i = 0; status && i < blocks.size() && made.size + got < base.size; ++i) {
+      const uint64_t piece = std::min<uint64_t>(kBlock, base.size - made.size - got);
+      const auto window = blocks[i]->span().first(static_cast<size_t>(piece));
+      status = FetchRange(services.store, backup, made.size + got, window);
+      body.spans.push_back(window);
+      got += piece;
+    }
+    if (!status) break;
+    Result<WriteResult> appended = AppendBody(services, made, std::move(body), got, options);
+    if (!appended) status = appended.error();
+  }
+  if (status && made.crc64 && old->crc64 && *made.crc64 != *old->crc64)
+    status = MakeError(EIO, ErrorKind::kCorrupt, StrCat("the appendable copy of ", base.key, " has another CRC64"));
+  if (!status) {
+    record.Undo();
+    return status.error();
+  }
+  record.Settle();
+  return made;
+}
+
+}  // namespace ossfs2

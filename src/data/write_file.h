@@ -1,0 +1,116 @@
+// WriteFileImpl: the state machine of one file (write_engine.h says what it promises).
+//
+// Its content is one of
+//   at rest    [0, base_bytes_) of the base, then zeros up to size()
+//   stream_    written in order (write_stream.h); also a whole small file in memory, in any order
+//   append_    goes to an appendable object (write_append.h)
+//   staged_    anything else (write_staged.h)
+// A stream becomes staged at the first write that does not fit it. If bytes of it are only in parts already
+// sent, which nobody can read, the upload is first completed under the real key, provisionally
+// (write_provisional.h), and the staged file goes on over that version: nothing is sent twice. The same
+// happens when the 10,000 part numbers run out: the next stream is seeded with the version, by few large
+// copies, and so files grow to 48.8 TiB.
+//
+// Threads: calls take their turn in order (write_turn.h). size(), dirty() and sticky_error() never wait.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/mutex.h"
+#include "data/write_append.h"
+#include "data/write_engine.h"
+#include "data/write_provisional.h"
+#include "data/write_services.h"
+#include "data/write_staged.h"
+#include "data/write_stream.h"
+#include "data/write_turn.h"
+
+namespace ossfs2 {
+
+class WriteFileImpl final : public WriteFile {
+ public:
+  WriteFileImpl(WriteServices& services, WriteTarget target);
+  ~WriteFileImpl() override;
+
+  Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, bool append) override;
+  Status Write(uint64_t offset, std::span<const std::byte> data, bool append) override;
+  Status Truncate(uint64_t size) override;
+  Status Allocate(int mode, uint64_t offset, uint64_t length) override;
+  Result<bool> CopyRange(const ObjectVersion& source, uint64_t source_offset, uint64_t offset,
+                         uint64_t length) override;
+  Result<size_t> Read(uint64_t offset, std::span<std::byte> out) override;
+  Result<Published> Publish(const WriteOptions& options) override;
+  Result<Published> Sync(const WriteOptions& options) override;
+  void SetOptions(const WriteOptions& options) override;
+  void Discard() override;
+  void Rebind(const ObjectVersion& version, bool exists) override;
+  uint64_t size() const override { return size_.load(std::memory_order_acquire); }
+  bool dirty() const override { return dirty_.load(std::memory_order_acquire); }
+  Status sticky_error() const override EXCLUDES(sticky_mutex_);
+
+  // --- for the engine ---
+  uint64_t UnpublishedBytes() const { return unpublished_.load(std::memory_order_relaxed); }
+  // Gives up buffer memory if nobody is using the file; the bytes it will free.
+  uint64_t ReleaseMemory(bool may_spill);
+  // The engine goes down: unpublished data is dropped, later calls fail with EIO.
+  void Abandon();
+  Explanation Explain();
+
+ private:
+  class Operation;  // a turn, and the published facts brought up to date at its end
+
+  Status WritePiece(uint64_t offset, std::span<const std::byte> data);
+  Result<bool> TryWritePiece(uint64_t offset, std::span<const std::byte> data);
+  Status WriteToStream(uint64_t offset, std::span<const std::byte> data, bool& taken);
+  Status BeginContent(uint64_t offset, uint64_t length);
+  Result<bool> BeginAppendable();
+  Status EnterStaged();
+  Status StageStream();
+  Status StoreProvisionally();
+  Status Compact();
+  Status ShrinkTo(uint64_t size);
+  void StartOver();  // O_TRUNC: nothing of the base is content any more
+  void DropContent();
+  Result<Published> PublishTurn(const WriteOptions& options, bool sync);
+  Result<Published> Store(uint64_t size, const WriteOptions& options);
+  Result<Published> StoreStream(uint64_t size, const WriteOptions& options);
+  Result<Published> StoreStaged(uint64_t size, const WriteOptions& options);
+  Result<Published> StoreAppend(uint64_t size);
+  Published Adopt(const WriteResult& result, uint64_t size);
+  void FixOptions(Published& published, const WriteOptions& stored, const WriteOptions& wanted);
+  bool HasWork() const;
+  uint64_t WrittenEnd() const;
+  uint64_t HeadCapacity() const;
+  void NoteFailure(const Status& status) EXCLUDES(sticky_mutex_);
+  void Refresh();
+
+  WriteServices& services_;
+  const uint64_t file_id_;
+  Turn turn_;
+
+  // The turn holder's.
+  ObjectVersion base_;
+  bool exists_;
+  bool exclusive_;
+  uint64_t base_bytes_;
+  WriteOptions options_;         // what uploads are opened with
+  bool changed_ = false;         // at rest or in the stream: differs from the base
+  bool discarded_ = false;
+  std::unique_ptr<WriteStream> stream_;
+  std::unique_ptr<WriteStaged> staged_;
+  std::unique_ptr<WriteAppend> append_;
+  std::unique_ptr<Provisional> provisional_;
+  WriteOptions provisional_options_;  // what the provisional version was stored with
+
+  std::atomic<uint64_t> size_;
+  std::atomic<bool> dirty_;
+  std::atomic<uint64_t> unpublished_{0};
+  std::atomic<bool> failed_{false};
+  mutable Mutex sticky_mutex_;
+  Status sticky_ GUARDED_BY(sticky_mutex_);
+};
+
+}  // namespace ossfs2

@@ -1,0 +1,72 @@
+// WriteServices: what all files of one WriteEngine share.
+//
+// Lives as long as the engine; files and uploads hold references. Activity counts what still
+// runs in the background, so that the engine can wait for it before it goes. Thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/executor.h"
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "data/journal_log.h"
+#include "data/memory_pool.h"
+#include "data/staging_space.h"
+#include "data/upload_geometry.h"
+#include "data/upload_memory.h"
+#include "data/upload_scheduler.h"
+#include "data/write_engine.h"
+#include "ossfs2/object_store.h"
+
+namespace ossfs2 {
+
+class Activity {
+ public:
+  void Start() EXCLUDES(mutex_);
+  void End() EXCLUDES(mutex_);
+  void WaitUntilIdle() EXCLUDES(mutex_);
+
+ private:
+  Mutex mutex_;
+  CondVar idle_;
+  size_t running_ GUARDED_BY(mutex_) = 0;
+};
+
+struct WriteMetrics {
+  WriteMetrics();
+  Counter& write_bytes;
+  Counter& parts_uploaded;
+  Counter& parts_copied;
+  Counter& published_put;
+  Counter& published_multipart;
+  Counter& published_staged;
+  Counter& published_append;
+  Counter& provisional;
+  Counter& stuck_errors;
+  Gauge& staged_files;
+  Gauge& uploads_in_flight;
+  Histogram& publish_time;
+};
+
+struct WriteServices {
+  WriteServices(ObjectStore& object_store, MemoryPool& memory_pool, const UploadOptions& upload_options);
+
+  // Runs `task` in the background; counted as activity until it returns. Such tasks never wait for memory.
+  void Background(std::function<void()> task);
+
+  ObjectStore& store;
+  MemoryPool& pool;
+  const UploadOptions options;
+  const uint64_t part_bytes;  // options.part_bytes as the pool allows it
+  const UploadCells cells;
+  WriteMetrics metrics;
+  StagingSpace space;
+  Journal journal;
+  UploadMemory memory;
+  UploadScheduler scheduler;
+  Activity activity;
+  Executor background;
+};
+
+}  // namespace ossfs2

@@ -1,0 +1,134 @@
+// WriteStream: a file that is written in order, as parts that upload while later bytes arrive.
+//
+// Its bytes are, from the start: a seed (the base object, copied on the server) or the head (the
+// first part, kept here unsent while memory allows, so that a header patched at the end, or a
+// whole small file in any order, costs nothing), then sent parts, then the tail that is being filled.
+// What is in head and tail, or still on its way, can be read back; a seed and copies are read from
+// their source; other sent parts are gone from here until the upload is completed.
+//
+// Threads: the file's turn holder only. Memory: at most the part being filled, the head and
+// the parts on their way (bounded by `concurrency`); ReleaseMemory gives up what can be given up.
+// Errors: a part that failed for good fails every later call.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/staging_file.h"
+#include "data/upload_buffer.h"
+#include "data/upload_multipart.h"
+#include "data/write_services.h"
+
+namespace ossfs2 {
+
+class WriteStream {
+ public:
+  WriteStream(WriteServices& services, uint64_t owner, std::string key, WriteOptions options);
+  ~WriteStream();
+  WriteStream(const WriteStream&) = delete;
+  WriteStream& operator=(const WriteStream&) = delete;
+
+  // Right after construction: begin with the base's bytes, copied on the server, or downloaded into the head.
+  void SeedByCopy(const ObjectVersion& base);
+  Status SeedByDownload(const ObjectVersion& base);
+
+  uint64_t end() const;
+  // In-place changes: all of the range (which may end beyond end() while the file is only its head) is in memory.
+  bool CanPatch(uint64_t offset, uint64_t length) const;
+  // Takes all at the end or nothing (false: it would have to wait).
+  Result<bool> TryAppend(std::span<const std::byte> data);
+  Status Append(std::span<const std::byte> data);
+  Result<bool> TryPatch(uint64_t offset, std::span<const std::byte> data);
+  Status Patch(uint64_t offset, std::span<const std::byte> data);
+  // Part numbers are used up: complete, and go on in a stream that is seeded with the result.
+  bool OutOfNumbers() const;
+  // Ranges of another object appended by copies on the server; false: too short, or a short part would be left.
+  Result<bool> AppendCopy(const ObjectVersion& source, uint64_t offset, uint64_t length);
+  // Shortens to `size`; false: what would be cut is not in memory.
+  Result<bool> TryCut(uint64_t size);
+  // False: some byte is gone from here.
+  Result<bool> Read(uint64_t offset, std::span<std::byte> out);
+  // No byte is gone: the stream can be turned into a staged file without publishing.
+  bool Lossless() const;
+  uint64_t seed_bytes() const { return seed_bytes_; }
+  // Calls `take` for each range that is in memory.
+  Status EachResident(const std::function<Status(uint64_t offset, std::span<const std::byte> data)>& take);
+
+  struct Publication {
+    uint64_t size = 0;  // zeros follow the written bytes up to here
+    WriteOptions options;
+    bool forbid_overwrite = false;
+    // Called before the upload is completed; an error stops it.
+    std::function<Status(const std::string& upload_id, std::optional<uint64_t> crc64)> before_complete;
+  };
+  struct Outcome {
+    WriteResult result;
+    bool multipart = false;
+    WriteOptions stored_options;  // what the object really has
+  };
+  // May be repeated after an error. After success the stream is only good to be kept as a small file
+  // in memory (whole_in_memory) or to be dropped.
+  Result<Outcome> Publish(const Publication& publication);
+  bool whole_in_memory() const { return upload_ == nullptr && sent_.empty(); }
+
+  // Sends or spills what is in memory. Without `may_spill`, only what can be sent.
+  void ReleaseMemory(bool may_spill);
+  uint64_t MemoryBytes() const;
+  Status failure() const { return upload_ ? upload_->failure() : Status(); }
+
+ private:
+  struct SentPart {
+    int number = 0;
+    uint64_t offset = 0;
+    uint64_t size = 0;
+    std::weak_ptr<PartBuffer> memory;     // still here while it is on its way
+    std::optional<ObjectVersion> source;  // copies: where the bytes are
+    uint64_t source_offset = 0;
+  };
+
+  PartBuffer* Current() const;        // what the next byte goes to, if there is one with capacity left
+  size_t BlocksNeeded(uint64_t bytes) const;
+  bool MayTake() const;               // neither back-pressure nor spilled nor out of numbers
+  void Take(std::span<const std::byte> data);
+  PartBuffer& OpenBuffer();
+  MultipartUpload& Upload();
+  void SendHead();
+  void SendTail();
+  void SendBuffer(int number, std::shared_ptr<PartBuffer> buffer);
+  void PadTo(PartBuffer& buffer, uint64_t size);
+  void SendZerosTo(uint64_t size);
+  void SpillBuffer(PartBuffer& buffer);
+  size_t SpilledBlocks() const;       // what reading the spilled buffer back takes
+  Status Unspill();
+  bool TryUnspill();
+  Status Reload(std::vector<BlockRef> blocks);
+  Status AppendWaiting(std::span<const std::byte> data);
+  PartBuffer* Holding(uint64_t offset) const;
+  Status GrowHead(uint64_t size);
+  Result<Outcome> PublishByPut(const Publication& publication);
+  Result<Outcome> PublishByParts(const Publication& publication);
+  size_t OutstandingMax() const;
+
+  WriteServices& services_;
+  const uint64_t owner_;
+  const std::string key_;
+  const WriteOptions options_;
+  uint64_t seed_bytes_ = 0;
+  std::optional<uint64_t> seed_crc_;
+  std::shared_ptr<PartBuffer> head_;  // at offset 0, unsent; null when seeded by copy or sent
+  std::shared_ptr<PartBuffer> tail_;  // null: nothing after the head, or the last part was just sent
+  std::vector<SentPart> sent_;        // by offset
+  int next_number_ = 1;
+  std::shared_ptr<MultipartUpload> upload_;
+  bool completed_ = false;
+  std::vector<BlockRef> spare_;       // granted and about to be used
+  std::shared_ptr<StagingFile> spill_;
+  PartBuffer* spilled_ = nullptr;     // the buffer whose bytes are in spill_
+};
+
+}  // namespace ossfs2

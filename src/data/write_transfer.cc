@@ -1,0 +1,71 @@
+#include "data/write_transfer.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace ossfs2 {
+namespace {
+
+class SpanSink final : public DataSink {
+ public:
+  explicit SpanSink(std::span<std::byte> out) : rest_(out) {}
+  std::span<std::byte> NextBuffer() override { return rest_; }
+  void OnBytes(size_t size) override { rest_ = rest_.subspan(size); }
+
+ private:
+  std::span<std::byte> rest_;
+};
+
+// Holds an answer until the asking thread takes it.
+template <class T>
+struct Answer {
+  void Set(T value) EXCLUDES(mutex) {
+    MutexLock lock(mutex);
+    slot.emplace(std::move(value));
+    arrived.NotifyAll();
+  }
+  T Take() EXCLUDES(mutex) {
+    MutexLock lock(mutex);
+    while (!slot) arrived.Wait(lock);
+    return std::move(*slot);
+  }
+  Mutex mutex;
+  CondVar arrived;
+  std::optional<T> slot GUARDED_BY(mutex);
+};
+
+}  // namespace
+
+Status FetchRange(ObjectStore& store, const ObjectVersion& version, uint64_t offset, std::span<std::byte> out) {
+  if (out.empty()) return {};
+  const auto answer = std::make_shared<Answer<Status>>();
+  GetRequest request;
+  request.key = version.key;
+  request.offset = offset;
+  request.size = out.size();
+  request.etag = version.etag;
+  const auto call = store.GetAsync(std::move(request), std::make_shared<SpanSink>(out),
+                                   [answer](Status status) { answer->Set(std::move(status)); });
+  return answer->Take();
+}
+
+Result<WriteResult> PutObject(WriteServices& services, uint64_t owner, const std::string& key, UploadBody body,
+                              const WriteOptions& options) {
+  const auto answer = std::make_shared<Answer<Result<WriteResult>>>();
+  services.activity.Start();
+  services.scheduler.Submit(owner, [&services, answer, key, body = std::move(body),
+                                    options](UploadScheduler::Done done) mutable {
+    services.metrics.uploads_in_flight.Add(1);
+    services.store.PutAsync(key, std::move(body), options,
+                            [&services, answer, done = std::move(done)](Result<WriteResult> result) {
+                              services.metrics.uploads_in_flight.Add(-1);
+                              done();
+                              answer->Set(std::move(result));
+                              services.activity.End();
+                            });
+  });
+  return answer->Take();
+}
+
+}  // namespace ossfs2

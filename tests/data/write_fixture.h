@@ -1,0 +1,156 @@
+// A write engine over a MemoryStore with small parts, and helpers for contents.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "base/executor.h"
+#include "data/write_engine.h"
+#include "oss/fault_store.h"
+#include "oss/memory_store.h"
+
+namespace ossfs2 {
+
+constexpr uint64_t kKiB = 1024;
+constexpr uint64_t kMiB = 1024 * kKiB;
+
+inline std::span<const std::byte> Bytes(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+inline std::string Random(size_t size, uint64_t seed) {
+  std::mt19937_64 generator(seed);
+  std::string out(size, '\0');
+  for (size_t i = 0; i < size; i += 8) {
+    const uint64_t value = generator();
+    std::memcpy(out.data() + i, &value, std::min<size_t>(8, size - i));
+  }
+  return out;
+}
+
+inline uint64_t TestSeed() {
+  const char* text = std::getenv("OSSFS2_TEST_SEED");
+  const uint64_t seed = text ? std::strtoull(text, nullptr, 10) : std::random_device{}();
+  printf("OSSFS2_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  return seed;
+}
+
+class TempFolder {
+ public:
+  TempFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "ossfs2-write-XXXXXX").string();
+    path_ = mkdtemp(name.data());
+  }
+  ~TempFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// One engine; `Restart` makes another over the same bucket.
+class WriteFixture : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kPart = 256 * kKiB;
+
+  WriteFixture() : store_(oss::MakeMemoryStore()), faults_(oss::MakeFaultStore(*store_)) {
+    options_.part_bytes = kPart;
+    options_.staging_dir = folder_.path() + "/staging";
+    options_.staging_free_bytes_min = 0;
+    options_.journal_dir = folder_.path() + "/journal";
+  }
+
+  WriteEngine& Engine() {
+    if (!engine_) engine_ = MakeWriteEngine(*faults_, *pool_, executor_, options_);
+    return *engine_;
+  }
+
+  std::shared_ptr<WriteFile> NewFile(const std::string& key = "file", bool exclusive = false) {
+    WriteTarget target;
+    target.file_id = ++next_id_;
+    target.base.key = key;
+    target.exclusive = exclusive;
+    return Engine().Open(target);
+  }
+
+  std::shared_ptr<WriteFile> OpenFile(const std::string& key = "file") {
+    const Result<ObjectInfo> info = store_->Head(key);
+    EXPECT_TRUE(info);
+    WriteTarget target;
+    target.file_id = ++next_id_;
+    target.base = {key, info->size, info->etag, info->crc64};
+    target.exists = true;
+    return Engine().Open(target);
+  }
+
+  // As a frontend writes: without waiting if possible.
+  static Status WriteAt(WriteFile& file, uint64_t offset, std::string_view data, bool append = false) {
+    Result<bool> taken = file.TryWrite(offset, Bytes(data), append);
+    if (!taken) return taken.error();
+    if (*taken) return {};
+    return file.Write(offset, Bytes(data), append);
+  }
+  static void MustWrite(WriteFile& file, uint64_t offset, std::string_view data) {
+    const Status status = WriteAt(file, offset, data);
+    ASSERT_TRUE(status) << status.error().ToString();
+  }
+  static void WriteInOrder(WriteFile& file, std::string_view data, size_t step, uint64_t from = 0) {
+    for (size_t at = 0; at < data.size(); at += step)
+      MustWrite(file, from + at, data.substr(at, step));
+  }
+  static void MustPublish(WriteFile& file) {
+    const Result<Published> published = file.Publish({});
+    ASSERT_TRUE(published) << published.error().ToString();
+  }
+  static std::string ReadAll(WriteFile& file) {
+    std::string out(file.size(), '\0');
+    const Result<size_t> got = file.Read(0, {reinterpret_cast<std::byte*>(out.data()), out.size()});
+    EXPECT_TRUE(got) << got.error().ToString();
+    return out;
+  }
+  void ExpectContent(const std::string& key, const std::string& wanted) {
+    const std::optional<std::string> content = store_->Content(key);
+    ASSERT_TRUE(content) << key << " is missing";
+    ASSERT_EQ(content->size(), wanted.size());
+    EXPECT_TRUE(*content == wanted) << key << " differs";  // not printed: it is long
+  }
+  uint64_t Count(const std::string& request) {
+    const auto requests = store_->Requests();
+    const auto found = requests.find(request);
+    return found == requests.end() ? 0 : found->second;
+  }
+  void Fail(const std::string& operation, int errno_value, ErrorKind kind, int skip = 0, int count = 1,
+            bool after = false) {
+    oss::FaultRule rule;
+    rule.operation = operation;
+    rule.skip = skip;
+    rule.count = count;
+    rule.error = MakeError(errno_value, kind, "injected");
+    rule.after_effect = after;
+    faults_->AddRule(rule);
+  }
+  void SetPool(uint64_t bytes) {
+    engine_.reset();
+    pool_ = std::make_unique<MemoryPool>(bytes);
+  }
+
+  TempFolder folder_;
+  std::unique_ptr<oss::MemoryStore> store_;
+  std::unique_ptr<oss::FaultStore> faults_;
+  std::unique_ptr<MemoryPool> pool_ = std::make_unique<MemoryPool>(256 * kMiB);
+  Executor executor_{"test", 4};
+  UploadOptions options_;
+  std::unique_ptr<WriteEngine> engine_;
+  uint64_t next_id_ = 0;
+};
+
+}  // namespace ossfs2

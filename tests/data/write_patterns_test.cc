@@ -1,0 +1,361 @@
+// What client programs do to files (shared clients.md), as direct calls: contents and request counts.
+#include <linux/falloc.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "tests/data/write_fixture.h"
+
+namespace ossfs2 {
+namespace {
+
+class WritePatterns : public WriteFixture {};
+
+TEST_F(WritePatterns, SmallFileIsOnePut) {
+  auto file = NewFile();
+  const std::string data = Random(100'000, 1);
+  WriteInOrder(*file, data, 8 * kKiB);
+  EXPECT_EQ(file->size(), data.size());
+  EXPECT_TRUE(file->dirty());
+  MustPublish(*file);
+  EXPECT_FALSE(file->dirty());
+  ExpectContent("file", data);
+  EXPECT_EQ(Count("put"), 1u);
+  EXPECT_EQ(Count("initiate"), 0u);
+}
+
+TEST_F(WritePatterns, EmptyNewFileIsStored) {
+  auto file = NewFile();
+  EXPECT_TRUE(file->dirty());
+  MustPublish(*file);
+  ExpectContent("file", "");
+  const Result<Published> again = file->Publish({});
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(again->changed);
+  EXPECT_EQ(Count("put"), 1u);
+}
+
+TEST_F(WritePatterns, SequentialIsPartsOneInitiateOneComplete) {
+  auto file = NewFile();
+  const std::string data = Random(25 * kMiB, 2);
+  WriteInOrder(*file, data, kMiB);
+  MustPublish(*file);
+  ExpectContent("file", data);
+  EXPECT_EQ(Count("part"), data.size() / kPart);
+  EXPECT_EQ(Count("initiate"), 1u);
+  EXPECT_EQ(Count("complete"), 1u);
+  EXPECT_EQ(Count("put"), 0u);
+  EXPECT_EQ(store_->BytesReceived(), data.size());
+  EXPECT_EQ(store_->OpenUploads(), 0u);
+}
+
+TEST_F(WritePatterns, AppendIgnoresTheOffset) {
+  auto file = NewFile();
+  ASSERT_TRUE(WriteAt(*file, 0, "abc", true));
+  ASSERT_TRUE(WriteAt(*file, 0, "def", true));
+  MustPublish(*file);
+  ExpectContent("file", "abcdef");
+}
+
+TEST_F(WritePatterns, PreallocatedThenInOrderKeepsStreaming) {  // safetensors >= 0.8
+  auto file = NewFile();
+  const std::string data = Random(3 * kMiB + 17, 3);
+  ASSERT_TRUE(file->Truncate(data.size()));
+  EXPECT_EQ(file->size(), data.size());
+  WriteInOrder(*file, data, 100'000);
+  ASSERT_TRUE(file->Truncate(data.size()));  // rsync --append ends so
+  MustPublish(*file);
+  ExpectContent("file", data);
+  EXPECT_EQ(store_->BytesReceived(), data.size());
+}
+
+TEST_F(WritePatterns, AllocatedTailIsZerosAtClose) {
+  auto file = NewFile();
+  ASSERT_TRUE(file->Allocate(0, 0, 2 * kMiB));
+  MustWrite(*file, 0, "head");
+  MustPublish(*file);
+  std::string wanted(2 * kMiB, '\0');
+  wanted.replace(0, 4, "head");
+  ExpectContent("file", wanted);
+}
+
+TEST_F(WritePatterns, HeaderPatchedAtTheEndCostsNothing) {  // zip, mp4
+  auto file = NewFile();
+  std::string data = Random(4 * kMiB, 4);
+  WriteInOrder(*file, data, 64 * kKiB);
+  MustWrite(*file, 14, "patched header");
+  data.replace(14, 14, "patched header");
+  MustPublish(*file);
+  ExpectContent("file", data);
+  EXPECT_EQ(store_->BytesReceived(), data.size());
+  EXPECT_EQ(Count("copy") + Count("copy_part"), 0u);
+}
+
+TEST_F(WritePatterns, PatchOfASentPartSendsNothingTwice) {
+  auto file = NewFile();
+  std::string data = Random(4 * kMiB, 5);
+  WriteInOrder(*file, data, 64 * kKiB);
+  MustWrite(*file, 2 * kMiB + 5, "PATCH");
+  data.replace(2 * kMiB + 5, 5, "PATCH");
+  MustPublish(*file);
+  ExpectContent("file", data);
+  EXPECT_LE(store_->BytesReceived(), data.size() + kPart);
+  EXPECT_EQ(store_->Keys(), std::vector<std::string>{"file"});
+}
+
+TEST_F(WritePatterns, ReadBackWhileWriting) {  // git-lfs, rsync
+  auto file = NewFile();
+  const std::string data = Random(2 * kMiB + 1000, 6);
+  WriteInOrder(*file, data, 32 * kKiB);
+  EXPECT_TRUE(ReadAll(*file) == data);
+  const std::string more = Random(kMiB, 7);
+  WriteInOrder(*file, more, 32 * kKiB, data.size());
+  MustPublish(*file);
+  ExpectContent("file", data + more);
+}
+
+TEST_F(WritePatterns, RandomOrderChunks) {  // hf_transfer, hf_xet < 1.3, ollama
+  auto file = NewFile();
+  const std::string data = Random(6 * kMiB + 12345, 8);
+  const size_t chunk = 100'000;
+  std::vector<size_t> order((data.size() + chunk - 1) / chunk);
+  std::iota(order.begin(), order.end(), 0u);
+  std::shuffle(order.begin(), order.end(), std::mt19937_64(9));
+  ASSERT_TRUE(file->Truncate(data.size()));
+  for (const size_t i : order) MustWrite(*file, i * chunk, std::string_view(data).substr(i * chunk, chunk));
+  MustPublish(*file);
+  ExpectContent("file", data);
+  EXPECT_EQ(store_->BytesReceived(), data.size());
+}
+
+TEST_F(WritePatterns, AriaAllocatesSyncsAndJumps) {
+  auto file = NewFile();
+  const std::string data = Random(8 * kMiB, 10);
+  ASSERT_TRUE(file->Allocate(0, 0, 4096));
+  ASSERT_TRUE(file->Allocate(0, 4096, data.size() - 4096));
+  ASSERT_TRUE(file->Sync({}));
+  EXPECT_EQ(store_->BytesReceived(), 0u);
+  EXPECT_TRUE(file->dirty());
+  const size_t step = 16 * kKiB;
+  const size_t lane = data.size() / 4;
+  for (size_t at = 0; at < lane; at += step)
+    for (size_t i = 0; i < 4; ++i)
+      MustWrite(*file, i * lane + at, std::string_view(data).substr(i * lane + at, step));
+  const Result<Published> synced = file->Sync({});
+  ASSERT_TRUE(synced);
+  EXPECT_TRUE(synced->changed);
+  MustPublish(*file);
+  ExpectContent("file", data);
+  EXPECT_EQ(store_->BytesReceived(), data.size());
+}
+
+TEST_F(WritePatterns, SyncInTheMiddleOfAPreallocatedStagedFile) {
+  auto file = NewFile();
+  const std::string data = Random(4 * kMiB, 11);
+  ASSERT_TRUE(file->Truncate(data.size()));
+  MustWrite(*file, kMiB, std::string_view(data).substr(kMiB, kMiB));
+  ASSERT_TRUE(file->Sync({}));
+  const std::optional<std::string> stored = store_->Content("file");
+  ASSERT_TRUE(stored);
+  ASSERT_EQ(stored->size(), 2 * kMiB);
+  EXPECT_TRUE(stored->substr(kMiB) == data.substr(kMiB, kMiB));
+  MustWrite(*file, 0, std::string_view(data).substr(0, kMiB));
+  MustWrite(*file, 2 * kMiB, std::string_view(data).substr(2 * kMiB));
+  MustPublish(*file);
+  ExpectContent("file", data);
+}
+
+TEST_F(WritePatterns, AppendToExistingCopiesOnTheServer) {  // wget -c, >>
+  const std::string old = Random(3 * kMiB, 12);
+  store_->PutContent("file", old);
+  store_->ResetCounts();
+  auto file = OpenFile();
+  EXPECT_FALSE(file->dirty());
+  const std::string more = Random(700'000, 13);
+  WriteInOrder(*file, more, 16 * kKiB, old.size());
+  MustPublish(*file);
+  ExpectContent("file", old + more);
+  EXPECT_EQ(store_->BytesReceived(), more.size());
+  EXPECT_EQ(store_->BytesSent(), 0u);
+  EXPECT_EQ(Count("copy_part"), 1u);
+}
+
+TEST_F(WritePatterns, AppendToASmallObjectIsAGetAndAPut) {
+  store_->PutContent("file", "old ");
+  store_->ResetCounts();
+  auto file = OpenFile();
+  MustWrite(*file, 4, "new");
+  MustPublish(*file);
+  ExpectContent("file", "old new");
+  EXPECT_EQ(Count("get"), 1u);
+  EXPECT_EQ(Count("put"), 1u);
+  MustWrite(*file, 7, "er");  // kept in memory: no second GET
+  MustPublish(*file);
+  ExpectContent("file", "old newer");
+  EXPECT_EQ(Count("get"), 1u);
+}
+
+TEST_F(WritePatterns, ChangeInTheMiddleSendsOnlyTheChange) {
+  options_.part_bytes = 8 * kMiB;
+  std::string data = Random(64 * kMiB, 14);
+  store_->PutContent("file", data);
+  store_->ResetCounts();
+  auto file = OpenFile();
+  const std::string change = Random(kMiB, 15);
+  const uint64_t at = 24 * kMiB - 300'000;  // over the border of two cells
+  MustWrite(*file, at, change);
+  data.replace(at, change.size(), change);
+  MustPublish(*file);
+  ExpectContent("file", data);
+  EXPECT_LE(Count("part"), 2u);
+  EXPECT_EQ(store_->BytesReceived(), change.size());
+  EXPECT_EQ(store_->BytesSent(), 0u);
+}
+
+TEST_F(WritePatterns, RsyncInplaceReadsAndWritesHoles) {
+  std::string data = Random(2 * kMiB, 16);
+  store_->PutContent("file", data);
+  auto file = OpenFile();
+  for (uint64_t at = 100'000; at + 1000 < data.size(); at += 300'000) {
+    std::string byte(1, '\0');
+    ASSERT_TRUE(file->Read(at, {reinterpret_cast<std::byte*>(byte.data()), 1}));
+    EXPECT_EQ(byte[0], data[at]);
+    MustWrite(*file, at, std::string(1000, 'x'));
+    data.replace(at, 1000, std::string(1000, 'x'));
+  }
+  ASSERT_TRUE(file->Truncate(data.size()));
+  EXPECT_TRUE(ReadAll(*file) == data);
+  MustPublish(*file);
+  ExpectContent("file", data);
+}
+
+TEST_F(WritePatterns, ShrinkAndGrow) {
+  std::string data = Random(3 * kMiB, 17);
+  store_->PutContent("file", data);
+  store_->ResetCounts();
+  auto file = OpenFile();
+  ASSERT_TRUE(file->Truncate(2 * kMiB + 1));
+  ASSERT_TRUE(file->Truncate(2 * kMiB + 1000));
+  data.resize(2 * kMiB + 1);
+  data.resize(2 * kMiB + 1000);
+  EXPECT_TRUE(ReadAll(*file) == data);
+  MustPublish(*file);
+  ExpectContent("file", data);
+  EXPECT_LE(store_->BytesReceived(), kPart);
+}
+
+TEST_F(WritePatterns, TruncateToNothingThenAppend) {  // O_TRUNC, hf_xet >= 1.3
+  store_->PutContent("file", Random(kMiB, 18));
+  auto file = OpenFile();
+  file->Discard();
+  ASSERT_TRUE(file->Truncate(0));
+  EXPECT_TRUE(file->dirty());
+  ASSERT_TRUE(WriteAt(*file, 0, "fresh", true));
+  MustPublish(*file);
+  ExpectContent("file", "fresh");
+}
+
+TEST_F(WritePatterns, TarReplacesTheTrailer) {
+  std::string data = Random(kMiB + 20'480, 19);
+  store_->PutContent("file", data);
+  auto file = OpenFile();
+  const std::string more = Random(300'000, 20);
+  WriteInOrder(*file, more, 10'240, data.size() - 10'240);
+  data.resize(data.size() - 10'240);
+  MustPublish(*file);
+  ExpectContent("file", data + more);
+}
+
+TEST_F(WritePatterns, PunchedHoleReadsAsZeros) {
+  std::string data = Random(kMiB, 21);
+  store_->PutContent("file", data);
+  auto file = OpenFile();
+  ASSERT_TRUE(file->Allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 1000, 400'000));
+  data.replace(1000, 400'000, std::string(400'000, '\0'));
+  EXPECT_TRUE(ReadAll(*file) == data);
+  MustPublish(*file);
+  ExpectContent("file", data);
+  EXPECT_EQ(file->Allocate(FALLOC_FL_COLLAPSE_RANGE, 0, 4096).error().errno_value, EOPNOTSUPP);
+}
+
+TEST_F(WritePatterns, SyncInMidStreamThenOn) {  // torch DCP, dd conv=fsync
+  auto file = NewFile();
+  const std::string data = Random(3 * kMiB, 22);
+  WriteInOrder(*file, std::string_view(data).substr(0, kMiB + 100), 64 * kKiB);
+  ASSERT_TRUE(file->Sync({}));
+  ExpectContent("file", data.substr(0, kMiB + 100));
+  WriteInOrder(*file, std::string_view(data).substr(kMiB + 100), 64 * kKiB, kMiB + 100);
+  MustPublish(*file);
+  ExpectContent("file", data);
+  EXPECT_EQ(store_->BytesReceived(), data.size());
+}
+
+TEST_F(WritePatterns, CopyRangeStaysOnTheServer) {
+  const std::string source = Random(5 * kMiB, 23);
+  store_->PutContent("source", source);
+  const Result<ObjectInfo> info = store_->Head("source");
+  store_->ResetCounts();
+  auto file = NewFile();
+  const Result<bool> copied = file->CopyRange({"source", info->size, info->etag, info->crc64}, 0, 0, source.size());
+  ASSERT_TRUE(copied && *copied);
+  MustWrite(*file, source.size(), "tail");
+  MustPublish(*file);
+  ExpectContent("file", source + "tail");
+  EXPECT_EQ(store_->BytesReceived(), 4u);
+}
+
+TEST_F(WritePatterns, ExclusiveCreationRefusesAnExistingKey) {
+  auto file = NewFile("file", true);
+  MustWrite(*file, 0, "mine");
+  store_->PutContent("file", "theirs");
+  const Result<Published> published = file->Publish({});
+  ASSERT_FALSE(published);
+  EXPECT_EQ(published.error().errno_value, EEXIST);
+  ExpectContent("file", "theirs");
+}
+
+TEST_F(WritePatterns, MetadataComesWithTheObject) {
+  WriteOptions options;
+  options.metadata["mode"] = "600";
+  for (const bool known_before : {true, false}) {
+    auto file = NewFile("file");
+    if (known_before) file->SetOptions(options);
+    store_->ResetCounts();
+    WriteInOrder(*file, Random(kMiB, 24), 64 * kKiB);
+    ASSERT_TRUE(file->Publish(options));
+    EXPECT_EQ(store_->MetadataOf("file"), options.metadata);
+    EXPECT_EQ(Count("copy"), known_before ? 0u : 1u);
+  }
+}
+
+TEST_F(WritePatterns, DatabasePagesWithSyncs) {  // sqlite3 journal_mode=DELETE
+  auto file = NewFile();
+  std::string model(3 * kMiB, '\0');
+  WriteInOrder(*file, model, 4096);
+  std::mt19937_64 random(25);
+  for (int i = 0; i < 40; ++i) {
+    const uint64_t at = random() % (model.size() / 4096) * 4096;
+    const std::string page = Random(4096, random());
+    MustWrite(*file, at, page);
+    model.replace(at, 4096, page);
+    if (i % 8 == 7) {
+      ASSERT_TRUE(file->Sync({}));
+    }
+  }
+  MustPublish(*file);
+  ExpectContent("file", model);
+}
+
+TEST_F(WritePatterns, DiscardLeavesNothing) {
+  auto file = NewFile();
+  WriteInOrder(*file, Random(2 * kMiB, 26), 64 * kKiB);
+  file->Discard();
+  EXPECT_FALSE(file->dirty());
+  file.reset();
+  engine_.reset();
+  EXPECT_TRUE(store_->Keys().empty());
+  EXPECT_EQ(store_->OpenUploads(), 0u);
+}
+
+}  // namespace
+}  // namespace ossfs2

@@ -280,6 +280,13 @@ std::string CurlCall::What(CURLcode code) const {
       return StrCat("cannot resolve the host name: ", detail);
     case CURLE_COULDNT_RESOLVE_PROXY:
       return StrCat("cannot resolve the name of the proxy: ", detail);
+    case CURLE_COULDNT_CONNECT: {
+      long errno_value = 0;
+      curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &errno_value);
+      return errno_value == 0 ? detail : StrCat(detail, ": ", strerror(static_cast<int>(errno_value)));
+    }
+    case CURLE_INTERFACE_FAILED:
+      return StrCat("source address ", source_ ? source_->ToString() : std::string(), ": ", detail);
     case CURLE_GOT_NOTHING:
       return "the server closed the connection without an answer";
     case CURLE_PARTIAL_FILE:

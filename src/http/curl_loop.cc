@@ -181,7 +181,10 @@ void CurlLoop::AdmitWaiting() {
 }
 
 void CurlLoop::ArmWatch(const CallPtr& call) {
-  const auto due = std::min(call->request.deadline, call->progress.PhaseDue(call->request));
+  auto due = std::min(call->request.deadline, call->progress.PhaseDue(call->request));
+  // libcurl does not tell when the connection is there, from when on stalls count: look in time.
+  if (call->easy != nullptr && call->progress.phase < Phase::kSend)
+    due = std::min(due, loop_.now() + call->request.stall_timeout);
   if (call->watch.number != 0 && call->watch.when <= due) return;
   loop_.CancelTimer(call->watch);
   if (due != SteadyTime::max()) call->watch = loop_.At(due, [this, call] { OnWatch(call); });

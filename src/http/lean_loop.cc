@@ -143,7 +143,9 @@ void LeanLoop::OnConnectResult(LeanConnection& connection, int errno_value) {
   if (errno_value == 0) {
     connection.made_at = loop_.now();
     call->attempt_due = SteadyTime::max();
-    return connection.Begin(call);
+    connection.Begin(call);
+    if (call->watch.number != 0) ArmWatch(call);  // the stall limit may come before the connect limit
+    return;
   }
   shared_->resolver.Rest(connection.peer());
   call->connection = nullptr;

@@ -1,0 +1,91 @@
+// The fixture of tests that hold for both clients, a sink that records, and a wait for
+// the end of a call.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <memory>
+#include <string>
+
+#include "http/curl_client.h"
+#include "http/lean_client.h"
+#include "tests/http/scripted_server.h"
+
+namespace ossfs2::http {
+
+class RecordingSink final : public BodySink {
+ public:
+  explicit RecordingSink(size_t room, size_t buffer = 16384) : room_(room), buffer_(buffer) {}
+  Use OnHead(const ResponseHead& head) override {
+    ++heads;
+    status = head.status;
+    on_head.set_value();
+    return use;
+  }
+  std::span<std::byte> NextBuffer() override {
+    if (bytes.size() >= room_) return {};
+    return std::span(buffer_).first(std::min(buffer_.size(), room_ - bytes.size()));
+  }
+  void OnBytes(size_t size) override {
+    if (bytes.empty()) on_first_bytes.set_value();
+    bytes.append(reinterpret_cast<const char*>(buffer_.data()), size);
+  }
+  Use use = Use::kStream;
+  int heads = 0;
+  int status = 0;
+  std::string bytes;
+  std::promise<void> on_head;
+  std::promise<void> on_first_bytes;
+
+ private:
+  const size_t room_;
+  std::vector<std::byte> buffer_;
+};
+
+class ClientTest : public testing::TestWithParam<const char*> {
+ protected:
+  bool lean() const { return std::string(GetParam()) == "lean"; }
+  void Make(const HttpConfig& config) {
+    auto made = lean() ? MakeLeanClient(config) : MakeCurlClient(config);
+    ASSERT_TRUE(made) << made.error().text;
+    client = std::move(*made);
+  }
+  void SetUp() override {
+    HttpConfig config;
+    config.loop_threads = 2;
+    Make(config);
+  }
+  static Request To(const ScriptedServer& server, std::string method = "GET") {
+    Request request;
+    request.method = std::move(method);
+    request.host = "127.0.0.1";
+    request.port = server.port();
+    request.target = "/bucket/key?x=1";
+    return request;
+  }
+  std::future<Result<Response>> Go(Request request, std::shared_ptr<BodySink> sink = nullptr) {
+    auto promise = std::make_shared<std::promise<Result<Response>>>();
+    auto future = promise->get_future();
+    call = client->Start(std::move(request), std::move(sink),
+                         [promise](Result<Response> result) { promise->set_value(std::move(result)); });
+    return future;
+  }
+  std::unique_ptr<HttpClient> client;
+  std::shared_ptr<Call> call;
+};
+
+MATCHER_P2(FailsWith, kind, text, "") {
+  if (arg) {
+    *result_listener << "it succeeded with HTTP " << arg->head.status;
+    return false;
+  }
+  *result_listener << arg.error().text;
+  return arg.error().kind == kind && arg.error().text.find(text) != std::string::npos;
+}
+
+inline std::span<const std::byte> Bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+std::string Pattern(size_t size);
+
+}  // namespace ossfs2::http

@@ -64,10 +64,10 @@ class OssClient:
         digest = hmac.new(self.key_secret, text, hashlib.sha1).digest()
         return base64.b64encode(digest).decode()
 
-    def presigned(self, key, seconds=600):
-        """A URL that any download program can read the object from."""
+    def presigned(self, key, seconds=3600, method="GET"):
+        """A URL that any download (or upload) program can use without a key."""
         expires = int(time.time()) + seconds
-        text = "GET\n\n\n%d\n/%s/%s" % (expires, self.bucket, key)
+        text = "%s\n\n\n%d\n/%s/%s" % (method, expires, self.bucket, key)
         return "http://%s:%d/%s/%s?%s" % (
             self.host, self.port, self.bucket, urllib.parse.quote(key), urllib.parse.urlencode(
                 {"OSSAccessKeyId": self.key_id, "Expires": expires,

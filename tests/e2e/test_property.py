@@ -181,13 +181,16 @@ class Twin:
         flags = self.random.choice((os.O_RDONLY, os.O_RDWR, os.O_RDWR | os.O_CREAT,
                                     os.O_RDWR | os.O_CREAT | os.O_APPEND))
         opened = []
-        status, _ = self.both("open %s %o" % (name, flags), lambda root: opened.append(
-            os.open(os.path.join(root, name), flags, 0o644)))
+
+        def work(root):
+            handle = os.open(os.path.join(root, name), flags, 0o644)
+            if stat.S_ISDIR(os.fstat(handle).st_mode):  # its size means nothing
+                os.close(handle)
+                raise IsADirectoryError(errno.EISDIR, "a folder")
+            opened.append(handle)
+        status, _ = self.both("open %s %o" % (name, flags), work)
         if status == "ok":
             self.handles.append((opened[0], opened[1], flags))
-        else:
-            for handle in opened:
-                os.close(handle)
 
     def do_use(self):
         if not self.handles:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import http.client
+import os
 import time
 import urllib.parse
 import xml.etree.ElementTree
@@ -76,6 +77,12 @@ class OssClient:
     def put(self, key, data=b"", **headers):
         return self.request("PUT", key, body=data,
                             headers={n.replace("_", "-"): v for n, v in headers.items()})[1]
+
+    def put_file(self, key, path):
+        """A file of any size up to 5 GiB, sent as it is read."""
+        with open(path, "rb") as stream:
+            return self.request("PUT", key, body=stream,
+                                headers={"Content-Length": str(os.path.getsize(path))})[1]
 
     def get(self, key):
         return self.request("GET", key)[2]

@@ -1,0 +1,274 @@
+#include "server/auth.h"
+
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/str.h"
+#include "oss/encoding.h"
+#include "oss/signing.h"
+
+namespace ossfs2::server {
+namespace {
+
+constexpr std::string_view kAlgorithmV4 = "OSS4-HMAC-SHA256";
+
+Failure AccessDenied(std::string_view message) { return Fail(403, "AccessDenied", message); }
+
+std::string HexBytes(std::string_view text) {
+  std::string out;
+  for (const unsigned char c : text) {
+    char two[4];
+    std::snprintf(two, sizeof(two), "%02X ", c);
+    out += two;
+  }
+  if (!out.empty()) out.pop_back();
+  return out;
+}
+
+oss::SignableRequest Signable(const Exchange& e) {
+  oss::SignableRequest request;
+  request.method = e.http.method;
+  request.bucket = e.bucket_name;
+  request.key = e.key;
+  request.query = e.query;
+  request.headers = e.http.headers;
+  return request;
+}
+
+std::string TokenOf(const Exchange& e) {
+  if (const auto* token = e.http.Header("x-oss-security-token")) return *token;
+  if (const auto* token = e.http.Header("security-token")) return *token;  // the Java SDK with V1
+  if (const auto* token = e.Query("security-token")) return *token;
+  return e.QueryOr("x-oss-security-token", "");
+}
+
+Reply<void> CheckV1(const KeyRing& keys, const Exchange& e, std::string_view id, std::string_view provided,
+                    std::string_view date) {
+  const auto key = FindKey(keys, id, TokenOf(e));
+  if (!key) return Failure(key.error());
+  const std::string to_sign = oss::StringToSignV1(Signable(e), date);
+  if (SameSignature(oss::SignatureV1(key->secret, to_sign), provided)) return {};
+  return SignatureDoesNotMatch(id, provided, to_sign, "");
+}
+
+Reply<void> HeaderV1(const KeyRing& keys, int64_t now_s, const Exchange& e, std::string_view credentials) {
+  const size_t colon = credentials.find(':');
+  if (colon == std::string_view::npos) return InvalidArgument("The Authorization header is not \"OSS id:signature\".");
+  const std::string* date = e.http.Header("x-oss-date");
+  if (date == nullptr) date = e.http.Header("Date");
+  const auto seconds = date == nullptr ? std::nullopt : oss::ParseHttpDate(*date);
+  if (!seconds) return AccessDenied("OSS authentication requires a valid Date.");
+  if (auto clock = CheckClock(*seconds, now_s); !clock) return clock;
+  return CheckV1(keys, e, credentials.substr(0, colon), credentials.substr(colon + 1), *date);
+}
+
+Reply<void> UrlV1(const KeyRing& keys, int64_t now_s, const Exchange& e) {
+  const auto* id = e.Query("OSSAccessKeyId");
+  const auto* expires = e.Query("Expires");
+  const auto* signature = e.Query("Signature");
+  if (id == nullptr || expires == nullptr || signature == nullptr) {
+    return AccessDenied("A signed URL needs OSSAccessKeyId, Expires and Signature.");
+  }
+  int64_t until = 0;
+  const auto [end, error] = std::from_chars(expires->data(), expires->data() + expires->size(), until);
+  if (error != std::errc() || *end != 0) return AccessDenied("Invalid date (should be seconds since 1970).");
+  if (until < now_s) return AccessDenied("Request has expired.");
+  // A blank in the query was '+' in the base64 of a client that did not escape it.
+  std::string provided = *signature;
+  for (char& c : provided) {
+    if (c == ' ') c = '+';
+  }
+  return CheckV1(keys, e, *id, provided, *expires);
+}
+
+struct V4Parts {
+  std::string id;
+  oss::ScopeV4 scope;
+  std::vector<std::string> additional;
+  std::string signature;
+};
+
+// "ak/20231216/cn-hangzhou/oss/aliyun_v4_request"
+Reply<void> ParseCredential(std::string_view text, V4Parts& parts, const AuthConfig& config) {
+  std::vector<std::string> fields;
+  for (;;) {
+    const size_t slash = text.find('/');
+    fields.emplace_back(text.substr(0, slash));
+    if (slash == std::string_view::npos) break;
+    text.remove_prefix(slash + 1);
+  }
+  if (fields.size() != 5 || fields[4] != "aliyun_v4_request") {
+    return InvalidArgument("The Credential is not id/date/region/product/aliyun_v4_request.");
+  }
+  if (!config.region.empty() && fields[2] != config.region) {
+    return InvalidArgument(StrCat("Invalid region in the signature: ", fields[2], ", expected ", config.region, "."));
+  }
+  if (parts.scope.iso_time.substr(0, 8) != fields[1]) return AccessDenied("The date in the Credential differs.");
+  parts.id = fields[0];
+  parts.scope.region = fields[2];
+  parts.scope.product = fields[3];
+  return {};
+}
+
+std::vector<std::string> SplitNames(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const size_t end = text.find(';');
+    out.emplace_back(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return out;
+}
+
+// One SDK signs "prefix=" for an empty value, all others "prefix".
+std::string WithEquals(const std::string& canonical, const Exchange& e) {
+  const size_t start = canonical.find('\n', canonical.find('\n') + 1) + 1;
+  const size_t end = canonical.find('\n', start);
+  std::string query;
+  for (std::string_view left(canonical.data() + start, end - start); !left.empty();) {
+    const size_t stop = left.find('&');
+    const std::string name(left.substr(0, stop));
+    left.remove_prefix(stop == std::string_view::npos ? left.size() : stop + 1);
+    query.append(query.empty() ? "" : "&").append(name);
+    for (size_t i = 0; i < e.query.size(); ++i) {
+      if (e.had_equals[i] && e.query[i].second.empty() && oss::PercentEncode(e.query[i].first, false) == name) {
+        query += '=';
+        break;
+      }
+    }
+  }
+  return StrCat(canonical.substr(0, start), query, canonical.substr(end));
+}
+
+Reply<void> CheckV4(const KeyRing& keys, const Exchange& e, const V4Parts& parts) {
+  const auto key = FindKey(keys, parts.id, TokenOf(e));
+  if (!key) return Failure(key.error());
+  const std::string canonical = oss::CanonicalRequestV4(Signable(e), parts.additional);
+  if (SameSignature(oss::SignatureV4(key->secret, parts.scope, canonical), parts.signature)) return {};
+  if (SameSignature(oss::SignatureV4(key->secret, parts.scope, WithEquals(canonical, e)), parts.signature)) return {};
+  const std::string to_sign = StrCat(kAlgorithmV4, "\n", parts.scope.iso_time, "\n", parts.scope.ToString(), "\n",
+                                     oss::HexEncode(oss::Sha256(canonical)));
+  return SignatureDoesNotMatch(parts.id, parts.signature, to_sign, canonical);
+}
+
+Reply<void> HeaderV4(const KeyRing& keys, const AuthConfig& config, int64_t now_s, const Exchange& e,
+                     std::string_view text) {
+  if (e.http.HeaderOr("x-oss-content-sha256", "") != "UNSIGNED-PAYLOAD") {
+    return InvalidArgument("x-oss-content-sha256 must be UNSIGNED-PAYLOAD.");
+  }
+  V4Parts parts;
+  auto seconds = oss::ParseIsoBasicDate(e.http.HeaderOr("x-oss-date", ""));
+  if (!seconds) seconds = oss::ParseHttpDate(e.http.HeaderOr("Date", ""));
+  if (!seconds) return AccessDenied("OSS authentication requires a valid x-oss-date or Date.");
+  parts.scope.iso_time = oss::IsoBasicDate(*seconds);
+  if (auto good = ParseCredential(CredentialField(text, "Credential"), parts, config); !good) return good;
+  const std::string additional = CredentialField(text, "AdditionalHeaders");
+  if (text.find("AdditionalHeaders=") != std::string_view::npos && (additional.empty() || additional.back() == ';')) {
+    return InvalidArgument("An empty AdditionalHeaders must be left out.");
+  }
+  parts.additional = SplitNames(additional);
+  parts.signature = CredentialField(text, "Signature");
+  if (auto clock = CheckClock(*seconds, now_s); !clock) return clock;
+  return CheckV4(keys, e, parts);
+}
+
+Reply<void> UrlV4(const KeyRing& keys, const AuthConfig& config, int64_t now_s, const Exchange& e) {
+  V4Parts parts;
+  const auto seconds = oss::ParseIsoBasicDate(e.QueryOr("x-oss-date", ""));
+  const int64_t valid_s = std::atoll(e.QueryOr("x-oss-expires", "0").c_str());
+  if (!seconds) return AccessDenied("The x-oss-date of the signed URL is missing or invalid.");
+  if (valid_s < 1 || valid_s > kPresignSecondsMax) return AccessDenied("x-oss-expires must be 1 to 604800 seconds.");
+  parts.scope.iso_time = oss::IsoBasicDate(*seconds);
+  if (auto good = ParseCredential(e.QueryOr("x-oss-credential", ""), parts, config); !good) return good;
+  if (*seconds - kClockWindowSeconds > now_s || *seconds + valid_s < now_s) return AccessDenied("Request has expired.");
+  parts.additional = SplitNames(e.QueryOr("x-oss-additional-headers", ""));
+  parts.signature = e.QueryOr("x-oss-signature", "");
+  return CheckV4(keys, e, parts);
+}
+
+}  // namespace
+
+void DetectDialect(Exchange& e) {
+  const std::string authorization = e.http.HeaderOr("Authorization", "");
+  e.dialect.s3 = authorization.starts_with("AWS4-HMAC-SHA256") || e.HasQuery("X-Amz-Algorithm");
+  if (authorization.empty() && !e.dialect.s3) {  // unsigned: by the headers it brings
+    for (const auto& [name, value] : e.http.headers) {
+      if (LowerCase(name.substr(0, 6)) == "x-amz-") e.dialect.s3 = true;
+    }
+  }
+}
+
+bool SameSignature(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned char difference = 0;
+  for (size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+  return difference == 0;
+}
+
+std::string CredentialField(std::string_view text, std::string_view name) {
+  while (!text.empty()) {
+    const size_t end = text.find(',');
+    const std::string_view field = TrimSpace(text.substr(0, end));
+    if (field.size() > name.size() && field.starts_with(name) && field[name.size()] == '=') {
+      return std::string(field.substr(name.size() + 1));
+    }
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return {};
+}
+
+Reply<AccessKey> FindKey(const KeyRing& keys, std::string_view id, std::string_view token) {
+  const auto key = keys.Find(id);
+  if (!key) return Fail(403, "InvalidAccessKeyId", "The OSS Access Key Id you provided does not exist in our records.");
+  if (key->expired) return Fail(403, "SecurityTokenExpired", "The security token you provided has expired.");
+  if (key->token != token) {
+    return Fail(403, "InvalidSecurityToken", "The security token you provided is invalid.");
+  }
+  return *key;
+}
+
+Reply<void> CheckClock(int64_t request_s, int64_t now_s) {
+  const int64_t skew = request_s > now_s ? request_s - now_s : now_s - request_s;
+  if (skew <= kClockWindowSeconds) return {};
+  auto failure = Fail(403, "RequestTimeTooSkewed",
+                      "The difference between the request time and the current time is too large.");
+  failure.value().elements = {{"MaxAllowedSkewMilliseconds", "900000"},
+                              {"RequestTime", oss::IsoDate(request_s)},
+                              {"ServerTime", oss::IsoDate(now_s)}};
+  return failure;
+}
+
+Failure SignatureDoesNotMatch(std::string_view id, std::string_view provided, std::string_view string_to_sign,
+                              std::string_view canonical_request) {
+  auto failure = Fail(403, "SignatureDoesNotMatch",
+                      "The request signature we calculated does not match the signature you provided. Check your "
+                      "key and signing method.");
+  failure.value().elements = {{"OSSAccessKeyId", std::string(id)},
+                              {"SignatureProvided", std::string(provided)},
+                              {"StringToSign", std::string(string_to_sign)},
+                              {"StringToSignBytes", HexBytes(string_to_sign)}};
+  if (!canonical_request.empty()) failure.value().elements.emplace_back("CanonicalRequest", canonical_request);
+  return failure;
+}
+
+Reply<void> Authenticate(const KeyRing& keys, const AuthConfig& config, int64_t now_s, Exchange& e) {
+  const std::string authorization = e.http.HeaderOr("Authorization", "");
+  const bool url_v1 = e.HasQuery("OSSAccessKeyId") || e.HasQuery("Signature");
+  const bool url_v4 = e.HasQuery("x-oss-signature") || e.HasQuery("x-oss-signature-version");
+  if (!authorization.empty() && (url_v1 || url_v4)) {
+    return InvalidArgument("Signatures in the header and in the URL exclude each other.");
+  }
+  if (e.dialect.s3 && (!authorization.empty() || e.HasQuery("X-Amz-Algorithm"))) return AuthenticateS3(keys, now_s, e);
+  if (authorization.starts_with("OSS ")) return HeaderV1(keys, now_s, e, TrimSpace(authorization.substr(4)));
+  if (authorization.starts_with(kAlgorithmV4)) {
+    return HeaderV4(keys, config, now_s, e, TrimSpace(authorization.substr(kAlgorithmV4.size())));
+  }
+  if (!authorization.empty()) return InvalidArgument("The Authorization header is of an unknown kind.");
+  if (url_v4) return UrlV4(keys, config, now_s, e);
+  if (url_v1) return UrlV1(keys, now_s, e);
+  if (config.public_access) return {};
+  return AccessDenied("You have no right to access this object because of bucket acl.");
+}
+
+}  // namespace ossfs2::server

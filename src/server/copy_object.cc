@@ -1,0 +1,91 @@
+// CopyObject: shares the source's blobs, so its time does not depend on the size.
+#include <ctime>
+
+#include "base/str.h"
+#include "oss/encoding.h"
+#include "server/handlers.h"
+#include "server/xml.h"
+
+namespace ossfs2::server {
+namespace {
+
+bool Replaces(const Exchange& e) { return EqualsIgnoringCase(e.OwnHeaderOr("metadata-directive", "COPY"), "REPLACE"); }
+
+Reply<std::shared_ptr<ObjectRecord>> MakeCopy(const Exchange& e, const CopySource& source) {
+  auto record = std::make_shared<ObjectRecord>(*source.record);
+  const bool onto_itself = source.bucket == e.bucket_name && source.key == e.key;
+  ObjectRecord asked;
+  if (auto good = ReadAttributes(e, asked); !good) return Failure(good.error());
+  if (Replaces(e) || (onto_itself && !e.dialect.s3)) {
+    record->content_type = asked.content_type;
+    record->headers = asked.headers;
+    record->metadata = asked.metadata;
+  } else if (onto_itself && e.OwnHeader("storage-class") == nullptr) {
+    return Fail(400, "InvalidRequest", "This copy request is illegal because it changes nothing.");
+  }
+  if (e.OwnHeader("storage-class") != nullptr) record->storage_class = asked.storage_class;
+  if (record->storage_class != source.record->storage_class && record->size > kClassChangeBytesMax) {
+    return Fail(400, "EntityTooLarge", "A copy that changes the storage class is at most 1 GB; use part copies.");
+  }
+  if (source.bucket != e.bucket_name && record->size > kCopyBytesMax) {
+    return Fail(400, "EntityTooLarge", "A copy between buckets is at most 5 GB; use part copies.");
+  }
+  if (record->kind == ObjectKind::kMultipart && !onto_itself) record->kind = ObjectKind::kNormal;
+  if (record->kind == ObjectKind::kAppendable && !onto_itself) record->kind = ObjectKind::kNormal;
+  record->mtime_s = std::time(nullptr);
+  record->logged = true;
+  record->restore_ready_s = 0;
+  record->restore_expiry_s = 0;
+  return record;
+}
+
+}  // namespace
+
+Reply<CopySource> FindCopySource(HandlerContext& context, const Exchange& e) {
+  std::string_view text = *e.OwnHeader("copy-source");
+  if (const size_t mark = text.find("?versionId="); mark != std::string_view::npos) text = text.substr(0, mark);
+  if (text.starts_with('/')) text.remove_prefix(1);
+  if (text.starts_with("%2F") || text.starts_with("%2f")) text.remove_prefix(3);
+  size_t slash = text.find('/');
+  size_t slash_bytes = 1;
+  for (const char* escaped : {"%2F", "%2f"}) {
+    if (const size_t at = text.find(escaped); at < slash) {
+      slash = at;
+      slash_bytes = 3;
+    }
+  }
+  if (slash == std::string_view::npos) return InvalidArgument("The copy source is not /bucket/key.");
+  CopySource source;
+  source.bucket = oss::PercentDecode(text.substr(0, slash));
+  source.key = oss::PercentDecode(text.substr(slash + slash_bytes));
+  const auto bucket = context.storage.Find(source.bucket);
+  if (bucket == nullptr) return NoSuchBucket();
+  source.record = bucket->Find(source.key);
+  if (source.record == nullptr) return NoSuchKey();
+  if (auto good = CheckConditions(e, *source.record, true); !good) return Failure(good.error());
+  if (auto good = CheckReadable(*source.record, std::time(nullptr)); !good) return Failure(good.error());
+  return source;
+}
+
+Reply<HttpResponse> CopyObject(HandlerContext& context, Exchange& e) {
+  const auto source = FindCopySource(context, e);
+  if (!source) return Failure(source.error());
+  auto record = MakeCopy(e, *source);
+  if (!record) return Failure(record.error());
+  Reply<void> allowed;
+  const auto put = e.bucket->Put(e.key, [&](const RecordPtr& present) -> RecordPtr {
+    allowed = CheckOverwrite(e, present.get());
+    return allowed ? *record : nullptr;
+  });
+  if (!put) return Internal(put.error());
+  if (!*put) return Failure(allowed.error());
+  XmlWriter xml;
+  xml.Open("CopyObjectResult");
+  xml.Element("ETag", QuotedEtag(e, (*record)->etag));
+  xml.Element("LastModified", oss::IsoDate((*record)->mtime_s));
+  HttpResponse response = XmlAnswer(xml.Take());
+  AddUploadHeaders(e, (*record)->etag, (*record)->crc64, response);
+  return response;
+}
+
+}  // namespace ossfs2::server

@@ -1,0 +1,61 @@
+// ossfs2-server: see options.h and --help.
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "server/oss_server.h"
+
+namespace {
+
+std::map<std::string, std::string> Environment() {
+  std::map<std::string, std::string> out;
+  for (const char* name : {"OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", "OSS_SESSION_TOKEN"}) {
+    if (const char* value = std::getenv(name)) out[name] = value;
+  }
+  return out;
+}
+
+// Connections and open files of 4096 clients.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace ossfs2::server;
+  const auto options = ParseOptions(std::vector<std::string>(argv + 1, argv + argc), Environment());
+  if (!options) {
+    std::fprintf(stderr, "ossfs2-server: %s\n", options.error().text.c_str());
+    return 2;
+  }
+  if (options->help || options->version) {
+    std::printf("%s", options->help ? HelpText().c_str() : "ossfs2-server " OSSFS2_VERSION "\n");
+    return 0;
+  }
+  RaiseFileLimit();
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  auto server = OssServer::Start(*options);
+  if (!server) {
+    std::fprintf(stderr, "ossfs2-server: %s\n", server.error().text.c_str());
+    return 1;
+  }
+  std::printf("listening on %s:%u\n", options->http.address.c_str(), static_cast<unsigned>((*server)->port()));
+  std::fflush(stdout);
+  int got = 0;
+  sigwait(&signals, &got);
+  // Threads that would not leave, and the time to free a million records, are not waited for.
+  (*server)->Stop();
+  ::_exit(0);
+}

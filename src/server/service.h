@@ -1,0 +1,63 @@
+// OssService: the HTTP handler: addresses, authenticates, dispatches, and puts on what all answers share.
+//
+// Thread-safe; one per server. The things passed in outlive it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "server/auth.h"
+#include "server/faults.h"
+#include "server/handlers.h"
+#include "server/http_server.h"
+#include "server/request_log.h"
+
+namespace ossfs2::server {
+
+// What POST /-/config may change while requests run.
+struct Tuning {
+  std::atomic<int64_t> latency_ns{0};
+  std::atomic<uint64_t> rate_bytes_per_s{0};
+};
+
+class OssService final : public HttpHandler {
+ public:
+  OssService(Storage& storage, StopSignal& stop, Tuning& tuning)
+      : context_{storage, stats_}, stop_(stop), tuning_(tuning) {}
+
+  // To be set up before the first request.
+  HandlerContext& context() { return context_; }
+  AuthConfig& auth() { return auth_; }
+  Addressing& addressing() { return addressing_; }
+  KeyRing& keys() { return keys_; }
+  Faults& faults() { return faults_; }
+  Stats& stats() { return stats_; }
+  RequestLog& log() { return log_; }
+
+  HttpResponse Handle(const HttpRequest& request, BodyReader& body) override;
+  HttpResponse Malformed(int status) override;
+  void OnConnection(bool opened) override;
+
+ private:
+  Reply<HttpResponse> Run(Exchange& e, const std::optional<Fault>& fault);
+  Reply<HttpResponse> Dispatch(Exchange& e);
+  HttpResponse Finish(Exchange& e, Reply<HttpResponse> reply, const std::optional<Fault>& fault);
+  HttpResponse ErrorAnswer(const Exchange& e, const ServiceError& error);
+  HttpResponse Admin(const HttpRequest& request, BodyReader& body);
+  Status Configure(std::string_view query);
+  std::string NewRequestId();
+
+  Stats stats_;
+  HandlerContext context_;
+  AuthConfig auth_;
+  Addressing addressing_;
+  KeyRing keys_;
+  Faults faults_;
+  RequestLog log_;
+  StopSignal& stop_;
+  Tuning& tuning_;
+  std::atomic<uint64_t> request_number_{0};
+};
+
+}  // namespace ossfs2::server

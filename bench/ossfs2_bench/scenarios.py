@@ -42,9 +42,9 @@ class Scenario:
         for key, size in self.keys.items():
             if "x" in str(size):
                 size, count = (int(n) for n in str(size).split("x"))
-                os.makedirs(os.path.join(folder, key), exist_ok=True)
+                os.makedirs(os.path.dirname(os.path.join(folder, key)), exist_ok=True)
                 for number in range(count):
-                    with open(os.path.join(folder, key, "%08d" % number), "wb") as stream:
+                    with open(os.path.join(folder, "%s-%06d" % (key, number)), "wb") as stream:
                         stream.write(block[:size])
                 continue
             path = os.path.join(folder, key)
@@ -151,7 +151,7 @@ class Streams(Scenario):
 class SmallFiles(Scenario):
     def __init__(self, name, title, count, size, threads, **more):
         super().__init__(name, title, unit="files/s", **more)
-        self.keys, self.count, self.threads = {"small": "%dx%d" % (size, count)}, count, threads
+        self.keys, self.count, self.threads = {"small/f": "%dx%d" % (size, count)}, count, threads
         self.bytes, self.urls = count * size, None
 
     def commands(self, target):
@@ -194,7 +194,7 @@ class Write(Scenario):
 class Listing(Scenario):
     def __init__(self, name, title, count, how, **more):
         super().__init__(name, title, unit="files/s", **more)
-        self.keys, self.how, self.count = {"many": "0x%d" % count}, how, count
+        self.keys, self.how, self.count = {"many/f": "0x%d" % count}, how, count
 
     def server_options(self):
         return ["--latency", "10ms"] + super().server_options()

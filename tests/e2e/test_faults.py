@@ -1,0 +1,288 @@
+"""Bad answers of the service: the data is right, or the program gets an errno. Never wrong bytes."""
+import errno
+import os
+import signal
+import threading
+import time
+import unittest
+
+import harness
+from harness import MIB, Mount, MountCase, Server, check_file, payload, write_file
+
+# Errno values that a program may meet when the service does not work.
+HONEST = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EACCES, errno.EBUSY,
+          errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPERM, errno.EREMOTEIO}
+
+
+class Faulty(MountCase):
+    mount_options = ("--oss_request_timeout_ms=20000", "--stall_timeout_ms=2000",
+                     "--attr_timeout=1")
+
+    def tearDown(self):
+        self.server.clear_fault()
+        super().tearDown()
+
+    def attempt(self, work):
+        """Runs it; returns the errno of an honest failure, or 0."""
+        try:
+            work()
+            return 0
+        except OSError as error:
+            self.assertIn(error.errno, HONEST, error)
+            return error.errno
+
+
+class Reads(Faulty):
+    SIZE = 24 * MIB + 99
+
+    def read_under(self, *rules, must_work=True):
+        name = self._testMethodName
+        self.client.put(name, payload(name, self.SIZE))
+        for rule in rules:
+            self.server.set_fault(rule)
+        path = os.path.join(self.mount.path, name)
+        failure = self.attempt(lambda: check_file(path, name, self.SIZE))
+        if must_work:
+            self.assertEqual(failure, 0, "%s was not survived: %s" % (
+                rules, errno.errorcode.get(failure)))
+        self.server.clear_fault()
+
+    def test_5xx_now_and_then(self):
+        self.read_under("op=get|head|list,kind=status:503,rate=0.3,seed=1")
+
+    def test_500_three_times(self):
+        self.read_under("op=get,kind=status:500:InternalError,count=3")
+
+    def test_429_with_retry_after(self):
+        self.read_under("op=get,kind=status:429:TooManyRequests:1,count=4")
+
+    def test_resets(self):
+        self.read_under("op=get,kind=reset,rate=0.3,seed=2")
+
+    def test_short_bodies(self):
+        self.read_under("op=get,kind=short,rate=0.5,seed=3")
+
+    def test_stall(self):
+        self.read_under("op=get,kind=stall,count=2")
+
+    def test_html_instead_of_data(self):
+        self.read_under("op=get,kind=html,count=3")
+
+    def test_html_for_ever(self):
+        self.read_under("op=get,kind=html", must_work=False)
+
+    def test_range_is_ignored(self):
+        self.read_under("op=get,kind=no-range", must_work=False)
+
+    def test_clock_skew(self):
+        self.read_under("kind=skew:7200")
+
+    def test_late_answers(self):
+        self.read_under("op=get,kind=delay:300,rate=0.5,seed=4")
+
+    def test_corrupt_bytes_are_noticed_when_asked(self):
+        self.client.put("crc", payload("crc", self.SIZE))
+        self.server.set_fault("op=get,kind=corrupt,count=1")
+        with Mount(self.server, "--verify_read_crc64=true", *self.mount_options) as mount:
+            path = os.path.join(mount.path, "crc")
+            try:
+                check_file(path, "crc", self.SIZE)
+            except OSError as error:
+                self.assertIn(error.errno, HONEST)
+            except AssertionError:
+                log = harness.tail(mount.log, 1 << 20)
+                self.assertIn("crc", log.lower(), "wrong bytes, and no word of it")
+
+
+class Listings(Faulty):
+    def fill(self):
+        name = self._testMethodName
+        for number in range(30):
+            self.client.put("%s/f%02d" % (name, number), b"x")
+        return os.path.join(self.mount.path, name)
+
+    def check_listing(self, rule, must_work):
+        folder = self.fill()
+        self.server.set_fault(rule)
+        names = []
+        failure = self.attempt(lambda: names.extend(os.listdir(folder)))
+        self.assertNotEqual(failure, errno.ENOENT, "a failed list is not an absent folder")
+        if failure == 0:
+            self.assertEqual(len(names), 30, "a failed list must not be a short one")
+        if must_work:
+            self.assertEqual(failure, 0)
+
+    def test_list_5xx(self):
+        self.check_listing("op=list|head,kind=status:503,count=4", True)
+
+    def test_list_xml_cut_off(self):
+        self.check_listing("op=list,kind=bad-xml,count=2", True)
+
+    def test_list_xml_always_cut_off(self):
+        self.check_listing("op=list,kind=bad-xml", False)
+
+    def test_list_html(self):
+        self.check_listing("op=list|head,kind=html", False)
+
+    def test_list_forbidden(self):
+        self.check_listing("op=list|head,kind=status:403:AccessDenied", False)
+
+
+class Writes(Faulty):
+    def write_under(self, rule, size, must_work=True):
+        """After a good close the object is right; after a bad one the old version is there."""
+        name = self._testMethodName
+        path = os.path.join(self.mount.path, name)
+        write_file(path, "old", 2 * MIB)
+        self.server.set_fault(rule)
+        failure = self.attempt(lambda: write_file(path, "new", size))
+        self.server.clear_fault()
+        stored = self.client.get(name)
+        if failure == 0:
+            self.assertEqual(len(stored), size, rule)
+            self.assertEqual(stored, payload("new", size), "%s: close was good, bytes are not" % rule)
+        else:
+            self.assertFalse(must_work, "%s was not survived: %s" % (rule, errno.errorcode[failure]))
+            self.assertIn(len(stored), (2 * MIB, 0), "%s: half a file" % rule)
+            if stored:
+                self.assertEqual(stored, payload("old", 2 * MIB), "%s: damaged" % rule)
+
+    def test_put_5xx(self):
+        self.write_under("op=put,kind=status:500,count=3", 100000)
+
+    def test_put_answer_lost(self):
+        self.write_under("op=put,kind=lost-answer,count=1", 100000)
+
+    def test_put_html(self):
+        self.write_under("op=put,kind=html", 100000, must_work=False)
+
+    def test_put_corrupt(self):
+        self.write_under("op=put,kind=corrupt,count=1", 100000)
+
+    def test_parts_5xx_and_resets(self):
+        self.write_under("op=initiate|part|complete,kind=status:503,rate=0.3,seed=5", 40 * MIB)
+        self.write_under("op=initiate|part|complete,kind=reset,rate=0.3,seed=6", 40 * MIB)
+
+    def test_part_corrupt(self):
+        self.write_under("op=part,kind=corrupt,count=2", 40 * MIB)
+
+    def test_complete_answer_lost(self):
+        self.write_under("op=complete,kind=lost-answer,count=1", 40 * MIB)
+
+    def test_complete_html(self):
+        self.write_under("op=complete,kind=html", 40 * MIB, must_work=False)
+
+    def test_initiate_xml_cut_off(self):
+        self.write_under("op=initiate,kind=bad-xml,count=2", 40 * MIB)
+
+    def test_forbidden(self):
+        self.write_under("op=put|initiate|part|complete,kind=status:403:AccessDenied", 20 * MIB,
+                         must_work=False)
+
+    def test_a_failed_file_does_not_disturb_others(self):
+        self.server.set_fault("op=put,key=bad-,kind=status:403:AccessDenied")
+        results = {}
+
+        def work(name):
+            results[name] = self.attempt(
+                lambda: write_file(os.path.join(self.mount.path, name), name, 300000))
+        harness.in_threads(work, ["bad-1", "good-1", "bad-2", "good-2"])
+        self.assertEqual([results["good-1"], results["good-2"]], [0, 0])
+        self.assertTrue(results["bad-1"] and results["bad-2"], "a refused write was acknowledged")
+        self.assertEqual(self.client.get("good-1"), payload("good-1", 300000))
+
+
+class Names(Faulty):
+    def rename_under(self, rule, size=3 * MIB):
+        name = self._testMethodName
+        one, two = os.path.join(self.mount.path, name), os.path.join(self.mount.path, name + "-2")
+        write_file(one, "r", size)
+        self.server.set_fault(rule)
+        failure = self.attempt(lambda: os.rename(one, two))
+        self.server.clear_fault()
+        keys = self.client.keys(name)
+        left = name + "-2" if failure == 0 else name
+        self.assertIn(left, keys, "%s: lost (errno %d)" % (rule, failure))
+        self.assertEqual(self.client.get(left), payload("r", size))
+        return failure, keys
+
+    def test_copy_html(self):
+        self.rename_under("op=copy|copy_part,kind=html")
+
+    def test_copy_5xx(self):
+        self.assertEqual(self.rename_under("op=copy,kind=status:503,count=3")[0], 0)
+
+    def test_copy_answer_lost(self):
+        failure, keys = self.rename_under("op=copy,kind=lost-answer,count=1")
+        self.assertEqual(failure, 0)
+        self.assertEqual(len(keys), 1, keys)
+
+    def test_delete_fails(self):
+        failure, keys = self.rename_under("op=delete,kind=status:500,count=2")
+        self.assertEqual(failure, 0)
+        self.assertEqual(len(keys), 1, keys)
+
+    def test_unlink_answer_lost(self):
+        path = os.path.join(self.mount.path, "gone")
+        write_file(path, 1, 100)
+        self.server.set_fault("op=delete,kind=lost-answer,count=1")
+        os.unlink(path)
+        self.assertIsNone(self.client.head("gone"))
+
+
+class Restart(unittest.TestCase):
+    def test_server_is_away_for_4_seconds(self):
+        with Server() as server, Mount(server) as mount:
+            for number in range(4):
+                server.client.put("r%d" % number, payload(number, 24 * MIB))
+            write_file(os.path.join(mount.path, "torename"), "x", 3 * MIB)
+            server.stop(signal.SIGKILL)
+            back = threading.Thread(target=lambda: (time.sleep(4), server.start()))
+            back.start()
+
+            def work(kind):
+                if kind == "write":
+                    write_file(os.path.join(mount.path, "w"), "w", 24 * MIB)
+                elif kind == "small":
+                    write_file(os.path.join(mount.path, "s"), "s", 1000)
+                elif kind == "list":
+                    os.listdir(mount.path)
+                elif kind == "rename":
+                    os.rename(os.path.join(mount.path, "torename"),
+                              os.path.join(mount.path, "renamed"))
+                elif kind == "mkdir":
+                    os.mkdir(os.path.join(mount.path, "d"))
+                else:
+                    check_file(os.path.join(mount.path, kind), int(kind[1:]), 24 * MIB)
+            harness.in_threads(work, ["write", "small", "list", "rename", "mkdir", "r0", "r1", "r2"])
+            back.join()
+            check_file(os.path.join(mount.path, "w"), "w", 24 * MIB)
+            check_file(os.path.join(mount.path, "renamed"), "x", 3 * MIB)
+            self.assertEqual(server.client.get("w"), payload("w", 24 * MIB))
+
+    def test_server_that_stays_away_is_an_error_in_time(self):
+        with Server() as server, Mount(server, "--oss_request_timeout_ms=5000",
+                                       "--attr_timeout=0") as mount:
+            server.client.put("f", payload("f", 20 * MIB))
+            self.assertEqual(os.listdir(mount.path), ["f"])
+            server.stop(signal.SIGKILL)
+            started = time.monotonic()
+            with self.assertRaises(OSError) as caught:
+                with open(os.path.join(mount.path, "f"), "rb", buffering=0) as stream:
+                    stream.read(MIB)
+            self.assertIn(caught.exception.errno, HONEST)
+            self.assertLess(time.monotonic() - started, 30)
+            server.start()
+            harness.wait_until(lambda: self.reads(mount), 20, "the mount to work again")
+
+    @staticmethod
+    def reads(mount):
+        try:
+            check_file(os.path.join(mount.path, "f"), "f", 20 * MIB)
+            return True
+        except OSError:
+            return False
+
+
+if __name__ == "__main__":
+    harness.main()

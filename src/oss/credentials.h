@@ -27,15 +27,15 @@ struct CredentialOptions {
   // (~/.aliyun/config.json, ~/.alibabacloud/credentials), ALIBABA_CLOUD_ECS_METADATA,
   // ALIBABA_CLOUD_CREDENTIALS_URI.
   bool anonymous = false;
-  std::string access_key_id;      // with secret, and token when temporary
+  std::string access_key_id;  // with secret, and token when temporary
   std::string access_key_secret;
   std::string security_token;
-  std::string credential_file;    // "id:secret[:token]" or "bucket:id:secret" lines; mode 0600 or refused
-  std::string credential_dir;     // files AccessKeyId, AccessKeySecret, SecurityToken that change on disk
-  std::string credential_process; // absolute command; JSON on stdout, 15 s, 1 MiB
-  std::string ram_role;           // role name, or http:// URL of the answer
-  bool hardened_metadata = false; // IMDSv2 only
-  std::string profile;            // name in ~/.aliyun/config.json
+  std::string credential_file;     // "id:secret[:token]" or "bucket:id:secret" lines; mode 0600 or refused
+  std::string credential_dir;      // files AccessKeyId, AccessKeySecret, SecurityToken that change on disk
+  std::string credential_process;  // absolute command; JSON on stdout, 15 s, 1 MiB
+  std::string ram_role;            // role name, or http:// URL of the answer
+  bool hardened_metadata = false;  // IMDSv2 only
+  std::string profile;             // name in ~/.aliyun/config.json
   // AssumeRole on top of whatever the above gave.
   std::string assume_role_arn;
   std::string assume_role_session_name = "ossfs2";
@@ -44,11 +44,11 @@ struct CredentialOptions {
   std::string oidc_role_arn;
   std::string oidc_provider_arn;
   std::string oidc_token_file;
-  std::string sts_endpoint;       // "sts.aliyuncs.com"; tests give http://127.0.0.1:port
+  std::string sts_endpoint;  // "sts.aliyuncs.com"; tests give http://127.0.0.1:port
   std::string metadata_endpoint = "http://100.100.100.200";
-  std::string bucket;             // for credential files with several buckets
+  std::string bucket;                        // for credential files with several buckets
   std::chrono::seconds refresh_interval{0};  // credential_refresh_interval; 0: by expiry
-  bool refresh_backoff = false;   // exponential with jitter instead of every 15 s
+  bool refresh_backoff = false;              // exponential with jitter instead of every 15 s
 };
 
 class CredentialProvider {
@@ -56,6 +56,8 @@ class CredentialProvider {
   virtual ~CredentialProvider() = default;
   // Blocks only when there is no valid set at all (at most 15 s).
   virtual Result<KeySet> Current() = 0;
+  // Whether Current() would answer without waiting; event-loop threads ask this first.
+  virtual bool Ready() const { return true; }
   // `used`: the id that was refused; nothing happens when the current set is another already.
   virtual Status ForceRefresh(const std::string& used_access_key_id) = 0;
   // "environment OSS_ACCESS_KEY_ID", "RAM role ecs-reader, expires 2026-...": never a secret.

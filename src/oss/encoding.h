@@ -23,9 +23,9 @@ std::string HmacSha256(std::string_view key, std::string_view data);  // 32 raw 
 std::string Sha256(std::string_view data);                            // 32 raw bytes
 std::string Md5(std::string_view data);                               // 16 raw bytes
 
-std::string HttpDate(int64_t unix_s);        // "Wed, 28 Dec 2022 10:27:41 GMT"
-std::string IsoBasicDate(int64_t unix_s);    // "20231216T162057Z"
-std::string IsoDate(int64_t unix_s);         // "2023-12-16T16:20:57.000Z"
+std::string HttpDate(int64_t unix_s);      // "Wed, 28 Dec 2022 10:27:41 GMT"
+std::string IsoBasicDate(int64_t unix_s);  // "20231216T162057Z"
+std::string IsoDate(int64_t unix_s);       // "2023-12-16T16:20:57.000Z"
 std::optional<int64_t> ParseHttpDate(std::string_view text);
 std::optional<int64_t> ParseIsoBasicDate(std::string_view text);
 std::optional<int64_t> ParseIsoDate(std::string_view text);  // with or without fraction

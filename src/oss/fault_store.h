@@ -12,13 +12,13 @@
 namespace ossfs2::oss {
 
 struct FaultRule {
-  std::string operation;       // a name of MemoryStore::Requests; "*": any
-  std::string key_part;        // matches keys that contain it; empty: any
-  int skip = 0;                // let so many pass first
-  int count = 1;               // then fail so many; -1: all
-  Error error;                 // what the call returns
-  bool after_effect = false;   // the wrapped call is made, its answer lost
-  int64_t bytes_before = -1;   // for get: deliver so many bytes, then fail
+  std::string operation;      // a name of MemoryStore::Requests; "*": any
+  std::string key_part;       // matches keys that contain it; empty: any
+  int skip = 0;               // let so many pass first
+  int count = 1;              // then fail so many; -1: all
+  Error error;                // what the call returns
+  bool after_effect = false;  // the wrapped call is made, its answer lost
+  int64_t bytes_before = -1;  // for get: deliver so many bytes, then fail
 };
 
 class FaultStore : public ObjectStore {

@@ -7,6 +7,7 @@
 // go on from the last byte with If-Match. Uploads compare CRC64. No answer without x-oss-request-id (or
 // the S3/compatible markers) is believed. Metrics: requests by verb, retries, errors by OSS code (at most 64
 // codes), latency histograms, bytes.
+// Head of a symlink describes the link itself (size: bytes of its target), also when it dangles.
 // Threads: see ObjectStore. The store must outlive its calls; its destructor cancels and waits.
 #pragma once
 
@@ -27,24 +28,29 @@ namespace ossfs2::oss {
 struct OssConfig {
   std::string endpoint;  // "http://host[:port]", "https://...", or bare (= https)
   std::string bucket;
-  std::string region;    // empty: derived from the endpoint; none: V1
+  std::string region;  // empty: derived from the endpoint; none: V1
   bool path_style = false;
-  bool cname = false;    // the endpoint belongs to the bucket
+  bool cname = false;         // the endpoint belongs to the bucket
   int signature_version = 0;  // 0: by region; 1; 4
-  std::chrono::milliseconds request_timeout{60000};  // of a whole operation with its retries
+  // Of a whole operation with its retries. Uploads get what their body needs at 256 KiB/s besides; a GET
+  // starts it over whenever bytes come.
+  std::chrono::milliseconds request_timeout{60000};
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds stall_timeout{15000};
+  std::chrono::milliseconds retry_delay_min{100};  // back-off: a random wait up to min * 2^n, at most max
+  std::chrono::milliseconds retry_delay_max{5000};
+  std::chrono::milliseconds throttle_delay_min{1000};  // in place of retry_delay_min after 429 and 503
   bool check_crc64 = true;
   // Put on every object written (empty: not sent).
   std::string storage_class;
-  std::string sse;          // "AES256", "KMS", "SM4"
+  std::string sse;  // "AES256", "KMS", "SM4"
   std::string sse_key_id;
   std::string object_acl;
-  std::string tagging;      // "k1=v1&k2=v2", already encoded
+  std::string tagging;  // "k1=v1&k2=v2", already encoded
   Metadata user_metadata;
   bool requester_pays = false;
   uint64_t traffic_limit_bits_per_s = 0;  // x-oss-traffic-limit, per connection
-  std::string user_agent;   // empty: "ossfs2/VERSION"
+  std::string user_agent;                 // empty: "ossfs2/VERSION"
 };
 
 Result<std::unique_ptr<ObjectStore>> MakeOssStore(http::HttpClient& http, CredentialProvider& credentials,

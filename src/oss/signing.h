@@ -15,11 +15,11 @@ namespace ossfs2::oss {
 using NameValues = std::vector<std::pair<std::string, std::string>>;
 
 struct SignableRequest {
-  std::string method;   // upper case
-  std::string bucket;   // empty for service operations
-  std::string key;      // raw, not encoded; empty for bucket operations
-  NameValues query;     // decoded
-  NameValues headers;   // names in any case
+  std::string method;  // upper case
+  std::string bucket;  // empty for service operations
+  std::string key;     // raw, not encoded; empty for bucket operations
+  NameValues query;    // decoded
+  NameValues headers;  // names in any case
 };
 
 // --- V1 ---
@@ -29,15 +29,16 @@ std::string SignatureV1(std::string_view secret, std::string_view string_to_sign
 
 // --- V4 ---
 struct ScopeV4 {
-  std::string iso_time;           // "20231216T162057Z"
-  std::string region;             // "cn-hangzhou"
+  std::string iso_time;  // "20231216T162057Z"
+  std::string region;    // "cn-hangzhou"
   std::string product = "oss";
   std::string Date() const { return iso_time.substr(0, 8); }
-  std::string ToString() const;   // 20231216/cn-hangzhou/oss/aliyun_v4_request
+  std::string ToString() const;  // 20231216/cn-hangzhou/oss/aliyun_v4_request
 };
 // `additional`: names of further signed headers; those absent or signed anyway are dropped.
 std::string CanonicalRequestV4(const SignableRequest& request, const std::vector<std::string>& additional);
-std::string SignatureV4(std::string_view secret, const ScopeV4& scope, std::string_view canonical_request);  // hex
+std::string SignatureV4(std::string_view secret, const ScopeV4& scope,
+                        std::string_view canonical_request);  // hex
 // The ";"-joined list that goes into AdditionalHeaders=; empty: omit it.
 std::string AdditionalHeadersV4(const SignableRequest& request, const std::vector<std::string>& additional);
 
@@ -51,12 +52,12 @@ struct KeySet {
 enum class SignatureVersion { kV1, kV4 };
 // Adds date, token, payload-hash and Authorization headers to request.headers for a request sent at unix_s.
 // Anonymous keys add only the date. Call last, after all other headers.
-void SignRequest(SignableRequest& request, const KeySet& keys, SignatureVersion version, std::string_view region,
-                 int64_t unix_s);
+void SignRequest(SignableRequest& request, const KeySet& keys, SignatureVersion version,
+                 std::string_view region, int64_t unix_s);
 // "https://.../key?..." query of a presigned GET; for tests and `explain`.
 NameValues PresignV1(const SignableRequest& request, const KeySet& keys, int64_t expires_unix_s);
-NameValues PresignV4(const SignableRequest& request, const KeySet& keys, std::string_view region, int64_t unix_s,
-                     int64_t valid_s);
+NameValues PresignV4(const SignableRequest& request, const KeySet& keys, std::string_view region,
+                     int64_t unix_s, int64_t valid_s);
 
 // --- S3 signature V4 (server side) ---
 struct S3Scope {
@@ -65,12 +66,12 @@ struct S3Scope {
   std::string service = "s3";
 };
 // `path`: the encoded path as sent; `signed_headers`: from the Authorization header, in its order.
-std::string S3CanonicalRequest(std::string_view method, std::string_view path, const NameValues& decoded_query,
-                               const NameValues& headers, const std::vector<std::string>& signed_headers,
-                               std::string_view payload_hash);
+std::string S3CanonicalRequest(std::string_view method, std::string_view path,
+                               const NameValues& decoded_query, const NameValues& headers,
+                               const std::vector<std::string>& signed_headers, std::string_view payload_hash);
 std::string S3Signature(std::string_view secret, const S3Scope& scope, std::string_view canonical_request);
 // The signature of one aws-chunked chunk (STREAMING-AWS4-HMAC-SHA256-PAYLOAD).
-std::string S3ChunkSignature(std::string_view secret, const S3Scope& scope, std::string_view previous_signature,
-                             std::string_view chunk_sha256_hex);
+std::string S3ChunkSignature(std::string_view secret, const S3Scope& scope,
+                             std::string_view previous_signature, std::string_view chunk_sha256_hex);
 
 }  // namespace ossfs2::oss

@@ -1,0 +1,176 @@
+#include "oss/answer_check.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+#include "base/str.h"
+#include "http/http_client.h"
+#include "oss/encoding.h"
+#include "oss/endpoint.h"
+#include "oss/object_headers.h"
+#include "oss/oss_xml.h"
+
+namespace ossfs2::oss {
+namespace {
+
+constexpr std::chrono::milliseconds kRetryAfterMax{30'000};
+
+bool Contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+std::string TransportAdvice(std::string_view text, const Endpoint& endpoint) {
+  if (Contains(text, "name of the proxy")) return "check http_proxy and DNS";
+  if (Contains(text, "resolve")) {
+    return StrCat("check the spelling of oss_endpoint (", endpoint.text, ") and oss_bucket (",
+                  endpoint.bucket, "), and that DNS works on this host");
+  }
+  if (Contains(text, "wrong version number") || Contains(text, "not proper HTTP")) {
+    return StrCat("port ", endpoint.port, " does not speak ", endpoint.tls ? "https" : "http",
+                  ": check the scheme and port of oss_endpoint");
+  }
+  if (Contains(text, "certificate") || Contains(text, "SSL")) {
+    return "the certificate is not trusted: set ca_file to your proxy's or server's CA, and check "
+           "oss_endpoint";
+  }
+  if (Contains(text, "refused")) {
+    return StrCat("nothing listens at ", endpoint.host, ":", endpoint.port,
+                  ": check the host and port of oss_endpoint, and firewalls");
+  }
+  if (Contains(text, "no connection") || Contains(text, "timed out") || Contains(text, "unreachable")) {
+    return StrCat("check the network and firewalls",
+                  Contains(endpoint.host, "-internal")
+                      ? "; internal endpoints answer only inside the same region"
+                      : "; set http_proxy if only a proxy leads out");
+  }
+  return "";
+}
+
+bool HasMarker(const http::ResponseHead& head) {
+  for (const char* name : {"x-oss-request-id", "x-amz-request-id"}) {
+    const std::string* value = head.Find(name);
+    if (value != nullptr && !value->empty()) return true;
+  }
+  return false;
+}
+
+std::optional<std::chrono::milliseconds> RetryAfter(const http::ResponseHead& head) {
+  const std::string* value = head.Find("retry-after");
+  if (value == nullptr) return std::nullopt;
+  int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), seconds);
+  if (error != std::errc() || end != value->data() + value->size()) {
+    const auto date = ParseHttpDate(*value);  // compared with the answer's own clock
+    if (!date || DateOf(head) == 0) return std::nullopt;
+    seconds = *date - DateOf(head);
+  }
+  seconds = std::clamp<int64_t>(seconds, 0, kRetryAfterMax.count() / 1000);
+  return std::chrono::milliseconds(seconds * 1000);
+}
+
+// An answer that OSS did not give.
+Failure JudgeStranger(const http::ResponseHead& head, std::string_view body, const RequestNames& names,
+                      const Endpoint& endpoint) {
+  std::string why =
+      StrCat("the answer (HTTP ", head.status,
+             ") carries no x-oss-request-id, so it is not from OSS; a proxy or captive portal may have "
+             "given it. Next: check oss_endpoint (",
+             endpoint.text, "), http_proxy, and whether this network wants a login");
+  if (Contains(body, "plain HTTP request was sent to HTTPS port")) {
+    why = StrCat("port ", endpoint.port, " speaks https. Next: write https:// in oss_endpoint");
+  }
+  Failure failure;
+  const bool is_busy = head.status >= 500 || head.status == 429;
+  failure.error =
+      MakeError(EIO, head.status >= 200 && head.status < 300 ? ErrorKind::kCorrupt : ErrorKind::kUnavailable,
+                StrCat(DescribeRequest(names), " failed: ", why, "."));
+  failure.error.retryable = true;
+  failure.error.http_status = head.status;
+  failure.remedy = is_busy && head.status != 500 && head.status != 502 ? Remedy::kThrottle : Remedy::kRetry;
+  failure.retry_after = RetryAfter(head);
+  failure.answer_lost = true;
+  return failure;
+}
+
+ServiceError ReadServiceError(const http::ResponseHead& head, std::string_view body) {
+  ServiceError answer;
+  answer.http_status = head.status;
+  const std::string* id = head.Find("x-oss-request-id");
+  if (id != nullptr) answer.request_id = *id;
+  if (ParseErrorXml(body, answer)) return answer;
+  const std::string* err = head.Find("x-oss-err");  // HEAD has no body
+  if (err != nullptr) {
+    const auto xml = Base64Decode(*err);
+    if (xml) ParseErrorXml(*xml, answer);
+  }
+  return answer;
+}
+
+Failure JudgeServiceError(const ServiceError& answer, const http::ResponseHead& head,
+                          const RequestNames& names) {
+  Failure failure;
+  failure.error = MakeServiceError(answer, names);
+  failure.remedy = FindErrorRule(answer.http_status, answer.code).remedy;
+  failure.retry_after = RetryAfter(head);
+  const int64_t date = DateOf(head);
+  if (date != 0) failure.date_s = date;
+  // The service may have failed after it had done the work.
+  failure.answer_lost = answer.http_status >= 500;
+  return failure;
+}
+
+}  // namespace
+
+Failure JudgeTransport(const Error& error, const RequestNames& names, const Endpoint& endpoint) {
+  Failure failure;
+  failure.error = error;
+  std::string text = StrCat(DescribeRequest(names), " failed: ", error.text, ".");
+  const std::string advice = TransportAdvice(error.text, endpoint);
+  if (!advice.empty()) text += StrCat(" Next: ", advice, ".");
+  failure.error.text = std::move(text);
+  if (error.kind == ErrorKind::kCanceled) {
+    failure.error.errno_value = ECANCELED;
+    return failure;
+  }
+  // Programs know EIO; what the socket said is in the text.
+  failure.error.errno_value = error.kind == ErrorKind::kInvalid ? EINVAL : EIO;
+  const bool is_final = error.kind == ErrorKind::kInvalid || error.kind == ErrorKind::kNoSpace;
+  failure.error.retryable = !is_final;
+  failure.remedy = is_final ? Remedy::kNone : Remedy::kRetry;
+  failure.answer_lost = !is_final && !Contains(error.text, "resolve") && !Contains(error.text, "refused");
+  return failure;
+}
+
+std::optional<Failure> JudgeAnswer(const http::ResponseHead& head, std::string_view body,
+                                   const RequestNames& names, const Endpoint& endpoint) {
+  if (!HasMarker(head)) return JudgeStranger(head, body, names, endpoint);
+  if (head.status >= 200 && head.status < 300) return std::nullopt;
+  return JudgeServiceError(ReadServiceError(head, body), head, names);
+}
+
+std::optional<Failure> JudgeErrorBody(const http::ResponseHead& head, std::string_view body,
+                                      const RequestNames& names) {
+  ServiceError answer = ReadServiceError(head, body);
+  if (answer.code.empty()) return std::nullopt;
+  return JudgeServiceError(answer, head, names);
+}
+
+Failure CorruptAnswer(const RequestNames& names, std::string_view why) {
+  Failure failure;
+  failure.error = MakeError(EIO, ErrorKind::kCorrupt, StrCat(DescribeRequest(names), " failed: ", why, "."));
+  failure.error.retryable = true;
+  failure.remedy = Remedy::kRetry;
+  failure.answer_lost = true;
+  return failure;
+}
+
+Failure FailureOf(Error error) {
+  Failure failure;
+  failure.remedy = error.retryable ? Remedy::kRetry : Remedy::kNone;
+  failure.answer_lost = error.kind == ErrorKind::kCorrupt;
+  failure.error = std::move(error);
+  return failure;
+}
+
+}  // namespace ossfs2::oss

@@ -1,0 +1,413 @@
+#include "oss/get_exchange.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/crc64.h"
+#include "base/mutex.h"
+#include "base/str.h"
+#include "oss/answer_check.h"
+#include "oss/range_check.h"
+#include "oss/retry_state.h"
+
+namespace ossfs2::oss {
+namespace {
+
+constexpr size_t kErrorBodyBytesMax = 1 << 20;
+
+// Attempts come in rounds: a round has one attempt, or two when hedged. The first of a round whose head is
+// right claims it; only that one touches the sink. A late answer of an earlier round is dropped.
+class GetExchange final : public StoreCall, public std::enable_shared_from_this<GetExchange> {
+ public:
+  GetExchange(OssContext& context, GetRequest request, std::shared_ptr<DataSink> sink,
+              std::function<void(Status)> done)
+      : context_(context),
+        endpoint_(context.shared_endpoint),
+        request_(std::move(request)),
+        sink_(std::move(sink)),
+        done_(std::move(done)),
+        started_(context.clock.NowSteady()),
+        etag_(request_.etag),
+        retry_({context.config.retry_delay_min, context.config.retry_delay_max,
+                context.config.throttle_delay_min, 0},
+               started_ + context.config.request_timeout) {}
+
+  void Start() {
+    if (!context_.Register(this, weak_from_this())) canceled_ = true;
+    if (const auto delay = context_.hedge.DelayFor(request_.size)) {
+      MutexLock lock(mutex_);
+      hedge_timer_ = context_.timer.After(*delay, [self = shared_from_this()] { self->Hedge(); });
+    }
+    BeginRound();
+  }
+
+  void Cancel() override EXCLUDES(mutex_) {
+    std::vector<std::shared_ptr<http::Call>> calls;
+    bool was_waiting = false;
+    {
+      MutexLock lock(mutex_);
+      if (finished_) return;
+      canceled_ = true;
+      calls = calls_;
+      was_waiting = retry_timer_ != 0 && context_.timer.Cancel(retry_timer_);
+      if (was_waiting) ++starting_;
+    }
+    for (const auto& call : calls) call->Cancel();
+    if (was_waiting) {
+      FinishElsewhere(CanceledError());
+      EndStarting();
+    }
+  }
+
+ private:
+  class Attempt;
+
+  Error CanceledError() const {
+    return MakeError(ECANCELED, ErrorKind::kCanceled, StrCat(DescribeRequest(Names()), " was canceled"));
+  }
+  RequestNames Names() const { return {"get", request_.key, endpoint_->bucket, endpoint_->text}; }
+
+  OssRequest MakeRequest(uint64_t first) const {
+    OssRequest out;
+    out.operation = "get";
+    out.method = "GET";
+    out.key = request_.key;
+    out.headers = {{"range", StrCat("bytes=", first, "-", request_.offset + request_.size - 1)},
+                   {"x-oss-range-behavior", "standard"}};
+    if (!etag_.empty()) out.headers.emplace_back("if-match", StrCat("\"", etag_, "\""));
+    if (context_.config.traffic_limit_bits_per_s > 0) {
+      out.headers.emplace_back("x-oss-traffic-limit", StrCat(context_.config.traffic_limit_bits_per_s));
+    }
+    return out;
+  }
+
+  // The next round; the one before has no attempt that may touch the sink.
+  void BeginRound() EXCLUDES(mutex_) {
+    int round = 0;
+    {
+      MutexLock lock(mutex_);
+      retry_timer_ = 0;
+      round = ++round_;
+      is_claimed_ = false;
+      in_flight_ = 1;
+      ++starting_;
+      calls_.clear();
+    }
+    Launch(round, false);
+    EndStarting();
+  }
+
+  // The second attempt of the first round, when nothing has come.
+  void Hedge() EXCLUDES(mutex_) {
+    {
+      MutexLock lock(mutex_);
+      if (finished_ || canceled_ || round_ != 1 || is_claimed_ || in_flight_ != 1) return;
+      if (!context_.hedge.TakeHedge()) return;
+      ++in_flight_;
+      ++starting_;
+    }
+    context_.metrics.hedges.Add();
+    Launch(1, true);
+    EndStarting();
+  }
+
+  // `starting_` keeps the context alive while it is used outside the lock.
+  void EndStarting() EXCLUDES(mutex_) {
+    {
+      MutexLock lock(mutex_);
+      if (--starting_ > 0 || !finished_) return;
+    }
+    context_.Unregister(this);
+  }
+
+  void Launch(int round, bool is_hedge) EXCLUDES(mutex_) {
+    if (context_.credentials.Ready()) return Send(round, is_hedge);
+    {
+      MutexLock lock(mutex_);
+      ++starting_;
+    }
+    context_.executor.Run([self = shared_from_this(), round, is_hedge] {
+      self->Send(round, is_hedge);
+      self->EndStarting();
+    });
+  }
+
+  void Send(int round, bool is_hedge) EXCLUDES(mutex_);
+  void OnNoKeys(int round, Error error) EXCLUDES(mutex_);
+  bool Claim(const Attempt& attempt, RangePromise promise) EXCLUDES(mutex_);
+  void OnAttemptDone(Attempt& attempt, Result<http::Response> response) EXCLUDES(mutex_);
+  std::optional<Failure> FailureOfAttempt(Attempt& attempt, Result<http::Response>& response) const;
+  void OnFailure(Failure failure);
+  void RefreshAndRepeat();
+  void WaitAndRepeat(std::chrono::milliseconds delay) EXCLUDES(mutex_);
+  void Finish(Status status) EXCLUDES(mutex_);
+  void FinishElsewhere(Error error) {
+    context_.executor.Run([self = shared_from_this(), error = std::move(error)] { self->Finish(error); });
+  }
+
+  OssContext& context_;
+  const std::shared_ptr<const Endpoint> endpoint_;
+  const GetRequest request_;
+  const std::shared_ptr<DataSink> sink_;
+  std::function<void(Status)> done_;
+  const SteadyTime started_;
+
+  // Only the claimed attempt and what follows it use these.
+  uint64_t delivered_ = 0;
+  std::string etag_;
+  bool is_whole_ = false;  // the range is the whole object: its CRC counts
+  std::optional<uint64_t> expected_crc_;
+  uint64_t crc_ = 0;
+  RetryState retry_;
+  Error last_error_;
+  std::string used_key_id_;
+
+  std::atomic<bool> canceled_{false};
+  Mutex mutex_;
+  std::vector<std::shared_ptr<http::Call>> calls_ GUARDED_BY(mutex_);
+  Timer::Id retry_timer_ GUARDED_BY(mutex_) = 0;
+  Timer::Id hedge_timer_ GUARDED_BY(mutex_) = 0;
+  int round_ GUARDED_BY(mutex_) = 0;
+  bool is_claimed_ GUARDED_BY(mutex_) = false;
+  int in_flight_ GUARDED_BY(mutex_) = 0;
+  int starting_ GUARDED_BY(mutex_) = 0;
+  bool finished_ GUARDED_BY(mutex_) = false;
+};
+
+class GetExchange::Attempt final : public http::BodySink {
+ public:
+  Attempt(std::shared_ptr<GetExchange> parent, int round, bool is_hedge, uint64_t first, uint64_t size,
+          std::string etag, std::string key_id)
+      : parent_(std::move(parent)),
+        round_(round),
+        is_hedge_(is_hedge),
+        first_(first),
+        size_(size),
+        etag_(std::move(etag)),
+        key_id_(std::move(key_id)),
+        sent_(std::chrono::steady_clock::now()) {}
+
+  Use OnHead(const http::ResponseHead& head) override {
+    const RequestNames names = parent_->Names();
+    if (head.status >= 300) return Use::kCollect;
+    failure_ = JudgeAnswer(head, "", names, *parent_->endpoint_);
+    if (failure_) return Use::kCancel;
+    RangeVerdict verdict = CheckRange(head, first_, size_, etag_, names);
+    failure_ = std::move(verdict.failure);
+    if (failure_) return Use::kCancel;
+    is_owner_ = parent_->Claim(*this, std::move(verdict.promise));
+    return is_owner_ ? Use::kStream : Use::kCancel;
+  }
+
+  std::span<std::byte> NextBuffer() override {
+    const uint64_t missing = parent_->request_.size - parent_->delivered_;
+    if (missing == 0) return {};
+    const std::span<std::byte> buffer = parent_->sink_->NextBuffer();
+    gave_up_ = buffer.empty();
+    buffer_ = buffer.first(std::min<uint64_t>(buffer.size(), missing));
+    return buffer_;
+  }
+
+  void OnBytes(size_t size) override {
+    if (parent_->is_whole_) parent_->crc_ = Crc64(parent_->crc_, buffer_.data(), size);
+    parent_->delivered_ += size;
+    parent_->context_.metrics.bytes_received.Add(size);
+    parent_->sink_->OnBytes(size);
+  }
+
+  const std::shared_ptr<GetExchange> parent_;
+  const int round_;
+  const bool is_hedge_;
+  const uint64_t first_;
+  const uint64_t size_;
+  const std::string etag_;
+  const std::string key_id_;
+  const SteadyTime sent_;
+  bool is_owner_ = false;
+  bool gave_up_ = false;
+  std::optional<Failure> failure_;  // of the head
+
+ private:
+  std::span<std::byte> buffer_;
+};
+
+void GetExchange::Send(int round, bool is_hedge) {
+  {
+    MutexLock lock(mutex_);
+    if (finished_ || round != round_) return;
+  }
+  if (canceled_ && !is_hedge) return FinishElsewhere(CanceledError());
+  const auto keys = context_.credentials.Current();
+  if (!keys) return OnNoKeys(round, keys.error());
+  const uint64_t first = request_.offset + (is_hedge ? 0 : delivered_);
+  const uint64_t size = request_.offset + request_.size - first;
+  const std::string etag = is_hedge ? request_.etag : etag_;
+  const OssRequest request = MakeRequest(first);
+  const SteadyTime deadline = context_.clock.NowSteady() + context_.config.request_timeout +
+                              std::chrono::milliseconds(size * 1000 / (256 << 10));
+  http::Request http_request = context_.Build(request, *keys, deadline);
+  http_request.collect_bytes_max = kErrorBodyBytesMax;
+  context_.metrics.OnAttempt("get");
+  auto attempt =
+      std::make_shared<Attempt>(shared_from_this(), round, is_hedge, first, size, etag, keys->access_key_id);
+  auto call =
+      context_.http.Start(std::move(http_request), attempt, [attempt](Result<http::Response> response) {
+        attempt->parent_->OnAttemptDone(*attempt, std::move(response));
+      });
+  {
+    MutexLock lock(mutex_);
+    if (finished_ || round != round_) return;
+    calls_.push_back(call);
+  }
+  if (canceled_ && call != nullptr) call->Cancel();
+}
+
+// An attempt that could not be sent counts as one that failed.
+void GetExchange::OnNoKeys(int round, Error error) {
+  {
+    MutexLock lock(mutex_);
+    if (finished_ || round != round_) return;
+    --in_flight_;
+    if (is_claimed_ || in_flight_ > 0) return;  // the other attempt decides
+    is_claimed_ = true;
+  }
+  context_.executor.Run(
+      [self = shared_from_this(), failure = FailureOf(std::move(error))] { self->OnFailure(failure); });
+}
+
+bool GetExchange::Claim(const Attempt& attempt, RangePromise promise) {
+  {
+    MutexLock lock(mutex_);
+    if (finished_ || is_claimed_ || attempt.round_ != round_) return false;
+    is_claimed_ = true;
+  }
+  context_.hedge.OnFirstByte(std::chrono::steady_clock::now() - attempt.sent_);
+  if (attempt.is_hedge_) context_.metrics.hedges_won.Add();
+  if (etag_.empty()) etag_ = promise.etag;
+  if (delivered_ == 0) {
+    is_whole_ = context_.config.check_crc64 && request_.offset == 0 && promise.total == request_.size;
+    expected_crc_ = promise.crc64;
+    crc_ = 0;
+  }
+  return true;
+}
+
+std::optional<Failure> GetExchange::FailureOfAttempt(Attempt& attempt,
+                                                     Result<http::Response>& response) const {
+  if (canceled_ || attempt.gave_up_) return FailureOf(CanceledError());
+  if (attempt.failure_) return std::move(attempt.failure_);
+  if (attempt.is_owner_ && delivered_ == request_.size) return std::nullopt;
+  if (!response) return JudgeTransport(response.error(), Names(), *endpoint_);
+  if (auto failure = JudgeAnswer(response->head, response->body, Names(), *endpoint_)) return failure;
+  Failure failure =
+      CorruptAnswer(Names(), StrCat("the body ended after ", delivered_, " of ", request_.size, " bytes"));
+  failure.error.kind = ErrorKind::kUnavailable;
+  return failure;
+}
+
+void GetExchange::OnAttemptDone(Attempt& attempt, Result<http::Response> response) {
+  std::vector<std::shared_ptr<http::Call>> others;
+  {
+    MutexLock lock(mutex_);
+    if (finished_ || attempt.round_ != round_) return;
+    --in_flight_;
+    if (!attempt.is_owner_ && (is_claimed_ || in_flight_ > 0)) return;  // the other attempt decides
+    // Nobody else may claim this round any more.
+    is_claimed_ = true;
+    others = std::move(calls_);
+    calls_.clear();
+  }
+  for (const auto& call : others) {
+    if (call != nullptr) call->Cancel();  // a hedge that lost; the ended call ignores it
+  }
+  auto failure = FailureOfAttempt(attempt, response);
+  if (failure) {
+    if (attempt.is_owner_ && delivered_ > attempt.first_ - request_.offset) {
+      retry_.OnProgress(context_.clock.NowSteady() + context_.config.request_timeout);
+    }
+    used_key_id_ = attempt.key_id_;
+    return OnFailure(std::move(*failure));
+  }
+  if (is_whole_ && expected_crc_ && *expected_crc_ != crc_) {
+    context_.metrics.OnError("Crc64Mismatch");
+    return Finish(
+        CorruptAnswer(Names(), "the CRC64 of the received bytes is not the object's: damaged on the way")
+            .error);
+  }
+  Finish({});
+}
+
+void GetExchange::OnFailure(Failure failure) {
+  const std::string_view code = failure.error.oss_code;
+  context_.metrics.OnError(code.empty() ? (failure.error.http_status == 0 ? "Transport" : "NoCode") : code);
+  if (canceled_) return Finish(CanceledError());
+  const auto decision = retry_.Decide(failure, context_.clock.NowSteady(), context_.Random());
+  if (decision.action == RetryState::Action::kGiveUp) {
+    if (retry_.attempts() > 1 && failure.error.retryable) {
+      failure.error.text += StrCat(" Tried ", retry_.attempts(), " times.");
+    }
+    return Finish(std::move(failure.error));
+  }
+  context_.metrics.retries.Add();
+  last_error_ = std::move(failure.error);
+  switch (decision.action) {
+    case RetryState::Action::kRefresh:
+      context_.executor.Run([self = shared_from_this()] { self->RefreshAndRepeat(); });
+      return;
+    case RetryState::Action::kLearnClock:
+      context_.LearnClock(*failure.date_s);
+      context_.executor.Run([self = shared_from_this()] { self->BeginRound(); });
+      return;
+    default:
+      WaitAndRepeat(decision.delay);
+  }
+}
+
+void GetExchange::RefreshAndRepeat() {
+  if (const Status refreshed = context_.credentials.ForceRefresh(used_key_id_); !refreshed) {
+    last_error_.text +=
+        StrCat(" A refresh of the credentials gave nothing new: ", refreshed.error().text, ".");
+    return Finish(std::move(last_error_));
+  }
+  BeginRound();
+}
+
+void GetExchange::WaitAndRepeat(std::chrono::milliseconds delay) {
+  {
+    MutexLock lock(mutex_);
+    if (!canceled_) {
+      retry_timer_ = context_.timer.After(delay, [self = shared_from_this()] { self->BeginRound(); });
+      return;
+    }
+  }
+  Finish(CanceledError());
+}
+
+void GetExchange::Finish(Status status) {
+  std::function<void(Status)> done;
+  {
+    MutexLock lock(mutex_);
+    if (finished_) return;
+    finished_ = true;
+    ++starting_;
+    done = std::move(done_);
+    calls_.clear();
+    if (hedge_timer_ != 0) context_.timer.Cancel(hedge_timer_);
+  }
+  context_.metrics.OnOperationEnd("get", context_.clock.NowSteady() - started_);
+  done(std::move(status));
+  done = nullptr;
+  EndStarting();
+}
+
+}  // namespace
+
+std::shared_ptr<StoreCall> StartGet(OssContext& context, GetRequest request, std::shared_ptr<DataSink> sink,
+                                    std::function<void(Status)> done) {
+  auto exchange =
+      std::make_shared<GetExchange>(context, std::move(request), std::move(sink), std::move(done));
+  exchange->Start();
+  return exchange;
+}
+
+}  // namespace ossfs2::oss

@@ -1,0 +1,130 @@
+#include "oss/object_headers.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+#include "base/str.h"
+#include "http/http_client.h"
+#include "oss/encoding.h"
+#include "oss/mime.h"
+#include "oss/oss_xml.h"
+
+namespace ossfs2::oss {
+namespace {
+
+bool IsMetadataName(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+std::string Lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+ObjectType TypeOf(std::string_view text) {
+  if (text == "Multipart") return ObjectType::kMultipart;
+  if (text == "Appendable") return ObjectType::kAppendable;
+  if (text == "Symlink") return ObjectType::kSymlink;
+  return ObjectType::kNormal;
+}
+
+}  // namespace
+
+std::string EncodeMetadataValue(std::string_view value) {
+  const bool is_plain =
+      std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7f && c != '%'; });
+  if (is_plain && !value.starts_with(' ') && !value.ends_with(' ')) return std::string(value);
+  return PercentEncode(value, false);
+}
+
+void AddStoreHeaders(const OssConfig& config, NameValues& headers) {
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) headers.emplace_back(name, value);
+  };
+  add("x-oss-storage-class", config.storage_class);
+  add("x-oss-server-side-encryption", config.sse);
+  add("x-oss-server-side-encryption-key-id", config.sse_key_id);
+  add("x-oss-object-acl", config.object_acl);
+  add("x-oss-tagging", config.tagging);
+}
+
+Status AddWriteHeaders(const OssConfig& config, const std::string& key, const WriteOptions& options,
+                       NameValues& headers) {
+  headers.emplace_back("content-type", options.content_type.empty() ? std::string(ContentTypeOfKey(key))
+                                                                    : options.content_type);
+  Metadata metadata = options.metadata;
+  metadata.insert(config.user_metadata.begin(), config.user_metadata.end());
+  size_t size = 0;
+  for (const auto& [name, value] : metadata) {
+    if (!IsMetadataName(name)) {
+      return MakeError(EINVAL, ErrorKind::kInvalid,
+                       StrCat("metadata name ", name, " of ", key, " may hold only letters, digits and '-'"));
+    }
+    std::string encoded = EncodeMetadataValue(value);
+    size += name.size() + encoded.size();
+    headers.emplace_back("x-oss-meta-" + Lower(name), std::move(encoded));
+  }
+  if (size > kMetadataBytesMax) {
+    return MakeError(
+        ENOSPC, ErrorKind::kInvalid,
+        StrCat("the metadata of ", key, " has ", size, " bytes; OSS stores at most ", kMetadataBytesMax));
+  }
+  AddStoreHeaders(config, headers);
+  if (options.forbid_overwrite) headers.emplace_back("x-oss-forbid-overwrite", "true");
+  return {};
+}
+
+std::string HeaderText(const http::ResponseHead& head, std::string_view name) {
+  const std::string* value = head.Find(name);
+  return value == nullptr ? std::string() : StripQuotes(*value);
+}
+
+std::optional<uint64_t> HeaderNumber(const http::ResponseHead& head, std::string_view name) {
+  const std::string* value = head.Find(name);
+  if (value == nullptr) return std::nullopt;
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
+  if (error != std::errc() || end != value->data() + value->size()) return std::nullopt;
+  return number;
+}
+
+std::optional<uint64_t> CrcOf(const http::ResponseHead& head) {
+  return HeaderNumber(head, "x-oss-hash-crc64ecma");
+}
+
+int64_t DateOf(const http::ResponseHead& head) { return ParseHttpDate(HeaderText(head, "date")).value_or(0); }
+
+Result<ObjectInfo> ReadObjectInfo(const std::string& key, const http::ResponseHead& head) {
+  const auto size = HeaderNumber(head, "content-length");
+  ObjectInfo info;
+  info.key = key;
+  info.etag = HeaderText(head, "etag");
+  if (!size || info.etag.empty()) {
+    Error error =
+        MakeError(EIO, ErrorKind::kCorrupt, StrCat("the answer to head of ", key, " lacks length or ETag"));
+    error.retryable = true;
+    return error;
+  }
+  info.size = *size;
+  info.mtime_s = ParseHttpDate(HeaderText(head, "last-modified")).value_or(0);
+  info.crc64 = CrcOf(head);
+  info.type = TypeOf(HeaderText(head, "x-oss-object-type"));
+  info.storage_class = HeaderText(head, "x-oss-storage-class");
+  const std::string* restore = head.Find("x-oss-restore");
+  if (restore != nullptr) info.restore = *restore;
+  info.content_type = HeaderText(head, "content-type");
+  constexpr std::string_view kMeta = "x-oss-meta-";
+  for (const http::Header& header : head.headers) {
+    const std::string name = Lower(header.name);
+    if (name.starts_with(kMeta)) info.metadata[name.substr(kMeta.size())] = PercentDecode(header.value);
+  }
+  return info;
+}
+
+}  // namespace ossfs2::oss

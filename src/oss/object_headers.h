@@ -1,0 +1,41 @@
+// Headers of objects: from WriteOptions to a request, from an answer to ObjectInfo. Pure functions.
+//
+// User metadata travels in x-oss-meta-NAME headers; a value that is not plain printable ASCII is
+// percent-encoded, and every value is decoded when read. At most 8 KiB in all (ENOSPC beyond).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "oss/oss_store.h"
+#include "oss/signing.h"
+#include "ossfs2/object_store.h"
+
+namespace ossfs2::http {
+struct ResponseHead;
+}
+
+namespace ossfs2::oss {
+
+inline constexpr size_t kMetadataBytesMax = 8192;
+
+std::string EncodeMetadataValue(std::string_view value);
+
+// Content type, metadata, storage class, encryption, ACL, tagging, forbid-overwrite.
+Status AddWriteHeaders(const OssConfig& config, const std::string& key, const WriteOptions& options,
+                       NameValues& headers);
+// The part of them that a changed copy carries also without new metadata: class, encryption, ACL.
+void AddStoreHeaders(const OssConfig& config, NameValues& headers);
+
+// kCorrupt when length or ETag is missing.
+Result<ObjectInfo> ReadObjectInfo(const std::string& key, const http::ResponseHead& head);
+
+// One header, without quotes and surrounding blanks; empty when absent.
+std::string HeaderText(const http::ResponseHead& head, std::string_view name);
+std::optional<uint64_t> HeaderNumber(const http::ResponseHead& head, std::string_view name);
+std::optional<uint64_t> CrcOf(const http::ResponseHead& head);
+int64_t DateOf(const http::ResponseHead& head);  // 0 when absent
+
+}  // namespace ossfs2::oss

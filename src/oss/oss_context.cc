@@ -1,0 +1,99 @@
+#include "oss/oss_context.h"
+
+#include "base/str.h"
+
+namespace ossfs2::oss {
+namespace {
+
+constexpr uint64_t kSlowestBytesPerSecond = 256 << 10;
+
+std::string UserAgent(const OssConfig& config) {
+  return config.user_agent.empty() ? std::string("ossfs2/" OSSFS2_VERSION) : config.user_agent;
+}
+
+}  // namespace
+
+OssContext::OssContext(http::HttpClient& http_client, CredentialProvider& credential_provider,
+                       OssConfig oss_config, Endpoint oss_endpoint, Clock& time)
+    : http(http_client),
+      credentials(credential_provider),
+      config(std::move(oss_config)),
+      shared_endpoint(std::make_shared<const Endpoint>(std::move(oss_endpoint))),
+      endpoint(*shared_endpoint),
+      clock(time) {}
+
+RequestNames OssContext::Names(const OssRequest& request) const {
+  return {request.operation, request.key, endpoint.bucket, endpoint.text};
+}
+
+std::chrono::milliseconds OssContext::TimeoutOf(const OssRequest& request) const {
+  if (request.timeout.count() > 0) return request.timeout;
+  uint64_t bytes = 0;
+  for (const auto& span : request.body) bytes += span.size();
+  return config.request_timeout + std::chrono::milliseconds(bytes * 1000 / kSlowestBytesPerSecond);
+}
+
+http::Request OssContext::Build(const OssRequest& request, const KeySet& keys, SteadyTime deadline) const {
+  SignableRequest signable{request.method, endpoint.bucket, request.key, request.query, request.headers};
+  if (config.requester_pays) signable.headers.emplace_back("x-oss-request-payer", "requester");
+  SignRequest(signable, keys, endpoint.signature, endpoint.region,
+              clock.NowWallNs() / 1'000'000'000 + clock_offset_s_.load(std::memory_order_relaxed));
+  http::Request out;
+  out.method = request.method;
+  out.tls = endpoint.tls;
+  out.host = endpoint.host;
+  out.port = endpoint.port;
+  out.target = endpoint.Target(request.key, request.query);
+  out.headers.reserve(signable.headers.size() + 1);
+  for (auto& [name, value] : signable.headers) out.headers.push_back({std::move(name), std::move(value)});
+  out.headers.push_back({"user-agent", UserAgent(config)});
+  out.body = request.body;
+  if (request.text_body != nullptr) {
+    out.body = {std::as_bytes(std::span(request.text_body->data(), request.text_body->size()))};
+  }
+  out.connect_timeout = config.connect_timeout;
+  out.stall_timeout = request.stall_timeout.count() > 0 ? request.stall_timeout : config.stall_timeout;
+  out.deadline = deadline;
+  return out;
+}
+
+void OssContext::LearnClock(int64_t date_s) {
+  clock_offset_s_.store(date_s - clock.NowWallNs() / 1'000'000'000, std::memory_order_relaxed);
+}
+
+double OssContext::Random() {
+  MutexLock lock(mutex_);
+  return std::uniform_real_distribution<double>(0.0, 1.0)(random_);
+}
+
+bool OssContext::Register(StoreCall* call, std::weak_ptr<StoreCall> weak) {
+  MutexLock lock(mutex_);
+  active_.emplace(call, std::move(weak));
+  return !stopping_;
+}
+
+void OssContext::Unregister(StoreCall* call) {
+  MutexLock lock(mutex_);
+  active_.erase(call);
+  if (active_.empty()) all_gone_.NotifyAll();
+}
+
+void OssContext::Stop() {
+  std::vector<std::shared_ptr<StoreCall>> calls;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    for (const auto& [raw, weak] : active_) {
+      if (auto call = weak.lock()) calls.push_back(std::move(call));
+    }
+  }
+  for (const auto& call : calls) call->Cancel();
+  calls.clear();
+  {
+    MutexLock lock(mutex_);
+    while (!active_.empty()) all_gone_.Wait(lock);
+  }
+  executor.Shutdown();
+}
+
+}  // namespace ossfs2::oss

@@ -1,0 +1,87 @@
+// OssContext: what all operations of an OssStore share: client, keys, clock offset, metrics, timer.
+//
+// Thread-safe. Operations in flight are registered; Stop cancels them and waits until all have ended, so that
+// they may use the context without owning it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "base/timer.h"
+#include "http/http_client.h"
+#include "oss/endpoint.h"
+#include "oss/error_table.h"
+#include "oss/hedge_policy.h"
+#include "oss/oss_metrics.h"
+#include "oss/oss_store.h"
+
+namespace ossfs2::oss {
+
+// One operation of the protocol, before signing.
+struct OssRequest {
+  std::string operation;  // a name of MemoryStore::Requests, for texts and metrics
+  std::string method;
+  std::string key;
+  NameValues query;
+  NameValues headers;
+  std::vector<std::span<const std::byte>> body;
+  std::shared_ptr<const std::string> text_body;  // in place of body: owned by the request
+  std::chrono::milliseconds timeout{0};          // 0: request_timeout and what the body needs at 256 KiB/s
+  std::chrono::milliseconds stall_timeout{0};    // 0: the configured one
+  int attempts_max = 0;                          // 0: until the deadline
+  bool repeat_when_lost = true;                  // false: a lost answer ends the operation
+};
+
+class OssContext {
+ public:
+  OssContext(http::HttpClient& http_client, CredentialProvider& credential_provider, OssConfig oss_config,
+             Endpoint oss_endpoint, Clock& time);
+  ~OssContext() { Stop(); }
+
+  // Signs with the keys and the learned clock and gives what goes to the HTTP client.
+  http::Request Build(const OssRequest& request, const KeySet& keys, SteadyTime deadline) const;
+  RequestNames Names(const OssRequest& request) const;
+  std::chrono::milliseconds TimeoutOf(const OssRequest& request) const;
+
+  // From the Date of an answer.
+  void LearnClock(int64_t date_s);
+  double Random() EXCLUDES(mutex_);  // [0, 1)
+
+  // False after Stop: the operation must end as canceled at once.
+  bool Register(StoreCall* call, std::weak_ptr<StoreCall> weak) EXCLUDES(mutex_);
+  void Unregister(StoreCall* call) EXCLUDES(mutex_);
+  void Stop() EXCLUDES(mutex_);
+
+  http::HttpClient& http;
+  CredentialProvider& credentials;
+  const OssConfig config;
+  const std::shared_ptr<const Endpoint> shared_endpoint;  // for those that may outlive the context
+  const Endpoint& endpoint;
+  Clock& clock;
+  OssMetrics metrics;
+  HedgePolicy hedge;
+
+ private:
+  std::atomic<int64_t> clock_offset_s_{0};
+  Mutex mutex_;
+  CondVar all_gone_;
+  std::map<StoreCall*, std::weak_ptr<StoreCall>> active_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::minstd_rand random_ GUARDED_BY(mutex_){std::random_device{}()};
+
+ public:
+  // Last, so that their threads end first.
+  Timer timer;
+  Executor executor{"oss", 8};  // what may block: refreshes of credentials; results of canceled calls
+};
+
+}  // namespace ossfs2::oss

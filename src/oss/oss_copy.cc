@@ -1,0 +1,109 @@
+// CopyObject and UploadPartCopy.
+#include <algorithm>
+
+#include "base/str.h"
+#include "oss/encoding.h"
+#include "oss/object_headers.h"
+#include "oss/oss_xml.h"
+#include "oss/verbs.h"
+
+namespace ossfs2::oss {
+namespace {
+
+// A server-side copy is silent until it is done, which may take longer than other answers.
+void AllowSilence(const OssContext& context, OssRequest& request) {
+  request.timeout = 2 * context.config.request_timeout;
+  request.stall_timeout = std::max(context.config.stall_timeout, context.config.request_timeout);
+}
+
+void AddSource(const OssContext& context, const std::string& key, const std::string& etag,
+               NameValues& headers) {
+  headers.emplace_back("x-oss-copy-source",
+                       StrCat("/", context.endpoint.bucket, "/", PercentEncode(key, true)));
+  if (!etag.empty()) headers.emplace_back("x-oss-copy-source-if-match", StrCat("\"", etag, "\""));
+}
+
+// A 200 may carry an <Error>, or be of a stranger: only the result document counts.
+Accept AcceptCopy(const RequestNames& names) {
+  return [names](const Answer& answer) -> std::optional<Failure> {
+    const auto parsed = ParseCopyXml(answer.body);
+    if (parsed) return std::nullopt;
+    if (auto failure = JudgeErrorBody(answer.head, answer.body, names)) return failure;
+    return CorruptAnswer(names, parsed.error().text);
+  };
+}
+
+bool HasMetadata(const ObjectInfo& info, const Metadata& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& item) {
+    const auto at = info.metadata.find(item.first);
+    return at != info.metadata.end() && at->second == item.second;
+  });
+}
+
+// Whether the target is what a copy with a lost answer would have made.
+std::optional<WriteResult> ResolveLostCopy(OssContext& context, const CopyRequest& copy) {
+  const auto target = RunHead(context, copy.target_key);
+  if (!target) return std::nullopt;
+  if (copy.replace && !HasMetadata(*target, copy.replace->metadata)) return std::nullopt;
+  if (copy.source_key != copy.target_key) {
+    const auto source = RunHead(context, copy.source_key);
+    if (!source || source->size != target->size || !source->crc64 || source->crc64 != target->crc64) {
+      return std::nullopt;
+    }
+  } else if (!copy.replace) {
+    return std::nullopt;
+  }
+  return WriteResult{target->etag, target->crc64, target->mtime_s};
+}
+
+}  // namespace
+
+Result<WriteResult> RunCopy(OssContext& context, const CopyRequest& copy) {
+  OssRequest request;
+  request.operation = "copy";
+  request.method = "PUT";
+  request.key = copy.target_key;
+  AllowSilence(context, request);
+  AddSource(context, copy.source_key, copy.source_etag, request.headers);
+  if (copy.replace) {
+    OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, copy.target_key, *copy.replace, request.headers));
+    request.headers.emplace_back("x-oss-metadata-directive", "REPLACE");
+  } else {
+    AddStoreHeaders(context.config, request.headers);
+  }
+  const bool has_forbid = copy.replace && copy.replace->forbid_overwrite;
+  if (copy.forbid_overwrite && !has_forbid) request.headers.emplace_back("x-oss-forbid-overwrite", "true");
+  const RequestNames names{"copy", copy.target_key, context.endpoint.bucket, context.endpoint.text};
+  const Outcome outcome = RunExchange(context, std::move(request), AcceptCopy(names));
+  if (!outcome.answer) {
+    if (outcome.answer_lost) {
+      if (const auto made = ResolveLostCopy(context, copy)) return *made;
+    }
+    return outcome.answer.error();
+  }
+  const auto parsed = ParseCopyXml(outcome.answer->body);
+  if (!parsed) return parsed.error();
+  const int64_t mtime_s = parsed->mtime_s != 0 ? parsed->mtime_s : DateOf(outcome.answer->head);
+  return WriteResult{parsed->etag, CrcOf(outcome.answer->head), mtime_s};
+}
+
+Result<PartResult> RunCopyPart(OssContext& context, const std::string& key, const std::string& upload_id,
+                               int number, const std::string& source_key, const std::string& source_etag,
+                               uint64_t offset, uint64_t size) {
+  OssRequest request;
+  request.operation = "copy_part";
+  request.method = "PUT";
+  request.key = key;
+  request.query = {{"partNumber", StrCat(number)}, {"uploadId", upload_id}};
+  AllowSilence(context, request);
+  AddSource(context, source_key, source_etag, request.headers);
+  request.headers.emplace_back("x-oss-copy-source-range", StrCat("bytes=", offset, "-", offset + size - 1));
+  const RequestNames names{"copy_part", key, context.endpoint.bucket, context.endpoint.text};
+  const Outcome outcome = RunExchange(context, std::move(request), AcceptCopy(names));
+  if (!outcome.answer) return outcome.answer.error();
+  const auto parsed = ParseCopyXml(outcome.answer->body);
+  if (!parsed) return parsed.error();
+  return PartResult{number, parsed->etag, size, CrcOf(outcome.answer->head)};
+}
+
+}  // namespace ossfs2::oss

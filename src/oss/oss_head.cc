@@ -1,0 +1,90 @@
+// HeadObject and symbolic links.
+#include "base/str.h"
+#include "oss/encoding.h"
+#include "oss/object_headers.h"
+#include "oss/verbs.h"
+
+namespace ossfs2::oss {
+namespace {
+
+OssRequest SymlinkRequest(const char* operation, const char* method, const std::string& key) {
+  OssRequest request;
+  request.operation = operation;
+  request.method = method;
+  request.key = key;
+  request.query = {{"symlink", ""}};
+  return request;
+}
+
+// The link itself: HEAD tells size and ETag of its target, and nothing when the link dangles.
+Result<ObjectInfo> HeadLink(OssContext& context, const std::string& key) {
+  const Outcome outcome = RunExchange(context, SymlinkRequest("get_symlink", "GET", key));
+  if (!outcome.answer) return outcome.answer.error();
+  http::ResponseHead head = outcome.answer->head;
+  auto info = ReadObjectInfo(key, head);
+  if (!info) return info.error();
+  info->type = ObjectType::kSymlink;
+  info->size = PercentDecode(HeaderText(head, "x-oss-symlink-target")).size();
+  info->crc64.reset();
+  return info;
+}
+
+}  // namespace
+
+Result<ObjectInfo> RunHead(OssContext& context, const std::string& key) {
+  OssRequest request;
+  request.operation = "head";
+  request.method = "HEAD";
+  request.key = key;
+  const Outcome outcome =
+      RunExchange(context, std::move(request), [&key](const Answer& answer) -> std::optional<Failure> {
+        auto info = ReadObjectInfo(key, answer.head);
+        if (info) return std::nullopt;
+        return FailureOf(std::move(info.error()));
+      });
+  if (outcome.answer) {
+    auto info = ReadObjectInfo(key, outcome.answer->head);
+    if (info && info->type == ObjectType::kSymlink) return HeadLink(context, key);
+    return info;
+  }
+  const Error& error = outcome.answer.error();
+  if (error.oss_code == "SymlinkTargetNotExist" || error.oss_code == "InvalidTargetType")
+    return HeadLink(context, key);
+  return error;
+}
+
+Result<WriteResult> RunPutSymlink(OssContext& context, const std::string& key, const std::string& target,
+                                  const WriteOptions& options) {
+  OssRequest request = SymlinkRequest("symlink", "PUT", key);
+  OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, key, options, request.headers));
+  request.headers.emplace_back("x-oss-symlink-target", PercentEncode(target, true));
+  const Outcome outcome = RunExchange(context, std::move(request));
+  if (outcome.answer) {
+    const http::ResponseHead& head = outcome.answer->head;
+    return WriteResult{HeaderText(head, "etag"), std::nullopt, DateOf(head)};
+  }
+  const Error& error = outcome.answer.error();
+  if (outcome.answer_lost && error.kind == ErrorKind::kAlreadyExists) {
+    // Perhaps the lost attempt made it.
+    const auto existing = RunGetSymlink(context, key);
+    if (existing && *existing == target) {
+      const auto info = HeadLink(context, key);
+      if (info) return WriteResult{info->etag, std::nullopt, info->mtime_s};
+    }
+  }
+  return error;
+}
+
+Result<std::string> RunGetSymlink(OssContext& context, const std::string& key) {
+  const OssRequest request = SymlinkRequest("get_symlink", "GET", key);
+  const RequestNames names = context.Names(request);
+  const Outcome outcome =
+      RunExchange(context, request, [&names](const Answer& answer) -> std::optional<Failure> {
+        if (!HeaderText(answer.head, "x-oss-symlink-target").empty()) return std::nullopt;
+        return CorruptAnswer(names, "the answer has no link target");
+      });
+  if (!outcome.answer) return outcome.answer.error();
+  return PercentDecode(HeaderText(outcome.answer->head, "x-oss-symlink-target"));
+}
+
+}  // namespace ossfs2::oss

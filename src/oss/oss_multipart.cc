@@ -1,0 +1,101 @@
+// Initiate, complete and abort of multipart uploads.
+#include <algorithm>
+#include <cerrno>
+
+#include "base/str.h"
+#include "oss/object_headers.h"
+#include "oss/oss_xml.h"
+#include "oss/verbs.h"
+
+namespace ossfs2::oss {
+namespace {
+
+uint64_t SizeOf(const std::vector<PartResult>& parts) {
+  uint64_t size = 0;
+  for (const PartResult& part : parts) size += part.size;
+  return size;
+}
+
+// After a lost answer: whether the object at the key is the completed upload.
+std::optional<WriteResult> ResolveLostComplete(OssContext& context, const std::string& key,
+                                               const std::vector<PartResult>& parts,
+                                               std::optional<uint64_t> crc64) {
+  const auto info = RunHead(context, key);
+  if (!info || info->size != SizeOf(parts) || info->type != ObjectType::kMultipart) return std::nullopt;
+  const bool is_ours =
+      crc64 && info->crc64 ? *crc64 == *info->crc64 : info->etag.ends_with(StrCat("-", parts.size()));
+  if (!is_ours) return std::nullopt;
+  return WriteResult{info->etag, info->crc64, info->mtime_s};
+}
+
+}  // namespace
+
+Result<std::string> RunInitiate(OssContext& context, const std::string& key, const WriteOptions& options) {
+  OssRequest request;
+  request.operation = "initiate";
+  request.method = "POST";
+  request.key = key;
+  request.query = {{"uploads", ""}};
+  OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, key, options, request.headers));
+  const RequestNames names = {"initiate", key, context.endpoint.bucket, context.endpoint.text};
+  std::string upload_id;
+  const Outcome outcome =
+      RunExchange(context, std::move(request), [&](const Answer& answer) -> std::optional<Failure> {
+        auto parsed = ParseInitiateXml(answer.body);
+        if (!parsed) return CorruptAnswer(names, parsed.error().text);
+        upload_id = std::move(*parsed);
+        return std::nullopt;
+      });
+  if (!outcome.answer) return outcome.answer.error();
+  return upload_id;
+}
+
+Result<WriteResult> RunComplete(OssContext& context, const std::string& key, const std::string& upload_id,
+                                const std::vector<PartResult>& parts, std::optional<uint64_t> crc64,
+                                bool forbid_overwrite) {
+  OssRequest request;
+  request.operation = "complete";
+  request.method = "POST";
+  request.key = key;
+  request.query = {{"uploadId", upload_id}};
+  request.headers = {{"content-type", "application/xml"}};
+  // Silent until thousands of parts are joined.
+  request.stall_timeout = std::max(context.config.stall_timeout, context.config.request_timeout);
+  if (forbid_overwrite) request.headers.emplace_back("x-oss-forbid-overwrite", "true");
+  request.text_body = std::make_shared<const std::string>(MakeCompleteXml(parts));
+  const RequestNames names = {"complete", key, context.endpoint.bucket, context.endpoint.text};
+  const Outcome outcome =
+      RunExchange(context, std::move(request), [&](const Answer& answer) -> std::optional<Failure> {
+        const auto parsed = ParseCompleteXml(answer.body);
+        if (parsed) return std::nullopt;
+        if (auto failure = JudgeErrorBody(answer.head, answer.body, names)) return failure;
+        return CorruptAnswer(names, parsed.error().text);
+      });
+  if (!outcome.answer) {
+    if (outcome.answer_lost) {
+      if (const auto made = ResolveLostComplete(context, key, parts, crc64)) return *made;
+    }
+    return outcome.answer.error();
+  }
+  const http::ResponseHead& head = outcome.answer->head;
+  const auto etag = ParseCompleteXml(outcome.answer->body);
+  if (!etag) return etag.error();
+  const WriteResult result{*etag, CrcOf(head), DateOf(head)};
+  if (context.config.check_crc64 && crc64 && result.crc64 && *crc64 != *result.crc64) {
+    return CorruptAnswer(names, "the CRC64 of the object is not the one of what was written").error;
+  }
+  return result;
+}
+
+Status RunAbort(OssContext& context, const std::string& key, const std::string& upload_id) {
+  OssRequest request;
+  request.operation = "abort";
+  request.method = "DELETE";
+  request.key = key;
+  request.query = {{"uploadId", upload_id}};
+  const Outcome outcome = RunExchange(context, std::move(request));
+  if (outcome.answer || outcome.answer.error().kind == ErrorKind::kNotFound) return {};
+  return outcome.answer.error();
+}
+
+}  // namespace ossfs2::oss

@@ -1,0 +1,137 @@
+// PutObject and UploadPart.
+#include <utility>
+
+#include "base/crc64.h"
+#include "base/str.h"
+#include "oss/object_headers.h"
+#include "oss/verbs.h"
+
+namespace ossfs2::oss {
+namespace {
+
+uint64_t SizeOf(const UploadBody& body) {
+  uint64_t size = 0;
+  for (const auto& span : body.spans) size += span.size();
+  return size;
+}
+
+void AddBody(const OssContext& context, const UploadBody& body, OssRequest& request) {
+  request.body = body.spans;
+  // With it OSS refuses damaged bytes before it stores them.
+  if (context.config.check_crc64 && body.crc64) {
+    request.headers.emplace_back("x-oss-hash-crc64ecma", StrCat(*body.crc64));
+  }
+  if (context.config.traffic_limit_bits_per_s > 0) {
+    request.headers.emplace_back("x-oss-traffic-limit", StrCat(context.config.traffic_limit_bits_per_s));
+  }
+}
+
+// An upload's answer must have an ETag, and the CRC64 of what was sent.
+Accept AcceptUpload(OssContext& context, const OssRequest& request, std::optional<uint64_t> crc64) {
+  return [&context, operation = request.operation, key = request.key,
+          crc64](const Answer& answer) -> std::optional<Failure> {
+    const RequestNames names{operation, key, context.endpoint.bucket, context.endpoint.text};
+    if (HeaderText(answer.head, "etag").empty()) return CorruptAnswer(names, "the answer has no ETag");
+    const auto stored = CrcOf(answer.head);
+    if (!context.config.check_crc64 || !crc64 || !stored || *stored == *crc64) return std::nullopt;
+    Failure failure = CorruptAnswer(names, "OSS stored other bytes than were sent (CRC64)");
+    failure.published_damaged = true;
+    return failure;
+  };
+}
+
+WriteResult ReadWriteResult(const http::ResponseHead& head) {
+  return {HeaderText(head, "etag"), CrcOf(head), DateOf(head)};
+}
+
+// What a put that was not to overwrite needs to find out whether it was its own lost attempt that took the
+// name.
+struct OwnPut {
+  uint64_t size = 0;
+  std::optional<uint64_t> crc64;
+};
+
+// Asks whether the object at the key is the one of the lost answer.
+void ResolveLostPut(OssContext& context, const std::string& key, const OwnPut& own, const Error& error,
+                    std::function<void(Result<WriteResult>)> done) {
+  OssRequest request;
+  request.operation = "head";
+  request.method = "HEAD";
+  request.key = key;
+  StartExchange(context, std::move(request), nullptr,
+                [key, own, error, done = std::move(done)](Outcome outcome) {
+                  if (outcome.answer) {
+                    const auto info = ReadObjectInfo(key, outcome.answer->head);
+                    if (info && info->size == own.size && info->crc64 && info->crc64 == own.crc64) {
+                      return done(WriteResult{info->etag, info->crc64, info->mtime_s});
+                    }
+                  }
+                  done(error);
+                });
+}
+
+// A call that failed before it was sent: done runs elsewhere, as always.
+class EndedCall final : public StoreCall {
+ public:
+  void Cancel() override {}
+};
+
+template <class Value>
+std::shared_ptr<StoreCall> FailLater(OssContext& context, Error error,
+                                     std::function<void(Result<Value>)> done) {
+  context.executor.Run([error = std::move(error), done = std::move(done)] { done(error); });
+  return std::make_shared<EndedCall>();
+}
+
+}  // namespace
+
+std::shared_ptr<StoreCall> StartPut(OssContext& context, std::string key, UploadBody body,
+                                    WriteOptions options, std::function<void(Result<WriteResult>)> done) {
+  OssRequest request;
+  request.operation = "put";
+  request.method = "PUT";
+  request.key = key;
+  if (Status ready = AddWriteHeaders(context.config, key, options, request.headers); !ready) {
+    return FailLater<WriteResult>(context, std::move(ready.error()), std::move(done));
+  }
+  AddBody(context, body, request);
+  OwnPut own{SizeOf(body), body.crc64};
+  if (options.forbid_overwrite && !own.crc64) {
+    own.crc64 = 0;
+    for (const auto& span : body.spans) own.crc64 = Crc64(*own.crc64, span.data(), span.size());
+  }
+  Accept accept = AcceptUpload(context, request, body.crc64);
+  return StartExchange(context, std::move(request), std::move(accept),
+                       [&context, key = std::move(key), own, is_exclusive = options.forbid_overwrite,
+                        done = std::move(done)](Outcome outcome) {
+                         if (outcome.answer) {
+                           context.metrics.bytes_sent.Add(own.size);
+                           return done(ReadWriteResult(outcome.answer->head));
+                         }
+                         const Error& error = outcome.answer.error();
+                         if (is_exclusive && outcome.answer_lost && error.kind == ErrorKind::kAlreadyExists) {
+                           return ResolveLostPut(context, key, own, error, done);
+                         }
+                         done(error);
+                       });
+}
+
+std::shared_ptr<StoreCall> StartPart(OssContext& context, std::string key, std::string upload_id, int number,
+                                     UploadBody body, std::function<void(Result<PartResult>)> done) {
+  OssRequest request;
+  request.operation = "part";
+  request.method = "PUT";
+  request.key = std::move(key);
+  request.query = {{"partNumber", StrCat(number)}, {"uploadId", std::move(upload_id)}};
+  AddBody(context, body, request);
+  Accept accept = AcceptUpload(context, request, body.crc64);
+  return StartExchange(context, std::move(request), std::move(accept),
+                       [&context, number, size = SizeOf(body), done = std::move(done)](Outcome outcome) {
+                         if (!outcome.answer) return done(outcome.answer.error());
+                         context.metrics.bytes_sent.Add(size);
+                         const http::ResponseHead& head = outcome.answer->head;
+                         done(PartResult{number, HeaderText(head, "etag"), size, CrcOf(head)});
+                       });
+}
+
+}  // namespace ossfs2::oss

@@ -1,0 +1,68 @@
+// RetryState: what one operation has tried, and whether, when and how it tries again.
+//
+// Full-jitter back-off (a random wait up to delay_min * 2^n, at most delay_max), longer when throttled,
+// at least Retry-After, for the whole deadline; one credential refresh and one clock correction besides.
+// Not thread-safe: its operation uses it from one thread at a time.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "base/clock.h"
+#include "oss/error_table.h"
+#include "ossfs2/status.h"
+
+namespace ossfs2::oss {
+
+struct RetryLimits {
+  std::chrono::milliseconds delay_min{100};
+  std::chrono::milliseconds delay_max{5000};
+  std::chrono::milliseconds throttle_delay_min{1000};
+  int attempts_max = 0;  // 0: only the deadline counts
+};
+
+// An attempt that failed, judged.
+struct Failure {
+  Error error;
+  Remedy remedy = Remedy::kNone;
+  std::optional<std::chrono::milliseconds> retry_after;  // the service's wish
+  std::optional<int64_t> date_s;                         // the answer's Date, for kClock
+  // The service may have done what was asked: no answer came, or one that cannot be believed.
+  bool answer_lost = false;
+  // A put stored other bytes than were sent.
+  bool published_damaged = false;
+};
+
+class RetryState {
+ public:
+  RetryState(const RetryLimits& limits, SteadyTime deadline) : limits_(limits), deadline_(deadline) {}
+
+  enum class Action : uint8_t { kGiveUp, kWait, kRefresh, kLearnClock };
+  struct Decision {
+    Action action = Action::kGiveUp;
+    std::chrono::milliseconds delay{0};
+  };
+  // `random` is uniform in [0, 1).
+  Decision Decide(const Failure& failure, SteadyTime now, double random);
+
+  // Bytes came: the back-off starts over and the deadline moves.
+  void OnProgress(SteadyTime deadline) {
+    waits_ = 0;
+    deadline_ = deadline;
+  }
+  SteadyTime deadline() const { return deadline_; }
+  int attempts() const { return attempts_; }
+  bool answer_lost() const { return answer_lost_; }  // in any attempt so far
+
+ private:
+  const RetryLimits limits_;
+  SteadyTime deadline_;
+  int attempts_ = 0;  // failed ones
+  int waits_ = 0;
+  bool refreshed_ = false;
+  bool clock_learned_ = false;
+  bool answer_lost_ = false;
+};
+
+}  // namespace ossfs2::oss

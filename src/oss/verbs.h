@@ -1,0 +1,59 @@
+// The verbs of OssStore as functions over the context; each file of this folder named oss_*.cc has one noun.
+//
+// Blocking ones must not run on a network thread. What they promise is written in ossfs2/object_store.h.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "oss/exchange.h"
+#include "oss/oss_context.h"
+#include "ossfs2/object_store.h"
+
+namespace ossfs2::oss {
+
+// oss_put.cc
+std::shared_ptr<StoreCall> StartPut(OssContext& context, std::string key, UploadBody body,
+                                    WriteOptions options, std::function<void(Result<WriteResult>)> done);
+std::shared_ptr<StoreCall> StartPart(OssContext& context, std::string key, std::string upload_id, int number,
+                                     UploadBody body, std::function<void(Result<PartResult>)> done);
+
+// oss_head.cc
+Result<ObjectInfo> RunHead(OssContext& context, const std::string& key);
+Result<WriteResult> RunPutSymlink(OssContext& context, const std::string& key, const std::string& target,
+                                  const WriteOptions& options);
+Result<std::string> RunGetSymlink(OssContext& context, const std::string& key);
+
+// oss_list.cc
+Result<ListPage> RunList(OssContext& context, const ListRequest& request);
+Result<std::vector<PartResult>> RunListParts(OssContext& context, const std::string& key,
+                                             const std::string& upload_id);
+Result<std::vector<UploadInfo>> RunListUploads(OssContext& context, const std::string& prefix);
+Status RunProbe(OssContext& context, const std::string& prefix, std::chrono::milliseconds deadline);
+
+// oss_copy.cc
+Result<WriteResult> RunCopy(OssContext& context, const CopyRequest& request);
+Result<PartResult> RunCopyPart(OssContext& context, const std::string& key, const std::string& upload_id,
+                               int number, const std::string& source_key, const std::string& source_etag,
+                               uint64_t offset, uint64_t size);
+
+// oss_delete.cc
+Status RunDelete(OssContext& context, const std::string& key);
+Status RunDeleteMany(OssContext& context, const std::vector<std::string>& keys);
+
+// oss_multipart.cc
+Result<std::string> RunInitiate(OssContext& context, const std::string& key, const WriteOptions& options);
+Result<WriteResult> RunComplete(OssContext& context, const std::string& key, const std::string& upload_id,
+                                const std::vector<PartResult>& parts, std::optional<uint64_t> crc64,
+                                bool forbid_overwrite);
+Status RunAbort(OssContext& context, const std::string& key, const std::string& upload_id);
+
+// oss_append.cc
+Result<WriteResult> RunAppend(OssContext& context, const std::string& key, uint64_t position,
+                              const UploadBody& body, const WriteOptions& options);
+
+}  // namespace ossfs2::oss

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cstdlib>
 
 #include "base/log.h"
@@ -91,6 +92,12 @@ MemoryPool::MemoryPool(uint64_t limit_bytes)
 
 MemoryPool::~MemoryPool() {
   MutexLock lock(mutex_);
+  // The last callbacks of the network threads may still hold a block for a moment.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (Used(false) + Used(true) != 0) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left <= left.zero() || !empty_.WaitFor(lock, left)) break;
+  }
   if (Used(false) + Used(true) != 0) {
     Log(LogLevel::kError, "MemoryPool destroyed while blocks are in use; this is a programming error");
     FlushLog();
@@ -172,6 +179,7 @@ void MemoryPool::Return(Block* block) {
     --used_[static_cast<size_t>(block->tag_)];
     TagGauge(static_cast<size_t>(block->tag_)).Add(-static_cast<int64_t>(kBlockBytes));
     if (waiting_.load(std::memory_order_relaxed) != 0) served = ServeWaiters();
+    if (Used(false) + Used(true) == 0) empty_.NotifyAll();
   }
   for (Served& one : served) one.ready(std::move(one.blocks));
 }
@@ -295,6 +303,13 @@ uint64_t MemoryPool::MappedBytes() const {
 uint64_t MemoryPool::PeakBytes() const {
   MutexLock lock(mutex_);
   return peak_blocks_ * kBlockBytes;
+}
+
+bool MemoryPool::ReclaimHelps() const {
+  MutexLock lock(mutex_);
+  if (!read_waiters_.empty()) return true;
+  return !upload_waiters_.empty() &&
+         Used(true) + upload_waiters_.front().count <= limit_blocks_ - reserve_blocks_;
 }
 
 size_t MemoryPool::Waiters(MemoryTag tag) const {

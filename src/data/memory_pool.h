@@ -64,7 +64,7 @@ class MemoryPool {
   static constexpr uint64_t kLimitBytesMin = 16ull << 20;
 
   explicit MemoryPool(uint64_t limit_bytes);
-  ~MemoryPool();  // all blocks must be back
+  ~MemoryPool();  // waits up to ten seconds for blocks on other threads; then it is a programming error
   MemoryPool(const MemoryPool&) = delete;
   MemoryPool& operator=(const MemoryPool&) = delete;
 
@@ -91,7 +91,9 @@ class MemoryPool {
   uint64_t MappedBytes() const EXCLUDES(mutex_);
   uint64_t PeakBytes() const EXCLUDES(mutex_);
   size_t Waiters(MemoryTag tag) const EXCLUDES(mutex_);
-  // Somebody waits for memory now: free rather than cache. Cheap, no lock.
+  // Some waiter could be served if reads gave memory up; false: uploads wait for uploads.
+  bool ReclaimHelps() const EXCLUDES(mutex_);
+  // Somebody waits for memory now. Cheap, no lock.
   bool UnderPressure() const { return waiting_.load(std::memory_order_relaxed) != 0; }
 
  private:
@@ -129,6 +131,7 @@ class MemoryPool {
   std::byte* memory_ = nullptr;  // the whole address range; pages come at first touch
   std::atomic<size_t> waiting_{0};
   mutable Mutex mutex_;
+  CondVar empty_;
   std::deque<Slab> slabs_ GUARDED_BY(mutex_);
   std::set<uint32_t> open_slabs_ GUARDED_BY(mutex_);  // with a free block
   std::array<size_t, kMemoryTags> used_ GUARDED_BY(mutex_){};

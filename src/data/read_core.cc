@@ -1,0 +1,51 @@
+#include "data/read_core.h"
+
+#include <algorithm>
+
+namespace ossfs2 {
+namespace {
+constexpr size_t kPressureBlocks = 32;  // reclaimed at a time for those who wait
+}
+
+uint64_t ReadCore::PrefetchBytesMax() const {
+  const uint64_t by_memory = pool.limit_bytes() / 4 * 3;
+  if (options.chunks_max <= 0) return by_memory;
+  return std::min(by_memory, static_cast<uint64_t>(options.chunks_max) * options.chunk_bytes);
+}
+
+uint64_t ReadCore::StreamBudget() const {
+  const int sharers = std::max(active_streams.load(std::memory_order_relaxed), 1);
+  return std::max<uint64_t>(PrefetchBytesMax() / static_cast<uint64_t>(sharers), MemoryPool::kBlockBytes);
+}
+
+bool ReadCore::AllocateDemand(size_t count, std::vector<BlockRef>& blocks) {
+  std::vector<BlockRef> got = pool.TryAllocate(MemoryTag::kRead, count);
+  if (got.empty()) {
+    cache.Reclaim(count, INT64_MAX);
+    got = pool.TryAllocate(MemoryTag::kRead, count);
+    if (got.empty()) return false;
+  }
+  std::move(got.begin(), got.end(), std::back_inserter(blocks));
+  return true;
+}
+
+std::vector<BlockRef> ReadCore::AllocatePrefetch(size_t count) {
+  const auto room = [&] {
+    return pool.UsedBytes(MemoryTag::kRead) + count * MemoryPool::kBlockBytes <= pool.limit_bytes() / 4 * 3;
+  };
+  if (!room()) {
+    // Idle readers own nothing: what they fetched ahead and do not read makes room.
+    cache.ReclaimUnread(count, NowNs() - kActiveNs);
+    if (!room()) return {};
+  }
+  return pool.TryAllocate(MemoryTag::kRead, count);
+}
+
+void ReadCore::RelievePressure() {
+  if (cache.OverLimit()) cache.Trim();
+  if (!pool.UnderPressure() || !pool.ReclaimHelps()) return;
+  const bool readers_wait = pool.Waiters(MemoryTag::kRead) != 0;
+  cache.Reclaim(kPressureBlocks, readers_wait ? INT64_MAX : 0);
+}
+
+}  // namespace ossfs2

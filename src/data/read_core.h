@@ -1,0 +1,62 @@
+// ReadCore: what all files of a read engine share: store, pool, scheduler, cache, budget.
+//
+// Threads: any. Files and callbacks keep it alive; `stopping` refuses new work.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "data/memory_pool.h"
+#include "data/read_cache.h"
+#include "data/read_engine.h"
+#include "data/read_metrics.h"
+#include "data/read_scheduler.h"
+
+namespace ossfs2 {
+
+class CachedFile;
+
+class ReadCore {
+ public:
+  // A stream that was not read for so long leaves its share of the budget to others.
+  static constexpr int64_t kActiveNs = 1'000'000'000;
+
+  ReadCore(ObjectStore& object_store, MemoryPool& memory_pool, const ReadOptions& read_options)
+      : store(object_store),
+        pool(memory_pool),
+        options(read_options),
+        scheduler(read_options.concurrency, read_options.concurrency_per_file),
+        cache(memory_pool, read_options.cache_bytes),
+        metrics(ReadMetrics::Get()) {}
+
+  static int64_t NowNs() { return Clock::Real().NowSteady().time_since_epoch().count(); }
+
+  // What one stream may hold ahead of its reader.
+  uint64_t StreamBudget() const;
+  // What all streams together may hold: three quarters of the pool, so that demand always finds room.
+  uint64_t PrefetchBytesMax() const;
+
+  // Adds `count` blocks to `blocks`, if need be at the expense of unread prefetch; false: no room now.
+  bool AllocateDemand(size_t count, std::vector<BlockRef>& blocks);
+  // Blocks for a prefetch; empty when there is no room for it.
+  std::vector<BlockRef> AllocatePrefetch(size_t count);
+  // After memory became cache or came free to be reclaimed: serves those who wait for some.
+  void RelievePressure();
+
+  ObjectStore& store;
+  MemoryPool& pool;
+  const ReadOptions options;
+  FetchScheduler scheduler;
+  ReadCache cache;
+  ReadMetrics& metrics;
+  std::atomic<bool> stopping{false};
+  std::atomic<int> active_streams{0};  // recounted by the engine's tick
+  // The file to read after this one, by the engine; set before the first read.
+  std::function<std::shared_ptr<CachedFile>(uint64_t file_id)> next_file;
+};
+
+}  // namespace ossfs2

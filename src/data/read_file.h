@@ -1,0 +1,149 @@
+// CachedFile: one object version's bytes in memory and on their way, for all its readers.
+//
+// A read takes the bytes that are there, joins what is in flight and makes GETs for the gaps
+// only; looking and filling gaps happen under one hold of the lock, so no byte is asked twice
+// while it is here. A read that finds no memory waits without holding any: it is granted
+// its whole range at once, in order, so readers never wait for one another in a circle.
+// If by then other reads took the room for the gaps, it fetches its range for itself.
+//
+// A failed prefetch is not an answer: reads that had joined it ask once more on their own.
+// A replaced object (If-Match) makes the file stale: all its chunks go, reads get ESTALE.
+//
+// Threads: any. mutex_ is held for look-ups only: never over the network, an allocation, a
+// callback or the release of memory. Order: mutex_, then ReadCache's, then MemoryPool's.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/mutex.h"
+#include "data/chunk_map.h"
+#include "data/read_core.h"
+#include "data/stream_tracker.h"
+#include "data/whole_file_detector.h"
+
+namespace ossfs2 {
+
+class CachedFile final : public ChunkOwner,
+                         public PrefetchSource,
+                         public std::enable_shared_from_this<CachedFile> {
+ public:
+  CachedFile(std::shared_ptr<ReadCore> core, uint64_t file_id, const ObjectVersion& version);
+
+  void Read(uint64_t handle, uint64_t offset, size_t size, ReadDone done) EXCLUDES(mutex_);
+  // Good for the file's life, also after a Rebind.
+  const ObjectVersion& version() const EXCLUDES(mutex_);
+  void Rebind(const ObjectVersion& version) EXCLUDES(mutex_);
+  void CloseHandle(uint64_t handle) EXCLUDES(mutex_);
+  // The last handle was closed.
+  void Closed() EXCLUDES(mutex_);
+  // Nothing stays; reads on their way finish.
+  void DropAll() EXCLUDES(mutex_);
+  // A reader of the begin is expected soon: fetches `window` bytes for it.
+  void Expect(uint64_t window) EXCLUDES(mutex_);
+  // Lets idle streams go; returns how many are active, adds their windows.
+  size_t Tick(int64_t now_ns, uint64_t& window_bytes) EXCLUDES(mutex_);
+  void CancelAll() EXCLUDES(mutex_);
+  bool HoldsNothing() const EXCLUDES(mutex_);
+  void Explain(Explanation& lines) const EXCLUDES(mutex_);
+
+  bool Evict(const ChunkRef& chunk, bool may_spare) override EXCLUDES(mutex_);
+  void Pump() override EXCLUDES(mutex_);
+
+  // From the GET of a chunk.
+  void OnFilled(const ChunkRef& chunk) EXCLUDES(mutex_);
+  void OnFetchDone(const ChunkRef& chunk, Status status) EXCLUDES(mutex_);
+  void OnReceived(size_t bytes) { core_->scheduler.AddReceived(bytes); }
+
+ private:
+  struct Start {
+    ChunkRef chunk;
+    GetRequest request;
+  };
+  // What must happen without the lock.
+  struct Garbage {
+    std::vector<ChunkRef> chunks;
+    std::vector<std::shared_ptr<StoreCall>> cancel;
+    ~Garbage();
+  };
+  struct After {
+    bool pump = false;
+    uint64_t next_window = 0;  // prefetch of the next shard
+  };
+
+  // --- read_file.cc: reads ---
+  std::optional<Error> Refusal() const REQUIRES(mutex_);
+  bool TryHit(ByteRange range, int64_t now_ns, ReadReply& reply) REQUIRES(mutex_);
+  void MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns) REQUIRES(mutex_);
+  void StartRead(const PendingRef& read, std::vector<BlockRef> blocks, bool granted) EXCLUDES(mutex_);
+  bool Attach(const PendingRef& read, const std::vector<ByteRange>& gaps, std::vector<BlockRef>& blocks,
+              std::vector<Start>& starts) REQUIRES(mutex_);
+  bool AttachPrivate(const PendingRef& read, std::vector<BlockRef>& blocks, std::vector<Start>& starts)
+      REQUIRES(mutex_);
+  bool WaitFor(const PendingRef& read) REQUIRES(mutex_);
+  void Finish(const PendingRef& read) EXCLUDES(mutex_);
+  void Fail(const PendingRef& read, const Error& error);
+  void DoAfter(const After& after) EXCLUDES(mutex_);
+
+  // --- read_fetch.cc: GETs and what becomes of chunks ---
+  struct Outcome {
+    std::vector<PendingRef> ready;
+    std::vector<PendingRef> restart;
+    std::vector<PendingRef> failed;
+    std::optional<Error> error;
+  };
+  Start MakeChunk(ByteRange range, std::vector<BlockRef> blocks, bool demand, bool shared) REQUIRES(mutex_);
+  void Launch(Start start) EXCLUDES(mutex_);
+  void LaunchDemand(std::vector<Start> starts) EXCLUDES(mutex_);
+  void WakeFilled(Chunk& chunk, uint64_t filled, std::vector<PendingRef>& ready) REQUIRES(mutex_);
+  void SettleFailure(const ChunkRef& chunk, const Error& error, Outcome& outcome, Garbage& garbage)
+      REQUIRES(mutex_);
+  void SettleKept(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
+  void BecomeStale(const Error& error, Outcome& outcome, Garbage& garbage) REQUIRES(mutex_);
+  void Take(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
+  void TakeEverything(Garbage& garbage) REQUIRES(mutex_);
+  void GiveUpUnneeded(int64_t now_ns, Garbage& garbage) REQUIRES(mutex_);
+  void CheckCrc(const Chunk& chunk, uint64_t filled) EXCLUDES(mutex_);
+
+  // --- read_prefetch.cc: streams and what to fetch ahead ---
+  After NoteRead(uint64_t handle, ByteRange range, bool waited, int64_t now_ns) REQUIRES(mutex_);
+  void NoteWait(Stream& stream, ByteRange range) REQUIRES(mutex_);
+  bool WindowOpen(const Stream& stream) const REQUIRES(mutex_);
+  bool PumpOne() EXCLUDES(mutex_);
+  std::optional<ByteRange> PickPrefetch() REQUIRES(mutex_);
+  std::optional<ByteRange> PickForward(Stream& stream) REQUIRES(mutex_);
+  std::optional<ByteRange> PickBackward(Stream& stream) REQUIRES(mutex_);
+  std::optional<ByteRange> PickWhole() REQUIRES(mutex_);
+  uint64_t SkipHeld(uint64_t position, uint64_t stop, bool delivered_too) const REQUIRES(mutex_);
+  uint64_t FileBytes() const REQUIRES(mutex_) { return versions_.back().size; }
+
+  const std::shared_ptr<ReadCore> core_;
+  const uint64_t file_id_;
+  mutable Mutex mutex_;
+  std::list<ObjectVersion> versions_ GUARDED_BY(mutex_);  // the last counts; older ones for references
+  uint64_t generation_ GUARDED_BY(mutex_) = 1;
+  std::optional<Error> stale_ GUARDED_BY(mutex_);
+  ChunkMap chunks_ GUARDED_BY(mutex_);
+  StreamTracker streams_ GUARDED_BY(mutex_);
+  RangeSet delivered_ GUARDED_BY(mutex_);
+  CrcLedger crc_ GUARDED_BY(mutex_);
+  WholeFileDetector detector_ GUARDED_BY(mutex_);
+  bool whole_ GUARDED_BY(mutex_) = false;          // pull the file in order
+  bool whole_refused_ GUARDED_BY(mutex_) = false;  // it did not pay
+  uint64_t whole_position_ GUARDED_BY(mutex_) = 0;
+  uint64_t whole_wasted_ GUARDED_BY(mutex_) = 0;
+  uint64_t unread_bytes_ GUARDED_BY(mutex_) = 0;  // prefetched, in flight or here, not read
+  int prefetches_ GUARDED_BY(mutex_) = 0;         // in flight
+  int fetches_ GUARDED_BY(mutex_) = 0;            // in flight or queued, all
+  int64_t prefetch_paused_until_ns_ GUARDED_BY(mutex_) = 0;  // after a failure
+  bool pumping_ GUARDED_BY(mutex_) = false;
+  bool pump_again_ GUARDED_BY(mutex_) = false;
+  bool next_asked_ GUARDED_BY(mutex_) = false;
+  uint64_t asked_bytes_ GUARDED_BY(mutex_) = 0;
+  uint64_t read_bytes_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace ossfs2

@@ -49,6 +49,8 @@ struct CredentialOptions {
   std::string bucket;                        // for credential files with several buckets
   std::chrono::seconds refresh_interval{0};  // credential_refresh_interval; 0: by expiry
   bool refresh_backoff = false;              // exponential with jitter instead of every 15 s
+  // For the metadata service, which no proxy reaches; null: the same client as for STS.
+  http::HttpClient* metadata_http = nullptr;
 };
 
 class CredentialProvider {

@@ -1,0 +1,26 @@
+// One HTTP call of a credential source: a URL in, status and body out. Blocks; at most 10 s.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "http/http_client.h"
+#include "ossfs2/status.h"
+
+namespace ossfs2 {
+class Clock;
+}
+
+namespace ossfs2::oss {
+
+struct HttpText {
+  int status = 0;
+  std::string body;
+};
+
+// `from` names the service in texts; `url` is http:// or https:// with host, optional port and target.
+Result<HttpText> FetchText(http::HttpClient& http, Clock& clock, const std::string& from,
+                           const std::string& method, const std::string& url,
+                           std::vector<http::Header> headers, const std::string& body);
+
+}  // namespace ossfs2::oss

@@ -1,0 +1,70 @@
+// CredentialRefresher: keeps the newest set of one source and renews it in the background.
+//
+// See CredentialProvider for the rules. Current() and a timer start refreshes; one thread runs them; old keys
+// serve until their expiry. Thread-safe. No lock is held while the source is asked.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "base/timer.h"
+#include "oss/credential_source.h"
+#include "oss/credentials.h"
+
+namespace ossfs2::oss {
+
+// When a set got at `fetched_s` is due for renewal; nothing: never. `random` in [0, 1) spreads many hosts.
+std::optional<int64_t> RefreshTime(const Credentials& credentials, int64_t fetched_s,
+                                   std::chrono::seconds refresh_interval, std::chrono::seconds recheck,
+                                   double random);
+
+class CredentialRefresher final : public CredentialProvider {
+ public:
+  CredentialRefresher(SourcePtr source, std::chrono::seconds refresh_interval, bool refresh_backoff,
+                      Clock& clock);
+  ~CredentialRefresher() override;
+
+  Result<KeySet> Current() override EXCLUDES(mutex_);
+  bool Ready() const override EXCLUDES(mutex_);
+  Status ForceRefresh(const std::string& used_access_key_id) override EXCLUDES(mutex_);
+  std::string Describe() const override EXCLUDES(mutex_);
+
+ private:
+  static constexpr std::chrono::seconds kWaitMax{15};
+  int64_t Now() const { return clock_.NowWallNs() / 1'000'000'000; }
+  bool IsValid() const REQUIRES(mutex_);
+  void StartRefresh() REQUIRES(mutex_);
+  // Until the refresh that runs has ended; false after kWaitMax.
+  bool WaitForRefresh(MutexLock& lock) REQUIRES(mutex_);
+  void Refresh() EXCLUDES(mutex_);
+  void OnFetched(Credentials credentials) REQUIRES(mutex_);
+  void OnFailed(Error error) REQUIRES(mutex_);
+  void SetTimer() REQUIRES(mutex_);
+
+  const SourcePtr source_;
+  const std::chrono::seconds refresh_interval_;
+  const bool refresh_backoff_;
+  Clock& clock_;
+
+  mutable Mutex mutex_;
+  CondVar ended_;
+  std::optional<Credentials> current_ GUARDED_BY(mutex_);
+  std::optional<int64_t> refresh_at_s_ GUARDED_BY(mutex_);
+  std::optional<Error> last_error_ GUARDED_BY(mutex_);
+  std::string name_ GUARDED_BY(mutex_);  // the source's, as of its last fetch
+  int failures_ GUARDED_BY(mutex_) = 0;
+  bool is_running_ GUARDED_BY(mutex_) = false;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  Timer::Id timer_id_ GUARDED_BY(mutex_) = 0;
+  std::minstd_rand random_ GUARDED_BY(mutex_){std::random_device{}()};
+
+  Timer timer_;
+  Executor executor_{"credentials", 1};
+};
+
+}  // namespace ossfs2::oss

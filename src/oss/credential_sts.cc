@@ -1,0 +1,136 @@
+// Temporary credentials from STS: AssumeRole and AssumeRoleWithOIDC.
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <map>
+
+#include "base/str.h"
+#include "oss/credential_http.h"
+#include "oss/credential_json.h"
+#include "oss/encoding.h"
+
+namespace ossfs2::oss {
+namespace {
+
+using Parameters = std::map<std::string, std::string>;
+
+std::string Form(const Parameters& parameters) {
+  std::string out;
+  for (const auto& [name, value] : parameters) {
+    if (!out.empty()) out += '&';
+    out += StrCat(PercentEncode(name, false), "=", PercentEncode(value, false));
+  }
+  return out;
+}
+
+std::string StsUrl(const std::string& endpoint) {
+  std::string url = endpoint.empty() ? "sts.aliyuncs.com" : endpoint;
+  if (url.find("://") == std::string::npos) url.insert(0, "https://");
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+Parameters CommonQuery(const char* action, Clock& clock) {
+  const std::string now = IsoDate(clock.NowWallNs() / 1'000'000'000);
+  return {{"Action", action},
+          {"Format", "JSON"},
+          {"Version", "2015-04-01"},
+          {"Timestamp", now.substr(0, 19) + "Z"}};
+}
+
+Parameters RoleBody(const RoleRequest& role) {
+  Parameters body = {{"RoleArn", role.role_arn},
+                     {"RoleSessionName", role.session_name},
+                     {"DurationSeconds", StrCat(role.duration_s)}};
+  if (!role.policy.empty()) body["Policy"] = role.policy;
+  return body;
+}
+
+Result<Credentials> CallSts(http::HttpClient& http, Clock& clock, const std::string& from,
+                            const std::string& endpoint, const Parameters& query, const Parameters& body) {
+  const auto answer = FetchText(http, clock, from, "POST", StrCat(StsUrl(endpoint), "/?", Form(query)),
+                                {{"Content-Type", "application/x-www-form-urlencoded"}}, Form(body));
+  if (!answer) return answer.error();
+  auto parsed = ParseCredentialJson(answer->body, from);
+  if (!parsed) {
+    parsed.error().http_status = answer->status;
+    if (answer->status >= 500) {
+      parsed.error().retryable = true;
+      parsed.error().kind = ErrorKind::kUnavailable;
+    }
+  }
+  return parsed;
+}
+
+class OidcSource final : public CredentialSource {
+ public:
+  OidcSource(http::HttpClient& http, RoleRequest role, Clock& clock)
+      : http_(http), role_(std::move(role)), clock_(clock) {}
+  std::string Name() const override { return "OIDC role " + role_.role_arn; }
+
+  Result<Credentials> Fetch() override {
+    const auto token = ReadSmallFile(role_.oidc_token_file);  // it rotates
+    if (!token) return token.error();
+    Parameters body = RoleBody(role_);
+    body["OIDCProviderArn"] = role_.oidc_provider_arn;
+    body["OIDCToken"] = TrimText(*token);
+    return CallSts(http_, clock_, Name(), role_.sts_endpoint, CommonQuery("AssumeRoleWithOIDC", clock_),
+                   body);
+  }
+
+ private:
+  http::HttpClient& http_;
+  const RoleRequest role_;
+  Clock& clock_;
+};
+
+class AssumeRoleSource final : public CredentialSource {
+ public:
+  AssumeRoleSource(http::HttpClient& http, SourcePtr base, RoleRequest role, Clock& clock)
+      : http_(http), base_(std::move(base)), role_(std::move(role)), clock_(clock) {}
+  std::string Name() const override { return StrCat("role ", role_.role_arn, " assumed by ", base_->Name()); }
+
+  Result<Credentials> Fetch() override {
+    const auto base = base_->Fetch();
+    if (!base) return base.error();
+    Parameters body = RoleBody(role_);
+    if (!role_.external_id.empty()) body["ExternalId"] = role_.external_id;
+    Parameters query = CommonQuery("AssumeRole", clock_);
+    query["AccessKeyId"] = base->keys.access_key_id;
+    query["SignatureMethod"] = "HMAC-SHA1";
+    query["SignatureVersion"] = "1.0";
+    query["SignatureNonce"] = Nonce();
+    if (!base->keys.security_token.empty()) query["SecurityToken"] = base->keys.security_token;
+    // RPC signature 1.0 covers query and body together.
+    Parameters all = query;
+    all.insert(body.begin(), body.end());
+    const std::string to_sign = StrCat("POST&%2F&", PercentEncode(Form(all), false));
+    query["Signature"] = Base64Encode(HmacSha1(base->keys.access_key_secret + "&", to_sign));
+    return CallSts(http_, clock_, Name(), role_.sts_endpoint, query, body);
+  }
+
+ private:
+  std::string Nonce() {
+    return HexEncode(
+               Sha256(StrCat(clock_.NowWallNs(), " ", ++nonces_, " ", reinterpret_cast<uintptr_t>(this))))
+        .substr(0, 32);
+  }
+
+  http::HttpClient& http_;
+  const SourcePtr base_;
+  const RoleRequest role_;
+  Clock& clock_;
+  uint64_t nonces_ = 0;
+};
+
+}  // namespace
+
+SourcePtr MakeOidcSource(http::HttpClient& http, RoleRequest role, Clock& clock) {
+  return std::make_unique<OidcSource>(http, std::move(role), clock);
+}
+
+SourcePtr MakeAssumeRoleSource(http::HttpClient& http, SourcePtr base, RoleRequest role, Clock& clock) {
+  return std::make_unique<AssumeRoleSource>(http, std::move(base), std::move(role), clock);
+}
+
+}  // namespace ossfs2::oss

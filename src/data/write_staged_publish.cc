@@ -141,12 +141,9 @@ Status WriteStaged::SendPlan(const std::vector<PlanPart>& plan) {
 }
 
 Result<WriteStaged::Outcome> WriteStaged::PublishByParts(const Publication& publication) {
-  MultipartUpload& upload = Upload();
   // What went early and failed is sent again; nothing may be on its way when a number is used anew.
-  if (Status early = upload.Wait(); !early) {
-    (void)Upload();
-    if (Status opened = upload_->Wait(); !opened) return opened.error();
-  }
+  if (upload_) (void)upload_->Wait();
+  if (Status opened = Upload().Wait(); !opened) return opened.error();
   PlanInput input;
   input.size = publication.size;
   input.runs = [this](uint64_t begin, uint64_t end) { return ContentRuns(begin, end); };

@@ -1,0 +1,311 @@
+// A crash at every request of a workload: after Recover, closed files are right, every other
+// file is its old version or absent, and no upload or backup stays.
+#include <atomic>
+
+#include "tests/data/write_fixture.h"
+
+namespace ossfs2 {
+namespace {
+
+namespace files = std::filesystem;
+
+// Passes `survive` requests on; the next one takes effect or not, and from then on the process is
+// dead: every request fails, and the journal is as it was at that moment.
+class CrashStore final : public ObjectStore {
+ public:
+  CrashStore(ObjectStore& store, int survive, bool last_takes_effect, std::string journal, std::string snapshot)
+      : store_(store), left_(survive), effect_(last_takes_effect), journal_(std::move(journal)), snapshot_(std::move(snapshot)) {}
+
+  bool crashed() const { return dead_; }
+
+  std::shared_ptr<StoreCall> GetAsync(GetRequest request, std::shared_ptr<DataSink> sink,
+                                      std::function<void(Status)> done) override {
+    if (!Alive()) return Dead<Status>(done);
+    return store_.GetAsync(std::move(request), std::move(sink), std::move(done));
+  }
+  std::shared_ptr<StoreCall> PutAsync(std::string key, UploadBody body, WriteOptions options,
+                                      std::function<void(Result<WriteResult>)> done) override {
+    const Fate fate = Ask();
+    if (fate == Fate::kDead) return Dead<Result<WriteResult>>(done);
+    return store_.PutAsync(std::move(key), std::move(body), std::move(options), Lose(fate, std::move(done)));
+  }
+  std::shared_ptr<StoreCall> UploadPartAsync(std::string key, std::string upload_id, int number, UploadBody body,
+                                             std::function<void(Result<PartResult>)> done) override {
+    const Fate fate = Ask();
+    if (fate == Fate::kDead) return Dead<Result<PartResult>>(done);
+    return store_.UploadPartAsync(std::move(key), std::move(upload_id), number, std::move(body),
+                                  Lose(fate, std::move(done)));
+  }
+  Result<ObjectInfo> Head(const std::string& key) override {
+    return Call<Result<ObjectInfo>>([&] { return store_.Head(key); });
+  }
+  Result<ListPage> List(const ListRequest& request) override {
+    return Call<Result<ListPage>>([&] { return store_.List(request); });
+  }
+  Result<WriteResult> Copy(const CopyRequest& request) override {
+    return Call<Result<WriteResult>>([&] { return store_.Copy(request); });
+  }
+  Status Delete(const std::string& key) override {
+    return Call<Status>([&] { return store_.Delete(key); });
+  }
+  Status DeleteMany(const std::vector<std::string>& keys) override {
+    return Call<Status>([&] { return store_.DeleteMany(keys); });
+  }
+  Result<WriteResult> PutSymlink(const std::string& key, const std::string& target,
+                                 const WriteOptions& options) override {
+    return Call<Result<WriteResult>>([&] { return store_.PutSymlink(key, target, options); });
+  }
+  Result<std::string> GetSymlink(const std::string& key) override {
+    return Call<Result<std::string>>([&] { return store_.GetSymlink(key); });
+  }
+  Result<std::string> InitiateUpload(const std::string& key, const WriteOptions& options) override {
+    return Call<Result<std::string>>([&] { return store_.InitiateUpload(key, options); });
+  }
+  Result<PartResult> CopyPart(const std::string& key, const std::string& upload_id, int number,
+                              const std::string& source_key, const std::string& source_etag, uint64_t offset,
+                              uint64_t size) override {
+    return Call<Result<PartResult>>(
+        [&] { return store_.CopyPart(key, upload_id, number, source_key, source_etag, offset, size); });
+  }
+  Result<WriteResult> CompleteUpload(const std::string& key, const std::string& upload_id,
+                                     const std::vector<PartResult>& parts, std::optional<uint64_t> crc64,
+                                     bool forbid_overwrite) override {
+    return Call<Result<WriteResult>>([&] { return store_.CompleteUpload(key, upload_id, parts, crc64, forbid_overwrite); });
+  }
+  Status AbortUpload(const std::string& key, const std::string& upload_id) override {
+    return Call<Status>([&] { return store_.AbortUpload(key, upload_id); });
+  }
+  Result<std::vector<PartResult>> ListParts(const std::string& key, const std::string& upload_id) override {
+    return Call<Result<std::vector<PartResult>>>([&] { return store_.ListParts(key, upload_id); });
+  }
+  Result<std::vector<UploadInfo>> ListUploads(const std::string& prefix) override {
+    return Call<Result<std::vector<UploadInfo>>>([&] { return store_.ListUploads(prefix); });
+  }
+  Result<WriteResult> Append(const std::string& key, uint64_t position, const UploadBody& body,
+                             const WriteOptions& options) override {
+    return Call<Result<WriteResult>>([&] { return store_.Append(key, position, body, options); });
+  }
+  Status Probe(const std::string& prefix, std::chrono::milliseconds deadline) override {
+    return store_.Probe(prefix, deadline);
+  }
+
+ private:
+  enum class Fate { kAlive, kDead, kLast };
+
+  static Error DeadError() { return MakeError(EIO, ErrorKind::kUnavailable, "the process is dead"); }
+
+  Fate Ask() {
+    std::lock_guard lock(mutex_);
+    if (dead_) return Fate::kDead;
+    if (left_-- > 0) return Fate::kAlive;
+    dead_ = true;
+    std::error_code ignored;
+    files::create_directories(snapshot_);
+    if (files::exists(journal_)) files::copy(journal_, snapshot_, files::copy_options::recursive, ignored);
+    return effect_ ? Fate::kLast : Fate::kDead;
+  }
+  bool Alive() { return Ask() == Fate::kAlive; }
+
+  template <class T>
+  T Call(const std::function<T()>& call) {
+    const Fate fate = Ask();
+    if (fate == Fate::kDead) return DeadError();
+    T result = call();
+    if (fate == Fate::kLast) return DeadError();
+    return result;
+  }
+  template <class T>
+  static std::function<void(T)> Lose(Fate fate, std::function<void(T)> done) {
+    if (fate == Fate::kAlive) return done;
+    return [done = std::move(done)](const T&) { done(DeadError()); };
+  }
+  template <class T>
+  std::shared_ptr<StoreCall> Dead(const std::function<void(T)>& done) {
+    struct Nothing final : StoreCall {
+      void Cancel() override {}
+    };
+    done(DeadError());
+    return std::make_shared<Nothing>();
+  }
+
+  ObjectStore& store_;
+  std::mutex mutex_;
+  int left_;
+  std::atomic<bool> dead_{false};
+  const bool effect_;
+  const std::string journal_;
+  const std::string snapshot_;
+};
+
+class WriteCrash : public WriteFixture {
+ protected:
+  // A workload writes one file "dir/file"; it says what it has been told is stored.
+  struct Promise {
+    std::vector<std::string> allowed;  // contents that the key may have after recovery; "absent" apart
+    bool absent = true;
+  };
+  using Workload = std::function<void(WriteFile& file, Promise& promise)>;
+
+  static void Publish(WriteFile& file, const std::string& model, Promise& promise) {
+    promise.allowed.push_back(model);  // stored, though the answer may be lost
+    if (file.Publish({})) promise = {{model}, false};
+  }
+
+  void CrashEverywhere(const std::optional<std::string>& old, const Workload& workload) {
+    for (const bool effect : {false, true}) {
+      bool crashed = true;
+      for (int survive = 0; crashed && !HasFailure(); ++survive) {
+        ASSERT_LT(survive, 2000);
+        SCOPED_TRACE(testing::Message() << "after " << survive << " requests, effect " << effect);
+        crashed = CrashOnce(old, workload, survive, effect);
+      }
+    }
+  }
+
+  bool CrashOnce(const std::optional<std::string>& old, const Workload& workload, int survive, bool effect) {
+    store_ = oss::MakeMemoryStore();
+    TempFolder folder;
+    UploadOptions options = options_;
+    options.journal_dir = folder.path() + "/journal";
+    const std::string snapshot = folder.path() + "/snapshot";
+    Promise promise;
+    if (old) {
+      store_->PutContent("dir/file", *old);
+      promise = {{*old}, false};
+    }
+    CrashStore crash(*store_, survive, effect, options.journal_dir, snapshot);
+    {
+      auto engine = MakeWriteEngine(crash, *pool_, executor_, options);
+      WriteTarget target;
+      target.file_id = 1;
+      target.base.key = "dir/file";
+      if (old) {
+        const Result<ObjectInfo> info = store_->Head("dir/file");
+        target.base = {"dir/file", info->size, info->etag, info->crc64};
+        target.exists = true;
+      }
+      auto file = engine->Open(target);
+      workload(*file, promise);
+      file.reset();
+    }
+    options.journal_dir = crash.crashed() ? snapshot : options.journal_dir;
+    auto next = MakeWriteEngine(*store_, *pool_, executor_, options);
+    const Status recovered = next->Recover();
+    EXPECT_TRUE(recovered) << recovered.error().ToString();
+    Check(promise);
+    next.reset();
+    size_t left = 0;
+    if (files::exists(options.journal_dir))
+      for (const auto& item : files::recursive_directory_iterator(options.journal_dir)) left += item.is_regular_file();
+    EXPECT_EQ(left, 0u) << "records left in the journal";
+    return crash.crashed();
+  }
+
+  void Check(const Promise& promise) {
+    EXPECT_EQ(store_->OpenUploads(), 0u);
+    for (const std::string& key : store_->Keys()) EXPECT_EQ(key, "dir/file");
+    const std::optional<std::string> content = store_->Content("dir/file");
+    if (!content) {
+      EXPECT_TRUE(promise.absent) << "the file is gone";
+      return;
+    }
+    bool found = false;
+    for (const std::string& allowed : promise.allowed) found = found || allowed == *content;
+    EXPECT_TRUE(found) << "unexpected content of " << content->size() << " bytes";
+  }
+};
+
+TEST_F(WriteCrash, SmallAndSequentialFiles) {
+  const std::string data = Random(kMiB + 100, 1);
+  CrashEverywhere(std::nullopt, [&](WriteFile& file, Promise& promise) {
+    (void)WriteAt(file, 0, std::string_view(data).substr(0, 1000));
+    Publish(file, data.substr(0, 1000), promise);
+    (void)WriteAt(file, 1000, std::string_view(data).substr(1000));
+    Publish(file, data, promise);
+  });
+}
+
+TEST_F(WriteCrash, AppendToAnExistingFile) {
+  const std::string old = Random(500'000, 2);
+  const std::string more = Random(600'000, 3);
+  CrashEverywhere(old, [&](WriteFile& file, Promise& promise) {
+    (void)WriteAt(file, old.size(), more);
+    Publish(file, old + more, promise);
+  });
+}
+
+// Sent parts are patched and read, so the unfinished file is stored provisionally.
+void PatchSentPart(WriteFile& file, const std::string& data) {
+  for (size_t at = 0; at < data.size(); at += 128 * kKiB) {
+    const Result<bool> taken = file.TryWrite(at, Bytes(std::string_view(data).substr(at, 128 * kKiB)), false);
+    if (!taken) return;
+    if (!*taken && !file.Write(at, Bytes(std::string_view(data).substr(at, 128 * kKiB)), false)) return;
+  }
+  (void)file.Write(400'000, Bytes("PATCH"), false);
+}
+
+TEST_F(WriteCrash, ProvisionalOverAnOldVersion) {
+  const std::string old = Random(300'000, 4);
+  const std::string data = Random(kMiB + 200'000, 5);
+  CrashEverywhere(old, [&](WriteFile& file, Promise& promise) {
+    file.Discard();
+    if (!file.Truncate(0)) return;
+    PatchSentPart(file, data);
+    std::string model = data;
+    model.replace(400'000, 5, "PATCH");
+    Publish(file, model, promise);
+  });
+}
+
+TEST_F(WriteCrash, ProvisionalOfANewFile) {
+  const std::string data = Random(kMiB + 200'000, 6);
+  CrashEverywhere(std::nullopt, [&](WriteFile& file, Promise& promise) {
+    PatchSentPart(file, data);
+    std::string model = data;
+    model.replace(400'000, 5, "PATCH");
+    Publish(file, model, promise);
+  });
+}
+
+TEST_F(WriteCrash, GivenUpAfterProvisional) {  // the last close comes without a publish
+  const std::string old = Random(300'000, 7);
+  const std::string data = Random(kMiB + 200'000, 8);
+  CrashEverywhere(old, [&](WriteFile& file, Promise&) {
+    if (!file.Truncate(0)) return;
+    PatchSentPart(file, data);
+  });
+}
+
+TEST_F(WriteCrash, StagedPatch) {
+  const std::string old = Random(2 * kMiB, 9);
+  CrashEverywhere(old, [&](WriteFile& file, Promise& promise) {
+    if (!file.Write(kMiB, Bytes("PATCH"), false)) return;
+    std::string model = old;
+    model.replace(kMiB, 5, "PATCH");
+    Publish(file, model, promise);
+  });
+}
+
+TEST_F(WriteCrash, ConversionToAppendable) {
+  options_.appendable = true;
+  options_.appendable_autoswitch_bytes = 10 * kMiB;
+  const std::string old = Random(2 * kMiB + 17, 10);
+  CrashEverywhere(old, [&](WriteFile& file, Promise& promise) {
+    if (!file.Write(old.size(), Bytes("more"), false)) return;
+    Publish(file, old + "more", promise);
+  });
+}
+
+TEST_F(WriteCrash, DamagedRecordIsKeptAndDoesNotStopTheStart) {
+  files::create_directories(options_.journal_dir + "/run-1-1");
+  {
+    FILE* file = fopen((options_.journal_dir + "/run-1-1/1.record").c_str(), "w");
+    fputs("ossfs2-upload-journal 1\nkey a", file);
+    fclose(file);
+  }
+  EXPECT_TRUE(Engine().Recover());
+  EXPECT_TRUE(files::exists(options_.journal_dir + "/run-1-1/1.record"));
+}
+
+}  // namespace
+}  // namespace ossfs2

@@ -1,0 +1,40 @@
+// Attributes: what a node shows, and how it is kept in an object's user metadata.
+//
+// Metadata names are those of ossfs 1.x: mode (decimal st_mode), uid, gid, mtime and atime (seconds, with
+// a fraction when there is one), xattr (URL-encoded JSON of name to base64). Beside them, "ossfs2-attrs: 1"
+// says that a user chose the attributes, on files, and on a directory's marker that some file in it has
+// chosen ones. "ossfs2-link" holds the text of a symlink. Other names are kept as they are.
+// Tree::mutex guards the nodes. Limit: kMetadataBytesMax of all names and values together (the service's).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "fs/core_file_system.h"
+#include "fs/tree.h"
+
+namespace ossfs2 {
+
+inline constexpr size_t kMetadataBytesMax = 8192;
+inline constexpr std::string_view kFlagMetadata = "ossfs2-attrs";
+inline constexpr std::string_view kLinkMetadata = "ossfs2-link";
+
+// What stat shows.
+Attr ShownAttr(const Node* node, const FsOptions& options);
+
+// Takes a HEAD's user metadata over into the node; attributes that wait to be stored stay. `keep_mtime`: the
+// version was shown already, only a chosen mtime replaces what was shown.
+void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtime) REQUIRES(tree.mutex);
+// Mode and owner of a file or directory that a caller makes; what equals the defaults is not kept.
+void SetCreation(NodeExtra& extra, NodeType type, uint32_t mode, const Caller& caller, const FsOptions& options);
+// The user metadata that stores the node's attributes.
+Metadata StoredMetadata(const Node* node, const FsOptions& options);
+size_t MetadataBytes(const Metadata& metadata);
+
+std::string FormatTime(int64_t ns);
+std::optional<int64_t> ParseTime(std::string_view text);
+std::string PercentEncode(std::string_view text);
+std::optional<std::string> PercentDecode(std::string_view text);
+
+}  // namespace ossfs2

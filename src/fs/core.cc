@@ -1,0 +1,163 @@
+#include "fs/core.h"
+
+#include <cerrno>
+
+#include "base/str.h"
+#include "fs/attributes.h"
+#include "fs/names.h"
+
+namespace ossfs2 {
+
+std::unique_ptr<FileSystem> MakeFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngine& writes,
+                                           Executor& executor, const FsOptions& options, Clock& clock) {
+  return std::make_unique<CoreFileSystem>(store, reads, writes, executor, options, clock);
+}
+
+CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngine& writes, Executor& executor,
+                               const FsOptions& options, Clock& clock)
+    : context_(store, reads, writes, executor, options, clock),
+      locker_(context_),
+      lister_(context_),
+      resolver_(context_, lister_),
+      publisher_(context_, locker_),
+      parents_(context_, publisher_),
+      renamer_(context_, locker_, resolver_, publisher_, parents_) {
+  context_.reads.SetNextFileResolver([this](uint64_t file_id) { return NextShard(file_id); });
+}
+
+CoreFileSystem::~CoreFileSystem() {
+  context_.reads.SetNextFileResolver(nullptr);
+  context_.notifier = nullptr;
+  publisher_.Stop();
+  context_.WaitForTasks();
+}
+
+void CoreFileSystem::SetNotifier(KernelNotifier* notifier) { context_.notifier = notifier; }
+
+Entry CoreFileSystem::Absent() const {
+  Entry entry;
+  entry.entry_valid_s = context_.options.negative_timeout_s;
+  return entry;
+}
+
+Status CoreFileSystem::CheckWritable() const {
+  if (!context_.options.read_only) return {};
+  return MakeError(EROFS, ErrorKind::kInvalid, "The file system is mounted read-only.");
+}
+
+// --- lookups ---
+
+std::optional<Result<Entry>> CoreFileSystem::TryLookup(Ino parent, std::string_view name) {
+  if (Status status = CheckName(name); !status) return Result<Entry>(status.error());
+  MutexLock lock(context_.tree.mutex);
+  Node* directory = context_.tree.Find(parent);
+  if (directory == nullptr) return Result<Entry>(StaleInode());
+  auto known = resolver_.Known(directory, name);
+  if (!known) return std::nullopt;
+  context_.tree.Touch(directory);
+  if (!*known) {
+    const bool remember = known->error().errno_value == ENOENT && context_.options.negative_timeout_s > 0;
+    return remember ? Result<Entry>(Absent()) : Result<Entry>(known->error());
+  }
+  ++(**known)->lookups;
+  return Result<Entry>(context_.MakeEntry(**known));
+}
+
+Result<Entry> CoreFileSystem::Found(Ino ino) {
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(ino);
+  if (node == nullptr || node->unlinked) return StaleInode();
+  ++node->lookups;
+  return context_.MakeEntry(node);
+}
+
+Result<Entry> CoreFileSystem::Lookup(Ino parent, const std::string& name) {
+  Result<Ino> ino = resolver_.Resolve(parent, name);
+  if (!ino) {
+    if (ino.error().errno_value == ENOENT && context_.options.negative_timeout_s > 0) return Absent();
+    return ino.error();
+  }
+  bool needs_metadata = false;
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(*ino);
+    needs_metadata = node != nullptr && context_.NeedsMetadata(node);
+  }
+  if (needs_metadata) OSSFS2_RETURN_IF_ERROR(resolver_.FetchMetadata({*ino}));
+  Result<Entry> entry = Found(*ino);
+  if (!entry && entry.error().errno_value == ESTALE) return NoEntry(name);
+  return entry;
+}
+
+void CoreFileSystem::Forget(Ino ino, uint64_t lookups) {
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(ino);
+  if (node != nullptr) context_.tree.Forget(node, lookups);
+}
+
+// --- attributes ---
+
+std::optional<Result<AttrReply>> CoreFileSystem::TryGetAttr(Ino ino, std::optional<HandleId> handle) {
+  (void)handle;
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(ino);
+  if (node == nullptr) return Result<AttrReply>(StaleInode());
+  if (node->parent != nullptr && (!context_.IsFresh(node) || context_.NeedsMetadata(node))) return std::nullopt;
+  return Result<AttrReply>(AttrReply{ShownAttr(node, context_.options), context_.AttrValidS(node)});
+}
+
+Result<AttrReply> CoreFileSystem::GetAttr(Ino ino, std::optional<HandleId> handle) {
+  (void)handle;
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(ino);
+  if (node == nullptr) return StaleInode();
+  return AttrReply{ShownAttr(node, context_.options), context_.AttrValidS(node)};
+}
+
+void CoreFileSystem::ChangeAttributes(Node* node, const AttrChange& change) {
+  NodeExtra& extra = context_.tree.Extra(node);
+  if (change.mode) extra.mode = *change.mode & 07777;
+  if (change.uid) extra.uid = *change.uid;
+  if (change.gid) extra.gid = *change.gid;
+  if (change.atime_ns) extra.atime_ns = *change.atime_ns;
+  if (change.mtime_ns) {
+    node->mtime_ns = *change.mtime_ns;
+    extra.mtime_chosen = true;
+    if (extra.open) extra.open->last_write_ns = 0;
+  }
+  extra.ctime_ns = context_.clock.NowWallNs();
+  // A file whose only news is when it was read is not worth a request.
+  const bool keep = change.mode || change.uid || change.gid || change.mtime_ns;
+  if (!keep || !context_.options.keep_attributes) return;
+  extra.chosen = extra.pending = true;
+  node->local_stamp = context_.tree.NextStamp();
+  if (!node->unlinked && node != context_.tree.root()) publisher_.Note(node);
+}
+
+Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std::optional<HandleId> handle) {
+  OSSFS2_RETURN_IF_ERROR(CheckWritable());
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
+  if (change.size) OSSFS2_RETURN_IF_ERROR(Resize(ino, *change.size, handle));
+  std::shared_ptr<WriteFile> writer;
+  WriteOptions upload;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(ino);
+    if (node == nullptr) return StaleInode();
+    if (change.mode || change.uid || change.gid || change.atime_ns || change.mtime_ns) {
+      ChangeAttributes(node, change);
+      if (node->extra->open) writer = node->extra->open->writer();
+      upload = publisher_.UploadOptionsOf(node);
+    }
+  }
+  if (writer) writer->SetOptions(upload);
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(ino);
+  if (node == nullptr) return StaleInode();
+  return AttrReply{ShownAttr(node, context_.options), context_.AttrValidS(node)};
+}
+
+Result<FsStat> CoreFileSystem::StatFs() { return FsStat{}; }
+
+}  // namespace ossfs2

@@ -1,0 +1,134 @@
+// CoreFileSystem: the FileSystem over an object store and the two engines: puts the parts of fs/ together.
+//
+// Threads, errors: file_system.h. The parts: Tree (what is known), Resolver and Lister (asking), Publisher and
+// Renamer (changing), NameLocker (keeping changes apart), HandleTable. Methods are in core_*.cc by kind.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fs/fs_context.h"
+#include "fs/handles.h"
+#include "fs/listing.h"
+#include "fs/name_locker.h"
+#include "fs/parents.h"
+#include "fs/publisher.h"
+#include "fs/renamer.h"
+#include "fs/resolver.h"
+
+namespace ossfs2 {
+
+class CoreFileSystem final : public FileSystem {
+ public:
+  CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngine& writes, Executor& executor,
+                 const FsOptions& options, Clock& clock);
+  ~CoreFileSystem() override;
+
+  void SetNotifier(KernelNotifier* notifier) override;
+
+  std::optional<Result<Entry>> TryLookup(Ino parent, std::string_view name) override;
+  Result<Entry> Lookup(Ino parent, const std::string& name) override;
+  void Forget(Ino ino, uint64_t lookups) override;
+  std::optional<Result<AttrReply>> TryGetAttr(Ino ino, std::optional<HandleId> handle) override;
+  Result<AttrReply> GetAttr(Ino ino, std::optional<HandleId> handle) override;
+  Result<AttrReply> SetAttr(Ino ino, const AttrChange& change, std::optional<HandleId> handle) override;
+  Result<Entry> MakeDirectory(Ino parent, const std::string& name, uint32_t mode, const Caller& caller) override;
+  Result<Entry> MakeNode(Ino parent, const std::string& name, uint32_t mode, const Caller& caller) override;
+  Status Unlink(Ino parent, const std::string& name) override;
+  Status RemoveDirectory(Ino parent, const std::string& name) override;
+  Status Rename(Ino parent, const std::string& name, Ino new_parent, const std::string& new_name,
+                uint32_t flags) override;
+  Result<Entry> Symlink(Ino parent, const std::string& name, const std::string& target,
+                        const Caller& caller) override;
+  Result<std::string> ReadLink(Ino ino) override;
+  Result<FsStat> StatFs() override;
+
+  std::optional<Result<Opened>> TryOpen(Ino ino, int flags) override;
+  Result<Opened> Open(Ino ino, int flags) override;
+  Result<std::pair<Entry, Opened>> Create(Ino parent, const std::string& name, uint32_t mode, int flags,
+                                          const Caller& caller) override;
+  void Read(HandleId handle, uint64_t offset, size_t size, ReadDone done) override;
+  Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data) override;
+  Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data) override;
+  bool NothingToFlush(HandleId handle) override;
+  Status Flush(HandleId handle) override;
+  Status Fsync(HandleId handle) override;
+  void Release(HandleId handle) override;
+  Status Allocate(HandleId handle, int mode, uint64_t offset, uint64_t length) override;
+  Result<size_t> CopyFileRange(HandleId source, uint64_t source_offset, HandleId target, uint64_t target_offset,
+                               size_t length) override;
+
+  Result<HandleId> OpenDirectory(Ino ino) override;
+  Status ReadDirectory(HandleId handle, uint64_t cookie, bool plus,
+                       const std::function<bool(const DirEntry&)>& add) override;
+  void ReleaseDirectory(HandleId handle) override;
+
+  Result<std::string> GetXattr(Ino ino, const std::string& name) override;
+  Result<std::vector<std::string>> ListXattr(Ino ino) override;
+  Status SetXattr(Ino ino, const std::string& name, std::string_view value, int flags) override;
+  Status RemoveXattr(Ino ino, const std::string& name) override;
+
+  Result<std::vector<std::string>> Explain(const std::string& path) override;
+  std::vector<std::string> FlushAll(std::chrono::milliseconds deadline) override;
+
+ private:
+  struct FlushReport;
+  struct Batch;
+
+  Entry Absent() const;
+  Status CheckWritable() const;
+  Result<Entry> Found(Ino ino) EXCLUDES(context_.tree.mutex);  // counts a lookup
+  Status CheckNewName(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
+  // The node a caller just made; counts a lookup.
+  Node* AddMade(Ino parent, const std::string& name, NodeType type, uint32_t mode, const Caller& caller)
+      REQUIRES(context_.tree.mutex);
+  Result<bool> Exists(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
+  Result<std::string> LinkTargetKey(Ino parent, const std::string& target) EXCLUDES(context_.tree.mutex);
+
+  // --- files (core_open.cc, core_files.cc) ---
+  std::shared_ptr<FileHandle> MakeHandle(Node* node, int flags) REQUIRES(context_.tree.mutex);
+  Status CheckOpen(const Node* node, int flags) const REQUIRES(context_.tree.mutex);
+  bool IsUnavailableArchive(const Node* node) const REQUIRES(context_.tree.mutex);
+  bool TakeKeepCache(Node* node) REQUIRES(context_.tree.mutex);
+  Status PrepareWriter(const std::shared_ptr<OpenFile>& file, bool exclusive) EXCLUDES(context_.tree.mutex);
+  Status TruncateOpen(OpenFile& file, uint64_t size) EXCLUDES(context_.tree.mutex);
+  Status Resize(Ino ino, uint64_t size, std::optional<HandleId> handle) EXCLUDES(context_.tree.mutex);
+  std::shared_ptr<ReadFile> ReaderOf(FileHandle& handle) EXCLUDES(context_.tree.mutex);
+  void ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, ReadDone done);
+  void NoteWrite(FileHandle& handle);
+  Status PublishHandle(FileHandle& handle, bool sync);
+  void DropHandle(const std::shared_ptr<FileHandle>& handle);
+  Result<size_t> CopyThrough(FileHandle& source, uint64_t source_offset, FileHandle& target,
+                             uint64_t target_offset, size_t length);
+  Result<size_t> ReadSome(FileHandle& handle, uint64_t offset, std::span<std::byte> out);
+  std::optional<std::pair<uint64_t, ObjectVersion>> NextShard(uint64_t file_id);
+
+  Status UnlinkLocked(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
+  Status CheckEmpty(Ino ino, const std::string& key) EXCLUDES(context_.tree.mutex);
+
+  // --- directories ---
+  Status Collect(DirectoryHandle& handle, uint64_t cookie, bool plus, Batch& batch)
+      EXCLUDES(context_.tree.mutex);
+  void AddDots(Node* directory, uint64_t cookie, Batch& batch) REQUIRES(context_.tree.mutex);
+
+  // --- attributes ---
+  Result<Node*> XattrNode(Ino ino) REQUIRES(context_.tree.mutex);
+  void ChangeAttributes(Node* node, const AttrChange& change) REQUIRES(context_.tree.mutex);
+
+  FsContext context_;
+  NameLocker locker_;
+  Lister lister_;
+  Resolver resolver_;
+  Publisher publisher_;
+  Parents parents_;
+  Renamer renamer_;
+  HandleTable<FileHandle> files_;
+  HandleTable<DirectoryHandle> directories_;
+  std::atomic<HandleId> next_handle_{1};
+};
+
+}  // namespace ossfs2

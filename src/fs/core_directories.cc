@@ -1,0 +1,164 @@
+// Reading directories.
+//
+// A cookie is a place: 1 after ".", 2 after "..", slot + 3 after a child. Slots never move while a handle is
+// open; new names come behind, so a seek lands where it did and no entry is skipped or repeated.
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "fs/attributes.h"
+#include "fs/core.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr size_t kBatchEntries = 256;
+constexpr uint64_t kFirstSlotCookie = 2;
+
+}  // namespace
+
+struct CoreFileSystem::Batch {
+  std::vector<DirEntry> entries;
+  std::vector<Ino> counted;   // lookups taken for `entries`, 0 where none
+  bool ended = false;
+};
+
+Result<HandleId> CoreFileSystem::OpenDirectory(Ino ino) {
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(ino);
+  if (node == nullptr) return StaleInode();
+  if (!node->is_directory()) return MakeError(ENOTDIR, ErrorKind::kInvalid, "Not a directory.");
+  context_.tree.CompactSlots(node);
+  context_.tree.Touch(node);
+  context_.tree.Pin(node);
+  ++node->directory->handles;
+  auto handle = std::make_shared<DirectoryHandle>();
+  handle->id = next_handle_.fetch_add(1);
+  handle->ino = ino;
+  directories_.Add(handle);
+  return handle->id;
+}
+
+void CoreFileSystem::ReleaseDirectory(HandleId id) {
+  const auto handle = directories_.Take(id);
+  if (!handle) return;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(handle->ino);
+    // Nobody reads on: the listing stops after the page that is under way.
+    if (--node->directory->handles == 0 && handle->run) handle->run->pages_wanted = 0;
+    context_.tree.Unpin(node);
+  }
+  context_.Shrink();
+}
+
+void CoreFileSystem::AddDots(Node* directory, uint64_t cookie, Batch& batch) {
+  for (uint64_t dot = cookie; dot < kFirstSlotCookie; ++dot) {
+    const Node* node = dot == 0 || directory->parent == nullptr ? directory : directory->parent;
+    DirEntry entry;
+    entry.name = dot == 0 ? "." : "..";
+    entry.entry.attr.ino = node->ino;
+    entry.entry.attr.mode = S_IFDIR;
+    entry.cookie = dot + 1;
+    batch.entries.push_back(std::move(entry));
+    batch.counted.push_back(0);
+  }
+}
+
+// Fills the batch with what comes after the cookie; waits for list pages only while it is empty.
+Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool plus, Batch& batch) {
+  MutexLock lock(context_.tree.mutex);
+  Node* directory = context_.tree.Find(handle.ino);
+  const NodePin pin(context_.tree, directory);
+  DirectoryState& state = *directory->directory;
+  if (cookie == 0 || !handle.begun) {
+    handle.begun = true;
+    handle.run = directory->unlinked || context_.IsListed(directory) ? nullptr : lister_.Start(directory);
+  }
+  AddDots(directory, cookie, batch);
+  size_t slot = cookie <= kFirstSlotCookie ? 0 : static_cast<size_t>(cookie - kFirstSlotCookie);
+  Status status;
+  while (batch.entries.size() < kBatchEntries) {
+    if (handle.run && handle.run->canceled) handle.run = directory->unlinked ? nullptr : lister_.Start(directory);
+    const std::shared_ptr<ListingRun> run = handle.run;
+    if (run) lister_.Want(directory, run, run->pages + (run->ended ? 0 : Lister::kLookAheadPages));
+    bool wait = false;
+    if (slot < state.slots.size()) {
+      Node* child = state.slots[slot];
+      std::optional<bool> shows = child != nullptr;
+      if (child != nullptr && run) shows = Lister::Shows(*run, child);
+      wait = !shows.has_value();
+      if (!wait) {
+        ++slot;
+        if (!*shows) continue;
+        DirEntry entry;
+        entry.name = child->name;
+        entry.entry = context_.MakeEntry(child);
+        entry.cookie = slot + kFirstSlotCookie;
+        batch.entries.push_back(std::move(entry));
+        batch.counted.push_back(plus ? child->ino : 0);
+        if (plus) ++child->lookups;
+        continue;
+      }
+    }
+    if (!wait && (!run || (run->ended && !run->error))) {
+      batch.ended = true;
+      break;
+    }
+    // What is there is handed out before more is waited for.
+    if (!batch.entries.empty() && batch.entries.back().cookie > kFirstSlotCookie) break;
+    if (run->error) {
+      status = *run->error;
+      handle.run = nullptr;
+      handle.begun = false;
+      break;
+    }
+    lister_.Step(lock, directory, run);
+  }
+  // The pin takes the mutex when it goes.
+  lock.Unlock();
+  return status;
+}
+
+Status CoreFileSystem::ReadDirectory(HandleId id, uint64_t cookie, bool plus,
+                                     const std::function<bool(const DirEntry&)>& add) {
+  const auto handle = directories_.Get(id);
+  if (!handle) return MakeError(EBADF, ErrorKind::kInvalid, "Not an open directory.");
+  bool wants_more = true;
+  bool delivered = false;
+  while (wants_more) {
+    Batch batch;
+    const Status collected = Collect(*handle, cookie, plus, batch);
+    std::vector<Ino> unknown;
+    if (plus) {
+      MutexLock lock(context_.tree.mutex);
+      for (const Ino ino : batch.counted) {
+        const Node* node = ino == 0 ? nullptr : context_.tree.Find(ino);
+        if (node != nullptr && context_.NeedsMetadata(node)) unknown.push_back(ino);
+      }
+    }
+    Status status = collected;
+    if (!unknown.empty()) {
+      if (status) status = resolver_.FetchMetadata(unknown);
+      MutexLock lock(context_.tree.mutex);
+      for (DirEntry& entry : batch.entries)
+        if (const Node* node = context_.tree.Find(entry.entry.attr.ino); node != nullptr && !node->unlinked)
+          entry.entry = context_.MakeEntry(node);
+    }
+    size_t taken = 0;
+    while (status && taken < batch.entries.size() && add(batch.entries[taken])) cookie = batch.entries[taken++].cookie;
+    wants_more = status.has_value() && taken == batch.entries.size() && !batch.ended;
+    delivered = delivered || taken > 0;
+    MutexLock lock(context_.tree.mutex);
+    for (size_t i = taken; i < batch.counted.size(); ++i)
+      if (Node* node = batch.counted[i] == 0 ? nullptr : context_.tree.Find(batch.counted[i]))
+        context_.tree.Forget(node, 1);
+    // An error after entries comes with the next call.
+    if (!status && !delivered) return status;
+    if (!status) break;
+  }
+  context_.Shrink();
+  return {};
+}
+
+}  // namespace ossfs2

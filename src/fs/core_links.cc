@@ -1,0 +1,155 @@
+// Symbolic links: OSS symlink objects whose exact text is kept in metadata.
+//
+// The object's own target is the key that the text leads to inside the mount, so other OSS tools follow it too.
+#include <cerrno>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "fs/attributes.h"
+#include "fs/core.h"
+#include "fs/object_facts.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr size_t kLinkTextBytesMax = 4095;
+
+std::vector<std::string> SplitPath(std::string_view path) {
+  std::vector<std::string> parts;
+  while (!path.empty()) {
+    const size_t slash = path.find('/');
+    const std::string_view part = path.substr(0, slash);
+    if (!part.empty() && part != ".") parts.emplace_back(part);
+    if (slash == std::string_view::npos) break;
+    path.remove_prefix(slash + 1);
+  }
+  return parts;
+}
+
+// The way from a directory to a target, both as keys below the prefix.
+std::string RelativePath(std::string_view directory, std::string_view target) {
+  const auto from = SplitPath(directory);
+  const auto to = SplitPath(target);
+  size_t common = 0;
+  while (common < from.size() && common < to.size() && from[common] == to[common]) ++common;
+  std::string out;
+  for (size_t i = common; i < from.size(); ++i) out += "../";
+  for (size_t i = common; i < to.size(); ++i) out += (i > common ? "/" : "") + to[i];
+  if (out.empty()) return ".";
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> CoreFileSystem::LinkTargetKey(Ino parent, const std::string& target) {
+  std::vector<std::string> parts;
+  if (target.front() != '/') {
+    MutexLock lock(context_.tree.mutex);
+    const Node* directory = context_.tree.Find(parent);
+    if (directory == nullptr || directory->unlinked) return StaleInode();
+    parts = SplitPath(context_.tree.Key(directory).substr(context_.prefix.size()));
+  }
+  for (const std::string& part : SplitPath(target)) {
+    if (part != "..") {
+      parts.push_back(part);
+    } else if (!parts.empty()) {
+      parts.pop_back();
+    }
+  }
+  std::string key = context_.prefix;
+  for (size_t i = 0; i < parts.size(); ++i) key += (i > 0 ? "/" : "") + parts[i];
+  if (parts.empty()) key += ".";
+  if (key.size() > kKeyBytesMax)
+    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The link's target key would have more than 1023 bytes.");
+  return key;
+}
+
+Result<Entry> CoreFileSystem::Symlink(Ino parent, const std::string& name, const std::string& target,
+                                      const Caller& caller) {
+  OSSFS2_RETURN_IF_ERROR(CheckNewName(parent, name));
+  if (!context_.options.enable_symlink)
+    return MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Symbolic links are off (enable_symlink).");
+  if (target.empty()) return MakeError(ENOENT, ErrorKind::kInvalid, "An empty link target.");
+  if (target.size() > kLinkTextBytesMax)
+    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "A link target has more than 4095 bytes.");
+  Result<NameLocks::Guard> guard = locker_.Lock({{parent, name}});
+  if (!guard) return guard.error();
+  Result<bool> exists = Exists(parent, name);
+  if (!exists) return exists.error();
+  const Error exists_error = MakeError(EEXIST, ErrorKind::kAlreadyExists, StrCat("'", name, "' exists."));
+  if (*exists) return exists_error;
+  Result<std::string> target_key = LinkTargetKey(parent, target);
+  if (!target_key) return target_key.error();
+  std::string key;
+  Node made;  // only for its metadata
+  made.type = NodeType::kSymlink;
+  made.mtime_ns = context_.clock.NowWallNs();
+  made.extra = std::make_unique<NodeExtra>();
+  SetCreation(*made.extra, made.type, 0777, caller, context_.options);
+  made.extra->link_target = target;
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* directory = context_.tree.Find(parent);
+    if (directory == nullptr || directory->unlinked) return NoEntry(name);
+    key = context_.tree.Key(directory) + name;
+  }
+  WriteOptions options;
+  options.metadata = StoredMetadata(&made, context_.options);
+  options.forbid_overwrite = true;
+  if (MetadataBytes(options.metadata) > kMetadataBytesMax)
+    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The link's target does not fit into object metadata.");
+  Result<WriteResult> put = context_.store.PutSymlink(key, *target_key, options);
+  if (!put) return put.error().kind == ErrorKind::kAlreadyExists ? exists_error : put.error();
+  MutexLock lock(context_.tree.mutex);
+  Node* node = AddMade(parent, name, NodeType::kSymlink, 0777, caller);
+  if (node == nullptr) return exists_error;
+  node->size = target.size();
+  node->extra->link_target = target;
+  TakeWritten(context_, node, put->etag, std::nullopt);
+  return context_.MakeEntry(node);
+}
+
+Result<std::string> CoreFileSystem::ReadLink(Ino ino) {
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
+  std::string key;
+  bool ask_metadata = false;
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(ino);
+    if (node == nullptr) return StaleInode();
+    if (node->type != NodeType::kSymlink) return MakeError(EINVAL, ErrorKind::kInvalid, "Not a symlink.");
+    if (node->extra && node->extra->link_target) return *node->extra->link_target;
+    if (node->unlinked) return StaleInode();
+    ask_metadata = !node->extra || !node->extra->metadata_known;
+    key = context_.tree.Key(node);
+  }
+  if (ask_metadata) {
+    Result<ObjectInfo> head = context_.store.Head(key);
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(ino);
+    if (head && head->type == ObjectType::kSymlink && node != nullptr && !node->unlinked) {
+      TakeMetadata(context_.tree, node, *head, true);
+      if (node->extra->link_target) return *node->extra->link_target;
+    }
+  }
+  // Made by another program: only the target's key is known.
+  Result<std::string> target = context_.store.GetSymlink(key);
+  if (!target) return target.error();
+  if (target->compare(0, context_.prefix.size(), context_.prefix) != 0) {
+    LogLimited(LogLevel::kWarning,
+               StrCat("The symlink ", key, " leads to ", *target, ", outside of the mounted prefix."));
+    return MakeError(ENOENT, ErrorKind::kNotFound, "The link leads outside of the mount.");
+  }
+  const std::string_view below(key);
+  const size_t slash = below.rfind('/');
+  const std::string_view directory =
+      slash == std::string_view::npos || slash < context_.prefix.size() ? std::string_view()
+                                                                       : below.substr(context_.prefix.size(), slash - context_.prefix.size());
+  const std::string text = RelativePath(directory, std::string_view(*target).substr(context_.prefix.size()));
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(ino);
+  if (node != nullptr && !node->unlinked) context_.tree.Extra(node).link_target = text;
+  return text;
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,216 @@
+// Making and removing names: mkdir, mknod, unlink, rmdir, rename.
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "base/str.h"
+#include "fs/attributes.h"
+#include "fs/core.h"
+#include "fs/names.h"
+#include "fs/store_calls.h"
+
+#include <fcntl.h>
+
+namespace ossfs2 {
+
+Status CoreFileSystem::CheckNewName(Ino parent, const std::string& name) {
+  OSSFS2_RETURN_IF_ERROR(CheckWritable());
+  OSSFS2_RETURN_IF_ERROR(CheckName(name));
+  MutexLock lock(context_.tree.mutex);
+  const Node* directory = context_.tree.Find(parent);
+  if (directory == nullptr || directory->unlinked) return NoEntry(name);
+  if (!directory->is_directory()) return MakeError(ENOTDIR, ErrorKind::kInvalid, "Not a directory.");
+  if (context_.tree.Key(directory).size() + name.size() + 1 > kKeyBytesMax)
+    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The object key would have more than 1023 bytes.");
+  if (directory == context_.tree.root() && context_.prefix.empty() && name == kRootFlagName)
+    return MakeError(EPERM, ErrorKind::kInvalid, StrCat("'", name, "' is reserved at the root of a bucket."));
+  return {};
+}
+
+Result<bool> CoreFileSystem::Exists(Ino parent, const std::string& name) {
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* directory = context_.tree.Find(parent);
+    if (directory == nullptr || directory->unlinked) return NoEntry(name);
+    if (resolver_.KnownAbsentForCreate(directory, name)) return false;
+  }
+  Result<Ino> found = resolver_.Resolve(parent, name);
+  if (found) return true;
+  if (found.error().errno_value == ENOENT) return false;
+  return found.error();
+}
+
+Node* CoreFileSystem::AddMade(Ino parent, const std::string& name, NodeType type, uint32_t mode,
+                              const Caller& caller) {
+  Node* directory = context_.tree.Find(parent);
+  if (directory == nullptr || directory->unlinked) return nullptr;
+  Node* node = context_.tree.Child(directory, name);
+  if (node != nullptr && node->type != type) return nullptr;
+  if (node == nullptr) node = context_.tree.Add(directory, name, type);
+  node->local_stamp = context_.tree.NextStamp();
+  node->mtime_ns = context_.clock.NowWallNs();
+  node->valid_until = context_.ValidUntil();
+  SetCreation(context_.tree.Extra(node), type, mode, caller, context_.options);
+  context_.tree.absent.Erase(parent, name);
+  context_.TouchDirectory(directory);
+  ++node->lookups;
+  return node;
+}
+
+Result<Entry> CoreFileSystem::MakeDirectory(Ino parent, const std::string& name, uint32_t mode,
+                                            const Caller& caller) {
+  OSSFS2_RETURN_IF_ERROR(CheckNewName(parent, name));
+  Result<NameLocks::Guard> guard = locker_.Lock({{parent, name}});
+  if (!guard) return guard.error();
+  const Error exists_error = MakeError(EEXIST, ErrorKind::kAlreadyExists, StrCat("'", name, "' exists."));
+  Result<bool> exists = Exists(parent, name);
+  if (!exists) return exists.error();
+  if (*exists) return exists_error;
+  std::string key;
+  Node made;  // only for its metadata
+  made.type = NodeType::kDirectory;
+  made.directory = std::make_unique<DirectoryState>();
+  made.extra = std::make_unique<NodeExtra>();
+  SetCreation(*made.extra, made.type, mode, caller, context_.options);
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* directory = context_.tree.Find(parent);
+    if (directory == nullptr || directory->unlinked) return NoEntry(name);
+    key = StrCat(context_.tree.Key(directory), name, "/");
+  }
+  WriteOptions options;
+  options.metadata = StoredMetadata(&made, context_.options);
+  options.forbid_overwrite = true;
+  Result<WriteResult> put = PutEmpty(context_.store, key, options);
+  if (!put) return put.error().kind == ErrorKind::kAlreadyExists ? exists_error : put.error();
+  MutexLock lock(context_.tree.mutex);
+  Node* node = AddMade(parent, name, NodeType::kDirectory, mode, caller);
+  if (node == nullptr) return exists_error;
+  DirectoryState& state = *node->directory;
+  state.marker = Known::kYes;
+  state.keeps_attributes = Known::kNo;
+  state.complete = true;  // made here and empty: creates in it need not ask
+  state.fresh_until = context_.ValidUntil();
+  return context_.MakeEntry(node);
+}
+
+Result<Entry> CoreFileSystem::MakeNode(Ino parent, const std::string& name, uint32_t mode, const Caller& caller) {
+  if ((mode & S_IFMT) != 0 && !S_ISREG(mode))
+    return MakeError(EPERM, ErrorKind::kInvalid, "Only regular files can be made; a bucket has no devices or pipes.");
+  auto created = Create(parent, name, mode & 07777, O_WRONLY | O_EXCL, caller);
+  if (!created) return created.error();
+  const Status stored = Flush(created->second.handle);
+  Release(created->second.handle);
+  if (stored) return created->first;
+  Forget(created->first.attr.ino, 1);
+  return stored.error();
+}
+
+Status CoreFileSystem::Unlink(Ino parent, const std::string& name) {
+  OSSFS2_RETURN_IF_ERROR(CheckWritable());
+  OSSFS2_RETURN_IF_ERROR(CheckName(name));
+  Result<NameLocks::Guard> guard = locker_.Lock({{parent, name}});
+  if (!guard) return guard.error();
+  return UnlinkLocked(parent, name);
+}
+
+Status CoreFileSystem::UnlinkLocked(Ino parent, const std::string& name) {
+  Result<Ino> ino = resolver_.Resolve(parent, name);
+  if (!ino) return ino.error();
+  std::string key;
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(*ino);
+    if (node == nullptr || node->unlinked) return NoEntry(name);
+    if (node->is_directory()) return MakeError(EISDIR, ErrorKind::kInvalid, StrCat("'", name, "' is a directory."));
+    if (node->published) key = context_.tree.Key(node);
+  }
+  bool check_parent = false;
+  if (!key.empty()) {
+    Result<bool> check = parents_.Keep(parent, name);
+    if (!check) return check.error();
+    check_parent = *check;
+    OSSFS2_RETURN_IF_ERROR(context_.store.Delete(key));
+  }
+  bool in_use = false;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* directory = context_.tree.Find(parent);
+    Node* node = context_.tree.Find(*ino);
+    if (directory != nullptr) {
+      context_.tree.NoteRemoved(directory, name);
+      context_.tree.absent.Add(parent, name, context_.clock.NowSteady());
+      context_.TouchDirectory(directory);
+    }
+    if (node != nullptr) {
+      in_use = node->extra && node->extra->open;
+      context_.tree.Remove(node);
+    }
+  }
+  if (!in_use) context_.reads.Drop(*ino);
+  return check_parent ? parents_.CheckAfter(parent) : Status();
+}
+
+Status CoreFileSystem::CheckEmpty(Ino ino, const std::string& key) {
+  const Error not_empty = MakeError(ENOTEMPTY, ErrorKind::kInvalid, StrCat(key, " is not empty."));
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(ino);
+    if (node == nullptr || node->unlinked) return StaleInode();
+    if (context_.tree.HasLocalState(node)) return not_empty;
+  }
+  ListRequest request;
+  request.prefix = key;
+  request.max_keys = 2;
+  Result<ListPage> page = context_.store.List(request);
+  if (!page) return page.error();
+  for (const ListEntry& entry : page->entries)
+    if (entry.key != key) return not_empty;
+  return {};
+}
+
+Status CoreFileSystem::RemoveDirectory(Ino parent, const std::string& name) {
+  OSSFS2_RETURN_IF_ERROR(CheckWritable());
+  OSSFS2_RETURN_IF_ERROR(CheckName(name));
+  Result<Ino> ino = resolver_.Resolve(parent, name);
+  if (!ino) return ino.error();
+  Result<NameLocks::Guard> guard = locker_.Lock({{parent, name}}, *ino);
+  if (!guard) return guard.error();
+  std::string key;
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(*ino);
+    if (node == nullptr || node->parent == nullptr || node->parent->ino != parent || node->name != name)
+      return NoEntry(name);
+    if (!node->is_directory())
+      return MakeError(ENOTDIR, ErrorKind::kInvalid, StrCat("'", name, "' is not a directory."));
+    key = context_.tree.Key(node);
+  }
+  OSSFS2_RETURN_IF_ERROR(CheckEmpty(*ino, key));
+  Result<bool> check_parent = parents_.Keep(parent, name);
+  if (!check_parent) return check_parent.error();
+  OSSFS2_RETURN_IF_ERROR(context_.store.Delete(key));
+  {
+    MutexLock lock(context_.tree.mutex);
+    if (Node* directory = context_.tree.Find(parent)) {
+      context_.tree.NoteRemoved(directory, name);
+      context_.tree.absent.Add(parent, name, context_.clock.NowSteady());
+      context_.TouchDirectory(directory);
+    }
+    if (Node* node = context_.tree.Find(*ino)) context_.tree.Remove(node);
+  }
+  return *check_parent ? parents_.CheckAfter(parent) : Status();
+}
+
+Status CoreFileSystem::Rename(Ino parent, const std::string& name, Ino new_parent, const std::string& new_name,
+                              uint32_t flags) {
+  OSSFS2_RETURN_IF_ERROR(CheckNewName(new_parent, new_name));
+  OSSFS2_RETURN_IF_ERROR(CheckName(name));
+  if ((flags & ~static_cast<uint32_t>(RENAME_NOREPLACE)) != 0)
+    return MakeError(EINVAL, ErrorKind::kInvalid, "Only RENAME_NOREPLACE is possible; names cannot be exchanged.");
+  Renamer::Names names{parent, name, new_parent, new_name, (flags & RENAME_NOREPLACE) != 0};
+  return renamer_.Rename(names);
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,236 @@
+// Opening, creating and releasing files.
+#include <fcntl.h>
+
+#include <cerrno>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "fs/attributes.h"
+#include "fs/core.h"
+
+namespace ossfs2 {
+namespace {
+
+bool WantsWrite(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+
+}  // namespace
+
+Status CoreFileSystem::CheckOpen(const Node* node, int flags) const {
+  if (node->is_directory()) return MakeError(EISDIR, ErrorKind::kInvalid, "This is a directory.");
+  if (node->type == NodeType::kSymlink) return MakeError(ELOOP, ErrorKind::kInvalid, "This is a symlink.");
+  if (WantsWrite(flags) || (flags & O_TRUNC) != 0) return CheckWritable();
+  return {};
+}
+
+bool CoreFileSystem::IsUnavailableArchive(const Node* node) const {
+  switch (node->storage_class) {
+    case StorageClass::kArchive:
+    case StorageClass::kColdArchive:
+    case StorageClass::kDeepColdArchive: break;
+    default: return false;
+  }
+  return !node->extra || node->extra->restore.find("ongoing-request=\"false\"") == std::string::npos;
+}
+
+bool CoreFileSystem::TakeKeepCache(Node* node) {
+  const bool keep = !node->pages_stale;
+  node->pages_stale = false;
+  return keep;
+}
+
+std::shared_ptr<FileHandle> CoreFileSystem::MakeHandle(Node* node, int flags) {
+  auto handle = std::make_shared<FileHandle>();
+  handle->id = next_handle_.fetch_add(1);
+  handle->ino = node->ino;
+  handle->flags = flags;
+  handle->readable = (flags & O_ACCMODE) != O_WRONLY;
+  handle->writable = WantsWrite(flags);
+  handle->append = (flags & O_APPEND) != 0;
+  NodeExtra& extra = context_.tree.Extra(node);
+  if (!extra.open) {
+    extra.open = std::make_shared<OpenFile>(node->ino);
+    extra.open->unlinked = node->unlinked;
+  }
+  handle->file = extra.open;
+  ++extra.open->handles;
+  if (handle->writable) ++extra.open->writable_handles;
+  context_.tree.Pin(node);
+  files_.Add(handle);
+  return handle;
+}
+
+Status CoreFileSystem::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool exclusive) {
+  WriteTarget target;
+  WriteOptions options;
+  bool rebind = false;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(file->ino());
+    if (node == nullptr) return StaleInode();
+    target.file_id = node->ino;
+    target.base = context_.VersionOf(node);
+    target.exists = node->published && !node->unlinked;
+    target.exclusive = exclusive;
+    options = publisher_.UploadOptionsOf(node);
+    const auto writer = file->writer();
+    rebind = writer && !node->unlinked && !writer->dirty() && file->writer_etag != target.base.etag;
+    file->writer_etag = target.base.etag;
+  }
+  const auto writer = file->EnsureWriter(context_.writes, target);
+  // Somebody replaced the object since the writer was opened.
+  if (rebind) writer->Rebind(target.base, target.exists);
+  writer->SetOptions(options);
+  return {};
+}
+
+std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) {
+  if (WantsWrite(flags) || (flags & O_TRUNC) != 0 || context_.options.close_to_open) return std::nullopt;
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(ino);
+  if (node == nullptr) return Result<Opened>(StaleInode());
+  if (Status status = CheckOpen(node, flags); !status) return Result<Opened>(status.error());
+  if (!context_.IsFresh(node) || IsUnavailableArchive(node) || node->unlinked) return std::nullopt;
+  const auto handle = MakeHandle(node, flags);
+  return Result<Opened>(Opened{handle->id, TakeKeepCache(node), context_.options.direct_io});
+}
+
+Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, context_.options.close_to_open));
+  bool ask_restore = false;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(ino);
+    if (node == nullptr) return StaleInode();
+    OSSFS2_RETURN_IF_ERROR(CheckOpen(node, flags));
+    ask_restore = (flags & O_TRUNC) == 0 && IsUnavailableArchive(node) && node->published;
+  }
+  // The list does not say whether an archived object was restored, and that can change any time.
+  if (ask_restore) OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, true));
+  std::shared_ptr<FileHandle> handle;
+  Opened opened;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(ino);
+    if (node == nullptr) return StaleInode();
+    if (ask_restore && IsUnavailableArchive(node)) {
+      const std::string text =
+          StrCat(context_.tree.Key(node), " is in storage class ", StorageClassName(node->storage_class),
+                 " and not restored. Call RestoreObject (ossutil restore) and open it again when that is done.");
+      LogLimited(LogLevel::kWarning, text);
+      return MakeError(EACCES, ErrorKind::kAccessDenied, text);
+    }
+    handle = MakeHandle(node, flags);
+    opened = Opened{handle->id, TakeKeepCache(node), context_.options.direct_io};
+  }
+  Status status;
+  if (handle->writable || (flags & O_TRUNC) != 0) status = PrepareWriter(handle->file, false);
+  if (status && (flags & O_TRUNC) != 0) {
+    status = TruncateOpen(*handle->file, 0);
+    if (status && handle->writable) NoteWrite(*handle);
+  }
+  if (status) return opened;
+  Release(opened.handle);
+  return status.error();
+}
+
+Result<std::pair<Entry, Opened>> CoreFileSystem::Create(Ino parent, const std::string& name, uint32_t mode,
+                                                        int flags, const Caller& caller) {
+  OSSFS2_RETURN_IF_ERROR(CheckNewName(parent, name));
+  Result<NameLocks::Guard> guard = locker_.Lock({{parent, name}});
+  if (!guard) return guard.error();
+  Result<bool> exists = Exists(parent, name);
+  if (!exists) return exists.error();
+  std::shared_ptr<FileHandle> handle;
+  std::pair<Entry, Opened> made;
+  if (!*exists) {
+    MutexLock lock(context_.tree.mutex);
+    Node* directory = context_.tree.Find(parent);
+    // Listings may have found the name just now; then it is opened below.
+    if (directory != nullptr && context_.tree.Child(directory, name) == nullptr) {
+      Node* node = AddMade(parent, name, NodeType::kFile, mode, caller);
+      if (node == nullptr) return NoEntry(name);
+      node->published = false;
+      if (node->extra->chosen) node->extra->pending = true;
+      handle = MakeHandle(node, flags);
+      made = {context_.MakeEntry(node), Opened{handle->id, true, context_.options.direct_io}};
+    }
+  }
+  if (handle) {
+    if (Status status = PrepareWriter(handle->file, (flags & O_EXCL) != 0); !status) {
+      Release(handle->id);
+      return status.error();
+    }
+    guard->Release();
+    context_.Shrink();
+    return made;
+  }
+  guard->Release();
+  if ((flags & O_EXCL) != 0)
+    return MakeError(EEXIST, ErrorKind::kAlreadyExists, StrCat("'", name, "' exists."));
+  Result<Entry> entry = Lookup(parent, name);
+  if (!entry) return entry.error();
+  Result<Opened> opened = Open(entry->attr.ino, flags & ~(O_CREAT | O_EXCL));
+  if (!opened) {
+    Forget(entry->attr.ino, 1);
+    return opened.error();
+  }
+  if ((flags & O_TRUNC) != 0) entry->attr.size = 0;
+  return std::make_pair(*entry, *opened);
+}
+
+void CoreFileSystem::Release(HandleId id) {
+  const auto handle = files_.Take(id);
+  if (!handle) return;
+  {
+    MutexLock lock(handle->mutex);
+    if (handle->reader) handle->reader->CloseHandle(handle->id);
+    handle->reader.reset();
+  }
+  OpenFile& file = *handle->file;
+  if (handle->unflushed.exchange(false)) file.unflushed.fetch_sub(1);
+  if (handle->writable || (handle->flags & O_TRUNC) != 0) {
+    bool last_writer = false;
+    {
+      MutexLock lock(context_.tree.mutex);
+      last_writer = file.writable_handles <= (handle->writable ? 1 : 0);
+    }
+    // What nobody flushed (an asynchronous close, a mapping written after it, a deferred close).
+    if (last_writer && file.dirty() && !file.unlinked) {
+      const Status published = publisher_.Publish(handle->ino, false);
+      if (!published)
+        Log(LogLevel::kError, StrCat("Data written to inode ", handle->ino,
+                                     " could not be stored and is lost: ", published.error().ToString()));
+    }
+  }
+  DropHandle(handle);
+}
+
+void CoreFileSystem::DropHandle(const std::shared_ptr<FileHandle>& handle) {
+  std::shared_ptr<WriteFile> abandoned;
+  bool unlinked = false;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(handle->ino);
+    OpenFile& file = *handle->file;
+    if (handle->writable) --file.writable_handles;
+    if (--file.handles == 0) {
+      const auto writer = file.writer();
+      if (writer && (writer->dirty() || !writer->sticky_error())) abandoned = writer;
+      if (node->extra && node->extra->open == handle->file) node->extra->open.reset();
+      unlinked = node->unlinked;
+      // Never stored: the name goes with the data.
+      if (!node->published && !node->unlinked) {
+        context_.tree.NoteRemoved(node->parent, node->name);
+        context_.tree.Remove(node);
+      } else if (abandoned && !node->unlinked) {
+        node->valid_until = {};
+        node->pages_stale = true;
+      }
+    }
+    context_.tree.Unpin(node);
+  }
+  if (abandoned) abandoned->Discard();
+  if (unlinked) context_.reads.Drop(handle->ino);
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,127 @@
+// Extended attributes: user.* kept in metadata; user.ossfs2.* facts about the object, read-only and not listed
+// (copying tools would try to set them).
+#include <sys/xattr.h>
+
+#include <cerrno>
+
+#include "base/str.h"
+#include "fs/attributes.h"
+#include "fs/core.h"
+#include "fs/names.h"
+#include "fs/xattr_codec.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr std::string_view kUser = "user.";
+constexpr std::string_view kFacts = "user.ossfs2.";
+
+Error NoData() { return MakeError(ENODATA, ErrorKind::kNotFound, "There is no such extended attribute."); }
+
+bool StartsWith(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
+
+Result<std::string> Fact(std::string_view name, const Node* node, const std::string& key) {
+  if (name == "key") return key;
+  if (node->is_directory() || !node->published) return NoData();
+  if (name == "etag") return node->etag.Text();
+  if (name == "storage-class") return std::string(StorageClassName(node->storage_class));
+  if (name == "crc64" && node->extra && node->extra->crc64) return StrCat(*node->extra->crc64);
+  return NoData();
+}
+
+}  // namespace
+
+Result<Node*> CoreFileSystem::XattrNode(Ino ino) {
+  Node* node = context_.tree.Find(ino);
+  if (node == nullptr) return StaleInode();
+  if (node->type == NodeType::kSymlink)
+    return MakeError(EPERM, ErrorKind::kInvalid, "A symlink has no user attributes.");
+  return node;
+}
+
+Result<std::string> CoreFileSystem::GetXattr(Ino ino, const std::string& name) {
+  // Asked for by ls for every file: answered without a look at the node.
+  if (!StartsWith(name, kUser))
+    return StartsWith(name, "security.") || StartsWith(name, "system.") || StartsWith(name, "trusted.")
+               ? NoData()
+               : MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Only user.* attributes exist.");
+  if (!context_.options.enable_xattr) return MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Extended attributes are off.");
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
+  bool is_fact = StartsWith(name, kFacts);
+  const bool wants_head = !is_fact || name == "user.ossfs2.crc64";
+  if (wants_head) OSSFS2_RETURN_IF_ERROR(publisher_.FetchForeign(ino));
+  MutexLock lock(context_.tree.mutex);
+  Result<Node*> node = XattrNode(ino);
+  if (!node) return NoData();
+  if (is_fact) return Fact(std::string_view(name).substr(kFacts.size()), *node, context_.tree.Key(*node));
+  if (!(*node)->extra) return NoData();
+  const auto it = (*node)->extra->xattrs.find(name);
+  if (it == (*node)->extra->xattrs.end()) return NoData();
+  return it->second;
+}
+
+Result<std::vector<std::string>> CoreFileSystem::ListXattr(Ino ino) {
+  std::vector<std::string> names;
+  if (!context_.options.enable_xattr) return names;
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
+  {
+    MutexLock lock(context_.tree.mutex);
+    if (!XattrNode(ino)) return names;
+  }
+  OSSFS2_RETURN_IF_ERROR(publisher_.FetchForeign(ino));
+  MutexLock lock(context_.tree.mutex);
+  Result<Node*> node = XattrNode(ino);
+  if (!node || !(*node)->extra) return names;
+  for (const auto& [name, value] : (*node)->extra->xattrs) names.push_back(name);
+  return names;
+}
+
+Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_view value, int flags) {
+  OSSFS2_RETURN_IF_ERROR(CheckWritable());
+  if (!context_.options.enable_xattr || !StartsWith(name, kUser))
+    return MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Only user.* attributes can be kept.");
+  if (StartsWith(name, kFacts)) return MakeError(EPERM, ErrorKind::kInvalid, "user.ossfs2.* is read-only.");
+  if (name.size() > kNameBytesMax) return MakeError(ERANGE, ErrorKind::kInvalid, "The attribute's name is too long.");
+  if (!IsValidUtf8(name)) return MakeError(EINVAL, ErrorKind::kInvalid, "An attribute's name must be UTF-8.");
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
+  OSSFS2_RETURN_IF_ERROR(publisher_.FetchForeign(ino));
+  MutexLock lock(context_.tree.mutex);
+  Result<Node*> node = XattrNode(ino);
+  if (!node) return node.error();
+  NodeExtra& extra = context_.tree.Extra(*node);
+  const auto it = extra.xattrs.find(name);
+  const bool exists = it != extra.xattrs.end();
+  if (exists && (flags & XATTR_CREATE) != 0)
+    return MakeError(EEXIST, ErrorKind::kAlreadyExists, "The extended attribute exists.");
+  if (!exists && (flags & XATTR_REPLACE) != 0) return NoData();
+  const std::optional<std::string> before = exists ? std::optional<std::string>(it->second) : std::nullopt;
+  extra.xattrs[name] = std::string(value);
+  if (MetadataBytes(StoredMetadata(*node, context_.options)) > kMetadataBytesMax) {
+    if (before) extra.xattrs[name] = *before;
+    else extra.xattrs.erase(name);
+    return MakeError(ENOSPC, ErrorKind::kNoSpace, "All attributes of one object together may have 8 KiB.");
+  }
+  extra.xattrs_changed = extra.pending = true;
+  (*node)->local_stamp = context_.tree.NextStamp();
+  extra.ctime_ns = context_.clock.NowWallNs();
+  if (!(*node)->unlinked) publisher_.Note(*node);
+  return {};
+}
+
+Status CoreFileSystem::RemoveXattr(Ino ino, const std::string& name) {
+  OSSFS2_RETURN_IF_ERROR(CheckWritable());
+  if (!StartsWith(name, kUser)) return NoData();
+  if (StartsWith(name, kFacts)) return MakeError(EPERM, ErrorKind::kInvalid, "user.ossfs2.* is read-only.");
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
+  OSSFS2_RETURN_IF_ERROR(publisher_.FetchForeign(ino));
+  MutexLock lock(context_.tree.mutex);
+  Result<Node*> node = XattrNode(ino);
+  if (!node) return node.error();
+  if (!(*node)->extra || (*node)->extra->xattrs.erase(name) == 0) return NoData();
+  (*node)->extra->xattrs_changed = (*node)->extra->pending = true;
+  (*node)->local_stamp = context_.tree.NextStamp();
+  if (!(*node)->unlinked) publisher_.Note(*node);
+  return {};
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,125 @@
+#include "fs/fs_context.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/str.h"
+#include "fs/attributes.h"
+#include "fs/names.h"
+#include "fs/open_file.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr uint64_t kAbsentNamesMin = 1000;
+constexpr double kForeverS = 1e9;  // longer time-outs are the same as this one
+
+double Seconds(SteadyTime::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+}  // namespace
+
+FsContext::FsContext(ObjectStore& store_arg, ReadEngine& reads_arg, WriteEngine& writes_arg,
+                     Executor& executor_arg, const FsOptions& options_arg, Clock& clock_arg)
+    : store(store_arg),
+      reads(reads_arg),
+      writes(writes_arg),
+      executor(executor_arg),
+      options(options_arg),
+      clock(clock_arg),
+      prefix(NormalizePrefix(options_arg.prefix)),
+      tree(prefix, options_arg.metadata_bytes_max,
+           std::max(options_arg.oss_negative_cache_size, kAbsentNamesMin), clock_arg) {}
+
+SteadyTime FsContext::ValidUntil() const {
+  const std::chrono::duration<double> timeout(std::clamp(options.attr_timeout_s, 0.0, kForeverS));
+  return clock.NowSteady() + std::chrono::duration_cast<SteadyTime::duration>(timeout);
+}
+
+bool FsContext::IsFresh(const Node* node) const {
+  if (!node->published || clock.NowSteady() < node->valid_until) return true;
+  return node->extra && node->extra->open && node->extra->open->dirty();
+}
+
+bool FsContext::IsListed(const Node* directory) const {
+  return directory->directory->complete && clock.NowSteady() < directory->directory->fresh_until;
+}
+
+bool FsContext::NeedsMetadata(const Node* node) const {
+  if (!options.keep_attributes || !node->published || node->parent == nullptr) return false;
+  if (node->parent->directory->keeps_attributes != Known::kYes) return false;
+  return !node->extra || !node->extra->metadata_known;
+}
+
+double FsContext::AttrValidS(const Node* node) const {
+  const double own = options.kernel_attr_timeout_s;
+  if (own >= 0) return own;
+  if (node->parent == nullptr || !node->published) return options.attr_timeout_s;
+  return std::clamp(Seconds(node->valid_until - clock.NowSteady()), 0.0, options.attr_timeout_s);
+}
+
+Entry FsContext::MakeEntry(const Node* node) const {
+  Entry entry;
+  entry.attr = ShownAttr(node, options);
+  entry.attr_valid_s = AttrValidS(node);
+  const double own = options.kernel_entry_timeout_s;
+  entry.entry_valid_s = own >= 0 ? own : entry.attr_valid_s;
+  if (own < 0 && options.kernel_attr_timeout_s >= 0)
+    entry.entry_valid_s = std::clamp(Seconds(node->valid_until - clock.NowSteady()), 0.0, options.attr_timeout_s);
+  return entry;
+}
+
+ObjectVersion FsContext::VersionOf(const Node* node) const {
+  ObjectVersion version;
+  version.key = tree.Key(node);
+  version.size = node->size;
+  version.etag = node->etag.Text();
+  if (node->extra) version.crc64 = node->extra->crc64;
+  return version;
+}
+
+void FsContext::TouchDirectory(Node* directory) {
+  directory->mtime_ns = std::max(directory->mtime_ns, clock.NowWallNs());
+}
+
+void FsContext::Tell(const Notices& notices) {
+  KernelNotifier* kernel = notifier.load();
+  if (kernel == nullptr) return;
+  for (const Ino ino : notices.inodes) kernel->InvalidateInode(ino);
+  for (const auto& [parent, name] : notices.entries) kernel->InvalidateEntry(parent, name);
+}
+
+void FsContext::Shrink() {
+  Notices notices;
+  {
+    MutexLock lock(tree.mutex);
+    notices.entries = tree.Shrink();
+  }
+  if (!notices.entries.empty()) Tell(notices);
+}
+
+void FsContext::Spawn(std::function<void()> task) {
+  {
+    MutexLock lock(tasks_mutex_);
+    ++tasks_;
+  }
+  executor.Run([this, work = std::move(task)] {
+    work();
+    MutexLock lock(tasks_mutex_);
+    if (--tasks_ == 0) tasks_done_.NotifyAll();
+  });
+}
+
+void FsContext::WaitForTasks() {
+  MutexLock lock(tasks_mutex_);
+  while (tasks_ > 0) tasks_done_.Wait(lock);
+}
+
+Error NoEntry(std::string_view name) {
+  return MakeError(ENOENT, ErrorKind::kNotFound, StrCat("There is no '", name, "'."));
+}
+
+Error StaleInode() {
+  return MakeError(ESTALE, ErrorKind::kNotFound, "The file was removed or replaced by another host.");
+}
+
+}  // namespace ossfs2

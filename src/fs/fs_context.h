@@ -1,0 +1,71 @@
+// FsContext: what the parts of the file system share: the tree, its neighbours below, options and clock.
+//
+// Threads: any. Made and owned by CoreFileSystem; the parts hold references. The destructor of
+// CoreFileSystem calls WaitForTasks first, so background work never outlives the context.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/executor.h"
+#include "fs/core_file_system.h"
+#include "fs/name_locks.h"
+#include "fs/tree.h"
+
+namespace ossfs2 {
+
+// What the kernel should drop; collected under the mutex, told after it.
+struct Notices {
+  std::vector<Ino> inodes;
+  std::vector<std::pair<Ino, std::string>> entries;
+};
+
+struct FsContext {
+  FsContext(ObjectStore& store_arg, ReadEngine& reads_arg, WriteEngine& writes_arg, Executor& executor_arg,
+            const FsOptions& options_arg, Clock& clock_arg);
+
+  ObjectStore& store;
+  ReadEngine& reads;
+  WriteEngine& writes;
+  Executor& executor;
+  const FsOptions options;
+  Clock& clock;
+  const std::string prefix;  // empty, or ends in '/'
+  Tree tree;
+  CondVar listed;  // with tree.mutex: a list page or a lookup came in
+  NameLocks locks;
+  std::atomic<KernelNotifier*> notifier{nullptr};
+
+  SteadyTime ValidUntil() const;
+  bool IsFresh(const Node* node) const REQUIRES(tree.mutex);
+  // A fresh listing says all there is.
+  bool IsListed(const Node* directory) const REQUIRES(tree.mutex);
+  // The node's attributes are kept in metadata that was not read yet.
+  bool NeedsMetadata(const Node* node) const REQUIRES(tree.mutex);
+  Entry MakeEntry(const Node* node) const REQUIRES(tree.mutex);
+  double AttrValidS(const Node* node) const REQUIRES(tree.mutex);
+  ObjectVersion VersionOf(const Node* node) const REQUIRES(tree.mutex);
+  // A change of the directory's names made here.
+  void TouchDirectory(Node* directory) REQUIRES(tree.mutex);
+
+  void Tell(const Notices& notices) EXCLUDES(tree.mutex);
+  // Keeps the metadata budget; after operations that add nodes.
+  void Shrink() EXCLUDES(tree.mutex);
+
+  // Runs a task on the executor that WaitForTasks waits for.
+  void Spawn(std::function<void()> task);
+  void WaitForTasks();
+
+ private:
+  Mutex tasks_mutex_;
+  CondVar tasks_done_;
+  size_t tasks_ GUARDED_BY(tasks_mutex_) = 0;
+};
+
+Error NoEntry(std::string_view name);
+Error StaleInode();
+
+}  // namespace ossfs2

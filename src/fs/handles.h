@@ -1,0 +1,73 @@
+// Handles: open files and directories by number. Numbers are never reused.
+//
+// Thread-safe: sharded tables; a handle lives while someone uses it. The node of a handle is pinned from
+// open to release by the file system.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <unordered_map>
+
+#include "base/mutex.h"
+#include "data/read_engine.h"
+#include "fs/listing.h"
+#include "fs/open_file.h"
+
+namespace ossfs2 {
+
+struct FileHandle {
+  HandleId id = 0;
+  Ino ino = 0;
+  int flags = 0;
+  bool readable = false;
+  bool writable = false;
+  bool append = false;
+  std::shared_ptr<OpenFile> file;
+  std::atomic<bool> unflushed{false};  // wrote since its last flush
+  Mutex mutex;
+  std::shared_ptr<ReadFile> reader GUARDED_BY(mutex);   // of the version this handle reads
+  uint64_t reader_version GUARDED_BY(mutex) = 0;        // OpenFile::version when it was taken
+};
+
+struct DirectoryHandle {
+  HandleId id = 0;
+  Ino ino = 0;
+  std::shared_ptr<ListingRun> run;  // the listing that this handle follows; guarded by Tree::mutex
+  bool begun = false;               // read from the start at least once; guarded by Tree::mutex
+};
+
+template <class T>
+class HandleTable {
+ public:
+  void Add(std::shared_ptr<T> handle) {
+    Shard& shard = shards_[handle->id % kShards];
+    MutexLock lock(shard.mutex);
+    shard.handles.emplace(handle->id, std::move(handle));
+  }
+  std::shared_ptr<T> Get(HandleId id) {
+    Shard& shard = shards_[id % kShards];
+    MutexLock lock(shard.mutex);
+    const auto it = shard.handles.find(id);
+    return it == shard.handles.end() ? nullptr : it->second;
+  }
+  std::shared_ptr<T> Take(HandleId id) {
+    Shard& shard = shards_[id % kShards];
+    MutexLock lock(shard.mutex);
+    const auto it = shard.handles.find(id);
+    if (it == shard.handles.end()) return nullptr;
+    std::shared_ptr<T> handle = std::move(it->second);
+    shard.handles.erase(it);
+    return handle;
+  }
+
+ private:
+  static constexpr size_t kShards = 16;
+  struct Shard {
+    Mutex mutex;
+    std::unordered_map<HandleId, std::shared_ptr<T>> handles GUARDED_BY(mutex);
+  };
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace ossfs2

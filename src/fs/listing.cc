@@ -1,0 +1,191 @@
+#include "fs/listing.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "fs/names.h"
+#include "fs/object_facts.h"
+
+namespace ossfs2 {
+namespace {
+
+Counter& HiddenKeys() {
+  static Counter& counter = Registry::Default().counter(
+      "hidden_keys", "Keys met in listings that cannot be shown as file names.");
+  return counter;
+}
+
+std::string ListedName(const Node* node) {
+  return node->is_directory() ? StrCat(node->name, "/") : node->name;
+}
+
+}  // namespace
+
+std::shared_ptr<ListingRun> Lister::Start(Node* directory) {
+  DirectoryState& state = *directory->directory;
+  if (state.run && !state.run->ended) return state.run;
+  auto run = std::make_shared<ListingRun>();
+  run->directory = directory->ino;
+  run->generation = ++state.generation;
+  run->start_stamp = context_.tree.NextStamp();
+  run->fresh_until = context_.ValidUntil();
+  run->prefix = context_.tree.Key(directory);
+  state.run = run;
+  state.cold_lookups = 0;
+  return run;
+}
+
+std::optional<bool> Lister::Shows(const ListingRun& run, const Node* child) {
+  if (child->seen_generation == run.generation || child->local_stamp > run.start_stamp || !child->published)
+    return true;
+  if (run.ended) return !run.error && !run.canceled ? std::optional<bool>(false) : std::nullopt;
+  if (ListedName(child) <= run.last_key) return false;
+  return std::nullopt;
+}
+
+void Lister::Step(MutexLock& lock, Node* directory, const std::shared_ptr<ListingRun>& run) {
+  if (run->ended) return;
+  if (run->fetching) {
+    context_.listed.Wait(lock);
+    return;
+  }
+  run->fetching = true;
+  ++directory->directory->requests;
+  const uint64_t stamp = context_.tree.NextStamp();
+  const std::string known_marker = directory->directory->marker_version;
+  ListRequest request;
+  request.prefix = run->prefix;
+  request.delimiter = "/";
+  request.continuation = run->continuation;
+  request.max_keys = context_.options.list_page_size;
+  lock.Unlock();
+  Result<ListPage> page = context_.store.List(request);
+  std::optional<ObjectInfo> marker;
+  if (page && run->pages == 0) marker = AskMarker(*run, *page, known_marker);
+  Notices notices;
+  lock.Lock();
+  run->fetching = false;
+  if (!page) {
+    run->error = page.error();
+    run->ended = true;
+  } else if (directory->unlinked || context_.tree.Key(directory) != run->prefix) {
+    run->canceled = run->ended = true;
+  } else {
+    if (marker) TakeMarker(context_, directory, *marker);
+    Merge(directory, *run, *page, stamp, notices);
+  }
+  if (run->ended && directory->directory->run == run) directory->directory->run = nullptr;
+  context_.tree.EndRequest(directory);
+  context_.listed.NotifyAll();
+  Want(directory, run, run->pages_wanted);
+  if (notices.inodes.empty() && notices.entries.empty()) return;
+  lock.Unlock();
+  context_.Tell(notices);
+  lock.Lock();
+}
+
+std::optional<ObjectInfo> Lister::AskMarker(const ListingRun& run, const ListPage& page,
+                                            const std::string& known) {
+  if (run.prefix.empty() || page.entries.empty() || !context_.options.keep_attributes) return std::nullopt;
+  const ListEntry& first = page.entries.front();
+  if (first.key != run.prefix || MarkerVersion(first.etag, first.mtime_s) == known) return std::nullopt;
+  Result<ObjectInfo> head = context_.store.Head(run.prefix);
+  if (head) return *head;
+  LogLimited(LogLevel::kWarning, StrCat("Attributes kept below ", run.prefix, " could not be asked for: ",
+                                        head.error().ToString()));
+  return std::nullopt;
+}
+
+void Lister::Merge(Node* directory, ListingRun& run, const ListPage& page, uint64_t stamp, Notices& notices) {
+  if (run.pages == 0 && (page.entries.empty() || page.entries.front().key != run.prefix) &&
+      directory->local_stamp < stamp)
+    directory->directory->marker = Known::kNo;
+  for (const ListEntry& entry : page.entries) MergeEntry(directory, run, entry, stamp, notices);
+  ++run.pages;
+  run.continuation = page.continuation;
+  if (page.continuation.empty()) Finish(directory, run, notices);
+}
+
+void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry, uint64_t stamp,
+                        Notices& notices) {
+  std::string_view relative = entry.key;
+  if (relative.substr(0, run.prefix.size()) != run.prefix) return;  // not what was asked for
+  relative.remove_prefix(run.prefix.size());
+  run.last_key = std::string(relative);
+  DirectoryState& state = *directory->directory;
+  if (relative.empty()) {
+    state.marker = Known::kYes;
+    return;
+  }
+  if (run.prefix.empty() && relative == kRootFlagName) {
+    state.keeps_attributes = Known::kYes;
+    return;
+  }
+  const bool is_directory = relative.back() == '/';
+  if (is_directory) relative.remove_suffix(1);
+  const std::string name(relative);
+  Node* node = IsNameShowable(name) ? context_.tree.Child(directory, name) : nullptr;
+  const bool file_wins = is_directory && node != nullptr && !node->is_directory() &&
+                         node->seen_generation == run.generation;
+  if (!IsNameShowable(name) || file_wins) {
+    ++run.hidden_keys;
+    HiddenKeys().Add();
+    return;
+  }
+  const auto removed = state.removed.find(name);
+  if (removed != state.removed.end() && removed->second > stamp) return;
+  if (node != nullptr && node->local_stamp > stamp) {
+    node->seen_generation = run.generation;
+    return;
+  }
+  bool first = false;
+  const NodeType type = is_directory ? NodeType::kDirectory : TypeOfObject(entry.type);
+  node = ChildOfType(context_, directory, name, type, first, notices);
+  if (node == nullptr) return;
+  node->seen_generation = run.generation;
+  if (is_directory) {
+    node->valid_until = context_.ValidUntil();
+  } else {
+    TakeListed(context_, node, entry, first, notices);
+  }
+}
+
+void Lister::Finish(Node* directory, ListingRun& run, Notices& notices) {
+  DirectoryState& state = *directory->directory;
+  std::vector<Node*> gone;
+  for (Node* child : state.children)
+    if (child->seen_generation != run.generation && child->local_stamp <= run.start_stamp &&
+        !context_.tree.HasLocalState(child))
+      gone.push_back(child);
+  for (Node* child : gone) {
+    notices.entries.emplace_back(directory->ino, child->name);
+    context_.tree.Remove(child);
+  }
+  run.ended = true;
+  state.complete = true;
+  state.fresh_until = run.fresh_until;
+  state.hidden_keys = run.hidden_keys;
+}
+
+void Lister::Want(Node* directory, const std::shared_ptr<ListingRun>& run, uint64_t pages_wanted) {
+  run->pages_wanted = std::max(run->pages_wanted, pages_wanted);
+  if (run->ended || run->fetching || run->pages >= run->pages_wanted) return;
+  context_.Spawn([this, ino = directory->ino, run] { LookAhead(ino, run); });
+}
+
+void Lister::LookAhead(Ino ino, const std::shared_ptr<ListingRun>& run) {
+  MutexLock lock(context_.tree.mutex);
+  Node* directory = context_.tree.Find(ino);
+  if (directory == nullptr || directory->directory->run != run || run->fetching || run->ended) return;
+  if (run->pages >= run->pages_wanted) return;
+  context_.tree.Pin(directory);
+  Step(lock, directory, run);  // asks for the page after it by itself
+  context_.tree.Unpin(directory);
+  lock.Unlock();
+  context_.Shrink();
+  lock.Lock();
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,120 @@
+// Node: one inode: a name, what is known of its object, and what the kernel knows of it.
+//
+// All fields are guarded by Tree::mutex, which is held for moments only. Nodes are owned by the Tree;
+// a pointer is good while the mutex is held or the node is pinned.
+//
+// A million listed files must fit the metadata budget: what most files do not have is in `extra`, what
+// only directories have in `directory`.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "base/clock.h"
+#include "fs/packed_tag.h"
+#include "ossfs2/file_system.h"
+#include "ossfs2/object_store.h"
+
+namespace ossfs2 {
+
+class OpenFile;
+struct ListingRun;
+struct Node;
+
+enum class NodeType : uint8_t { kFile, kDirectory, kSymlink };
+enum class Known : uint8_t { kUnknown, kNo, kYes };
+enum class StorageClass : uint8_t { kStandard, kInfrequent, kArchive, kColdArchive, kDeepColdArchive, kOther };
+
+StorageClass ParseStorageClass(std::string_view text);
+const char* StorageClassName(StorageClass storage_class);
+
+// Facts that most nodes lack: kept attributes, a HEAD's answer, open handles.
+struct NodeExtra {
+  std::optional<uint32_t> mode;  // permission bits
+  std::optional<uint32_t> uid;
+  std::optional<uint32_t> gid;
+  std::optional<int64_t> atime_ns;
+  int64_t ctime_ns = 0;                       // of a local change; shown when later than mtime
+  std::map<std::string, std::string> xattrs;  // "user.name" to value
+  Metadata foreign;                           // user metadata that is not ours, kept as it is
+  std::string content_type;
+  std::string restore;  // x-oss-restore
+  std::optional<uint64_t> crc64;
+  std::optional<std::string> link_target;  // as readlink gives it
+  bool metadata_known = false;             // from a HEAD, or written here
+  bool chosen = false;       // attributes were chosen by a user, not only by circumstance
+  bool xattrs_changed = false;
+  bool pending = false;      // attributes wait to be stored
+  bool mtime_chosen = false; // a pending change includes mtime
+  std::shared_ptr<OpenFile> open;
+};
+
+struct NameHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+  size_t operator()(const Node* node) const;
+};
+struct NameEqual {
+  using is_transparent = void;
+  static std::string_view Name(std::string_view name) { return name; }
+  static std::string_view Name(const Node* node);
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const {
+    return Name(a) == Name(b);
+  }
+};
+
+// What a directory knows of its children.
+struct DirectoryState {
+  std::unordered_set<Node*, NameHash, NameEqual> children;
+  std::vector<Node*> slots;  // readdir order; a child's place is its cookie; null: gone
+  bool complete = false;     // children are all there is, until fresh_until
+  SteadyTime fresh_until{};
+  uint32_t generation = 0;             // of the newest listing
+  std::shared_ptr<ListingRun> run;     // the listing in progress
+  int requests = 0;                    // lookups and list pages in flight
+  std::map<std::string, uint64_t, std::less<>> removed;  // names removed here while requests are in flight: stamp
+  int handles = 0;                     // open directory handles
+  uint32_t cold_lookups = 0;           // since the last listing
+  Known marker = Known::kUnknown;      // the object "dir/"
+  Known keeps_attributes = Known::kUnknown;  // some file in it has chosen attributes
+  std::string marker_version;          // ETag and date of the marker that was asked last
+  uint64_t hidden_keys = 0;            // names that cannot be shown, in the newest listing
+  std::list<Node*>::iterator recent;   // place in Tree's list of directories by use
+};
+
+struct Node {
+  Ino ino = 0;
+  Node* parent = nullptr;  // null: the root, or unlinked
+  std::string name;
+  uint64_t size = 0;
+  int64_t mtime_ns = 0;
+  PackedTag etag;
+  SteadyTime valid_until{};
+  uint64_t local_stamp = 0;  // Tree::NextStamp of the last change made here; older answers are ignored
+  uint32_t slot = 0;
+  uint32_t lookups = 0;      // the kernel's references
+  uint32_t pins = 0;         // running operations and handles
+  uint32_t seen_generation = 0;
+  uint32_t date_s = 0;       // Last-Modified as last seen; 0: unknown since a change made here
+  NodeType type = NodeType::kFile;
+  StorageClass storage_class = StorageClass::kStandard;
+  bool published = true;     // there is an object (or, for a directory, a marker or a child)
+  bool unlinked = false;
+  bool pages_stale = false;  // the kernel's pages are of an older version
+  std::unique_ptr<NodeExtra> extra;
+  std::unique_ptr<DirectoryState> directory;
+
+  bool is_directory() const { return type == NodeType::kDirectory; }
+};
+
+inline size_t NameHash::operator()(const Node* node) const { return (*this)(std::string_view(node->name)); }
+inline std::string_view NameEqual::Name(const Node* node) { return node->name; }
+
+}  // namespace ossfs2

@@ -1,0 +1,126 @@
+#include "fs/object_facts.h"
+
+#include <algorithm>
+
+#include "base/str.h"
+#include "fs/attributes.h"
+#include "fs/open_file.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr int64_t kSecondNs = 1'000'000'000;
+
+struct Facts {
+  uint64_t size;
+  const std::string& etag;
+  int64_t mtime_s;
+  const std::string& storage_class;
+};
+
+bool HasUnpublishedData(const Node* node) {
+  return !node->published || (node->extra && node->extra->open && node->extra->open->dirty());
+}
+
+// Returns whether the version is another than before.
+bool TakeVersion(FsContext& context, Node* node, const Facts& facts, bool first, Notices& notices) {
+  node->valid_until = context.ValidUntil();
+  node->storage_class = ParseStorageClass(facts.storage_class);
+  const auto date_s = static_cast<uint32_t>(facts.mtime_s);
+  const bool changed = first || node->size != facts.size || !node->etag.Equals(facts.etag);
+  if (!changed && (node->date_s == 0 || node->date_s == date_s)) {
+    node->date_s = date_s;
+    return false;
+  }
+  node->date_s = date_s;
+  NodeExtra* extra = node->extra.get();
+  if (extra == nullptr || !extra->mtime_chosen) node->mtime_ns = facts.mtime_s * kSecondNs;
+  if (extra != nullptr) extra->metadata_known = false;
+  if (!changed) return false;  // same bytes, written again or with other metadata
+  node->size = facts.size;
+  node->etag.Set(facts.etag);
+  if (extra != nullptr) {
+    extra->crc64.reset();
+    extra->link_target.reset();
+    if (!extra->pending) {
+      extra->mode.reset();
+      extra->uid.reset();
+      extra->gid.reset();
+      extra->atime_ns.reset();
+      extra->chosen = false;
+    }
+  }
+  if (!first) {
+    node->pages_stale = true;
+    notices.inodes.push_back(node->ino);
+  }
+  return true;
+}
+
+}  // namespace
+
+NodeType TypeOfObject(ObjectType type) {
+  return type == ObjectType::kSymlink ? NodeType::kSymlink : NodeType::kFile;
+}
+
+void TakeListed(FsContext& context, Node* node, const ListEntry& entry, bool first, Notices& notices) {
+  if (HasUnpublishedData(node)) return;
+  TakeVersion(context, node, {entry.size, entry.etag, entry.mtime_s, entry.storage_class}, first, notices);
+}
+
+void TakeHead(FsContext& context, Node* node, const ObjectInfo& info, bool first, Notices& notices) {
+  if (HasUnpublishedData(node)) return;
+  const bool was_known = !first && node->extra && node->extra->metadata_known;
+  const bool changed =
+      TakeVersion(context, node, {info.size, info.etag, info.mtime_s, info.storage_class}, first, notices);
+  const bool keep_mtime = !changed && !first;
+  if (was_known && !changed && node->extra->metadata_known) {
+    node->extra->restore = info.restore;
+    node->extra->crc64 = info.crc64;
+    return;
+  }
+  TakeMetadata(context.tree, node, info, keep_mtime);
+}
+
+void TakeWritten(FsContext& context, Node* node, const std::string& etag, std::optional<uint64_t> crc64) {
+  node->etag.Set(etag);
+  node->date_s = 0;
+  node->valid_until = context.ValidUntil();
+  node->published = true;
+  node->local_stamp = context.tree.NextStamp();
+  if (crc64 || node->extra) context.tree.Extra(node).crc64 = crc64;
+  if (node->extra && node->extra->open) node->extra->open->writer_etag = etag;
+}
+
+std::string MarkerVersion(const std::string& etag, int64_t mtime_s) { return StrCat(etag, "@", mtime_s); }
+
+void TakeMarker(FsContext& context, Node* directory, const ObjectInfo& info) {
+  DirectoryState& state = *directory->directory;
+  state.marker = Known::kYes;
+  state.marker_version = MarkerVersion(info.etag, info.mtime_s);
+  const bool flagged = info.metadata.contains(std::string(kFlagMetadata));
+  // A flag that was set here lately may be newer than this answer.
+  if (flagged || state.keeps_attributes != Known::kYes)
+    state.keeps_attributes = flagged ? Known::kYes : Known::kNo;
+  TakeMetadata(context.tree, directory, info, false);
+  if (!info.metadata.contains("mtime"))
+    directory->mtime_ns = std::max(directory->mtime_ns, info.mtime_s * kSecondNs);
+}
+
+Node* ChildOfType(FsContext& context, Node* directory, const std::string& name, NodeType type, bool& first,
+                  Notices& notices) {
+  Node* node = context.tree.Child(directory, name);
+  first = node == nullptr;
+  if (node != nullptr && node->type != type) {
+    if (context.tree.HasLocalState(node)) return nullptr;
+    notices.entries.emplace_back(directory->ino, name);
+    context.tree.Remove(node);
+    first = true;
+  }
+  if (!first) return node;
+  node = context.tree.Add(directory, name, type);
+  if (type == NodeType::kDirectory) node->mtime_ns = context.clock.NowWallNs();
+  return node;
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,47 @@
+#include "fs/open_file.h"
+
+namespace ossfs2 {
+
+std::shared_ptr<WriteFile> OpenFile::EnsureWriter(WriteEngine& engine, const WriteTarget& target) {
+  MutexLock lock(mutex_);
+  if (!writer_) writer_ = engine.Open(target);
+  return writer_;
+}
+
+bool OpenFile::dirty() const {
+  const auto file = writer();
+  return file && file->dirty();
+}
+
+bool OpenFile::TryEnter() {
+  MutexLock lock(mutex_);
+  if (frozen_) return false;
+  ++inside_;
+  return true;
+}
+
+void OpenFile::Enter() {
+  MutexLock lock(mutex_);
+  while (frozen_) changed_.Wait(lock);
+  ++inside_;
+}
+
+void OpenFile::Leave() {
+  MutexLock lock(mutex_);
+  if (--inside_ == 0) changed_.NotifyAll();
+}
+
+void OpenFile::Freeze() {
+  MutexLock lock(mutex_);
+  while (frozen_) changed_.Wait(lock);
+  frozen_ = true;
+  while (inside_ > 0) changed_.Wait(lock);
+}
+
+void OpenFile::Thaw() {
+  MutexLock lock(mutex_);
+  frozen_ = false;
+  changed_.NotifyAll();
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,70 @@
+// OpenFile: what all open handles of one inode share: its WriteFile, its write gate, and who still has to flush.
+//
+// It lives while handles are open or data is unpublished. `handles`, `writable_handles` and
+// `writer_etag` are guarded by Tree::mutex; the rest is thread-safe. Writers pass the gate; a rename closes it, so that no byte is
+// written under the old key while the object gets its new one.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/mutex.h"
+#include "data/read_engine.h"
+#include "data/write_engine.h"
+#include "ossfs2/file_system.h"
+
+namespace ossfs2 {
+
+class OpenFile {
+ public:
+  explicit OpenFile(Ino ino) : ino_(ino) {}
+
+  Ino ino() const { return ino_; }
+  // The writer; null when nothing was opened for writing.
+  std::shared_ptr<WriteFile> writer() const EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return writer_;
+  }
+  // The writer, made from the target when there is none.
+  std::shared_ptr<WriteFile> EnsureWriter(WriteEngine& engine, const WriteTarget& target) EXCLUDES(mutex_);
+  bool dirty() const EXCLUDES(mutex_);
+
+  // --- the gate ---
+  bool TryEnter() EXCLUDES(mutex_);  // false: a rename is running, or wait in Enter
+  void Enter() EXCLUDES(mutex_);
+  void Leave() EXCLUDES(mutex_);
+  void Freeze() EXCLUDES(mutex_);  // waits for writers inside; one at a time
+  void Thaw() EXCLUDES(mutex_);
+
+  std::atomic<int64_t> last_write_ns{0};  // newest write since the last publish; 0: none
+  std::atomic<int> unflushed{0};          // handles that wrote and did not flush
+  std::atomic<uint64_t> version{0};       // counts versions made here: handles then take the new reader
+  std::atomic<bool> unlinked{false};
+  int handles = 0;
+  int writable_handles = 0;
+  std::string writer_etag;  // the version the writer stands on, when it is clean
+
+ private:
+  const Ino ino_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::shared_ptr<WriteFile> writer_ GUARDED_BY(mutex_);
+  int inside_ GUARDED_BY(mutex_) = 0;
+  bool frozen_ GUARDED_BY(mutex_) = false;
+};
+
+// Holds the gate for a scope.
+class GatePass {
+ public:
+  explicit GatePass(OpenFile& file) : file_(file) { file_.Enter(); }
+  ~GatePass() { file_.Leave(); }
+  GatePass(const GatePass&) = delete;
+  GatePass& operator=(const GatePass&) = delete;
+
+ private:
+  OpenFile& file_;
+};
+
+}  // namespace ossfs2

@@ -1,0 +1,230 @@
+#include "fs/renamer.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "fs/attributes.h"
+#include "fs/object_facts.h"
+#include "fs/open_file.h"
+#include "fs/parents.h"
+#include "fs/store_calls.h"
+
+namespace ossfs2 {
+namespace {
+
+Error ExistsError(const std::string& name) {
+  return MakeError(EEXIST, ErrorKind::kAlreadyExists, StrCat("'", name, "' exists."));
+}
+
+}  // namespace
+
+Result<Renamer::Pair> Renamer::Find(const Names& names) {
+  Pair pair;
+  Result<Ino> source = resolver_.Resolve(names.parent, names.name);
+  if (!source) return source.error();
+  pair.source = *source;
+  bool absent = false;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* directory = context_.tree.Find(names.new_parent);
+    if (directory == nullptr || directory->unlinked) return NoEntry(names.new_name);
+    absent = resolver_.KnownAbsentForCreate(directory, names.new_name);
+    const Node* known = context_.tree.Child(directory, names.new_name);
+    const Node* node = context_.tree.Find(*source);
+    // A copy replaces whatever file is there; only a directory there must be known.
+    if (known == nullptr && node != nullptr && !node->is_directory() && node->published &&
+        context_.IsFresh(directory) && absent)
+      absent = true;
+  }
+  if (!absent) {
+    Result<Ino> target = resolver_.Resolve(names.new_parent, names.new_name);
+    if (!target && target.error().errno_value != ENOENT) return target.error();
+    if (target) pair.target = *target;
+  }
+  MutexLock lock(context_.tree.mutex);
+  const Node* source_node = context_.tree.Find(pair.source);
+  if (source_node == nullptr || source_node->unlinked) return NoEntry(names.name);
+  pair.is_directory = source_node->is_directory();
+  const Node* target_node = pair.target == 0 ? nullptr : context_.tree.Find(pair.target);
+  if (target_node == nullptr) pair.target = 0;
+  pair.target_is_directory = target_node != nullptr && target_node->is_directory();
+  if (pair.is_directory && context_.tree.IsBelow(context_.tree.Find(names.new_parent), source_node))
+    return MakeError(EINVAL, ErrorKind::kInvalid, "A directory cannot be moved into itself.");
+  if (target_node != nullptr && target_node->is_directory() && pair.target != pair.source &&
+      context_.tree.IsBelow(source_node, target_node))
+    return MakeError(ENOTEMPTY, ErrorKind::kInvalid, StrCat("'", names.new_name, "' is not empty."));
+  return pair;
+}
+
+Status Renamer::CheckTypes(const Pair& pair, const Names& names) {
+  if (pair.target == 0) return {};
+  if (names.no_replace) return ExistsError(names.new_name);
+  if (pair.is_directory && !pair.target_is_directory)
+    return MakeError(ENOTDIR, ErrorKind::kInvalid, StrCat("'", names.new_name, "' is not a directory."));
+  if (!pair.is_directory && pair.target_is_directory)
+    return MakeError(EISDIR, ErrorKind::kInvalid, StrCat("'", names.new_name, "' is a directory."));
+  return {};
+}
+
+Status Renamer::Rename(const Names& names) {
+  for (;;) {
+    Result<Pair> before = Find(names);
+    if (!before) return before.error();
+    if (before->source == before->target) return names.no_replace ? Status(ExistsError(names.new_name)) : Status();
+    Result<NameLocks::Guard> guard = locker_.Lock({{names.parent, names.name}, {names.new_parent, names.new_name}},
+                                                  before->is_directory ? before->source : 0);
+    if (!guard) return guard.error();
+    // The names are ours now; what they are may have changed while we waited.
+    Result<Pair> pair = Find(names);
+    if (!pair) return pair.error();
+    if (pair->source != before->source) continue;
+    OSSFS2_RETURN_IF_ERROR(CheckTypes(*pair, names));
+    return pair->is_directory ? RenameDirectory(names, *pair) : RenameFile(names, *pair);
+  }
+}
+
+Status Renamer::RenameFile(const Names& names, const Pair& pair) {
+  std::shared_ptr<OpenFile> file;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(pair.source);
+    if (node == nullptr) return NoEntry(names.name);
+    if (node->extra) file = node->extra->open;
+  }
+  if (file) file->Freeze();
+  Status status = publisher_.PublishLocked(pair.source, false);
+  if (status) {
+    std::string from;
+    std::string to;
+    bool is_link = false;
+    {
+      MutexLock lock(context_.tree.mutex);
+      const Node* node = context_.tree.Find(pair.source);
+      const Node* directory = context_.tree.Find(names.new_parent);
+      if (node != nullptr && directory != nullptr) {
+        from = context_.tree.Key(node);
+        to = context_.tree.Key(directory) + names.new_name;
+        is_link = node->type == NodeType::kSymlink;
+      }
+    }
+    status = is_link ? RenameLink(names, pair, from, to) : CopyAndDelete(names, pair, from, to);
+  }
+  if (file) file->Thaw();
+  return status;
+}
+
+Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::string& from,
+                              const std::string& to) {
+  CopyJob job;
+  std::shared_ptr<OpenFile> file;
+  bool pending = false;
+  bool metadata_known = false;
+  bool chosen = false;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(pair.source);
+    if (node == nullptr || node->unlinked) return NoEntry(names.name);
+    if (node->extra) {
+      pending = node->extra->pending && context_.options.keep_attributes;
+      metadata_known = node->extra->metadata_known;
+      chosen = node->extra->chosen && context_.options.keep_attributes;
+      file = node->extra->open;
+    }
+  }
+  if (pending && !metadata_known) OSSFS2_RETURN_IF_ERROR(publisher_.FetchForeign(pair.source));
+  // The new place must know that it has a file with attributes of its own.
+  if (chosen) OSSFS2_RETURN_IF_ERROR(publisher_.EnsureFlag(names.new_parent));
+  uint64_t stamp = 0;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(pair.source);
+    if (node == nullptr) return NoEntry(names.name);
+    stamp = node->local_stamp;
+    job.source_key = from;
+    job.source_etag = node->etag.Text();
+    job.size = node->size;
+    if (node->extra) job.crc64 = node->extra->crc64;
+    if (pending) {
+      job.replace.emplace();
+      job.replace->metadata = StoredMetadata(node, context_.options);
+      job.replace->content_type = node->extra->content_type;
+    }
+  }
+  job.target_key = to;
+  job.forbid_overwrite = names.no_replace;
+  Result<WriteResult> copied = CopyVerified(context_.store, context_.executor, job);
+  if (!copied && copied.error().kind == ErrorKind::kAlreadyExists) return ExistsError(names.new_name);
+  if (!copied && copied.error().kind == ErrorKind::kVersionChanged) {
+    // Replaced by another host since it was looked at: the newer version is what moves.
+    OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(pair.source, true));
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(pair.source);
+    if (node == nullptr) return NoEntry(names.name);
+    job.source_etag = node->etag.Text();
+    job.size = node->size;
+    job.crc64 = node->extra ? node->extra->crc64 : std::nullopt;
+    lock.Unlock();
+    copied = CopyVerified(context_.store, context_.executor, job);
+    lock.Lock();
+  }
+  if (!copied) return copied.error().kind == ErrorKind::kNotFound ? Status(NoEntry(names.name)) : Status(copied.error());
+  Result<bool> check = parents_.Keep(names.parent, names.name);
+  if (!check) return check.error();
+  OSSFS2_RETURN_IF_ERROR(context_.store.Delete(from));
+  const ObjectVersion before{from, job.size, job.source_etag, job.crc64};
+  const ObjectVersion after{to, job.size, copied->etag, job.crc64 ? job.crc64 : copied->crc64};
+  if (job.size > 0) context_.reads.Open(pair.source, before)->Rebind(after);
+  if (file && file->writer()) file->writer()->Rebind(after, true);
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(pair.source);
+    if (node != nullptr && node->extra && pending && node->local_stamp == stamp)
+      node->extra->pending = node->extra->mtime_chosen = node->extra->xattrs_changed = false;
+    Reattach(names, pair);
+    if (node != nullptr) TakeWritten(context_, node, copied->etag, after.crc64);
+  }
+  return *check ? parents_.CheckAfter(names.parent) : Status();
+}
+
+Status Renamer::RenameLink(const Names& names, const Pair& pair, const std::string& from, const std::string& to) {
+  // The text stays the same, so a relative link may lead elsewhere from its new place: as on any file system.
+  CopyRequest request;
+  request.source_key = from;
+  request.target_key = to;
+  request.forbid_overwrite = names.no_replace;
+  Result<WriteResult> copied = context_.store.Copy(request);
+  if (!copied && copied.error().kind == ErrorKind::kAlreadyExists) return ExistsError(names.new_name);
+  if (!copied) return copied.error();
+  Result<bool> check = parents_.Keep(names.parent, names.name);
+  if (!check) return check.error();
+  OSSFS2_RETURN_IF_ERROR(context_.store.Delete(from));
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(pair.source);
+    Reattach(names, pair);
+    if (node != nullptr) TakeWritten(context_, node, copied->etag, std::nullopt);
+  }
+  return *check ? parents_.CheckAfter(names.parent) : Status();
+}
+
+void Renamer::Reattach(const Names& names, const Pair& pair) {
+  Node* node = context_.tree.Find(pair.source);
+  Node* old_parent = context_.tree.Find(names.parent);
+  Node* new_parent = context_.tree.Find(names.new_parent);
+  if (old_parent != nullptr) {
+    context_.tree.NoteRemoved(old_parent, names.name);
+    context_.tree.absent.Add(names.parent, names.name, context_.clock.NowSteady());
+    context_.TouchDirectory(old_parent);
+  }
+  if (new_parent == nullptr) return;
+  if (Node* target = context_.tree.Child(new_parent, names.new_name); target != nullptr && target != node)
+    context_.tree.Remove(target);
+  context_.tree.absent.Erase(names.new_parent, names.new_name);
+  context_.TouchDirectory(new_parent);
+  if (node == nullptr || node->unlinked) return;
+  context_.tree.Move(node, new_parent, names.new_name);
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,82 @@
+// Renamer: renames of files and directories in a store that has only copy and delete.
+//
+// File: an unpublished or dirty source is published, the object is copied (attributes that wait to be stored
+// ride along), the copy is proven, then the source is deleted. Open handles, the inode number and cached
+// bytes stay. Directory: all keys below are listed and copied, rename_dir_concurrency at once, each copy
+// proven; only when all are there, the old keys are deleted. A failed rename of a directory
+// removes the copies it made; if even that fails, the same rename may be repeated and goes on.
+// Other operations on the names (and on all below a directory) wait; nothing is locked over the network that a
+// lookup, read or TryWrite needs.
+// Errors: EMFILE more than rename_dir_limit keys; ENOTSUP renames of directories are off; EIO a copy that
+// could not be proven (the source is kept).
+#pragma once
+
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fs/publisher.h"
+#include "fs/resolver.h"
+
+namespace ossfs2 {
+
+class Parents;
+
+class Renamer {
+ public:
+  Renamer(FsContext& context, NameLocker& locker, Resolver& resolver, Publisher& publisher, Parents& parents)
+      : context_(context), locker_(locker), resolver_(resolver), publisher_(publisher), parents_(parents) {}
+
+  struct Names {
+    Ino parent = 0;
+    std::string name;
+    Ino new_parent = 0;
+    std::string new_name;
+    bool no_replace = false;
+  };
+  Status Rename(const Names& names) EXCLUDES(context_.tree.mutex);
+
+ private:
+  // What a rename works on, found once and checked again under the name locks.
+  struct Pair {
+    Ino source = 0;
+    bool is_directory = false;
+    Ino target = 0;  // 0: the new name is free
+    bool target_is_directory = false;
+  };
+  struct Copied {
+    ListEntry source;
+    std::string target_key;
+    std::string etag;
+    std::optional<uint64_t> crc64;
+    bool was_there = false;
+  };
+  Result<Pair> Find(const Names& names) EXCLUDES(context_.tree.mutex);
+  Status CheckTypes(const Pair& pair, const Names& names);
+  Status RenameFile(const Names& names, const Pair& pair);
+  Status RenameLink(const Names& names, const Pair& pair, const std::string& from, const std::string& to);
+  Status CopyAndDelete(const Names& names, const Pair& pair, const std::string& from, const std::string& to);
+  Status RenameDirectory(const Names& names, const Pair& pair);
+  Status MoveKeys(const Pair& pair, const std::string& from, const std::string& to);
+  Result<std::vector<ListEntry>> ListAll(const std::string& prefix);
+  Status CopyAll(std::vector<Copied>& files);
+  Status DeleteAll(const std::vector<std::string>& keys);
+  Status TargetIsFree(const std::string& from, const std::string& to, std::vector<Copied>& files);
+  void RebindBelow(Node* directory, const std::string& to, const std::vector<Copied>& files,
+                   std::vector<std::function<void()>>& rebinds) REQUIRES(context_.tree.mutex);
+  // The node takes its new name; the old target's node loses it.
+  void Reattach(const Names& names, const Pair& pair) REQUIRES(context_.tree.mutex);
+  std::vector<Ino> OpenBelow(Ino directory) EXCLUDES(context_.tree.mutex);
+
+  FsContext& context_;
+  NameLocker& locker_;
+  Resolver& resolver_;
+  Publisher& publisher_;
+  Parents& parents_;
+  Mutex mutex_;
+  std::set<std::pair<std::string, std::string>> unfinished_ GUARDED_BY(mutex_);  // from, to
+};
+
+}  // namespace ossfs2

@@ -1,0 +1,287 @@
+#include "fs/resolver.h"
+
+#include <cerrno>
+
+#include "base/str.h"
+#include "fs/names.h"
+#include "fs/object_facts.h"
+#include "fs/parallel.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr auto kAbsentForCreate = std::chrono::seconds(2);
+constexpr size_t kMetadataWidth = 64;
+constexpr int kAsksMax = 5;  // a name that changes during every one of so many questions
+
+// A HEAD in this thread and a list of one key beside it; the list is not waited for when the HEAD answers.
+class PairOfProbes {
+ public:
+  PairOfProbes(ObjectStore& store, std::string key) : store_(store), key_(std::move(key)) {}
+  bool Claim() {
+    MutexLock lock(mutex_);
+    if (claimed_) return false;
+    return claimed_ = true;
+  }
+  void RunList() {
+    ListRequest request;
+    request.prefix = key_ + "/";
+    request.max_keys = 1;
+    Result<ListPage> page = store_.List(request);
+    MutexLock lock(mutex_);
+    page_ = std::move(page);
+    done_.NotifyAll();
+  }
+  Result<ListPage> WaitForList() {
+    if (Claim()) RunList();
+    MutexLock lock(mutex_);
+    while (!page_) done_.Wait(lock);
+    return *page_;
+  }
+  ObjectStore& store() { return store_; }
+  const std::string& key() const { return key_; }
+
+ private:
+  ObjectStore& store_;
+  const std::string key_;
+  Mutex mutex_;
+  CondVar done_;
+  bool claimed_ GUARDED_BY(mutex_) = false;
+  std::optional<Result<ListPage>> page_ GUARDED_BY(mutex_);
+};
+
+bool IsAbsent(const Error& error) {
+  return error.kind == ErrorKind::kNotFound && error.oss_code != "NoSuchBucket";
+}
+
+}  // namespace
+
+std::optional<Result<Node*>> Resolver::Known(Node* directory, std::string_view name) {
+  if (!directory->directory || directory->unlinked) return Result<Node*>(StaleInode());
+  if (directory == context_.tree.root() && context_.prefix.empty() && name == kRootFlagName)
+    return Result<Node*>(NoEntry(name));
+  Node* node = context_.tree.Child(directory, name);
+  if (node != nullptr) {
+    if (context_.IsFresh(node) && !context_.NeedsMetadata(node)) return Result<Node*>(node);
+    return std::nullopt;
+  }
+  if (context_.IsListed(directory)) return Result<Node*>(NoEntry(name));
+  const double keep_s = context_.options.oss_negative_cache_timeout_s;
+  const auto keep = std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(keep_s));
+  if (keep_s > 0 && context_.tree.absent.Has(directory->ino, std::string(name), context_.clock.NowSteady() - keep))
+    return Result<Node*>(NoEntry(name));
+  return std::nullopt;
+}
+
+bool Resolver::KnownAbsentForCreate(Node* directory, const std::string& name) {
+  if (context_.tree.Child(directory, name) != nullptr) return false;
+  return context_.IsListed(directory) ||
+         context_.tree.absent.Has(directory->ino, name, context_.clock.NowSteady() - kAbsentForCreate);
+}
+
+Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
+  OSSFS2_RETURN_IF_ERROR(CheckName(name));
+  MutexLock lock(context_.tree.mutex);
+  Node* directory = context_.tree.Find(parent);
+  if (directory == nullptr) return StaleInode();
+  if (!directory->is_directory())
+    return MakeError(ENOTDIR, ErrorKind::kInvalid, StrCat(context_.tree.Path(directory), " is not a directory."));
+  context_.tree.Pin(directory);
+  bool waited_for_listing = false;
+  Result<Ino> result = StaleInode();
+  for (;;) {
+    if (!ask) {
+      if (auto known = Known(directory, name)) {
+        if (*known) result = Result<Ino>((**known)->ino);
+        else result = known->error();
+        break;
+      }
+      // A listing under way will soon know better than a question of its own, most times.
+      if (const auto run = directory->directory->run; run && !run->ended && !waited_for_listing) {
+        waited_for_listing = true;
+        lister_.Step(lock, directory, run);
+        continue;
+      }
+    }
+    const auto flight = flights_.find(Key{parent, name});
+    if (flight == flights_.end()) {
+      result = Ask(lock, directory, name);
+      break;
+    }
+    const std::shared_ptr<Flight> joined = flight->second;
+    while (!joined->done) context_.listed.Wait(lock);
+    result = *joined->result;
+    break;
+  }
+  context_.tree.Unpin(directory);
+  return result;
+}
+
+Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& name) {
+  const auto flight = std::make_shared<Flight>();
+  flights_[Key{directory->ino, name}] = flight;
+  NoteColdLookup(directory);
+  Notices notices;
+  std::optional<Result<Ino>> result;
+  for (int asks = 0; !result && asks < kAsksMax; ++asks) {
+    if (directory->unlinked) break;
+    const Node* node = context_.tree.Child(directory, name);
+    const bool file_first = node != nullptr && !node->is_directory();
+    const std::string key = context_.tree.Key(directory) + name;
+    if (key.size() > kKeyBytesMax) {
+      result = Result<Ino>(MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The object key has more than 1023 bytes."));
+      break;
+    }
+    const uint64_t stamp = context_.tree.NextStamp();
+    ++directory->directory->requests;
+    lock.Unlock();
+    Result<Answer> answer = AskStore(key, file_first);
+    lock.Lock();
+    if (!answer) {
+      result = Result<Ino>(answer.error());
+    } else if (context_.tree.last_directory_move() < stamp) {
+      result = Take(directory, name, stamp, *answer, notices);
+    }
+    context_.tree.EndRequest(directory);
+  }
+  if (!result) result = Result<Ino>(StaleInode());
+  flight->result = result;
+  flight->done = true;
+  flights_.erase(Key{directory->ino, name});
+  context_.listed.NotifyAll();
+  lock.Unlock();
+  context_.Tell(notices);
+  context_.Shrink();
+  lock.Lock();
+  return *result;
+}
+
+Result<Resolver::Answer> Resolver::AskStore(const std::string& key, bool file_first) {
+  auto probes = std::make_shared<PairOfProbes>(context_.store, key);
+  if (!file_first)
+    context_.Spawn([probes] {
+      if (probes->Claim()) probes->RunList();
+    });
+  Answer answer;
+  Result<ObjectInfo> head = context_.store.Head(key);
+  if (head) {
+    probes->Claim();
+    answer.file = std::move(*head);
+    return answer;
+  }
+  if (head.error().oss_code == "SymlinkTargetNotExist") {
+    answer.file.emplace();
+    answer.file->key = key;
+    answer.file->type = ObjectType::kSymlink;
+    return answer;
+  }
+  if (!IsAbsent(head.error())) {
+    probes->Claim();
+    return head.error();
+  }
+  Result<ListPage> page = probes->WaitForList();
+  if (!page) return page.error();
+  if (page->entries.empty()) return answer;
+  answer.directory = true;
+  answer.marker = page->entries.front().key == key + "/";
+  return answer;
+}
+
+std::optional<Result<Ino>> Resolver::Take(Node* directory, const std::string& name, uint64_t stamp,
+                                          const Answer& answer, Notices& notices) {
+  Node* node = context_.tree.Child(directory, name);
+  if (node != nullptr && (node->local_stamp > stamp || context_.tree.HasLocalState(node)))
+    if (!answer.file || node->local_stamp > stamp || node->is_directory() || !node->published)
+      return Result<Ino>(node->ino);
+  const DirectoryState& state = *directory->directory;
+  const auto removed = state.removed.find(name);
+  const bool removed_since = removed != state.removed.end() && removed->second > stamp;
+  if (removed_since || (!answer.file && !answer.directory)) {
+    if (node != nullptr && !removed_since) {
+      notices.entries.emplace_back(directory->ino, name);
+      context_.tree.Remove(node);
+    }
+    context_.tree.absent.Add(directory->ino, name, context_.clock.NowSteady());
+    return Result<Ino>(NoEntry(name));
+  }
+  bool first = false;
+  const NodeType type = answer.file ? TypeOfObject(answer.file->type) : NodeType::kDirectory;
+  node = ChildOfType(context_, directory, name, type, first, notices);
+  if (node == nullptr) return Result<Ino>(context_.tree.Child(directory, name)->ino);
+  context_.tree.absent.Erase(directory->ino, name);
+  if (answer.file) {
+    TakeHead(context_, node, *answer.file, first, notices);
+  } else {
+    node->valid_until = context_.ValidUntil();
+    node->directory->marker = answer.marker ? Known::kYes : Known::kNo;
+  }
+  return Result<Ino>(node->ino);
+}
+
+void Resolver::NoteColdLookup(Node* directory) {
+  if (++directory->directory->cold_lookups < kColdLookupsBeforeListing) return;
+  directory->directory->cold_lookups = 0;
+  if (context_.options.attr_timeout_s <= 0 || directory->directory->run) return;
+  lister_.Want(directory, lister_.Start(directory), kColdListingPages);
+}
+
+Status Resolver::Refresh(Ino ino, bool ask) {
+  Ino parent = 0;
+  std::string name;
+  bool only_metadata = false;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(ino);
+    if (node == nullptr) return StaleInode();
+    if (node->parent == nullptr) return {};  // the root, or unlinked: nothing to ask for
+    only_metadata = !ask && context_.IsFresh(node) && context_.NeedsMetadata(node);
+    if (!ask && context_.IsFresh(node) && !only_metadata) return {};
+    if (!node->published) return {};
+    parent = node->parent->ino;
+    name = node->name;
+  }
+  if (only_metadata) return FetchMetadata({ino});
+  Result<Ino> found = Resolve(parent, name, ask);
+  if (!found) return found.error().errno_value == ENOENT ? Status(StaleInode()) : Status(found.error());
+  if (*found == ino) return {};
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(ino);
+  // Renamed meanwhile: still there. Otherwise another kind of file has taken the name.
+  return node != nullptr && !node->unlinked ? Status() : Status(StaleInode());
+}
+
+Status Resolver::FetchMetadata(const std::vector<Ino>& nodes) {
+  Mutex mutex;
+  Status failed;
+  RunParallel(context_.executor, nodes.size(), kMetadataWidth, [&](size_t i) {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(nodes[i]);
+    if (node == nullptr || node->parent == nullptr || !context_.NeedsMetadata(node)) return;
+    const std::string key = context_.tree.Key(node);
+    const uint64_t stamp = context_.tree.NextStamp();
+    lock.Unlock();
+    Result<ObjectInfo> head = context_.store.Head(key);
+    Notices notices;
+    lock.Lock();
+    node = context_.tree.Find(nodes[i]);
+    if (node != nullptr && node->parent != nullptr && node->local_stamp < stamp) {
+      if (head && node->is_directory()) {
+        TakeMarker(context_, node, *head);
+      } else if (head) {
+        // A first look at the kept attributes: the listing showed only dates.
+        if (!node->extra || !node->extra->pending) TakeHead(context_, node, *head, false, notices);
+        context_.tree.Extra(node).metadata_known = true;
+      } else if (IsAbsent(head.error())) {
+        context_.tree.Extra(node).metadata_known = true;  // no marker, or gone: the listing will tell
+      }
+    }
+    lock.Unlock();
+    context_.Tell(notices);
+    if (head || IsAbsent(head.error())) return;
+    MutexLock failure(mutex);
+    if (failed) failed = Status(head.error());
+  });
+  return failed;
+}
+
+}  // namespace ossfs2

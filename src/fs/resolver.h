@@ -1,0 +1,62 @@
+// Resolver: from (directory, name) to a node, asking the bucket only when what is known is too old.
+//
+// In this order: the known node while fresh; the directory's fresh listing (also for "no"); the own cache of
+// absent names; the listing that is under way; then a HEAD of the key and, in parallel, a list of one key
+// below "key/" (a name known as a file is only HEADed first). One question per name at a time; others wait for
+// its answer. After kColdLookupsBeforeListing such questions in one directory its listing begins in the background.
+// Errors: ENOENT; ESTALE for a number whose file is gone; what the store answered otherwise.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fs/fs_context.h"
+#include "fs/listing.h"
+
+namespace ossfs2 {
+
+class Resolver {
+ public:
+  static constexpr uint32_t kColdLookupsBeforeListing = 4;
+  static constexpr uint64_t kColdListingPages = 32;
+  Resolver(FsContext& context, Lister& lister) : context_(context), lister_(lister) {}
+
+  // Without the network: the node, ENOENT, or nullopt when the bucket must be asked.
+  std::optional<Result<Node*>> Known(Node* directory, std::string_view name) REQUIRES(context_.tree.mutex);
+  // `ask`: what is known is not enough, whatever its age.
+  Result<Ino> Resolve(Ino parent, const std::string& name, bool ask = false) EXCLUDES(context_.tree.mutex);
+  // The name was absent in a listing or an answer of the last moments: enough to create it.
+  bool KnownAbsentForCreate(Node* directory, const std::string& name) REQUIRES(context_.tree.mutex);
+  // Brings a node up to date by its name; ESTALE when it is no longer there.
+  Status Refresh(Ino ino, bool ask = false) EXCLUDES(context_.tree.mutex);
+  // HEADs nodes whose attributes are kept in metadata, in parallel. Errors are returned of the first.
+  Status FetchMetadata(const std::vector<Ino>& nodes) EXCLUDES(context_.tree.mutex);
+
+ private:
+  struct Flight {
+    bool done = false;
+    std::optional<Result<Ino>> result;
+  };
+  struct Answer {
+    std::optional<ObjectInfo> file;
+    bool directory = false;
+    bool marker = false;
+  };
+  using Key = std::pair<Ino, std::string>;
+
+  Result<Ino> Ask(MutexLock& lock, Node* directory, const std::string& name) REQUIRES(context_.tree.mutex);
+  // Unset: the answer is older than a local change; ask again.
+  std::optional<Result<Ino>> Take(Node* directory, const std::string& name, uint64_t stamp, const Answer& answer,
+                                  Notices& notices) REQUIRES(context_.tree.mutex);
+  Result<Answer> AskStore(const std::string& key, bool file_first) EXCLUDES(context_.tree.mutex);
+  void NoteColdLookup(Node* directory) REQUIRES(context_.tree.mutex);
+
+  FsContext& context_;
+  Lister& lister_;
+  std::map<Key, std::shared_ptr<Flight>> flights_ GUARDED_BY(context_.tree.mutex);
+};
+
+}  // namespace ossfs2

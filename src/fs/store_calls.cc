@@ -1,0 +1,131 @@
+#include "fs/store_calls.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/str.h"
+#include "fs/parallel.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr uint64_t kCopyPartBytes = 256ull << 20;
+
+uint64_t PartBytes(uint64_t size) {
+  const uint64_t least = (size + kPartsMax - 1) / kPartsMax;
+  return std::max(kCopyPartBytes, least);
+}
+
+Result<WriteOptions> PartCopyOptions(ObjectStore& store, const CopyJob& job) {
+  WriteOptions options;
+  if (job.replace) {
+    options = *job.replace;
+  } else {
+    // A part copy takes no metadata along.
+    Result<ObjectInfo> head = store.Head(job.source_key);
+    if (!head) return head.error();
+    options.metadata = head->metadata;
+    options.content_type = head->content_type;
+  }
+  options.forbid_overwrite = job.forbid_overwrite;
+  return options;
+}
+
+Result<WriteResult> CopyInParts(ObjectStore& store, Executor& executor, const CopyJob& job) {
+  Result<WriteOptions> options = PartCopyOptions(store, job);
+  if (!options) return options.error();
+  Result<std::string> upload = store.InitiateUpload(job.target_key, *options);
+  if (!upload) return upload.error();
+  const uint64_t part_bytes = PartBytes(job.size);
+  const size_t count = static_cast<size_t>((job.size + part_bytes - 1) / part_bytes);
+  std::vector<PartResult> parts(count);
+  Mutex mutex;
+  std::optional<Error> failed;
+  RunParallel(executor, count, static_cast<size_t>(job.part_concurrency), [&](size_t i) {
+    {
+      MutexLock lock(mutex);
+      if (failed) return;
+    }
+    const uint64_t offset = i * part_bytes;
+    Result<PartResult> part =
+        store.CopyPart(job.target_key, *upload, static_cast<int>(i + 1), job.source_key, job.source_etag,
+                       offset, std::min(part_bytes, job.size - offset));
+    MutexLock lock(mutex);
+    if (part) {
+      parts[i] = *part;
+    } else if (!failed) {
+      failed = part.error();
+    }
+  });
+  if (!failed) {
+    Result<WriteResult> done =
+        store.CompleteUpload(job.target_key, *upload, parts, job.crc64, job.forbid_overwrite);
+    if (done) return done;
+    failed = done.error();
+  }
+  (void)store.AbortUpload(job.target_key, *upload);
+  return *failed;
+}
+
+Result<WriteResult> Prove(ObjectStore& store, const CopyJob& job, WriteResult result) {
+  if (job.crc64 && result.crc64) {
+    if (*job.crc64 == *result.crc64) return result;
+    return MakeError(EIO, ErrorKind::kCorrupt,
+                     StrCat("The copy of ", job.source_key, " to ", job.target_key,
+                            " has another CRC64; the source was kept."));
+  }
+  if (!result.etag.empty() && result.etag == job.source_etag) return result;
+  Result<ObjectInfo> head = store.Head(job.target_key);
+  if (!head) return head.error();
+  const bool crc_differs = job.crc64 && head->crc64 && *job.crc64 != *head->crc64;
+  if (head->size != job.size || crc_differs)
+    return MakeError(EIO, ErrorKind::kCorrupt,
+                     StrCat("The copy of ", job.source_key, " to ", job.target_key, " has ", head->size,
+                            " bytes instead of ", job.size, "; the source was kept."));
+  result.etag = head->etag;
+  result.crc64 = head->crc64;
+  return result;
+}
+
+}  // namespace
+
+Result<WriteResult> PutEmpty(ObjectStore& store, const std::string& key, const WriteOptions& options) {
+  struct Wait {
+    Mutex mutex;
+    CondVar done;
+    std::optional<Result<WriteResult>> result GUARDED_BY(mutex);
+  };
+  auto wait = std::make_shared<Wait>();
+  UploadBody body;
+  body.crc64 = 0;
+  const auto call = store.PutAsync(key, std::move(body), options, [wait](Result<WriteResult> result) {
+    MutexLock lock(wait->mutex);
+    wait->result = std::move(result);
+    wait->done.NotifyAll();
+  });
+  MutexLock lock(wait->mutex);
+  while (!wait->result) wait->done.Wait(lock);
+  return *wait->result;
+}
+
+Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, const CopyJob& job) {
+  if (job.size <= kCopyBytesMax) {
+    CopyRequest request;
+    request.source_key = job.source_key;
+    request.source_etag = job.source_etag;
+    request.target_key = job.target_key;
+    request.forbid_overwrite = job.forbid_overwrite;
+    request.replace = job.replace;
+    Result<WriteResult> copied = store.Copy(request);
+    if (copied) return Prove(store, job, std::move(*copied));
+    // Some buckets refuse copies above 1 GB (another storage class or encryption); parts always work.
+    if (copied.error().kind != ErrorKind::kInvalid || job.size < (1ull << 30)) return copied;
+  }
+  Result<WriteResult> copied = CopyInParts(store, executor, job);
+  if (!copied) return copied;
+  return Prove(store, job, std::move(*copied));
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,32 @@
+// Store calls that the file system composes of ObjectStore's: a blocking put of a small object, and a
+// verified copy of any size. Blocking: executor threads only. No state.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/executor.h"
+#include "ossfs2/object_store.h"
+
+namespace ossfs2 {
+
+// Puts an object without content (markers).
+Result<WriteResult> PutEmpty(ObjectStore& store, const std::string& key, const WriteOptions& options);
+
+struct CopyJob {
+  std::string source_key;
+  std::string source_etag;
+  uint64_t size = 0;
+  std::optional<uint64_t> crc64;  // of the source, when known
+  std::string target_key;
+  bool forbid_overwrite = false;
+  std::optional<WriteOptions> replace;
+  int part_concurrency = 16;
+};
+
+// Copies server-side, in parts when one copy cannot do it, and proves the copy: by CRC64, else by equal
+// ETag, else by a HEAD of the target (size). EIO (kCorrupt) when the proof fails; the source is untouched.
+Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, const CopyJob& job);
+
+}  // namespace ossfs2

@@ -1,0 +1,266 @@
+#include "fs/tree.h"
+
+#include <algorithm>
+
+#include "base/str.h"
+#include "fs/names.h"
+#include "fs/open_file.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr size_t kIndexBytes = 112;        // entries of the two hash sets, the slot and the allocator's share
+constexpr size_t kExtraBytes = sizeof(NodeExtra) + 256;
+constexpr size_t kDirectoryBytes = sizeof(DirectoryState) + 64;
+constexpr size_t kForgetBatch = 2000;
+
+int64_t NodeBytes(const Node* node) {
+  int64_t bytes = static_cast<int64_t>(sizeof(Node) + kIndexBytes);
+  if (node->name.size() > 15) bytes += static_cast<int64_t>(node->name.size() + 17);
+  if (node->extra) bytes += kExtraBytes;
+  if (node->directory) bytes += kDirectoryBytes;
+  return bytes;
+}
+
+}  // namespace
+
+StorageClass ParseStorageClass(std::string_view text) {
+  if (text.empty() || text == "Standard") return StorageClass::kStandard;
+  if (text == "IA") return StorageClass::kInfrequent;
+  if (text == "Archive") return StorageClass::kArchive;
+  if (text == "ColdArchive") return StorageClass::kColdArchive;
+  if (text == "DeepColdArchive") return StorageClass::kDeepColdArchive;
+  return StorageClass::kOther;
+}
+
+const char* StorageClassName(StorageClass storage_class) {
+  static constexpr const char* kNames[] = {"Standard",    "IA",              "Archive",
+                                           "ColdArchive", "DeepColdArchive", "other"};
+  return kNames[static_cast<size_t>(storage_class)];
+}
+
+Tree::Tree(std::string prefix, uint64_t bytes_max, uint64_t absent_max, Clock& clock)
+    : absent(absent_max),
+      prefix_(std::move(prefix)),
+      bytes_max_(bytes_max),
+      bytes_gauge_(Registry::Default().gauge("metadata_bytes", "Estimated memory of inodes, names and listings.")),
+      nodes_gauge_(Registry::Default().gauge("metadata_inodes", "Inodes in memory.")) {
+  MutexLock lock(mutex);
+  root_ = new Node;
+  root_->ino = kRootIno;
+  root_->type = NodeType::kDirectory;
+  root_->mtime_ns = clock.NowWallNs();
+  root_->valid_until = SteadyTime::max();
+  root_->pins = 1;
+  root_->directory = std::make_unique<DirectoryState>();
+  directories_.push_front(root_);
+  root_->directory->recent = directories_.begin();
+  nodes_.insert(root_);
+  Account(NodeBytes(root_));
+}
+
+Tree::~Tree() {
+  MutexLock lock(mutex);
+  Account(-static_cast<int64_t>(bytes_));
+  for (Node* node : nodes_) delete node;
+  nodes_gauge_.Add(-static_cast<int64_t>(nodes_.size() - 1));
+}
+
+void Tree::Account(int64_t bytes) {
+  bytes_ = static_cast<uint64_t>(static_cast<int64_t>(bytes_) + bytes);
+  bytes_gauge_.Add(bytes);
+}
+
+Node* Tree::Find(Ino ino) {
+  const auto it = nodes_.find(ino);
+  return it == nodes_.end() ? nullptr : *it;
+}
+
+Node* Tree::Child(const Node* directory, std::string_view name) {
+  if (!directory->directory) return nullptr;
+  const auto it = directory->directory->children.find(name);
+  return it == directory->directory->children.end() ? nullptr : *it;
+}
+
+void Tree::Attach(Node* node, Node* directory) {
+  DirectoryState& state = *directory->directory;
+  node->parent = directory;
+  node->slot = static_cast<uint32_t>(state.slots.size());
+  state.slots.push_back(node);
+  state.children.insert(node);
+}
+
+Node* Tree::Add(Node* directory, std::string_view name, NodeType type) {
+  Node* node = new Node;
+  node->name = std::string(name);
+  node->type = type;
+  node->ino = HashKey(Key(directory), name, type == NodeType::kDirectory);
+  while (node->ino < 2 || nodes_.contains(node->ino)) ++node->ino;
+  if (type == NodeType::kDirectory) {
+    node->directory = std::make_unique<DirectoryState>();
+    directories_.push_front(node);
+    node->directory->recent = directories_.begin();
+  }
+  nodes_.insert(node);
+  nodes_gauge_.Add(1);
+  Account(NodeBytes(node));
+  Attach(node, directory);
+  return node;
+}
+
+void Tree::Unhook(Node* node) {
+  if (node->parent == nullptr) return;
+  DirectoryState& state = *node->parent->directory;
+  state.children.erase(node);
+  state.slots[node->slot] = nullptr;
+  node->parent = nullptr;
+}
+
+void Tree::Remove(Node* node) {
+  if (node->directory) {
+    std::vector<Node*> children(node->directory->children.begin(), node->directory->children.end());
+    for (Node* child : children) Remove(child);
+  }
+  Unhook(node);
+  node->unlinked = true;
+  if (node->extra && node->extra->open) node->extra->open->unlinked = true;
+  FreeIfUnused(node);
+}
+
+void Tree::Move(Node* node, Node* directory, const std::string& name) {
+  Unhook(node);
+  Account(-NodeBytes(node));
+  node->name = name;
+  Account(NodeBytes(node));
+  Attach(node, directory);
+  node->local_stamp = NextStamp();
+  if (node->is_directory()) last_directory_move_ = node->local_stamp;
+}
+
+std::string Tree::Key(const Node* node) const {
+  std::vector<const Node*> way;
+  size_t bytes = prefix_.size();
+  for (const Node* at = node; at->parent != nullptr; at = at->parent) {
+    way.push_back(at);
+    bytes += at->name.size() + 1;
+  }
+  std::string key;
+  key.reserve(bytes);
+  key = prefix_;
+  for (size_t i = way.size(); i-- > 0;) {
+    key += way[i]->name;
+    if (way[i]->is_directory()) key += '/';
+  }
+  return key;
+}
+
+std::string Tree::Path(const Node* node) const {
+  if (node->unlinked) return StrCat("(unlinked) ", node->name);
+  return StrCat("/", Key(node).substr(prefix_.size()));
+}
+
+bool Tree::IsBelow(const Node* node, const Node* ancestor) const {
+  for (; node != nullptr; node = node->parent)
+    if (node == ancestor) return true;
+  return false;
+}
+
+bool Tree::HasLocalState(const Node* node) const {
+  if (!node->is_directory()) {
+    if (!node->published) return true;
+    if (!node->extra) return false;
+    return node->extra->pending || (node->extra->open && node->extra->open->dirty());
+  }
+  return std::any_of(node->directory->children.begin(), node->directory->children.end(),
+                     [this](const Node* child) NO_THREAD_SAFETY_ANALYSIS { return HasLocalState(child); });
+}
+
+NodeExtra& Tree::Extra(Node* node) {
+  if (!node->extra) {
+    node->extra = std::make_unique<NodeExtra>();
+    Account(kExtraBytes);
+  }
+  return *node->extra;
+}
+
+void Tree::FreeIfUnused(Node* node) {
+  if (node->lookups > 0 || node->pins > 0 || !node->unlinked) return;
+  if (node->directory) directories_.erase(node->directory->recent);
+  Account(-NodeBytes(node));
+  nodes_.erase(node);
+  nodes_gauge_.Add(-1);
+  delete node;
+}
+
+void Tree::Unpin(Node* node) {
+  --node->pins;
+  FreeIfUnused(node);
+}
+
+void Tree::Forget(Node* node, uint64_t lookups) {
+  if (node == root_) return;
+  node->lookups -= static_cast<uint32_t>(std::min<uint64_t>(lookups, node->lookups));
+  FreeIfUnused(node);
+}
+
+void Tree::Touch(Node* directory) {
+  directories_.splice(directories_.begin(), directories_, directory->directory->recent);
+}
+
+void Tree::NoteRemoved(Node* directory, const std::string& name) {
+  const uint64_t stamp = NextStamp();
+  if (directory->directory->requests > 0) directory->directory->removed[name] = stamp;
+}
+
+void Tree::EndRequest(Node* directory) {
+  if (--directory->directory->requests == 0) directory->directory->removed.clear();
+}
+
+bool Tree::Droppable(const Node* node) const {
+  if (node->lookups > 0 || node->pins > 0 || !node->published) return false;
+  if (node->extra && (node->extra->pending || node->extra->open)) return false;
+  return !node->directory ||
+         (node->directory->children.empty() && node->directory->requests == 0 && node->directory->handles == 0);
+}
+
+void Tree::CompactSlots(Node* directory) {
+  DirectoryState& state = *directory->directory;
+  if (state.handles > 0 || state.run || state.slots.size() < 64 || state.children.size() * 2 > state.slots.size())
+    return;
+  std::erase(state.slots, nullptr);
+  for (size_t i = 0; i < state.slots.size(); ++i) state.slots[i]->slot = static_cast<uint32_t>(i);
+}
+
+std::vector<std::pair<Ino, std::string>> Tree::Shrink() {
+  std::vector<std::pair<Ino, std::string>> forget;
+  if (bytes_ <= bytes_max_ || bytes_ < shrink_again_at_) return forget;
+  const uint64_t target = bytes_max_ / 10 * 9;
+  std::vector<Ino> order;  // numbers: a directory may be dropped as a child of an earlier one
+  for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) order.push_back((*it)->ino);
+  for (const Ino ino : order) {
+    if (bytes_ <= target) break;
+    Node* directory = Find(ino);
+    if (directory == nullptr) continue;
+    DirectoryState& state = *directory->directory;
+    if (state.handles > 0 || state.run) continue;
+    for (size_t i = 0; i < state.slots.size() && bytes_ > target; ++i) {
+      Node* child = state.slots[i];
+      if (child == nullptr) continue;
+      if (Droppable(child)) {
+        state.complete = false;
+        Unhook(child);
+        child->unlinked = true;
+        FreeIfUnused(child);
+      } else if (child->lookups > 0 && child->pins == 0 && forget.size() < kForgetBatch) {
+        forget.emplace_back(directory->ino, child->name);
+      }
+    }
+    CompactSlots(directory);
+  }
+  if (bytes_ <= target) forget.clear();
+  // A pass over everything that found little is not repeated for every new node.
+  shrink_again_at_ = bytes_ > bytes_max_ ? bytes_ + bytes_max_ / 100 : 0;
+  return forget;
+}
+
+}  // namespace ossfs2

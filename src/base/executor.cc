@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <chrono>
+#include <system_error>
 
 namespace ossfs2 {
 namespace {
@@ -26,8 +27,20 @@ void Executor::Run(std::function<void()> task) {
   if (queue_.size() > idle_ && threads_.size() < threads_max_) {
     threads_.emplace_front();
     auto self = threads_.begin();
-    *self = std::thread([this, self] { ThreadMain(self); });
-    pthread_setname_np(self->native_handle(), name_.substr(0, 15).c_str());
+    try {
+      *self = std::thread([this, self] { ThreadMain(self); });
+      pthread_setname_np(self->native_handle(), name_.substr(0, 15).c_str());
+    } catch (const std::system_error&) {  // the thread limit of the machine: fewer must do
+      threads_.erase(self);
+    }
+  }
+  if (threads_.empty()) {
+    task = std::move(queue_.back());
+    queue_.pop_back();
+    lock.Unlock();
+    task();
+    lock.Lock();
+    return;
   }
   wake_.NotifyOne();
 }

@@ -5,12 +5,15 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cerrno>
+#include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "base/mutex.h"
 
@@ -47,9 +50,15 @@ Result<spdlog::sink_ptr> MakeSink(const LogConfig& config) {
   if (fd < 0) return ErrnoError(errno, "log file " + config.target);
   close(fd);
   const size_t older = config.file_count_max > 1 ? static_cast<size_t>(config.file_count_max - 1) : 0;
+  spdlog::file_event_handlers handlers;
+  // Also of the files that rotation makes: logs hold paths of users.
+  handlers.after_open = [](const spdlog::filename_t&, std::FILE* file) {
+    struct stat info {};
+    if (fstat(fileno(file), &info) == 0) fchmod(fileno(file), info.st_mode & 0750);
+  };
   try {
     return spdlog::sink_ptr(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-        config.target, static_cast<size_t>(config.file_size_bytes_max), older));
+        config.target, static_cast<size_t>(config.file_size_bytes_max), older, false, handlers));
   } catch (const spdlog::spdlog_ex& failure) {
     return MakeError(EIO, ErrorKind::kOther, std::string("log file: ") + failure.what());
   }
@@ -103,6 +112,9 @@ Status SetupLog(const LogConfig& config) {
   }
   logger->set_error_handler([](const std::string&) {});  // a full disk must not stop the mount
   g_json = config.json;
+  // The old one may be in use by another thread: kept for ever, there are one or two.
+  static auto* const kept = new std::vector<std::shared_ptr<spdlog::logger>>;
+  kept->push_back(logger);
   spdlog::set_default_logger(std::move(logger));
   SetLogLevel(config.level);
   return {};

@@ -51,7 +51,7 @@ double Histogram::QuantileSeconds(double q) const {
   uint64_t seen = 0;
   for (size_t bucket = 0; bucket < kBuckets; ++bucket) {
     seen += BucketCount(bucket);
-    if (static_cast<double>(seen) >= q * static_cast<double>(count)) return BucketLimitSeconds(bucket);
+    if (seen > 0 && static_cast<double>(seen) >= q * static_cast<double>(count)) return BucketLimitSeconds(bucket);
   }
   return BucketLimitSeconds(kBuckets - 1);
 }

@@ -2,7 +2,13 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 namespace ossfs2 {
+namespace {
+// "Never" as the largest duration would overflow the clock and run at once.
+constexpr std::chrono::nanoseconds kDelayMax = std::chrono::hours(24 * 365);
+}  // namespace
 
 Timer::Timer() : thread_([this] { ThreadMain(); }) { pthread_setname_np(thread_.native_handle(), "timer"); }
 
@@ -18,7 +24,7 @@ Timer::~Timer() {
 Timer::Id Timer::After(std::chrono::nanoseconds delay, std::function<void()> callback) {
   MutexLock lock(mutex_);
   const Id id = next_++;
-  const auto when = std::chrono::steady_clock::now() + delay;
+  const auto when = std::chrono::steady_clock::now() + std::min(delay, kDelayMax);
   const bool first = pending_.empty() || when < pending_.begin()->first.first;
   pending_.emplace(Key{when, id}, std::move(callback));
   times_.emplace(id, when);

@@ -63,15 +63,19 @@ std::string EncodePart(std::string_view upload_id, int number, const PartRecord&
 Result<std::shared_ptr<Bucket>> Bucket::Open(std::string name, const std::string& folder, BlobStore& blobs) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return ErrnoError(errno, StrCat("mkdir ", folder));
   std::shared_ptr<Bucket> bucket(new Bucket(std::move(name), blobs));
-  MutexLock lock(bucket->mutex_);
-  Bucket& inner = *bucket;
-  const auto replay = [&inner](std::string_view payload) NO_THREAD_SAFETY_ANALYSIS { return inner.Replay(payload); };
-  OSSFS2_RETURN_IF_ERROR(inner.log_.Open(StrCat(folder, "/log"), replay));
-  if (inner.created_s_ == 0) {
-    inner.created_s_ = std::time(nullptr);
-    OSSFS2_RETURN_IF_ERROR(inner.log_.Append(EncodeCreated(inner.created_s_)));
-  }
+  OSSFS2_RETURN_IF_ERROR(bucket->Load(StrCat(folder, "/log")));
   return bucket;
+}
+
+Status Bucket::Load(const std::string& path) {
+  MutexLock lock(mutex_);
+  // The lambda runs inside Open, under the lock, which the analysis cannot see.
+  const auto replay = [this](std::string_view payload) NO_THREAD_SAFETY_ANALYSIS { return Replay(payload); };
+  OSSFS2_RETURN_IF_ERROR(log_.Open(path, replay));
+  for (const auto& [id, upload] : uploads_) parts_ += upload.parts.size();
+  if (created_s_ != 0) return {};
+  created_s_ = std::time(nullptr);
+  return log_.Append(EncodeCreated(created_s_));
 }
 
 bool Bucket::Replay(std::string_view payload) {

@@ -91,6 +91,7 @@ class Bucket {
   using UploadMap = std::map<std::string, UploadRecord, std::less<>>;
 
   Bucket(std::string name, BlobStore& blobs) : name_(std::move(name)), blobs_(blobs) {}
+  Status Load(const std::string& path) EXCLUDES(mutex_);
   bool Replay(std::string_view payload) REQUIRES(mutex_);
   Status WriteAllToLog() REQUIRES(mutex_);
   Status Compact() REQUIRES(mutex_);

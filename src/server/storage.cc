@@ -8,10 +8,27 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "base/str.h"
 
 namespace ossfs2::server {
+namespace {
+
+// A server that was just killed may hold the lock for a moment more.
+constexpr std::chrono::seconds kLockWaitMax{2};
+
+bool LockWithin(int fd, std::chrono::nanoseconds wait) {
+  const auto until = std::chrono::steady_clock::now() + wait;
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (std::chrono::steady_clock::now() >= until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Storage>> Storage::Open(const std::string& root) {
   if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return ErrnoError(errno, StrCat("mkdir ", root));
@@ -19,7 +36,7 @@ Result<std::unique_ptr<Storage>> Storage::Open(const std::string& root) {
   const std::string lock_path = StrCat(root, "/lock");
   storage->lock_fd_ = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (storage->lock_fd_ < 0) return ErrnoError(errno, StrCat("open ", lock_path));
-  if (::flock(storage->lock_fd_, LOCK_EX | LOCK_NB) != 0) {
+  if (!LockWithin(storage->lock_fd_, kLockWaitMax)) {
     return MakeError(EBUSY, ErrorKind::kOther, StrCat(root, " is in use by another ossfs2-server"));
   }
   auto blobs = BlobStore::Open(StrCat(root, "/blobs"));

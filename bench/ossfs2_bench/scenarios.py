@@ -25,6 +25,7 @@ class Scenario:
     """Base. `keys` maps object names to sizes; `bytes` is what the workload must move."""
     writes = False
     skip = ()  # names of targets that cannot do it
+    local_bytes_max = 64 * GIB  # of a file for the tmpfs limit
 
     def __init__(self, name, title, delayed=False, unit="MiB/s"):
         self.name, self.title, self.delayed, self.unit = name, title, delayed, unit
@@ -50,7 +51,7 @@ class Scenario:
             path = os.path.join(folder, key)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as stream:
-                for _ in range(size // MIB):
+                for _ in range(min(size, self.local_bytes_max) // MIB):
                     stream.write(block)
 
     def prepare(self, server):
@@ -86,6 +87,8 @@ class Sequential(Scenario):
 
 
 class Random(Scenario):
+    local_bytes_max = GIB
+
     def __init__(self, name, title, size, jobs, seconds, **more):
         super().__init__(name, title, unit="IOPS", **more)
         self.keys, self.jobs, self.seconds = {"big.bin": size}, jobs, seconds
@@ -106,6 +109,7 @@ class Mapped(Scenario):
         self.ranks, self.apart, self.warm_up = ranks, apart, warm_up
         self.bytes = shards * size
         self.delivered = self.bytes * ranks
+        self.delivered_by_http = self.bytes  # each file once
 
     def paths(self, target):
         return [os.path.join(target.path, key) for key in self.keys]
@@ -256,9 +260,9 @@ def all_scenarios(quick):
         Sequential("readers-8-apart", "8 readers of one file, 0.5 s apart", big // 2, readers=8,
                    apart=0.5),
         Sequential("head", "the first 64 MiB of a file of 1 GiB", GIB, head=64 * MIB),
-        Random("random-1", "random 128 KiB, 1 job", big, 1, seconds),
-        Random("random-16", "random 128 KiB, 16 jobs", big, 16, seconds),
-        Random("random-16-delayed", "random 128 KiB, 16 jobs, server 10 ms", big, 16, seconds,
+        Random("random-1", "random 128 KiB, 1 job", 16 * GIB, 1, seconds),
+        Random("random-16", "random 128 KiB, 16 jobs", 16 * GIB, 16, seconds),
+        Random("random-16-delayed", "random 128 KiB, 16 jobs, server 10 ms", 16 * GIB, 16, seconds,
                delayed=True),
         Mapped("mmap-4", "4 ranks load every shard by mmap", shards, shard, 4),
         Mapped("mmap-4-delayed", "the same, server 10 ms + 80 MB/s a connection", shards, shard, 4,

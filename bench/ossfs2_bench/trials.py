@@ -91,17 +91,19 @@ def one_trial(scenario, target, server, limit_s):
             for line in output.splitlines():
                 if line.startswith("{"):
                     result.update(json.loads(line))
-        return finish(scenario, result)
+        return finish(scenario, target, result)
     except (RuntimeError, OSError, AssertionError, subprocess.SubprocessError) as error:
         return {"failed": str(error).strip().replace("\n", " ")[:300]}
     finally:
         target.stop()
 
 
-def finish(scenario, result):
+def finish(scenario, target, result):
     """Derived figures: the rate in the scenario's unit, CPU per GiB, amplification."""
     moved = result.get("read_bytes") or scenario.bytes
-    delivered = result.get("read_bytes") or getattr(scenario, "delivered", scenario.bytes)
+    delivered = getattr(scenario, "delivered", scenario.bytes)
+    if target.kind == "http":
+        delivered = getattr(scenario, "delivered_by_http", delivered)
     if scenario.unit == "MiB/s":
         result["rate"] = delivered / MIB / result["seconds"]
     elif scenario.unit == "IOPS":

@@ -1,0 +1,63 @@
+#include "cli/app.h"
+
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+
+#include "cli/reference_docs.h"
+#include "cli/secrets.h"
+
+namespace ossfs2 {
+namespace {
+
+struct Command {
+  const char* name;
+  int (*run)(const Arguments&);
+};
+
+constexpr Command kCommands[] = {
+    {"mount", MountCommand},   {"umount", UmountCommand},   {"unmount", UmountCommand}, {"list", ListCommand},
+    {"stats", StatsCommand},   {"explain", ExplainCommand}, {"set", SetCommand},        {"warmup", WarmupCommand},
+    {"check", CheckCommand},   {"gc", GcCommand},           {"docs", DocsCommand},
+};
+
+std::string_view BaseName(std::string_view path) {
+  const size_t slash = path.find_last_of('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+}  // namespace
+
+int FailWith(int status, const std::string& text) {
+  fprintf(stderr, "ossfs2: %s\n", text.c_str());
+  return status;
+}
+
+int RunOssfs2(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  WipeSecretArguments(argc, argv);
+  const std::string_view program = BaseName(argv[0]);
+  if (program == "mount.ossfs2" || program == "mount.fuse.ossfs2") return MountHelperCommand(words);
+  if (words.empty()) {
+    fputs(UsageText().c_str(), stderr);
+    return kUsageStatus;
+  }
+  const std::string& first = words[0];
+  if (first == "-v" || first == "--version" || first == "-V" || first == "version") {
+    fputs(VersionText().c_str(), stdout);
+    return 0;
+  }
+  if (first == "-h" || first == "--help" || first == "help") {
+    fputs(UsageText().c_str(), stdout);
+    return 0;
+  }
+  const Arguments rest(words.begin() + 1, words.end());
+  for (const Command& command : kCommands)
+    if (first == command.name) return command.run(rest);
+  // mount.fuse3 calls "ossfs2 SOURCE DIR -o OPTIONS" for file systems of type fuse.ossfs2.
+  if (words.size() >= 4 && first[0] != '-' && words[2] == "-o") return MountHelperCommand(words);
+  fputs(UsageText().c_str(), stderr);
+  return FailWith(kUsageStatus, "there is no command \"" + first + "\"");
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,85 @@
+// `ossfs2 gc -c FILE [--older-than 1d] [--dry-run]`: aborts multipart uploads that nobody will finish.
+#include <cstdio>
+#include <ctime>
+
+#include "base/str.h"
+#include "cli/mount_stack.h"
+#include "cli/probe_advice.h"
+#include "cli/tool_arguments.h"
+
+namespace ossfs2 {
+namespace {
+
+// Younger ones may belong to a mount or program that is still writing.
+constexpr const char* kAgeDefault = "1d";
+
+std::string TimeText(int64_t seconds) {
+  const time_t value = static_cast<time_t>(seconds);
+  tm parts{};
+  char text[32];
+  gmtime_r(&value, &parts);
+  strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%SZ", &parts);
+  return text;
+}
+
+struct GcCount {
+  size_t aborted = 0;
+  size_t kept = 0;
+  size_t failed = 0;
+};
+
+GcCount AbortOld(ObjectStore& store, const std::vector<UploadInfo>& uploads, int64_t before_s, bool dry_run) {
+  GcCount count;
+  for (const UploadInfo& upload : uploads) {
+    if (upload.initiated_s > before_s) {
+      ++count.kept;
+      continue;
+    }
+    printf("%s %s (begun %s, id %s)\n", dry_run ? "would abort" : "abort", upload.key.c_str(),
+           TimeText(upload.initiated_s).c_str(), upload.upload_id.c_str());
+    const Status done = dry_run ? Status() : store.AbortUpload(upload.key, upload.upload_id);
+    if (done) {
+      ++count.aborted;
+    } else {
+      ++count.failed;
+      fprintf(stderr, "ossfs2: %s: %s\n", upload.key.c_str(), done.error().ToString().c_str());
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+int GcCommand(const Arguments& arguments) {
+  Arguments options;
+  std::string age_text = kAgeDefault;
+  bool dry_run = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& word = arguments[i];
+    if (word == "--dry-run" || word == "-n") {
+      dry_run = true;
+    } else if (word == "--older-than" && i + 1 < arguments.size()) {
+      age_text = arguments[++i];
+    } else if (word.rfind("--older-than=", 0) == 0) {
+      age_text = word.substr(13);
+    } else {
+      options.push_back(word);
+    }
+  }
+  if (options.empty()) return FailWith(kUsageStatus, "usage: ossfs2 gc -c FILE [--older-than 1d] [--dry-run]");
+  const auto age = ParseAge(age_text);
+  if (!age) return FailWith(kUsageStatus, StrCat("--older-than: ", age.error().text));
+  const auto settings = ReadToolSettings(options);
+  if (!settings) return FailWith(1, settings.error().ToString());
+  auto stack = MakeStoreStack(*settings);
+  if (!stack) return FailWith(1, stack.error().ToString());
+  const std::string prefix = settings->fs.prefix.empty() ? "" : settings->fs.prefix + "/";
+  const auto uploads = stack->store->ListUploads(prefix);
+  if (!uploads) return FailWith(1, AdviseProbe(uploads.error(), *settings).ToString());
+  const GcCount count = AbortOld(*stack->store, *uploads, time(nullptr) - *age, dry_run);
+  printf("%zu uploads %s, %zu younger ones kept%s\n", count.aborted, dry_run ? "would be aborted" : "aborted",
+         count.kept, count.failed == 0 ? "" : StrCat(", ", count.failed, " failed").c_str());
+  return count.failed == 0 ? 0 : 1;
+}
+
+}  // namespace ossfs2

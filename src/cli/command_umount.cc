@@ -1,0 +1,169 @@
+// `ossfs2 umount [--lazy] DIR`: unmounts and waits until the daemon has saved everything and left.
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/size.h"
+#include "base/str.h"
+#include "cli/admin_protocol.h"
+#include "cli/app.h"
+#include "cli/dead_mount.h"
+#include "cli/mount_registry.h"
+#include "fuse/mount_table.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr size_t kUsersShownMax = 5;
+constexpr int64_t kGraceSeconds = 30;  // beyond the flush deadline
+
+std::string LinkTarget(const std::string& path) {
+  char buffer[PATH_MAX];
+  const ssize_t n = readlink(path.c_str(), buffer, sizeof(buffer));
+  return n <= 0 ? "" : std::string(buffer, static_cast<size_t>(n));
+}
+
+bool Uses(const std::string& process, const std::string& mount_point) {
+  const auto below = [&](const std::string& path) { return (path + "/").rfind(mount_point + "/", 0) == 0; };
+  if (below(LinkTarget(process + "/cwd")) || below(LinkTarget(process + "/root")) || below(LinkTarget(process + "/exe")))
+    return true;
+  DIR* files = opendir((process + "/fd").c_str());
+  bool found = false;
+  if (files != nullptr) {
+    while (const dirent* entry = readdir(files))
+      if (below(LinkTarget(StrCat(process, "/fd/", std::string_view(entry->d_name))))) found = true;
+    closedir(files);
+  }
+  std::ifstream maps(process + "/maps");
+  for (std::string line; !found && std::getline(maps, line);) {
+    const size_t slash = line.find('/');
+    found = slash != std::string::npos && below(line.substr(slash));
+  }
+  return found;
+}
+
+// "python3 (pid 12), bash (pid 40)": who keeps the mount busy, as far as this user may see.
+std::string UsersOf(const std::string& mount_point) {
+  std::string text;
+  size_t count = 0;
+  DIR* processes = opendir("/proc");
+  if (processes == nullptr) return text;
+  while (const dirent* entry = readdir(processes)) {
+    if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
+    const std::string process = StrCat("/proc/", std::string_view(entry->d_name));
+    if (!Uses(process, mount_point)) continue;
+    if (++count > kUsersShownMax) continue;
+    std::string name;
+    std::getline(std::ifstream(process + "/comm") >> std::ws, name);
+    text += StrCat(text.empty() ? "" : ", ", name, " (pid ", std::string_view(entry->d_name), ")");
+  }
+  closedir(processes);
+  if (count > kUsersShownMax) text += StrCat(" and ", count - kUsersShownMax, " more");
+  return text;
+}
+
+// What the daemon is still doing, for the progress line.
+std::string Doing(const MountRecord& record) {
+  if (record.socket.empty()) return "waiting for the daemon";
+  const auto answer = AskDaemon(record.socket, R"({"command":"status"})");
+  if (!answer) return "waiting for the daemon";
+  const auto json = nlohmann::json::parse(*answer, nullptr, false);
+  const auto mount = json.is_object() ? json.find("mount") : json.end();
+  if (!json.is_object() || mount == json.end() || !mount->is_object()) return "waiting for the daemon";
+  const auto bytes = mount->find("unpublished_bytes");
+  if (bytes == mount->end() || !bytes->is_number_unsigned() || bytes->get<uint64_t>() == 0) return "saving";
+  return StrCat("saving ", FormatSize(bytes->get<uint64_t>()));
+}
+
+// True when the daemon ended in time.
+bool AwaitEnd(const MountRecord& record, int pid_fd) {
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  const int64_t limit_s = record.flush_deadline_s + kGraceSeconds;
+  bool shown = false;
+  for (int64_t second = 0; second < limit_s; ++second) {
+    pollfd waited{pid_fd, POLLIN, 0};
+    const int ready = poll(&waited, 1, 1000);
+    if (ready > 0) {
+      if (shown && terminal) fputs("\r\033[K", stderr);
+      return true;
+    }
+    if (terminal || second % 10 == 4) {
+      fprintf(stderr, terminal ? "\r\033[Kossfs2: %s (%lld s)" : "ossfs2: %s (%lld s)\n", Doing(record).c_str(),
+              static_cast<long long>(second + 1));
+      shown = true;
+    }
+  }
+  return false;
+}
+
+int ReportLosses(const std::string& mount_point) {
+  const auto lost = TakeLossReport(mount_point);
+  for (const std::string& line : lost) fprintf(stderr, "ossfs2: not saved: %s\n", line.c_str());
+  return lost.empty() ? 0 : FailWith(1, StrCat(lost.size(), " files could not be saved; see the log"));
+}
+
+int WaitForDaemon(const MountRecord& record, int pid_fd) {
+  if (pid_fd < 0) return ReportLosses(record.mount_point);  // it ended before we looked
+  const bool ended = AwaitEnd(record, pid_fd);
+  close(pid_fd);
+  if (!ended)
+    return FailWith(1, StrCat("unmounted, but the daemon (pid ", record.pid, ") is still saving; see ", record.log));
+  return ReportLosses(record.mount_point);
+}
+
+}  // namespace
+
+int UmountCommand(const Arguments& arguments) {
+  bool lazy = false;
+  std::string path;
+  for (const std::string& word : arguments) {
+    if (word == "--lazy" || word == "-l" || word == "-z") {
+      lazy = true;
+    } else if (word == "-h" || word == "--help") {
+      puts("usage: ossfs2 umount [--lazy] DIR");
+      return 0;
+    } else if (!word.empty() && word[0] != '-' && path.empty()) {
+      path = word;
+    } else {
+      return FailWith(kUsageStatus, "usage: ossfs2 umount [--lazy] DIR");
+    }
+  }
+  if (path.empty()) return FailWith(kUsageStatus, "usage: ossfs2 umount [--lazy] DIR");
+  const std::string mount_point = ResolveMountPoint(path);
+  const auto mount = FindMount(mount_point);
+  auto record = FindMountRecord(mount_point);
+  if (record && record->mount_point != mount_point) record.reset();
+  if (!mount && !record) return FailWith(1, StrCat(mount_point, " is not mounted"));
+  if (mount && mount->type != "fuse.ossfs2")
+    return FailWith(1, StrCat(mount_point, " is a ", mount->type, " mount, not ours; use umount"));
+  const int pid_fd = record ? static_cast<int>(syscall(SYS_pidfd_open, record->pid, 0)) : -1;
+  const Status done = mount ? UnmountNow(mount_point, lazy) : Status();
+  if (!done) {
+    if (done.error().errno_value != EBUSY) return FailWith(1, done.error().ToString());
+    const std::string users = UsersOf(mount_point);
+    return FailWith(1, StrCat(mount_point, " is in use", users.empty() ? "" : StrCat(" by ", users),
+                              "; end these programs, or use --lazy to unmount when they end"));
+  }
+  if (!record) return 0;
+  if (lazy) {
+    pollfd waited{pid_fd, POLLIN, 0};
+    if (pid_fd >= 0 && poll(&waited, 1, 2000) == 0) {
+      close(pid_fd);
+      printf("%s is detached; the daemon (pid %d) ends when the last file is closed and saved\n", mount_point.c_str(),
+             record->pid);
+      return 0;
+    }
+  }
+  return WaitForDaemon(*record, pid_fd);
+}
+
+}  // namespace ossfs2

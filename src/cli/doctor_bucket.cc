@@ -1,0 +1,188 @@
+#include "cli/doctor_bucket.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <future>
+#include <random>
+
+#include "base/size.h"
+#include "base/str.h"
+#include "cli/endpoint_parts.h"
+#include "cli/probe_advice.h"
+
+namespace ossfs2 {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr uint64_t kScratchBytes = 8ull << 20;  // one part: what a transfer of models is made of
+constexpr int kLatencyProbes = 5;
+constexpr int64_t kSkewWarnSeconds = 60;
+constexpr int64_t kSkewFailSeconds = 15 * 60;  // the service refuses beyond
+
+double SecondsSince(SteadyClock::time_point start) {
+  return std::chrono::duration<double>(SteadyClock::now() - start).count();
+}
+
+class BufferSink final : public DataSink {
+ public:
+  explicit BufferSink(size_t size) : data_(size) {}
+  std::span<std::byte> NextBuffer() override { return std::span(data_).subspan(filled_); }
+  void OnBytes(size_t size) override { filled_ += size; }
+  const std::vector<std::byte>& data() const { return data_; }
+
+ private:
+  std::vector<std::byte> data_;
+  size_t filled_ = 0;
+};
+
+Result<WriteResult> PutAndWait(ObjectStore& store, const std::string& key, std::span<const std::byte> data) {
+  std::promise<Result<WriteResult>> promise;
+  auto future = promise.get_future();
+  UploadBody body;
+  body.spans.push_back(data);
+  const auto call = store.PutAsync(key, body, {}, [&promise](Result<WriteResult> result) { promise.set_value(std::move(result)); });
+  return future.get();
+}
+
+Status GetAndWait(ObjectStore& store, const std::string& key, const std::shared_ptr<BufferSink>& sink) {
+  std::promise<Status> promise;
+  auto future = promise.get_future();
+  const auto call = store.GetAsync({key, 0, sink->data().size(), ""}, sink,
+                                   [&promise](Status status) { promise.set_value(std::move(status)); });
+  return future.get();
+}
+
+// Random, so that no proxy or store can shrink it.
+std::vector<std::byte> ScratchData() {
+  std::vector<std::byte> data(kScratchBytes);
+  std::mt19937_64 random(std::random_device{}());
+  for (size_t i = 0; i + 8 <= data.size(); i += 8) {
+    const uint64_t value = random();
+    memcpy(data.data() + i, &value, 8);
+  }
+  return data;
+}
+
+std::string Speed(uint64_t bytes, double seconds) {
+  return StrCat(FormatSize(seconds <= 0 ? 0 : static_cast<uint64_t>(static_cast<double>(bytes) / seconds)), "/s");
+}
+
+}  // namespace
+
+// Any answer at all shows that TLS works, and its Date tells the clock.
+bool BucketDoctor::Service(const Show& show) {
+  const EndpointParts parts = SplitEndpoint(settings_.oss.endpoint);
+  http::Request request;
+  request.method = "HEAD";
+  request.tls = parts.tls;
+  request.host = parts.host;
+  request.port = parts.port;
+  request.connect_timeout = settings_.oss.connect_timeout;
+  request.deadline = SteadyClock::now() + MountStack::kProbeDeadline;
+  const char* name = parts.tls ? "tls" : "http";
+  const auto answer = stack_.http->Fetch(std::move(request));
+  if (!answer) {
+    const Error advised = AdviseProbe(answer.error(), settings_);
+    show({name, Verdict::kFail, answer.error().ToString(), advised.text.substr(0, advised.text.find(" ["))});
+    return false;
+  }
+  show({name, Verdict::kPass,
+        parts.tls ? StrCat("chain and host name of ", parts.host, " are right") : StrCat(parts.host, " answers (no TLS)"), ""});
+  const std::string* date = answer->head.Find("Date");
+  tm time_parts{};
+  if (date == nullptr || strptime(date->c_str(), "%a, %d %b %Y %H:%M:%S GMT", &time_parts) == nullptr) {
+    show({"clock", Verdict::kWarn, "the service tells no time", ""});
+    return true;
+  }
+  const int64_t skew = std::abs(static_cast<int64_t>(timegm(&time_parts)) - static_cast<int64_t>(time(nullptr)));
+  const Verdict verdict = skew > kSkewFailSeconds   ? Verdict::kFail
+                          : skew > kSkewWarnSeconds ? Verdict::kWarn
+                                                    : Verdict::kPass;
+  show({"clock", verdict, StrCat("differs from the service's by ", skew, " s"),
+        verdict == Verdict::kPass ? "" : "set the clock: timedatectl set-ntp true"});
+  return true;
+}
+
+bool BucketDoctor::Credentials(const Show& show) {
+  const auto keys = stack_.credentials->Current();
+  if (!keys) {
+    show({"credentials", Verdict::kFail, keys.error().ToString(),
+          "give oss_access_key_id and _secret, credential_file, ram_role or the OSS_* variables (lost under sudo)"});
+    return false;
+  }
+  show({"credentials", Verdict::kPass, stack_.credentials->Describe(), ""});
+  return true;
+}
+
+bool BucketDoctor::List(const Show& show) {
+  const std::string prefix = settings_.fs.prefix.empty() ? "" : settings_.fs.prefix + "/";
+  std::vector<double> times;
+  for (int i = 0; i < kLatencyProbes; ++i) {
+    const auto started = SteadyClock::now();
+    const Status probe = stack_.store->Probe(prefix, MountStack::kProbeDeadline);
+    if (!probe) {
+      const Error advised = AdviseProbe(probe.error(), settings_);
+      show({"list", Verdict::kFail, probe.error().ToString(), advised.text.substr(0, advised.text.find(" ["))});
+      return false;
+    }
+    times.push_back(SecondsSince(started));
+  }
+  std::sort(times.begin(), times.end());
+  show({"list", Verdict::kPass, StrCat("signature and right to list are right for ", settings_.Source()), ""});
+  const int64_t median_us = static_cast<int64_t>(times[times.size() / 2] * 1e6);
+  show({"latency", median_us > 100'000 ? Verdict::kWarn : Verdict::kPass,
+        StrCat("a list takes ", median_us / 1000, ".", median_us / 100 % 10, " ms (median of ", kLatencyProbes, ")"),
+        median_us > 100'000 ? "use the internal endpoint of the same region" : ""});
+  return true;
+}
+
+void BucketDoctor::Scratch(const Show& show) {
+  if (settings_.fs.read_only) {
+    show({"write", Verdict::kPass, "not tried: ro is set", ""});
+    return;
+  }
+  const std::string key = StrCat(settings_.fs.prefix, settings_.fs.prefix.empty() ? "" : "/", ".ossfs2-check-", getpid(),
+                                 "-", std::random_device{}());
+  const auto data = ScratchData();
+  auto started = SteadyClock::now();
+  const auto put = PutAndWait(*stack_.store, key, data);
+  if (!put) {
+    show({"put", put.error().kind == ErrorKind::kAccessDenied ? Verdict::kWarn : Verdict::kFail, put.error().ToString(),
+          "give the key the right oss:PutObject, or mount with ro"});
+    return;
+  }
+  show({"put", Verdict::kPass, StrCat(FormatSize(kScratchBytes), " up at ", Speed(kScratchBytes, SecondsSince(started)), " on one connection"), ""});
+  const auto sink = std::make_shared<BufferSink>(kScratchBytes);
+  started = SteadyClock::now();
+  const Status got = GetAndWait(*stack_.store, key, sink);
+  if (!got) {
+    show({"get", Verdict::kFail, got.error().ToString(), "give the key the right oss:GetObject"});
+  } else if (!std::equal(data.begin(), data.end(), sink->data().begin())) {
+    show({"get", Verdict::kFail, "the bytes read are not those written", "something on the way changes data; report it"});
+  } else {
+    show({"get", Verdict::kPass, StrCat(FormatSize(kScratchBytes), " down at ", Speed(kScratchBytes, SecondsSince(started)), " on one connection"), ""});
+  }
+  const Status deleted = stack_.store->Delete(key);
+  show({"delete", deleted ? Verdict::kPass : Verdict::kWarn, deleted ? "scratch object removed" : deleted.error().ToString(),
+        deleted ? "" : StrCat("give the key the right oss:DeleteObject; remove ", key, " yourself")});
+}
+
+void BucketDoctor::Examine(const Show& show) {
+  auto stack = MakeStoreStack(settings_);
+  if (!stack) {
+    show({"set-up", Verdict::kFail, stack.error().ToString(), "correct the option that is named"});
+    return;
+  }
+  stack_ = std::move(*stack);
+  if (!Service(show) || !Credentials(show) || !List(show)) return;
+  Scratch(show);
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,28 @@
+// BucketDoctor: TLS, clock, credentials and rights of `ossfs2 check`, asked of the service itself.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "cli/doctor.h"
+#include "cli/mount_stack.h"
+
+namespace ossfs2 {
+
+class BucketDoctor {
+ public:
+  explicit BucketDoctor(const Settings& settings) : settings_(settings) {}
+  void Examine(const std::function<void(const Finding&)>& show);
+
+ private:
+  using Show = std::function<void(const Finding&)>;
+  bool Service(const Show& show);
+  bool Credentials(const Show& show);
+  bool List(const Show& show);
+  void Scratch(const Show& show);
+
+  const Settings& settings_;
+  StoreStack stack_;
+};
+
+}  // namespace ossfs2

@@ -1,0 +1,13 @@
+// Why a first question to the bucket failed, as one sentence for a person with the next step.
+#pragma once
+
+#include "cli/settings.h"
+#include "ossfs2/status.h"
+
+namespace ossfs2 {
+
+// The error with its text replaced by cause and next step; code and request id stay.
+Error AdviseProbe(const Error& error, const Settings& settings);
+Error AdviseCredentials(const Error& error);
+
+}  // namespace ossfs2

@@ -1,0 +1,20 @@
+// Texts made from the option table: help, effective configuration, docs/configuration.md, man page, completion.
+// Pure.
+#pragma once
+
+#include <string>
+
+#include "cli/option_set.h"
+
+namespace ossfs2 {
+
+std::string VersionText();
+std::string UsageText();              // all commands
+std::string HelpText(bool all);       // of mount; all: experimental, hidden and unused options too
+// "# origin" and "--name=value" lines, secrets masked; a config file again once the secrets are filled in.
+std::string PrintedConfig(const OptionSet& options);
+std::string ConfigurationMarkdown();
+std::string ManPage();
+std::string BashCompletion();
+
+}  // namespace ossfs2

@@ -1,0 +1,58 @@
+// SocketServer: accepts connections on a listening socket and serves each on a thread of a
+// small pool. It carries the admin socket and the metrics endpoint.
+//
+// Limits: 16 connections at once, more are closed at once. Handlers block only with the time limits of
+// ReadUntil and WriteAll. Stop wakes and joins everything. Errors of making sockets name the address.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_set>
+
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "ossfs2/status.h"
+
+namespace ossfs2 {
+
+class SocketServer {
+ public:
+  static constexpr size_t kConnectionsMax = 16;
+  using Handler = std::function<void(int fd)>;  // the fd is closed afterwards
+
+  SocketServer(int listening_fd, std::string name, Handler handler);
+  ~SocketServer();
+  SocketServer(const SocketServer&) = delete;
+  SocketServer& operator=(const SocketServer&) = delete;
+
+ private:
+  void Accept();
+  void Serve(int fd);
+
+  const int listening_fd_;
+  const int stop_event_;
+  const Handler handler_;
+  Executor executor_;
+  Mutex mutex_;
+  std::unordered_set<int> connections_ GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+// A private Unix socket (mode 0600); a left-over file at the path is replaced.
+Result<int> ListenUnix(const std::string& path);
+Result<int> ListenTcp(const std::string& address, uint16_t port);
+// The port of a socket bound to port 0.
+uint16_t BoundPort(int fd);
+Result<int> ConnectUnix(const std::string& path);
+
+// Reads until `end` was seen (included in the result), the peer closed, `size_max` bytes came or time is over;
+// nullopt in the last two cases and when nothing came.
+std::optional<std::string> ReadUntil(int fd, std::string_view end, size_t size_max, std::chrono::milliseconds limit);
+bool WriteAll(int fd, std::string_view data, std::chrono::milliseconds limit);
+
+}  // namespace ossfs2

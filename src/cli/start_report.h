@@ -1,0 +1,41 @@
+// StartReport: how a starting mount tells its starter what became of it.
+//
+// In the foreground it prints; a daemon writes lines to a pipe, which the parent reads with AwaitStart.
+// Lines: "P text" still at work, "R text" ready, "F status" followed by the reason. A daemon that dies
+// without a word is a failure too, and one that is silent for too long is ended.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+
+namespace ossfs2 {
+
+class StartReport {
+ public:
+  // fd: the pipe; -1: the terminal.
+  explicit StartReport(int fd) : fd_(fd) {}
+  ~StartReport();
+  StartReport(const StartReport&) = delete;
+  StartReport& operator=(const StartReport&) = delete;
+
+  void Progress(const std::string& text);
+  void Notice(const std::string& text);
+  void Ready(const std::string& text);
+  void Failed(int exit_status, const std::string& text);
+
+ private:
+  void Line(char kind, const std::string& text);
+  void Close();
+  int fd_;
+  bool done_ = false;
+};
+
+// The parent's side: prints what the child says and returns the exit status.
+int AwaitStart(int fd, pid_t child, std::chrono::milliseconds silence_max = std::chrono::seconds(30));
+
+// Tells systemd ("READY=1" ...) when NOTIFY_SOCKET is set.
+void NotifyServiceManager(const std::string& state);
+
+}  // namespace ossfs2

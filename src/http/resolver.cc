@@ -82,9 +82,10 @@ Addresses Resolver::State::Ordered(Host& host, uint16_t port) {
   std::rotate(out.begin(), out.begin() + shift, others);
   if (resting.empty()) return out;
   const auto now = Clock::Real().NowSteady();
-  std::stable_partition(out.begin(), out.end(), [&](const SocketAddress& address) {
-    const auto it = resting.find(address.ToString());
-    return it == resting.end() || it->second <= now;
+  const auto& rests = resting;  // the analysis does not look into the lambda
+  std::stable_partition(out.begin(), out.end(), [&rests, now](const SocketAddress& address) {
+    const auto it = rests.find(address.ToString());
+    return it == rests.end() || it->second <= now;
   });
   return out;
 }

@@ -35,7 +35,7 @@ std::vector<BlockRef> ReadCore::AllocatePrefetch(size_t count) {
   };
   if (!room()) {
     // Idle readers own nothing: what they fetched ahead and do not read makes room.
-    cache.ReclaimUnread(count, NowNs() - kActiveNs);
+    cache.ReclaimUnread(count, NowNs() - kUnreadIdleNs);
     if (!room()) return {};
   }
   return pool.TryAllocate(MemoryTag::kRead, count);

@@ -22,8 +22,10 @@ class CachedFile;
 
 class ReadCore {
  public:
-  // A stream that was not read for so long leaves its share of the budget to others.
-  static constexpr int64_t kActiveNs = 1'000'000'000;
+  // A stream that was not read for so long leaves its share of the budget to others,
+  static constexpr int64_t kActiveNs = 300'000'000;
+  // and what was fetched for it may make room for them.
+  static constexpr int64_t kUnreadIdleNs = 1'000'000'000;
 
   ReadCore(ObjectStore& object_store, MemoryPool& memory_pool, const ReadOptions& read_options)
       : store(object_store),

@@ -189,6 +189,8 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
   if (chunk->bytes_read >= chunk->range.size() && chunk->read_to >= chunk->range.end) {
     chunk->consumed = true;
     core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kGraceNs);
+  } else if (!chunk->demand && !whole_ && !streams_.AnyWants(chunk->range)) {
+    GiveUp(chunk, now_ns);
   } else {
     core_->cache.AddUnread(weak_from_this(), chunk, now_ns);
   }
@@ -208,8 +210,11 @@ void CachedFile::Take(const ChunkRef& chunk, Garbage& garbage) {
   const bool awaited = std::any_of(chunk->waiters.begin(), chunk->waiters.end(), [](const Chunk::Waiter& waiter) {
     return waiter.epoch == waiter.read->epoch;
   });
-  if (!chunk->fetching || awaited || chunk->demand) return;
-  chunk->canceled.store(true);
+  if (chunk->fetching && !awaited && !chunk->demand) Cancel(chunk, garbage);
+}
+
+void CachedFile::Cancel(const ChunkRef& chunk, Garbage& garbage) {
+  if (chunk->canceled.exchange(true)) return;
   core_->metrics.prefetch_canceled.Add();
   if (chunk->call) garbage.cancel.push_back(chunk->call);
 }
@@ -244,19 +249,20 @@ bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
 // After streams went: cancels prefetch that no stream is coming to; what has come may be
 // read by the next open, so it stays as cache for a while.
 void CachedFile::GiveUpUnneeded(int64_t now_ns, Garbage& garbage) {
-  std::vector<ChunkRef> canceled;
   for (const auto& [begin, chunk] : chunks_.all()) {
     if (chunk->demand || chunk->consumed || streams_.AnyWants(chunk->range)) continue;
-    if (!chunk->fetching) {
-      chunk->consumed = true;
-      const uint64_t size = chunk->range.size();
-      unread_bytes_ -= std::min(unread_bytes_, size - std::min(size, chunk->bytes_read));
-      core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kReopenNs);
-    } else if (chunk->waiters.empty()) {
-      canceled.push_back(chunk);
-    }
+    if (!chunk->fetching)
+      GiveUp(chunk, now_ns);
+    else if (chunk->waiters.empty() && chunk->filled.load() < chunk->size)
+      Cancel(chunk, garbage);  // what has come by then stays
   }
-  for (const ChunkRef& chunk : canceled) Take(chunk, garbage);
+}
+
+void CachedFile::GiveUp(const ChunkRef& chunk, int64_t now_ns) {
+  chunk->consumed = true;
+  const uint64_t size = chunk->range.size();
+  unread_bytes_ -= std::min(unread_bytes_, size - std::min(size, chunk->bytes_read));
+  core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kReopenNs);
 }
 
 void CachedFile::CheckCrc(const Chunk& chunk, uint64_t filled) {

@@ -119,7 +119,8 @@ void CachedFile::MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns
   }
   chunk->bytes_read += range.size();
   chunk->read_to = std::max(chunk->read_to, range.end);
-  if (!chunk->fetching && chunk->mapped) SettleKept(chunk, now_ns);
+  const bool done = chunk->bytes_read >= chunk->range.size() && chunk->read_to >= chunk->range.end;
+  if (done && !chunk->fetching && chunk->mapped) SettleKept(chunk, now_ns);
 }
 
 void CachedFile::StartRead(const PendingRef& read, std::vector<BlockRef> blocks, bool granted) {

@@ -105,6 +105,8 @@ class CachedFile final : public ChunkOwner,
   void BecomeStale(const Error& error, Outcome& outcome, Garbage& garbage) REQUIRES(mutex_);
   void Take(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
   void TakeEverything(Garbage& garbage) REQUIRES(mutex_);
+  void Cancel(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
+  void GiveUp(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
   void GiveUpUnneeded(int64_t now_ns, Garbage& garbage) REQUIRES(mutex_);
   void CheckCrc(const Chunk& chunk, uint64_t filled) EXCLUDES(mutex_);
 

@@ -1,6 +1,7 @@
 #include "data/stream_tracker.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "data/stream_window.h"
 
@@ -33,7 +34,7 @@ uint64_t Misfit(const Stream& stream, ByteRange range) {
   return Distance(range.end, stream.low);
 }
 
-void Score(Stream& stream, ByteRange range) {
+void Score(Stream& stream, ByteRange range, int proof) {
   const bool forward_exact = range.begin == stream.high;
   const bool backward_exact = range.end == stream.low;
   if (forward_exact) {
@@ -44,9 +45,9 @@ void Score(Stream& stream, ByteRange range) {
   } else if (range.end > stream.high) {
     stream.forward_score += 1;
   }
-  if (stream.forward_score >= StreamTracker::kForwardScore) {
+  if (stream.forward_score >= StreamTracker::kForwardScore * proof) {
     stream.confirmed = true;
-  } else if (stream.backward_score >= StreamTracker::kBackwardScore) {
+  } else if (stream.backward_score >= StreamTracker::kBackwardScore * proof) {
     stream.confirmed = true;
     stream.backward = true;
   }
@@ -61,7 +62,8 @@ uint64_t Stream::Ahead() const {
 
 bool Stream::Wants(ByteRange range) const {
   if (!confirmed) return false;
-  return backward ? range.begin < low && range.end > frontier : range.end > high && range.begin < frontier;
+  if (backward) return range.begin < low && range.end > std::min(frontier, low > window ? low - window : 0);
+  return range.end > high && range.begin < std::max(frontier, high + window);
 }
 
 Stream* StreamTracker::Match(ByteRange range) {
@@ -77,8 +79,11 @@ Stream* StreamTracker::Match(ByteRange range) {
   return best;
 }
 
+bool StreamTracker::LooksRandom() const { return std::popcount(starts_) > 16; }
+
 Stream* StreamTracker::OnRead(uint64_t handle, ByteRange range, int64_t now_ns) {
   Stream* stream = Match(range);
+  starts_ = starts_ << 1 | (stream == nullptr ? 1u : 0u);
   if (stream == nullptr) {
     if (streams_.size() >= kStreamsMax) {
       const auto oldest = std::min_element(streams_.begin(), streams_.end(), [](const Stream& a, const Stream& b) {
@@ -105,7 +110,7 @@ Stream* StreamTracker::OnRead(uint64_t handle, ByteRange range, int64_t now_ns) 
   AddHandle(*stream, handle);
   stream->used_ns = now_ns;
   const bool was_confirmed = stream->confirmed;
-  if (!was_confirmed) Score(*stream, range);
+  if (!was_confirmed) Score(*stream, range, LooksRandom() ? 2 : 1);
   if (stream->backward) {
     if (range.begin < stream->low) stream->consumed += std::min(range.end, stream->low) - range.begin;
     stream->low = std::min(stream->low, range.begin);

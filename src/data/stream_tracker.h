@@ -38,7 +38,7 @@ struct Stream {
   uint64_t Edge() const { return backward ? low : high; }
   // Bytes between the edge and the frontier.
   uint64_t Ahead() const;
-  // The part of the file that the stream is about to read: edge to frontier.
+  // The stream is about to read there: between its edge and its frontier or the end of its window.
   bool Wants(ByteRange range) const;
 };
 
@@ -70,7 +70,9 @@ class StreamTracker {
 
  private:
   Stream* Match(ByteRange range);
+  bool LooksRandom() const;
   std::vector<Stream> streams_;
+  uint32_t starts_ = 0;  // one bit a read, latest lowest: it started a candidate
 };
 
 }  // namespace ossfs2

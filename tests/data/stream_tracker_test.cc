@@ -1,0 +1,167 @@
+#include "data/stream_tracker.h"
+
+#include <gtest/gtest.h>
+
+#include "base/crc64.h"
+#include "data/chunk_ranges.h"
+#include "data/read_concurrency.h"
+#include "data/stream_window.h"
+#include "data/whole_file_detector.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr uint64_t kKiB = 1024;
+constexpr uint64_t kMiB = 1024 * kKiB;
+
+TEST(StreamTrackerTest, ExactContinuationConfirmsAtOnce) {
+  StreamTracker tracker;
+  EXPECT_FALSE(tracker.OnRead(1, {0, 128 * kKiB}, 1)->confirmed);
+  Stream* stream = tracker.OnRead(2, {128 * kKiB, 256 * kKiB}, 2);
+  EXPECT_TRUE(stream->confirmed);
+  EXPECT_EQ(stream->consumed, 256 * kKiB);
+  EXPECT_EQ(stream->handles.size(), 2u);
+}
+
+TEST(StreamTrackerTest, NearContinuationNeedsTwo) {
+  StreamTracker tracker;
+  tracker.OnRead(1, {kMiB, kMiB + 128 * kKiB}, 1);
+  EXPECT_FALSE(tracker.OnRead(1, {kMiB + 64 * kKiB, kMiB + 192 * kKiB}, 2)->confirmed);
+  EXPECT_TRUE(tracker.OnRead(1, {kMiB + 200 * kKiB, kMiB + 300 * kKiB}, 3)->confirmed);
+  EXPECT_EQ(tracker.all().size(), 1u);
+}
+
+TEST(StreamTrackerTest, DescendingNeedsThreeSteps) {
+  StreamTracker tracker;
+  Stream* stream = nullptr;
+  for (uint64_t end = 10 * kMiB; end > 10 * kMiB - 4 * 68 * kKiB; end -= 68 * kKiB)
+    stream = tracker.OnRead(1, {end - 68 * kKiB, end}, 1);
+  EXPECT_TRUE(stream->confirmed);
+  EXPECT_TRUE(stream->backward);
+  EXPECT_EQ(stream->Edge(), 10 * kMiB - 4 * 68 * kKiB);
+}
+
+TEST(StreamTrackerTest, OutOfOrderReadAheadStaysOneStream) {
+  StreamTracker tracker;
+  tracker.OnRead(1, {0, kMiB}, 1);
+  tracker.OnRead(1, {kMiB, 2 * kMiB}, 1);
+  for (const uint64_t at : {3, 2, 5, 4, 6, 8, 7}) tracker.OnRead(1, {at * kMiB, (at + 1) * kMiB}, 1);
+  EXPECT_EQ(tracker.all().size(), 1u);
+  EXPECT_EQ(tracker.all()[0].high, 9 * kMiB);
+}
+
+TEST(StreamTrackerTest, RoomIsMadeByTheOldestCandidate) {
+  StreamTracker tracker;
+  tracker.OnRead(1, {0, kMiB}, 1);
+  tracker.OnRead(1, {kMiB, 2 * kMiB}, 2);
+  for (uint64_t i = 1; i <= 2 * StreamTracker::kStreamsMax; ++i) tracker.OnRead(1, {i * 100 * kMiB, i * 100 * kMiB + 4096}, 3);
+  EXPECT_EQ(tracker.all().size(), StreamTracker::kStreamsMax);
+  EXPECT_EQ(tracker.ActiveCount(0), 1u);
+}
+
+TEST(StreamTrackerTest, CloseTakesOnlyStreamsNobodyIsOn) {
+  StreamTracker tracker;
+  tracker.OnRead(1, {0, kMiB}, 1);
+  tracker.OnRead(2, {kMiB, 2 * kMiB}, 1);
+  tracker.OnRead(1, {50 * kMiB, 51 * kMiB}, 1);
+  EXPECT_TRUE(tracker.CloseHandle(1));
+  EXPECT_EQ(tracker.all().size(), 1u);
+  EXPECT_TRUE(tracker.CloseHandle(2));
+  EXPECT_FALSE(tracker.CloseHandle(2));
+  EXPECT_TRUE(tracker.all().empty());
+}
+
+TEST(StreamTrackerTest, IdleStreamsGo) {
+  StreamTracker tracker;
+  tracker.OnRead(1, {0, kMiB}, 10);
+  EXPECT_FALSE(tracker.DropIdle(10));
+  EXPECT_TRUE(tracker.DropIdle(11));
+}
+
+TEST(StreamWindowTest, WindowGrowsWithProofAndWithinTheBudget) {
+  EXPECT_EQ(FirstWindow(128 * kKiB), kWindowBytesMin);
+  EXPECT_EQ(FirstWindow(2 * kMiB), 4 * kMiB);
+  EXPECT_EQ(GrownWindow(4 * kMiB, 4 * kMiB, 1 << 30), 8 * kMiB);
+  EXPECT_EQ(GrownWindow(8 * kMiB, 8 * kMiB, 1 << 30), 8 * kMiB);       // not proven yet
+  EXPECT_EQ(GrownWindow(16 * kMiB, 64 * kMiB, 1 << 30), 24 * kMiB);    // 3/8
+  EXPECT_EQ(GrownWindow(64 * kMiB, 1 << 30, 32 * kMiB), 32 * kMiB);    // budget
+}
+
+TEST(StreamWindowTest, PiecesFollowTheWindowAndTheBudget) {
+  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1 << 30), kMiB);
+  EXPECT_EQ(PieceBytes(32 * kMiB, 8 * kMiB, 1 << 30), 4 * kMiB);
+  EXPECT_EQ(PieceBytes(1 << 30, 8 * kMiB, 1 << 30), 8 * kMiB);
+  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 512 * kKiB), 256 * kKiB);
+  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1), 256 * kKiB);
+}
+
+TEST(WholeFileDetectorTest, RunsAllOverAreDetectedRandomReadsAreNot) {
+  WholeFileDetector runs;
+  WholeFileDetector random;
+  const uint64_t file = 640 * kMiB;
+  for (uint64_t run = 0; run < 8; ++run) {
+    runs.OnRunConfirmed();
+    for (uint64_t i = 0; i < 16; ++i) runs.OnRead({run * 80 * kMiB + i * 128 * kKiB, run * 80 * kMiB + (i + 1) * 128 * kKiB}, i != 0, file);
+    for (uint64_t i = 0; i < 16; ++i) random.OnRead({run * 80 * kMiB + i * 4 * kMiB, run * 80 * kMiB + i * 4 * kMiB + 128 * kKiB}, false, file);
+  }
+  EXPECT_TRUE(runs.Detected(file));
+  EXPECT_FALSE(random.Detected(file));
+}
+
+TEST(RangeSetTest, MergesAndFinds) {
+  RangeSet set;
+  set.Add({10, 20});
+  set.Add({30, 40});
+  set.Add({20, 25});
+  EXPECT_EQ(set.Count(), 2u);
+  set.Add({22, 35});
+  EXPECT_EQ(set.Count(), 1u);
+  EXPECT_EQ(set.TotalBytes(), 30u);
+  EXPECT_EQ(set.Find(39), (ByteRange{10, 40}));
+  EXPECT_FALSE(set.Find(40).has_value());
+  EXPECT_EQ(set.NextBegin(0), 10u);
+  EXPECT_EQ(set.NextBegin(11), UINT64_MAX);
+  for (uint64_t i = 0; i <= RangeSet::kRangesMax; ++i) set.Add({100 + 10 * i, 101 + 10 * i});
+  EXPECT_LE(set.Count(), RangeSet::kRangesMax);
+}
+
+TEST(CrcLedgerTest, AnyOrderGivesTheWholeOnce) {
+  const std::string text = "the quick brown fox jumps over the lazy dog";
+  const auto crc = [&](uint64_t begin, uint64_t end) { return Crc64(0, text.data() + begin, end - begin); };
+  CrcLedger ledger;
+  EXPECT_FALSE(ledger.Add({10, 20}, crc(10, 20), text.size()).has_value());
+  EXPECT_FALSE(ledger.Add({30, text.size()}, crc(30, text.size()), text.size()).has_value());
+  EXPECT_FALSE(ledger.Add({0, 10}, crc(0, 10), text.size()).has_value());
+  EXPECT_FALSE(ledger.Add({5, 15}, 0, text.size()).has_value());  // known
+  EXPECT_EQ(ledger.Add({20, 30}, crc(20, 30), text.size()), crc(0, text.size()));
+  EXPECT_FALSE(ledger.Add({0, 10}, crc(0, 10), text.size()).has_value());
+}
+
+TEST(AdaptiveLimitTest, GrowsWhileItPaysAndShrinksWhenThrottled) {
+  AdaptiveLimit limit(256);
+  EXPECT_EQ(limit.limit(), AdaptiveLimit::kLimitStart);
+  uint64_t bytes = 0;
+  int64_t now = 1'000'000'000;
+  // Each connection gives 80 MB/s up to 64 of them.
+  for (int epoch = 0; epoch < 6; ++epoch) {
+    const int size = limit.limit();
+    for (int i = 0; i < size + 1; ++i) {
+      limit.OnHeldBack();
+      now += 100'000'000 / size;
+      bytes += 8'000'000ull * static_cast<uint64_t>(std::min(size, 64)) / static_cast<uint64_t>(size);
+      limit.OnFinished(bytes, now);
+    }
+  }
+  EXPECT_GE(limit.limit(), 64);
+  EXPECT_LE(limit.limit(), 160);
+  const int before = limit.limit();
+  limit.OnThrottled();
+  EXPECT_LT(limit.limit(), before);
+  for (int i = 0; i < 50; ++i) limit.OnThrottled();
+  EXPECT_EQ(limit.limit(), AdaptiveLimit::kLimitMin);
+}
+
+TEST(AdaptiveLimitTest, NeverAboveTheOption) { EXPECT_EQ(AdaptiveLimit(3).limit(), 3); }
+
+}  // namespace
+}  // namespace ossfs2

@@ -92,6 +92,11 @@ constexpr ErrorRule kByCode[] = {
     {"NotSymlink", EINVAL, K::kInvalid, R::kNone, ""},
     {"InvalidTargetType", ELOOP, K::kInvalid, R::kNone, "OSS does not follow a link to a link"},
     {"InvalidArgument", EINVAL, K::kInvalid, R::kNone, ""},
+    {"InvalidPart", EINVAL, K::kInvalid, R::kNone, ""},
+    {"InvalidPartOrder", EINVAL, K::kInvalid, R::kNone, ""},
+    {"EntityTooSmall", EINVAL, K::kInvalid, R::kNone, ""},
+    {"MalformedXML", EINVAL, K::kInvalid, R::kNone, ""},
+    {"MissingArgument", EINVAL, K::kInvalid, R::kNone, ""},
 };
 
 struct StatusRule {
@@ -120,6 +125,8 @@ constexpr ErrorRule kRedirect = {"", EIO, K::kInvalid, R::kNone,
                                  "OSS never redirects: check oss_endpoint, http_proxy and whether a proxy or "
                                  "captive portal answers in its place"};
 constexpr ErrorRule kCallerError = {"", EINVAL, K::kInvalid, R::kNone, ""};
+// An error that the table does not know, in the body of a success.
+constexpr ErrorRule kUnknownInSuccess = {"", EIO, K::kOther, R::kNone, ""};
 constexpr ErrorRule kNonsense = {"", EIO, K::kCorrupt, R::kRetry, "the answer is not one of OSS"};
 
 }  // namespace
@@ -136,7 +143,7 @@ const ErrorRule& FindErrorRule(int http_status, std::string_view code) {
   if (http_status >= 500) return kServerTrouble;
   if (http_status >= 400) return kCallerError;
   if (http_status >= 300) return kRedirect;
-  return kNonsense;
+  return code.empty() ? kNonsense : kUnknownInSuccess;
 }
 
 bool IsSetupError(std::string_view code) {

@@ -1,0 +1,295 @@
+// Head, list, delete, symbolic links, uploads; and what every verb shares: throttling, clock, keys, markers,
+// texts.
+#include <cerrno>
+#include <set>
+
+#include "base/metrics.h"
+#include "tests/oss/store_fixture.h"
+
+namespace ossfs2::oss {
+namespace {
+
+using OssNamesTest = StoreFixture;
+
+Reply HeadReply(const std::string& type = "Normal") {
+  Reply reply;
+  reply.headers = {{"Content-Length", "11"},
+                   {"ETag", "\"E1\""},
+                   {"x-oss-object-type", type},
+                   {"x-oss-storage-class", "IA"},
+                   {"x-oss-restore", "ongoing-request=\"true\""},
+                   {"X-Oss-Meta-Odd", "50%25%20%E4%B8%AD"},
+                   {"Content-Type", "text/plain"},
+                   {"Last-Modified", "Wed, 28 Dec 2022 10:27:41 GMT"}};
+  return reply;
+}
+
+Reply ListReply(const std::string& inside, bool truncated = false) {
+  Reply reply;
+  reply.body =
+      "<?xml version=\"1.0\" "
+      "encoding=\"UTF-8\"?><ListBucketResult><EncodingType>url</EncodingType><IsTruncated>" +
+      std::string(truncated ? "true" : "false") + "</IsTruncated>" + inside + "</ListBucketResult>";
+  return reply;
+}
+
+std::string Contents(const std::string& key) {
+  return "<Contents><Key>" + key +
+         "</Key><LastModified>2022-12-28T10:27:41.000Z</LastModified><ETag>\"E\"</ETag><Type>Symlink</Type>"
+         "<Size>5</Size><StorageClass>Standard</StorageClass></Contents>";
+}
+
+TEST_F(OssNamesTest, HeadReadsEveryField) {
+  ServeInTurn({HeadReply("Multipart")});
+  const auto info = store_->Head("k");
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->size, 11u);
+  EXPECT_EQ(info->etag, "E1");
+  EXPECT_EQ(info->mtime_s, 1672223261);
+  EXPECT_EQ(info->type, ObjectType::kMultipart);
+  EXPECT_EQ(info->storage_class, "IA");
+  EXPECT_EQ(info->restore, "ongoing-request=\"true\"");
+  EXPECT_EQ(info->content_type, "text/plain");
+  EXPECT_EQ(info->metadata.at("odd"), "50% \xe4\xb8\xad");
+  EXPECT_FALSE(info->crc64);
+}
+
+TEST_F(OssNamesTest, HeadErrorsComeFromTheHeader) {
+  Reply denied;
+  denied.status = 403;
+  denied.headers = {
+      {"x-oss-err", Base64Encode("<Error><Code>InvalidObjectState</Code><Message>m</Message></Error>")}};
+  Reply absent;
+  absent.status = 404;
+  ServeInTurn({denied, absent});
+  EXPECT_EQ(store_->Head("k").error().oss_code, "InvalidObjectState");
+  EXPECT_EQ(store_->Head("k").error().errno_value, ENOENT);
+}
+
+TEST_F(OssNamesTest, HeadOfALinkDescribesTheLinkAlsoWhenItDangles) {
+  Reply link;
+  link.headers = {{"x-oss-symlink-target", "dir/a%20b"}, {"ETag", "\"L\""}, {"x-oss-meta-mode", "1"}};
+  ServeInTurn({HeadReply("Symlink"), link, ErrorReply(404, "SymlinkTargetNotExist"), link, link});
+  for (int i = 0; i < 2; ++i) {
+    const auto info = store_->Head("l");
+    ASSERT_TRUE(info);
+    EXPECT_EQ(info->type, ObjectType::kSymlink);
+    EXPECT_EQ(info->size, 7u);
+    EXPECT_EQ(info->etag, "L");
+    EXPECT_EQ(info->metadata.at("mode"), "1");
+  }
+  EXPECT_EQ(*store_->GetSymlink("l"), "dir/a b");
+}
+
+TEST_F(OssNamesTest, PutSymlinkEncodesTheTarget) {
+  Reply made;
+  made.headers = {{"ETag", "\"L\""}};
+  ServeInTurn({made});
+  ASSERT_TRUE(store_->PutSymlink("l", "dir/a b+", {}));
+  EXPECT_EQ(http_->Seen().at(0).Header("x-oss-symlink-target"), "dir/a%20b%2B");
+}
+
+TEST_F(OssNamesTest, ListDecodesAndMergesInByteOrder) {
+  ServeInTurn({ListReply("<CommonPrefixes><Prefix>a/b/</Prefix></CommonPrefixes>" + Contents("a/b%20%0A") +
+                             Contents("a/z") +
+                             "<NextContinuationToken>T%3D</NextContinuationToken><KeyCount>3</KeyCount>",
+                         true)});
+  const auto page = store_->List({"a/", "/", "", "a/", 1000});
+  ASSERT_TRUE(page) << page.error().text;
+  ASSERT_EQ(page->entries.size(), 3u);
+  EXPECT_EQ(page->entries[0].key, "a/b \n");
+  EXPECT_EQ(page->entries[0].size, 5u);
+  EXPECT_EQ(page->entries[0].type, ObjectType::kSymlink);
+  EXPECT_EQ(page->entries[0].etag, "E");
+  EXPECT_EQ(page->entries[0].mtime_s, 1672223261);
+  EXPECT_TRUE(page->entries[1].is_prefix);
+  EXPECT_EQ(page->entries[1].key, "a/b/");
+  EXPECT_EQ(page->continuation, "T=");
+  EXPECT_EQ(http_->Seen().at(0).target,
+            "/?list-type=2&encoding-type=url&max-keys=1000&prefix=a%2F&delimiter=%2F&start-after=a%2F");
+}
+
+TEST_F(OssNamesTest, ListThatIsNotWholeIsAskedForAgain) {
+  Reply cut = ListReply(Contents("a") + Contents("b"));
+  cut.body.resize(cut.body.size() - 30);
+  Reply html;
+  html.body = "<html></html>";
+  ServeInTurn({cut, html, ListReply(Contents("a") + "<KeyCount>2</KeyCount>"), ListReply(Contents("a"), true),
+               ListReply("<Contents><Size>1</Size></Contents>"), ListReply(Contents("a") + Contents("b"))});
+  const auto page = store_->List({});
+  ASSERT_TRUE(page) << page.error().text;
+  EXPECT_EQ(page->entries.size(), 2u);
+  EXPECT_EQ(http_->Count(), 6u);
+}
+
+TEST_F(OssNamesTest, FailingListIsNeverShortNorAbsent) {
+  config_.request_timeout = std::chrono::milliseconds(20);
+  ServeInTurn({ErrorReply(404, "NoSuchBucket"), ErrorReply(404, ""), ErrorReply(500, "InternalError")});
+  for (int i = 0; i < 3; ++i) {
+    const auto page = store_->List({});
+    ASSERT_FALSE(page);
+    EXPECT_EQ(page.error().errno_value, EIO);
+    EXPECT_NE(page.error().kind, ErrorKind::kNotFound);
+  }
+  ServeInTurn({ListReply(Contents("other"))});
+  EXPECT_EQ(store_->List({"a/", "", "", "", 10}).error().kind, ErrorKind::kCorrupt);
+  EXPECT_EQ(store_->List({"", "", "", "", 0}).error().kind, ErrorKind::kInvalid);
+}
+
+TEST_F(OssNamesTest, DeleteManyAsksAgainForWhatIsLeft) {
+  Reply first, second;
+  first.body =
+      "<DeleteResult><EncodingType>url</EncodingType><Deleted><Key>a%26</Key></Deleted></DeleteResult>";
+  second.body = "<DeleteResult><Deleted><Key>b</Key></Deleted><Deleted><Key>c</Key></Deleted></DeleteResult>";
+  Reply none;
+  none.body = "<DeleteResult></DeleteResult>";
+  Reply no_content;
+  no_content.status = 204;
+  ServeInTurn({no_content, first, none, second});
+  ASSERT_TRUE(store_->DeleteMany({"a&", "b", "c", "odd\x01"}));
+  const auto seen = http_->Seen();
+  ASSERT_EQ(seen.size(), 4u);
+  EXPECT_EQ(seen[0].method, "DELETE") << "XML cannot carry the key";
+  EXPECT_EQ(seen[1].target, "/?delete&encoding-type=url");
+  EXPECT_EQ(seen[1].Header("content-md5"), Base64Encode(Md5(seen[1].body)));
+  EXPECT_NE(seen[1].body.find("<Key>a&amp;</Key>"), std::string::npos);
+  EXPECT_EQ(seen[2].body.find("a&amp;"), std::string::npos);
+}
+
+TEST_F(OssNamesTest, DeleteManyFailsWhenOssLeavesKeys) {
+  config_.request_timeout = std::chrono::milliseconds(20);
+  Reply none;
+  none.body = "<DeleteResult></DeleteResult>";
+  ServeInTurn({none});
+  EXPECT_FALSE(store_->DeleteMany({"a"}));
+  EXPECT_EQ(store_->DeleteMany(std::vector<std::string>(1001, "k")).error().kind, ErrorKind::kInvalid);
+}
+
+TEST_F(OssNamesTest, DeleteOfAMissingKeySucceeds) {
+  Reply no_content;
+  no_content.status = 204;
+  ServeInTurn({no_content, ErrorReply(404, "NoSuchKey"), ErrorReply(403, "AccessDenied")});
+  EXPECT_TRUE(store_->Delete("k"));
+  EXPECT_TRUE(store_->Delete("k"));
+  EXPECT_EQ(store_->Delete("k").error().errno_value, EACCES);
+}
+
+TEST_F(OssNamesTest, ListsOfPartsAndUploadsGoOverPages) {
+  Reply parts1, parts2, uploads1, uploads2;
+  parts1.body =
+      "<ListPartsResult><NextPartNumberMarker>1</NextPartNumberMarker><IsTruncated>true</IsTruncated>"
+      "<Part><PartNumber>1</PartNumber><ETag>\"A\"</ETag><Size>5</Size></Part></ListPartsResult>";
+  parts2.body =
+      "<ListPartsResult><IsTruncated>false</IsTruncated>"
+      "<Part><PartNumber>2</PartNumber><ETag>\"B\"</ETag><Size>6</Size></Part></ListPartsResult>";
+  uploads1.body =
+      "<ListMultipartUploadsResult><EncodingType>url</EncodingType><NextKeyMarker>a%20</NextKeyMarker>"
+      "<NextUploadIdMarker>U1</NextUploadIdMarker><IsTruncated>true</IsTruncated>"
+      "<Upload><Key>a%20</Key><UploadId>U1</UploadId><Initiated>2022-12-28T10:27:41.000Z</Initiated></Upload>"
+      "</ListMultipartUploadsResult>";
+  uploads2.body = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>";
+  ServeInTurn({parts1, parts2, uploads1, uploads2});
+  const auto parts = store_->ListParts("k", "U");
+  ASSERT_TRUE(parts);
+  ASSERT_EQ(parts->size(), 2u);
+  EXPECT_EQ((*parts)[1].etag, "B");
+  const auto uploads = store_->ListUploads("a");
+  ASSERT_TRUE(uploads);
+  ASSERT_EQ(uploads->size(), 1u);
+  EXPECT_EQ((*uploads)[0].key, "a ");
+  EXPECT_EQ((*uploads)[0].initiated_s, 1672223261);
+  EXPECT_NE(http_->Seen().at(3).target.find("key-marker=a%20&upload-id-marker=U1"), std::string::npos);
+}
+
+TEST_F(OssNamesTest, ThrottledRequestsAreRepeated) {
+  Reply busy = ErrorReply(429, "QpsLimitExceeded");
+  busy.headers = {{"Retry-After", "0"}};
+  ServeInTurn({busy, ErrorReply(503, "TotalQpsLimitExceeded"), HeadReply()});
+  EXPECT_TRUE(store_->Head("k"));
+  EXPECT_EQ(http_->Count(), 3u);
+}
+
+TEST_F(OssNamesTest, LearnsTheClockOnceAndKeepsIt) {
+  ServeInTurn({ErrorReply(403, "RequestTimeTooSkewed"), HeadReply(), HeadReply(),
+               ErrorReply(403, "RequestTimeTooSkewed"), ErrorReply(403, "RequestTimeTooSkewed")});
+  EXPECT_TRUE(store_->Head("k"));
+  EXPECT_TRUE(store_->Head("k"));
+  // The fake's answers are of 2022-12-28.
+  EXPECT_TRUE(http_->Seen().at(1).Header("x-oss-date").starts_with("20221228T102"));
+  EXPECT_TRUE(http_->Seen().at(2).Header("x-oss-date").starts_with("20221228T102"));
+  EXPECT_EQ(store_->Head("k").error().kind, ErrorKind::kClockSkew);
+  EXPECT_EQ(http_->Count(), 5u);
+}
+
+TEST_F(OssNamesTest, RefreshesExpiredKeysOnce) {
+  ServeInTurn(
+      {ErrorReply(403, "SecurityTokenExpired"), HeadReply(), ErrorReply(403, "SecurityTokenExpired")});
+  EXPECT_TRUE(store_->Head("k"));
+  EXPECT_EQ(credentials_.refreshes(), 1);
+  EXPECT_NE(http_->Seen().at(1).Header("authorization").find("Credential=ak2/"), std::string::npos);
+  const auto expired = store_->Head("k");
+  ASSERT_FALSE(expired);
+  EXPECT_EQ(expired.error().kind, ErrorKind::kExpiredCredential);
+  EXPECT_EQ(http_->Count(), 3u) << "nothing new came, so nothing is sent again";
+}
+
+TEST_F(OssNamesTest, AnswersWithoutMarkerNameTheProxy) {
+  Reply html;
+  html.body = "<html>login</html>";
+  html.marked = false;
+  ServeInTurn({html});
+  const Status probe = store_->Probe("p/", std::chrono::seconds(10));
+  ASSERT_FALSE(probe);
+  EXPECT_NE(probe.error().text.find("proxy"), std::string::npos);
+  EXPECT_EQ(http_->Count(), 4u) << "a probe tries four times";
+}
+
+TEST_F(OssNamesTest, EverySetupErrorHasItsOwnSentence) {
+  const std::vector<std::pair<Reply, std::string>> cases = {
+      {ErrorReply(403, "InvalidAccessKeyId"), "oss_access_key_id"},
+      {ErrorReply(403, "SignatureDoesNotMatch"), "oss_access_key_secret"},
+      {ErrorReply(403, "SecurityTokenExpired"), "have expired"},
+      {ErrorReply(403, "AccessDenied",
+                  "The bucket you are attempting to access must be addressed using the specified endpoint.",
+                  "<Endpoint>oss-cn-beijing.aliyuncs.com</Endpoint>"),
+       "oss_endpoint to oss-cn-beijing.aliyuncs.com"},
+      {ErrorReply(404, "NoSuchBucket"), "check oss_bucket"},
+      {ErrorReply(403, "AccessDenied", "The bucket you access does not belong to you."), "another account"},
+      {ErrorReply(403, "AccessDenied", "You have no right to access this object because of bucket acl."),
+       "oss:ListObjects"},
+      {ErrorReply(403, "RequestTimeTooSkewed"), "clock"},
+  };
+  std::set<std::string> texts;
+  for (const auto& [reply, part] : cases) {
+    ServeInTurn({reply});
+    const Status probe = store_->Probe("", std::chrono::seconds(10));
+    ASSERT_FALSE(probe);
+    EXPECT_NE(probe.error().text.find(part), std::string::npos) << probe.error().text;
+    EXPECT_NE(probe.error().text.find("Next:"), std::string::npos) << probe.error().text;
+    EXPECT_EQ(probe.error().text.find("S3cretValue"), std::string::npos) << "the secret shows";
+    EXPECT_FALSE(probe.error().oss_code.empty());
+    EXPECT_EQ(probe.error().request_id, "5CAC0FEADE0170");
+    texts.insert(probe.error().text.substr(probe.error().text.find("Next:")));
+  }
+  EXPECT_EQ(texts.size(), cases.size());
+}
+
+TEST_F(OssNamesTest, PlainHttpToAnHttpsPortIsNamed) {
+  Reply reply;
+  reply.status = 400;
+  reply.marked = false;
+  reply.body = "<html>The plain HTTP request was sent to HTTPS port</html>";
+  ServeInTurn({reply});
+  EXPECT_NE(store_->Probe("", std::chrono::seconds(10)).error().text.find("https://"), std::string::npos);
+}
+
+TEST_F(OssNamesTest, ErrorsAreCountedByCode) {
+  ServeInTurn({ErrorReply(404, "NoSuchKey")});
+  Counter& counter = Registry::Default().counter("errors_total", "", "code=\"NoSuchKey\"");
+  const uint64_t before = counter.Value();
+  EXPECT_FALSE(store_->Head("k"));
+  EXPECT_EQ(counter.Value(), before + 1);
+}
+
+}  // namespace
+}  // namespace ossfs2::oss

@@ -1,0 +1,202 @@
+// The small pure parts of the client: endpoint, retry rules, hedging, errors, content types, transport texts.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "oss/answer_check.h"
+#include "oss/endpoint.h"
+#include "oss/error_table.h"
+#include "oss/hedge_policy.h"
+#include "oss/mime.h"
+#include "oss/oss_metrics.h"
+#include "oss/oss_store.h"
+#include "oss/retry_state.h"
+
+namespace ossfs2::oss {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+OssConfig ConfigOf(const std::string& endpoint, const std::string& region = "") {
+  OssConfig config;
+  config.endpoint = endpoint;
+  config.bucket = "bucket";
+  config.region = region;
+  return config;
+}
+
+TEST(EndpointTest, RegionOfEndpoint) {
+  EXPECT_EQ(RegionOfEndpoint("oss-cn-hangzhou.aliyuncs.com"), "cn-hangzhou");
+  EXPECT_EQ(RegionOfEndpoint("https://oss-cn-hangzhou-internal.aliyuncs.com"), "cn-hangzhou");
+  EXPECT_EQ(RegionOfEndpoint("http://cn-hangzhou.oss.aliyuncs.com:80"), "cn-hangzhou");
+  EXPECT_EQ(RegionOfEndpoint("s3.oss-ap-southeast-1.aliyuncs.com"), "ap-southeast-1");
+  EXPECT_EQ(RegionOfEndpoint("bucket.oss-us-west-1.aliyuncs.com"), "us-west-1");
+  EXPECT_EQ(RegionOfEndpoint("oss-accelerate.aliyuncs.com"), "");
+  EXPECT_EQ(RegionOfEndpoint("http://127.0.0.1:9000"), "");
+}
+
+TEST(EndpointTest, Styles) {
+  auto endpoint = MakeEndpoint(ConfigOf("oss-cn-hangzhou.aliyuncs.com"));
+  ASSERT_TRUE(endpoint);
+  EXPECT_EQ(endpoint->host, "bucket.oss-cn-hangzhou.aliyuncs.com");
+  EXPECT_TRUE(endpoint->tls);
+  EXPECT_EQ(endpoint->port, 443);
+  EXPECT_EQ(endpoint->signature, SignatureVersion::kV4);
+  EXPECT_EQ(endpoint->Target("a b/%", {{"x", ""}, {"y", "/"}}), "/a%20b/%25?x&y=%2F");
+  endpoint = MakeEndpoint(ConfigOf("http://127.0.0.1:9000"));
+  EXPECT_EQ(endpoint->host, "127.0.0.1");
+  EXPECT_EQ(endpoint->port, 9000);
+  EXPECT_EQ(endpoint->Target("k", {}), "/bucket/k");
+  EXPECT_EQ(endpoint->signature, SignatureVersion::kV1) << "no region is known";
+  endpoint = MakeEndpoint(ConfigOf("http://[::1]:9000", "oss-cn-beijing"));
+  EXPECT_EQ(endpoint->host, "::1");
+  EXPECT_EQ(endpoint->region, "cn-beijing");
+  endpoint = MakeEndpoint(ConfigOf("bucket.oss-cn-hangzhou.aliyuncs.com/"));
+  EXPECT_EQ(endpoint->host, "bucket.oss-cn-hangzhou.aliyuncs.com") << "the bucket is not put in front twice";
+  OssConfig cname = ConfigOf("https://files.example.com", "cn-hangzhou");
+  cname.cname = true;
+  endpoint = MakeEndpoint(cname);
+  EXPECT_EQ(endpoint->host, "files.example.com");
+  EXPECT_EQ(endpoint->Target("k", {}), "/k");
+}
+
+TEST(EndpointTest, WrongOnesNameTheOption) {
+  for (const char* wrong :
+       {"", "ftp://host", "http://host/path", "http://host:0", "http://host:99999", "http://"}) {
+    const auto endpoint = MakeEndpoint(ConfigOf(wrong));
+    ASSERT_FALSE(endpoint) << wrong;
+    EXPECT_NE(endpoint.error().text.find("oss_endpoint"), std::string::npos);
+  }
+  OssConfig config = ConfigOf("http://host");
+  config.bucket = "Bad_Bucket";
+  EXPECT_NE(MakeEndpoint(config).error().text.find("oss_bucket"), std::string::npos);
+  config = ConfigOf("http://host");
+  config.signature_version = 4;
+  EXPECT_NE(MakeEndpoint(config).error().text.find("oss_region"), std::string::npos);
+}
+
+Failure FailureWith(Remedy remedy) {
+  Failure failure;
+  failure.remedy = remedy;
+  return failure;
+}
+
+TEST(RetryStateTest, BacksOffWithFullJitterUpToTheDeadline) {
+  const SteadyTime start{};
+  RetryState state({milliseconds(100), milliseconds(5000), milliseconds(1000), 0}, start + seconds(60));
+  const Failure failure = FailureWith(Remedy::kRetry);
+  for (const int64_t cap : {100, 200, 400, 800, 1600, 3200, 5000, 5000}) {
+    const auto decision = state.Decide(failure, start, 0.5);
+    EXPECT_EQ(decision.action, RetryState::Action::kWait);
+    EXPECT_EQ(decision.delay.count(), cap / 2);
+  }
+  EXPECT_EQ(state.Decide(failure, start + seconds(58), 0.5).action, RetryState::Action::kGiveUp);
+  EXPECT_EQ(state.Decide(failure, start + seconds(60), 0.0).action, RetryState::Action::kGiveUp);
+  state.OnProgress(start + seconds(120));
+  EXPECT_EQ(state.Decide(failure, start + seconds(60), 0.5).delay, milliseconds(50));
+}
+
+TEST(RetryStateTest, ThrottlingAndRetryAfterWaitLonger) {
+  const SteadyTime start{};
+  RetryState state({milliseconds(100), milliseconds(5000), milliseconds(1000), 0}, start + seconds(60));
+  Failure failure = FailureWith(Remedy::kThrottle);
+  EXPECT_EQ(state.Decide(failure, start, 0.5).delay, milliseconds(500));
+  failure.retry_after = seconds(7);
+  EXPECT_EQ(state.Decide(failure, start, 0.5).delay, seconds(7));
+}
+
+TEST(RetryStateTest, RefreshAndClockOnceEach) {
+  const SteadyTime start{};
+  RetryState state({}, start + seconds(60));
+  EXPECT_EQ(state.Decide(FailureWith(Remedy::kRefresh), start, 0).action, RetryState::Action::kRefresh);
+  EXPECT_EQ(state.Decide(FailureWith(Remedy::kRefresh), start, 0).action, RetryState::Action::kGiveUp);
+  Failure skew = FailureWith(Remedy::kClock);
+  EXPECT_EQ(state.Decide(skew, start, 0).action, RetryState::Action::kGiveUp) << "no Date, nothing to learn";
+  skew.date_s = 1;
+  EXPECT_EQ(state.Decide(skew, start, 0).action, RetryState::Action::kLearnClock);
+  EXPECT_EQ(state.Decide(skew, start, 0).action, RetryState::Action::kGiveUp);
+  EXPECT_EQ(state.Decide(FailureWith(Remedy::kNone), start, 0).action, RetryState::Action::kGiveUp);
+}
+
+TEST(RetryStateTest, AttemptsMax) {
+  RetryState state({milliseconds(1), milliseconds(1), milliseconds(1), 2}, SteadyTime{} + seconds(60));
+  EXPECT_EQ(state.Decide(FailureWith(Remedy::kRetry), SteadyTime{}, 0).action, RetryState::Action::kWait);
+  EXPECT_EQ(state.Decide(FailureWith(Remedy::kRetry), SteadyTime{}, 0).action, RetryState::Action::kGiveUp);
+}
+
+TEST(HedgePolicyTest, NeedsSamplesASmallRangeAndBudget) {
+  HedgePolicy policy;
+  EXPECT_FALSE(policy.DelayFor(1));
+  for (int i = 0; i < 16; ++i) policy.OnFirstByte(milliseconds(100));
+  EXPECT_EQ(policy.DelayFor(1), milliseconds(300));
+  EXPECT_FALSE(policy.DelayFor(HedgePolicy::kBytesMax + 1));
+  EXPECT_FALSE(policy.TakeHedge()) << "1 of 3 GETs would be more than 5 %";
+  for (int i = 0; i < 37; ++i) policy.DelayFor(1);
+  EXPECT_TRUE(policy.TakeHedge());
+  EXPECT_TRUE(policy.TakeHedge());
+  EXPECT_FALSE(policy.TakeHedge());
+  for (int i = 0; i < 64; ++i) policy.OnFirstByte(milliseconds(1));
+  EXPECT_EQ(policy.DelayFor(1), HedgePolicy::kDelayMin);
+}
+
+TEST(ErrorTableTest, OneErrnoForEachCause) {
+  const auto errno_of = [](int status, const char* code) { return FindErrorRule(status, code).errno_value; };
+  EXPECT_EQ(errno_of(404, "NoSuchKey"), ENOENT);
+  EXPECT_EQ(errno_of(404, "NoSuchBucket"), EIO);
+  EXPECT_EQ(errno_of(412, "PreconditionFailed"), ESTALE);
+  EXPECT_EQ(errno_of(409, "FileAlreadyExists"), EEXIST);
+  EXPECT_EQ(errno_of(403, "AccessDenied"), EACCES);
+  EXPECT_EQ(errno_of(403, "InvalidObjectState"), EIO);
+  EXPECT_EQ(errno_of(403, "FileImmutable"), EPERM);
+  EXPECT_EQ(errno_of(400, "EntityTooLarge"), EFBIG);
+  EXPECT_EQ(errno_of(501, "NotImplemented"), EOPNOTSUPP);
+  EXPECT_EQ(errno_of(400, "SomethingNew"), EINVAL);
+  EXPECT_EQ(errno_of(403, "SomethingNew"), EACCES);
+  EXPECT_EQ(errno_of(503, "SomethingNew"), EIO);
+  EXPECT_EQ(FindErrorRule(503, "SomethingNew").remedy, Remedy::kThrottle);
+  EXPECT_EQ(FindErrorRule(500, "").remedy, Remedy::kRetry);
+  EXPECT_EQ(FindErrorRule(302, "").remedy, Remedy::kNone);
+  EXPECT_EQ(FindErrorRule(400, "RequestTimeout").remedy, Remedy::kRetry);
+  EXPECT_EQ(FindErrorRule(401, "").remedy, Remedy::kRefresh);
+}
+
+TEST(AnswerCheckTest, TransportTextsTellTheNextStep) {
+  auto endpoint = MakeEndpoint(ConfigOf("https://oss-cn-hangzhou-internal.aliyuncs.com"));
+  const RequestNames names{"list", "", "bucket", "oss-cn-hangzhou-internal.aliyuncs.com"};
+  const auto text_of = [&](const char* cause) {
+    Error error = MakeError(104, ErrorKind::kUnavailable, cause);
+    const Failure failure = JudgeTransport(error, names, *endpoint);
+    EXPECT_EQ(failure.error.errno_value, EIO);
+    EXPECT_EQ(failure.remedy, Remedy::kRetry);
+    return failure.error.text;
+  };
+  EXPECT_NE(text_of("cannot resolve the host name: x").find("oss_endpoint"), std::string::npos);
+  EXPECT_NE(text_of("Connection refused").find("port of oss_endpoint"), std::string::npos);
+  EXPECT_NE(text_of("SSL certificate problem").find("ca_file"), std::string::npos);
+  EXPECT_NE(text_of("no connection within 5 s (timed out)").find("same region"), std::string::npos);
+}
+
+TEST(MimeTest, ByExtension) {
+  EXPECT_EQ(ContentTypeOfKey("a/b.JSON"), "application/json");
+  EXPECT_EQ(ContentTypeOfKey("a/b.safetensors"), "application/octet-stream");
+  EXPECT_EQ(ContentTypeOfKey("a.d/.txt"), "application/octet-stream");
+  EXPECT_EQ(ContentTypeOfKey("dir/"), "application/x-directory");
+}
+
+TEST(OssMetricsTest, ErrorCodesAreBounded) {
+  Registry registry;
+  OssMetrics metrics(registry);
+  for (int i = 0; i < 200; ++i) metrics.OnError("Code" + std::to_string(i));
+  metrics.OnError("bad\"label");
+  const std::string text = registry.PrometheusText();
+  size_t count = 0;
+  for (size_t at = text.find("errors_total{"); at != std::string::npos;
+       at = text.find("errors_total{", at + 1))
+    ++count;
+  EXPECT_LE(count, OssMetrics::kCodesMax);
+  EXPECT_NE(text.find("code=\"other\""), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ossfs2::oss

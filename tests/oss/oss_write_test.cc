@@ -1,0 +1,271 @@
+// Put, parts, complete, copy, append: checks and answers that were lost.
+#include <cerrno>
+
+#include "base/crc64.h"
+#include "tests/oss/store_fixture.h"
+
+namespace ossfs2::oss {
+namespace {
+
+using OssWriteTest = StoreFixture;
+
+Reply PutReply(uint64_t crc) {
+  Reply reply;
+  reply.headers = {{"ETag", "\"E1\""}, {"x-oss-hash-crc64ecma", std::to_string(crc)}};
+  return reply;
+}
+
+Reply HeadReply(uint64_t size, uint64_t crc, const std::string& type = "Normal",
+                const std::string& etag = "E1") {
+  Reply reply;
+  reply.headers = {{"Content-Length", std::to_string(size)},
+                   {"ETag", "\"" + etag + "\""},
+                   {"x-oss-object-type", type},
+                   {"x-oss-hash-crc64ecma", std::to_string(crc)},
+                   {"Last-Modified", "Wed, 28 Dec 2022 10:27:41 GMT"}};
+  return reply;
+}
+
+Reply Lost() {
+  Reply reply;
+  reply.lost = true;
+  return reply;
+}
+
+const std::string kText = "hello world";
+const uint64_t kCrc = 5981764153023615706u;
+
+TEST_F(OssWriteTest, PutSendsOptionsAndMetadata) {
+  config_.storage_class = "IA";
+  config_.sse = "KMS";
+  config_.sse_key_id = "key";
+  config_.object_acl = "private";
+  config_.tagging = "a=b";
+  config_.user_metadata = {{"team", "x"}};
+  ServeInTurn({PutReply(kCrc)});
+  WriteOptions options;
+  options.metadata = {{"plain", "a b"}, {"odd", "50% \xe4\xb8\xad"}};
+  options.forbid_overwrite = true;
+  const auto put = PutNow(*store_, "a.json", kText, options, kCrc);
+  ASSERT_TRUE(put);
+  EXPECT_EQ(put->etag, "E1");
+  EXPECT_EQ(put->mtime_s, 1672223261);
+  const SeenRequest seen = http_->Seen().at(0);
+  EXPECT_EQ(seen.method, "PUT");
+  EXPECT_EQ(seen.body, kText);
+  EXPECT_EQ(seen.Header("content-type"), "application/json");
+  EXPECT_EQ(seen.Header("x-oss-storage-class"), "IA");
+  EXPECT_EQ(seen.Header("x-oss-server-side-encryption"), "KMS");
+  EXPECT_EQ(seen.Header("x-oss-server-side-encryption-key-id"), "key");
+  EXPECT_EQ(seen.Header("x-oss-object-acl"), "private");
+  EXPECT_EQ(seen.Header("x-oss-tagging"), "a=b");
+  EXPECT_EQ(seen.Header("x-oss-meta-team"), "x");
+  EXPECT_EQ(seen.Header("x-oss-meta-plain"), "a b");
+  EXPECT_EQ(seen.Header("x-oss-meta-odd"), "50%25%20%E4%B8%AD");
+  EXPECT_EQ(seen.Header("x-oss-forbid-overwrite"), "true");
+  EXPECT_EQ(seen.Header("x-oss-hash-crc64ecma"), std::to_string(kCrc));
+}
+
+TEST_F(OssWriteTest, MetadataBeyondTheLimitIsRefusedBeforeSending) {
+  ServeInTurn({PutReply(kCrc)});
+  WriteOptions options;
+  options.metadata = {{"big", std::string(9000, 'x')}};
+  EXPECT_EQ(PutNow(*store_, "k", kText, options).error().errno_value, ENOSPC);
+  options.metadata = {{"bad_name", "x"}};
+  EXPECT_EQ(PutNow(*store_, "k", kText, options).error().errno_value, EINVAL);
+  EXPECT_EQ(http_->Count(), 0u);
+}
+
+TEST_F(OssWriteTest, DamagedPutIsRepeatedOverItself) {
+  ServeInTurn({PutReply(1), PutReply(kCrc)});
+  WriteOptions options;
+  options.forbid_overwrite = true;
+  ASSERT_TRUE(PutNow(*store_, "k", kText, options, kCrc));
+  EXPECT_EQ(http_->Seen().at(0).Header("x-oss-forbid-overwrite"), "true");
+  EXPECT_EQ(http_->Seen().at(1).Header("x-oss-forbid-overwrite"), "")
+      << "the damaged object must be replaced";
+}
+
+TEST_F(OssWriteTest, PutWithLostAnswerRecognisesItsOwnObject) {
+  ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), HeadReply(kText.size(), kCrc)});
+  WriteOptions options;
+  options.forbid_overwrite = true;
+  const auto put = PutNow(*store_, "k", kText, options, kCrc);
+  ASSERT_TRUE(put) << put.error().text;
+  EXPECT_EQ(http_->Seen().at(2).method, "HEAD");
+}
+
+TEST_F(OssWriteTest, PutThatMayNotOverwriteFailsOnAnothersObject) {
+  ServeInTurn({ErrorReply(409, "FileAlreadyExists")});
+  WriteOptions options;
+  options.forbid_overwrite = true;
+  EXPECT_EQ(PutNow(*store_, "k", kText, options).error().errno_value, EEXIST);
+  EXPECT_EQ(http_->Count(), 1u) << "no answer was lost, so nobody needs to ask";
+  ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), HeadReply(kText.size(), kCrc + 1)});
+  EXPECT_EQ(PutNow(*store_, "k", kText, options).error().kind, ErrorKind::kAlreadyExists);
+}
+
+TEST_F(OssWriteTest, PartsCompareTheirCrc) {
+  ServeInTurn({PutReply(1), PutReply(kCrc)});
+  const auto part = PartNow(*store_, "k", "UP", 7, kText, kCrc);
+  ASSERT_TRUE(part);
+  EXPECT_EQ(part->number, 7);
+  EXPECT_EQ(part->size, kText.size());
+  EXPECT_EQ(part->crc64, kCrc);
+  EXPECT_EQ(http_->Seen().at(0).target, "/k?partNumber=7&uploadId=UP");
+  EXPECT_EQ(http_->Count(), 2u);
+}
+
+TEST_F(OssWriteTest, UploadAnswerWithoutEtagIsNotBelieved) {
+  ServeInTurn({Reply{}, PutReply(kCrc)});
+  ASSERT_TRUE(PutNow(*store_, "k", kText));
+  EXPECT_EQ(http_->Count(), 2u);
+}
+
+TEST_F(OssWriteTest, InitiateAndAbort) {
+  Reply initiated;
+  initiated.body = "<InitiateMultipartUploadResult><UploadId>U1</UploadId></InitiateMultipartUploadResult>";
+  Reply cut = initiated;
+  cut.body.resize(50);
+  ServeInTurn({cut, initiated, ErrorReply(404, "NoSuchUpload")});
+  EXPECT_EQ(*store_->InitiateUpload("k", {}), "U1");
+  EXPECT_EQ(http_->Seen().at(1).target, "/k?uploads");
+  EXPECT_TRUE(store_->AbortUpload("k", "U1")) << "an upload that is gone is aborted";
+}
+
+class OssCompleteTest : public StoreFixture {
+ protected:
+  Result<WriteResult> Complete(std::optional<uint64_t> crc = kCrc) {
+    return store_->CompleteUpload("k", "U", {{1, "P1", 6, std::nullopt}, {2, "P2", 5, std::nullopt}}, crc,
+                                  false);
+  }
+  static Reply Completed(uint64_t crc) {
+    Reply reply;
+    reply.body = "<CompleteMultipartUploadResult><ETag>\"C-2\"</ETag></CompleteMultipartUploadResult>";
+    reply.headers = {{"x-oss-hash-crc64ecma", std::to_string(crc)}};
+    return reply;
+  }
+};
+
+TEST_F(OssCompleteTest, ListsPartsAndComparesTheCrc) {
+  ServeInTurn({Completed(kCrc), Completed(1)});
+  const auto done = Complete();
+  ASSERT_TRUE(done);
+  EXPECT_EQ(done->etag, "C-2");
+  EXPECT_NE(http_->Seen().at(0).body.find("<PartNumber>2</PartNumber><ETag>\"P2\"</ETag>"),
+            std::string::npos);
+  EXPECT_EQ(Complete().error().kind, ErrorKind::kCorrupt);
+}
+
+TEST_F(OssCompleteTest, LostAnswerIsResolvedByAsking) {
+  ServeInTurn({Lost(), ErrorReply(404, "NoSuchUpload"), HeadReply(11, kCrc, "Multipart", "C-2")});
+  const auto done = Complete();
+  ASSERT_TRUE(done) << done.error().text;
+  EXPECT_EQ(done->etag, "C-2");
+}
+
+TEST_F(OssCompleteTest, NoSuchUploadWithoutLostAnswerIsAnError) {
+  ServeInTurn({ErrorReply(404, "NoSuchUpload")});
+  EXPECT_EQ(Complete().error().kind, ErrorKind::kNotFound);
+  ServeInTurn({Lost(), ErrorReply(404, "NoSuchUpload"), HeadReply(11, kCrc + 1, "Multipart", "C-2")});
+  EXPECT_EQ(Complete().error().kind, ErrorKind::kNotFound) << "the object is another's";
+}
+
+TEST_F(OssCompleteTest, ErrorInA200IsAnError) {
+  Reply reply = ErrorReply(200, "InvalidPart");
+  ServeInTurn({reply});
+  EXPECT_EQ(Complete().error().oss_code, "InvalidPart");
+}
+
+class OssCopyTest : public StoreFixture {
+ protected:
+  static Reply Copied() {
+    Reply reply;
+    reply.body =
+        "<CopyObjectResult><ETag>\"E2\"</ETag><LastModified>2022-12-28T10:27:41.000Z</LastModified></"
+        "CopyObjectResult>";
+    return reply;
+  }
+};
+
+TEST_F(OssCopyTest, SendsSourceAndDirective) {
+  ServeInTurn({Copied()});
+  WriteOptions replace;
+  replace.metadata = {{"mode", "1"}};
+  const auto copy = store_->Copy({"a/b c", "E1", "t", true, replace});
+  ASSERT_TRUE(copy);
+  EXPECT_EQ(copy->etag, "E2");
+  EXPECT_EQ(copy->mtime_s, 1672223261);
+  const SeenRequest seen = http_->Seen().at(0);
+  EXPECT_EQ(seen.Header("x-oss-copy-source"), "/bucket/a/b%20c");
+  EXPECT_EQ(seen.Header("x-oss-copy-source-if-match"), "\"E1\"");
+  EXPECT_EQ(seen.Header("x-oss-metadata-directive"), "REPLACE");
+  EXPECT_EQ(seen.Header("x-oss-meta-mode"), "1");
+  EXPECT_EQ(seen.Header("x-oss-forbid-overwrite"), "true");
+}
+
+TEST_F(OssCopyTest, OnlyTheResultDocumentCounts) {
+  Reply html;
+  html.body = "<html><body>login</body></html>";
+  ServeInTurn({html, Copied()});
+  EXPECT_TRUE(store_->Copy({"s", "", "t", false, std::nullopt}));
+  EXPECT_EQ(http_->Count(), 2u);
+  ServeInTurn({ErrorReply(200, "InternalError"), ErrorReply(200, "AccessDenied")});
+  EXPECT_EQ(store_->Copy({"s", "", "t", false, std::nullopt}).error().errno_value, EACCES);
+  EXPECT_EQ(http_->Count(), 2u);
+}
+
+TEST_F(OssCopyTest, LostAnswerIsResolvedByComparingSourceAndTarget) {
+  ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), HeadReply(11, kCrc), HeadReply(11, kCrc)});
+  EXPECT_TRUE(store_->Copy({"s", "", "t", true, std::nullopt}));
+  ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), HeadReply(11, kCrc), HeadReply(11, kCrc + 1)});
+  EXPECT_EQ(store_->Copy({"s", "", "t", true, std::nullopt}).error().errno_value, EEXIST);
+}
+
+TEST_F(OssCopyTest, CopyPart) {
+  Reply reply;
+  reply.body = "<CopyPartResult><ETag>\"P\"</ETag></CopyPartResult>";
+  ServeInTurn({reply});
+  const auto part = store_->CopyPart("t", "U", 3, "s", "E1", 100, 50);
+  ASSERT_TRUE(part);
+  EXPECT_EQ(part->size, 50u);
+  EXPECT_EQ(http_->Seen().at(0).Header("x-oss-copy-source-range"), "bytes=100-149");
+}
+
+class OssAppendTest : public StoreFixture {
+ protected:
+  Result<WriteResult> Append(uint64_t position) { return store_->Append("log", position, BodyOf(kText), {}); }
+};
+
+TEST_F(OssAppendTest, AppendsAtPosition) {
+  ServeInTurn({PutReply(kCrc), ErrorReply(409, "PositionNotEqualToLength")});
+  ASSERT_TRUE(Append(0));
+  EXPECT_EQ(http_->Seen().at(0).target, "/log?append&position=0");
+  EXPECT_EQ(Append(3).error().oss_code, "PositionNotEqualToLength");
+}
+
+TEST_F(OssAppendTest, LostAnswerIsReadBackBeforeItIsBelieved) {
+  Serve([](const SeenRequest& request, size_t number) {
+    if (number == 1) return Lost();
+    if (request.method == "HEAD") return HeadReply(3 + kText.size(), 1, "Appendable");
+    return RangeReply(request, "abc" + kText);
+  });
+  const auto appended = Append(3);
+  ASSERT_TRUE(appended) << appended.error().text;
+  EXPECT_EQ(http_->Count(), 3u);
+  EXPECT_EQ(http_->Seen().at(2).Header("range"), "bytes=3-13");
+}
+
+TEST_F(OssAppendTest, LostRequestIsSentAgainAndForeignBytesAreAnError) {
+  ServeInTurn({Lost(), HeadReply(3, 1, "Appendable"), PutReply(kCrc)});
+  EXPECT_TRUE(Append(3));
+  Serve([](const SeenRequest& request, size_t number) {
+    if (number == 1) return Lost();
+    if (request.method == "HEAD") return HeadReply(3 + kText.size(), 1, "Appendable");
+    return RangeReply(request, "abcHELLO WORLD");
+  });
+  EXPECT_EQ(Append(3).error().kind, ErrorKind::kUnavailable);
+}
+
+}  // namespace
+}  // namespace ossfs2::oss

@@ -1,0 +1,410 @@
+#include "oss/credentials.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
+#include "oss/credential_json.h"
+#include "oss/credential_refresher.h"
+#include "tests/oss/fake_http.h"
+
+namespace ossfs2::oss {
+namespace {
+
+constexpr const char* kVariables[] = {"OSS_ACCESS_KEY_ID",
+                                      "OSS_ACCESS_KEY_SECRET",
+                                      "OSS_SESSION_TOKEN",
+                                      "ALIBABA_CLOUD_ACCESS_KEY_ID",
+                                      "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+                                      "ALIBABA_CLOUD_SECURITY_TOKEN",
+                                      "ALIBABA_CLOUD_ROLE_ARN",
+                                      "ALIBABA_CLOUD_ROLE_SESSION_NAME",
+                                      "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+                                      "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+                                      "ALIBABA_CLOUD_ECS_METADATA",
+                                      "ALIBABA_CLOUD_CREDENTIALS_URI",
+                                      "ALIBABA_CLOUD_PROFILE",
+                                      "ALIBABA_CLOUD_CONFIG_FILE",
+                                      "ALIBABA_CLOUD_CREDENTIALS_FILE"};
+
+std::string SetJson(const std::string& id, const std::string& expiration) {
+  return R"({"Code":"Success","AccessKeyId":")" + id +
+         R"(","AccessKeySecret":"S3cretValue","SecurityToken":"T0ken","Expiration":")" + expiration + R"("})";
+}
+std::string StsJson(const std::string& id) {
+  return R"({"RequestId":"R","Credentials":)" + SetJson(id, "2099-01-01T00:00:00Z") + "}";
+}
+
+class CredentialsTest : public testing::Test {
+ protected:
+  CredentialsTest() {
+    char name[] = "/tmp/ossfs2_credentials_XXXXXX";
+    folder_ = mkdtemp(name);
+    for (const char* variable : kVariables) unsetenv(variable);
+    home_ = getenv("HOME") == nullptr ? "" : getenv("HOME");
+    setenv("HOME", folder_.c_str(), 1);
+  }
+  ~CredentialsTest() override {
+    for (const char* variable : kVariables) unsetenv(variable);
+    setenv("HOME", home_.c_str(), 1);
+    const std::string command = "rm -rf " + folder_;
+    EXPECT_EQ(system(command.c_str()), 0);
+  }
+  std::string Write(const std::string& name, const std::string& text, mode_t mode = 0600) {
+    const std::string path = folder_ + "/" + name;
+    std::ofstream(path) << text;
+    chmod(path.c_str(), mode);
+    return path;
+  }
+  std::unique_ptr<CredentialProvider> Make(FakeHttp& http) {
+    auto provider = MakeCredentialProvider(http, options_, clock_);
+    EXPECT_TRUE(provider) << provider.error().text;
+    return provider ? std::move(*provider) : nullptr;
+  }
+  // The set of a provider that needs no HTTP.
+  Result<KeySet> Keys() {
+    auto provider = MakeCredentialProvider(none_, options_, clock_);
+    if (!provider) return provider.error();
+    return (*provider)->Current();
+  }
+
+  std::string folder_;
+  std::string home_;
+  CredentialOptions options_;
+  FakeClock clock_;
+  FakeHttp none_{[](const SeenRequest&, size_t) {
+    Reply reply;
+    reply.lost = true;
+    return reply;
+  }};
+};
+
+TEST_F(CredentialsTest, OptionsComeFirst) {
+  setenv("OSS_ACCESS_KEY_ID", "env", 1);
+  setenv("OSS_ACCESS_KEY_SECRET", "env", 1);
+  options_.access_key_id = " id\n";
+  options_.access_key_secret = "S3cretValue";
+  options_.security_token = "T0ken";
+  const auto keys = Keys();
+  ASSERT_TRUE(keys);
+  EXPECT_EQ(keys->access_key_id, "id");
+  EXPECT_EQ(keys->security_token, "T0ken");
+  auto provider = Make(none_);
+  EXPECT_EQ(provider->Describe(), "option oss_access_key_id");
+  EXPECT_FALSE(provider->ForceRefresh("id"));
+  options_.access_key_secret = "";
+  EXPECT_FALSE(Keys()) << "an id without secret is a mistake, not a reason to look elsewhere";
+  options_.anonymous = true;
+  EXPECT_TRUE(Keys()->anonymous());
+}
+
+TEST_F(CredentialsTest, EnvironmentInItsOrder) {
+  setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "cloud", 1);
+  setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "s", 1);
+  EXPECT_EQ(Keys()->access_key_id, "cloud");
+  setenv("OSS_ACCESS_KEY_ID", "oss", 1);
+  setenv("OSS_ACCESS_KEY_SECRET", "s", 1);
+  setenv("OSS_SESSION_TOKEN", "t", 1);
+  EXPECT_EQ(Keys()->access_key_id, "oss");
+  EXPECT_EQ(Keys()->security_token, "t");
+}
+
+TEST_F(CredentialsTest, NothingGivenTellsWhatToGive) {
+  const auto keys = Keys();
+  ASSERT_FALSE(keys);
+  EXPECT_NE(keys.error().text.find("oss_access_key_id"), std::string::npos);
+}
+
+TEST_F(CredentialsTest, FilesMustBePrivate) {
+  options_.bucket = "b1";
+  options_.credential_file = Write("passwd", "# comment\nother:x:y\nLTAIgen:secret\nb1:LTAIb1:secret1\n");
+  EXPECT_EQ(Keys()->access_key_id, "LTAIb1");
+  options_.bucket = "b2";
+  EXPECT_EQ(Keys()->access_key_id, "LTAIgen");
+  options_.credential_file = Write("sts", "STS.x:secret:T0ken\n");
+  EXPECT_EQ(Keys()->security_token, "T0ken");
+  options_.credential_file = Write("open", "id:secret\n", 0644);
+  EXPECT_NE(Keys().error().text.find("chmod 600"), std::string::npos);
+  options_.credential_file = Write("bad", "S3cretValue\n");
+  EXPECT_EQ(Keys().error().text.find("S3cretValue"), std::string::npos);
+  options_.credential_file = folder_ + "/none";
+  EXPECT_FALSE(Keys());
+}
+
+TEST_F(CredentialsTest, DirectoryIsReadAgainWithoutRemount) {
+  Write("AccessKeyId", "id1\n");
+  Write("AccessKeySecret", "secret\n");
+  options_.credential_dir = folder_;
+  auto provider = Make(none_);
+  EXPECT_EQ(provider->Current()->access_key_id, "id1");
+  Write("AccessKeyId", "id2\n");
+  Write("SecurityToken", "t\n");
+  EXPECT_TRUE(provider->ForceRefresh("id1")) << "a 403 finds the rotated keys";
+  EXPECT_EQ(provider->Current()->access_key_id, "id2");
+  EXPECT_EQ(provider->Current()->security_token, "t");
+  EXPECT_FALSE(provider->ForceRefresh("id2")) << "the same keys came again";
+  EXPECT_TRUE(provider->ForceRefresh("id1")) << "another set is there already";
+}
+
+TEST_F(CredentialsTest, ProcessRunsWithoutShell) {
+  const std::string script = Write("give", "#!/bin/sh\nprintf '%s' \"$1\"\n", 0700);
+  options_.credential_process = script + R"x( '{"AccessKeyId":"p","AccessKeySecret":"$(id)"}')x";
+  EXPECT_EQ(Keys()->access_key_id, "p");
+  EXPECT_EQ(Keys()->access_key_secret, "$(id)");
+  options_.credential_process =
+      script + R"x( '{"mode":"StsToken","access_key_id":"c","access_key_secret":"s","sts_token":"t"}')x";
+  EXPECT_EQ(Keys()->security_token, "t");
+  options_.credential_process = "give x";
+  EXPECT_NE(Keys().error().text.find("absolute"), std::string::npos);
+  options_.credential_process = script + " 'open";
+  EXPECT_NE(Keys().error().text.find("quote"), std::string::npos);
+  options_.credential_process = script + " S3cretValue";
+  EXPECT_EQ(Keys().error().text.find("S3cretValue"), std::string::npos);
+  options_.credential_process = Write("fail", "#!/bin/sh\nexit 3\n", 0700);
+  EXPECT_NE(Keys().error().text.find("exit status 3"), std::string::npos);
+  options_.credential_process = Write("much", "#!/bin/sh\nexec head -c 3000000 /dev/zero\n", 0700);
+  EXPECT_NE(Keys().error().text.find("1 MiB"), std::string::npos);
+  options_.credential_process = folder_ + "/none";
+  EXPECT_FALSE(Keys());
+}
+
+TEST_F(CredentialsTest, MetadataWithTokenAndWithout) {
+  std::atomic<bool> has_token{true};
+  FakeHttp http([&](const SeenRequest& request, size_t) {
+    Reply reply;
+    EXPECT_EQ(request.host, "100.100.100.200");
+    if (request.method == "PUT") {
+      reply.status = has_token ? 200 : 404;
+      reply.body = "IMDS";
+      EXPECT_EQ(request.Header("x-aliyun-ecs-metadata-token-ttl-seconds"), "21600");
+    } else {
+      EXPECT_EQ(request.Header("x-aliyun-ecs-metadata-token"), has_token ? "IMDS" : "");
+      const bool is_list = request.target.ends_with("/security-credentials/");
+      reply.body = is_list ? "reader\n" : SetJson("STS.m", "2099-01-01T00:00:00Z");
+    }
+    return reply;
+  });
+  setenv("ALIBABA_CLOUD_ECS_METADATA", "reader", 1);
+  EXPECT_EQ(Make(http)->Current()->access_key_id, "STS.m");
+  has_token = false;
+  options_.ram_role = "reader";
+  auto provider = Make(http);
+  EXPECT_EQ(provider->Current()->access_key_id, "STS.m");
+  EXPECT_NE(provider->Describe().find("RAM role reader, expires 2099-01-01"), std::string::npos);
+  options_.hardened_metadata = true;
+  EXPECT_FALSE(Make(http)->Current());
+}
+
+TEST_F(CredentialsTest, RoleAsUrlAndCredentialsUri) {
+  FakeHttp http([&](const SeenRequest& request, size_t) {
+    EXPECT_EQ(request.host, "role.test");
+    EXPECT_EQ(request.target, "/path?x=1");
+    Reply reply;
+    reply.body = SetJson("STS.u", "2099-01-01T00:00:00Z");
+    return reply;
+  });
+  options_.ram_role = "http://role.test:8080/path?x=1";
+  EXPECT_EQ(Make(http)->Current()->access_key_id, "STS.u");
+  options_.ram_role = "";
+  setenv("ALIBABA_CLOUD_CREDENTIALS_URI", "http://role.test/path?x=1", 1);
+  EXPECT_EQ(Make(http)->Current()->access_key_id, "STS.u");
+}
+
+TEST_F(CredentialsTest, OidcSendsTheTokenFileUnsigned) {
+  options_.oidc_role_arn = "acs:ram::1:role/r";
+  options_.oidc_provider_arn = "acs:ram::1:oidc-provider/p";
+  options_.oidc_token_file = Write("token", "JWT\n");
+  options_.sts_endpoint = "http://127.0.0.1:9999";
+  FakeHttp http([&](const SeenRequest& request, size_t number) {
+    EXPECT_EQ(request.method, "POST");
+    EXPECT_TRUE(request.target.starts_with("/?Action=AssumeRoleWithOIDC&Format=JSON&Timestamp="))
+        << request.target;
+    EXPECT_EQ(request.body,
+              "DurationSeconds=3600&OIDCProviderArn=acs%3Aram%3A%3A1%3Aoidc-provider%2Fp&OIDCToken=JWT&"
+              "RoleArn=acs%3Aram%3A%3A1%3Arole%2Fr&RoleSessionName=ossfs2");
+    Reply reply;
+    reply.body = StsJson("STS.o");
+    if (number > 1) {
+      reply.status = 400;
+      reply.body = R"({"Code":"AuthenticationFail.OIDCToken.Expired","Message":"late"})";
+    }
+    return reply;
+  });
+  EXPECT_EQ(Make(http)->Current()->access_key_id, "STS.o");
+  const auto expired = Make(http)->Current();
+  ASSERT_FALSE(expired);
+  EXPECT_EQ(expired.error().oss_code, "AuthenticationFail.OIDCToken.Expired");
+}
+
+TEST_F(CredentialsTest, AssumeRoleSignsQueryAndBody) {
+  options_.access_key_id = "id";
+  options_.access_key_secret = "S3cretValue";
+  options_.assume_role_arn = "acs:ram::1:role/r";
+  options_.assume_role_external_id = "ext";
+  FakeHttp http([&](const SeenRequest& request, size_t) {
+    EXPECT_EQ(request.host, "sts.aliyuncs.com");
+    // Signature checked from what was sent: every parameter of query and body, sorted.
+    std::map<std::string, std::string> all;
+    std::string given;
+    for (std::string text : {request.target.substr(2), request.body}) {
+      text += '&';
+      for (size_t at = 0; at < text.size();) {
+        const size_t end = text.find('&', at);
+        const size_t equals = text.find('=', at);
+        const std::string name = text.substr(at, equals - at);
+        const std::string value = text.substr(equals + 1, end - equals - 1);
+        at = end + 1;
+        if (name == "Signature") {
+          given = PercentDecode(value);
+        } else {
+          all[name] = value;
+        }
+      }
+    }
+    std::string sorted;
+    for (const auto& [name, value] : all) sorted += (sorted.empty() ? "" : "&") + name + "=" + value;
+    EXPECT_EQ(given, Base64Encode(HmacSha1("S3cretValue&", "POST&%2F&" + PercentEncode(sorted, false))));
+    EXPECT_EQ(all.at("ExternalId"), "ext");
+    EXPECT_EQ(all.at("AccessKeyId"), "id");
+    Reply reply;
+    reply.body = StsJson("STS.a");
+    return reply;
+  });
+  EXPECT_EQ(Make(http)->Current()->access_key_id, "STS.a");
+}
+
+TEST_F(CredentialsTest, ProfilesOfTheCommandLine) {
+  const std::string path = Write("config.json", R"({"current":"p1","profiles":[
+    {"name":"p1","mode":"AK","access_key_id":"id1","access_key_secret":"s"},
+    {"name":"p2","mode":"StsToken","access_key_id":"id2","access_key_secret":"s","sts_token":"t"},
+    {"name":"loop","mode":"ChainableRamRoleArn","source_profile":"loop"},
+    {"name":"odd","mode":"CloudSSO"}]})");
+  setenv("ALIBABA_CLOUD_CONFIG_FILE", path.c_str(), 1);
+  EXPECT_EQ(Keys()->access_key_id, "id1");
+  options_.profile = "p2";
+  EXPECT_EQ(Keys()->security_token, "t");
+  for (const char* wrong : {"loop", "odd", "none"}) {
+    options_.profile = wrong;
+    EXPECT_FALSE(Keys()) << wrong;
+  }
+  Write("config.json", "{");
+  EXPECT_FALSE(Keys());
+}
+
+TEST_F(CredentialsTest, IniSections) {
+  const std::string path = Write("credentials",
+                                 "[default]\ntype = access_key\naccess_key_id = id3 \naccess_key_secret=s\n"
+                                 "[other]\ntype=unknown\n");
+  setenv("ALIBABA_CLOUD_CREDENTIALS_FILE", path.c_str(), 1);
+  EXPECT_EQ(Keys()->access_key_id, "id3");
+  setenv("ALIBABA_CLOUD_PROFILE", "other", 1);
+  EXPECT_FALSE(Keys());
+}
+
+TEST_F(CredentialsTest, BadJsonIsAnErrorWithoutItsText) {
+  for (const char* text :
+       {"", "[]", "{}", R"({"AccessKeyId":"S3cretValue"})", R"({"Code":"Failed"})",
+        R"({"AccessKeyId":"S3cretValue","AccessKeySecret":"S3cretValue","Expiration":"soon"})"}) {
+    const auto parsed = ParseCredentialJson(text, "it");
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().text.find("S3cretValue"), std::string::npos);
+  }
+}
+
+TEST(RefreshTimeTest, AheadOfExpiry) {
+  const auto at = [](std::optional<int64_t> expires, int64_t interval, int64_t recheck, double random) {
+    return RefreshTime({{}, expires}, 0, std::chrono::seconds(interval), std::chrono::seconds(recheck),
+                       random);
+  };
+  EXPECT_EQ(at(36000, 0, 0, 0), 36000 - 7200) << "20 %";
+  EXPECT_EQ(at(3600, 0, 0, 0), 3600 - 1200) << "20 min";
+  EXPECT_EQ(at(900, 0, 0, 0), 900 - 180) << "3 min of a short life";
+  EXPECT_EQ(at(60, 0, 0, 0), 30);
+  EXPECT_EQ(at(3600, 0, 0, 1), 3600 - 1320) << "jitter begins earlier, never later";
+  EXPECT_EQ(at(3600, 600, 0, 0), 600);
+  EXPECT_EQ(at(std::nullopt, 0, 10, 0), 10);
+  EXPECT_EQ(at(std::nullopt, 0, 0, 0), std::nullopt);
+}
+
+// A source that the test scripts.
+class ScriptedSource final : public CredentialSource {
+ public:
+  Result<Credentials> Fetch() override {
+    const int number = ++fetches;
+    if (fails) {
+      Error error = MakeError(EIO, ErrorKind::kUnavailable, "no answer");
+      error.retryable = true;
+      return error;
+    }
+    return Credentials{{"id" + std::to_string(number), "s", "t"}, expires_s.load()};
+  }
+  std::string Name() const override { return "script"; }
+  std::atomic<int> fetches{0};
+  std::atomic<bool> fails{false};
+  std::atomic<int64_t> expires_s{0};
+};
+
+class RefresherTest : public testing::Test {
+ protected:
+  RefresherTest() {
+    auto source = std::make_unique<ScriptedSource>();
+    source_ = source.get();
+    source_->expires_s = Now() + 3600;
+    refresher_ =
+        std::make_unique<CredentialRefresher>(std::move(source), std::chrono::seconds(0), false, clock_);
+  }
+  int64_t Now() const { return clock_.NowWallNs() / 1'000'000'000; }
+  // Until the background refresh has come so far.
+  void WaitForFetches(int count) const {
+    while (source_->fetches < count) std::this_thread::yield();
+  }
+  std::string IdNow() {
+    const auto keys = refresher_->Current();
+    return keys ? keys->access_key_id : keys.error().text;
+  }
+  FakeClock clock_;
+  ScriptedSource* source_;
+  std::unique_ptr<CredentialRefresher> refresher_;
+};
+
+TEST_F(RefresherTest, RenewsInTheBackgroundWhileOldKeysServe) {
+  EXPECT_FALSE(refresher_->Ready());
+  EXPECT_EQ(IdNow(), "id1");
+  EXPECT_TRUE(refresher_->Ready());
+  clock_.Advance(std::chrono::minutes(10));
+  EXPECT_EQ(IdNow(), "id1");
+  EXPECT_EQ(source_->fetches, 1) << "not due";
+  source_->expires_s = Now() + 3600;
+  clock_.Advance(std::chrono::minutes(31));
+  EXPECT_EQ(IdNow(), "id1") << "due: the call itself does not wait";
+  WaitForFetches(2);
+  while (IdNow() != "id2") std::this_thread::yield();
+}
+
+TEST_F(RefresherTest, FailuresKeepTheOldKeysUntilTheyExpire) {
+  EXPECT_EQ(IdNow(), "id1");
+  source_->fails = true;
+  clock_.Advance(std::chrono::minutes(50));
+  EXPECT_EQ(IdNow(), "id1");
+  WaitForFetches(2);
+  EXPECT_EQ(IdNow(), "id1");
+  EXPECT_FALSE(refresher_->ForceRefresh("id1"));
+  clock_.Advance(std::chrono::minutes(11));
+  EXPECT_NE(IdNow().find("no valid credentials: no answer"), std::string::npos);
+  source_->fails = false;
+  source_->expires_s = Now() + 3600;
+  EXPECT_TRUE(IdNow().starts_with("id"));
+}
+
+TEST_F(RefresherTest, SetsThatHaveExpiredAreNotTaken) {
+  source_->expires_s = Now() - 1;
+  EXPECT_NE(IdNow().find("have expired"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ossfs2::oss

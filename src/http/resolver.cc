@@ -82,12 +82,14 @@ Addresses Resolver::State::Ordered(Host& host, uint16_t port) {
   std::rotate(out.begin(), out.begin() + shift, others);
   if (resting.empty()) return out;
   const auto now = Clock::Real().NowSteady();
-  const auto& rests = resting;  // the analysis does not look into the lambda
-  std::stable_partition(out.begin(), out.end(), [&rests, now](const SocketAddress& address) {
-    const auto it = rests.find(address.ToString());
-    return it == rests.end() || it->second <= now;
-  });
-  return out;
+  Addresses fresh;
+  Addresses tired;
+  for (const SocketAddress& address : out) {
+    const auto it = resting.find(address.ToString());
+    (it == resting.end() || it->second <= now ? fresh : tired).push_back(address);
+  }
+  fresh.insert(fresh.end(), tired.begin(), tired.end());
+  return fresh;
 }
 
 void Resolver::State::MakeRoom() {

@@ -52,6 +52,7 @@ std::optional<Result<Entry>> CoreFileSystem::TryLookup(Ino parent, std::string_v
   MutexLock lock(context_.tree.mutex);
   Node* directory = context_.tree.Find(parent);
   if (directory == nullptr) return Result<Entry>(StaleInode());
+  if (!directory->is_directory()) return Result<Entry>(MakeError(ENOTDIR, ErrorKind::kInvalid, "Not a directory."));
   auto known = resolver_.Known(directory, name);
   if (!known) return std::nullopt;
   context_.tree.Touch(directory);

@@ -21,7 +21,7 @@ Status CoreFileSystem::CheckNewName(Ino parent, const std::string& name) {
   const Node* directory = context_.tree.Find(parent);
   if (directory == nullptr || directory->unlinked) return NoEntry(name);
   if (!directory->is_directory()) return MakeError(ENOTDIR, ErrorKind::kInvalid, "Not a directory.");
-  if (context_.tree.Key(directory).size() + name.size() + 1 > kKeyBytesMax)
+  if (context_.tree.Key(directory).size() + name.size() > kKeyBytesMax)
     return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The object key would have more than 1023 bytes.");
   if (directory == context_.tree.root() && context_.prefix.empty() && name == kRootFlagName)
     return MakeError(EPERM, ErrorKind::kInvalid, StrCat("'", name, "' is reserved at the root of a bucket."));
@@ -79,6 +79,8 @@ Result<Entry> CoreFileSystem::MakeDirectory(Ino parent, const std::string& name,
     if (directory == nullptr || directory->unlinked) return NoEntry(name);
     key = StrCat(context_.tree.Key(directory), name, "/");
   }
+  if (key.size() > kKeyBytesMax)
+    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The directory's key would have more than 1023 bytes.");
   WriteOptions options;
   options.metadata = StoredMetadata(&made, context_.options);
   options.forbid_overwrite = true;

@@ -197,9 +197,12 @@ void CoreFileSystem::Release(HandleId id) {
     // What nobody flushed (an asynchronous close, a mapping written after it, a deferred close).
     if (last_writer && file.dirty() && !file.unlinked) {
       const Status published = publisher_.Publish(handle->ino, false);
-      if (!published)
-        Log(LogLevel::kError, StrCat("Data written to inode ", handle->ino,
+      if (!published) {
+        MutexLock lock(context_.tree.mutex);
+        const Node* node = context_.tree.Find(handle->ino);
+        Log(LogLevel::kError, StrCat("Data written to ", node != nullptr ? context_.tree.Path(node) : "a file",
                                      " could not be stored and is lost: ", published.error().ToString()));
+      }
     }
   }
   DropHandle(handle);

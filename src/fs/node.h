@@ -98,10 +98,12 @@ struct Node {
   PackedTag etag;
   SteadyTime valid_until{};
   uint64_t local_stamp = 0;  // Tree::NextStamp of the last change made here; older answers are ignored
+  uint32_t used_stamp = 0;   // of the last answer that named it: kept for a while for who asked
   uint32_t slot = 0;
   uint32_t lookups = 0;      // the kernel's references
   uint32_t pins = 0;         // running operations and handles
   uint32_t seen_generation = 0;
+  uint16_t changing = 0;     // running renames and publishes: answers of the bucket say nothing reliable
   uint32_t date_s = 0;       // Last-Modified as last seen; 0: unknown since a change made here
   NodeType type = NodeType::kFile;
   StorageClass storage_class = StorageClass::kStandard;

@@ -47,6 +47,7 @@ Status Publisher::Publish(Ino ino, bool sync) {
 }
 
 Status Publisher::PublishLocked(Ino ino, bool sync) {
+  const NodeChange change(context_.tree, ino);
   std::shared_ptr<OpenFile> file;
   WriteOptions options;
   Ino parent = 0;
@@ -202,6 +203,7 @@ Status Publisher::FetchForeign(Ino ino) {
 
 Status Publisher::StoreFile(Ino ino) {
   if (Status fetched = FetchForeign(ino); !fetched) return fetched;
+  const NodeChange change(context_.tree, ino);
   CopyJob job;
   std::shared_ptr<OpenFile> file;
   uint64_t stamp = 0;

@@ -76,6 +76,7 @@ Status Renamer::Rename(const Names& names) {
     Result<NameLocks::Guard> guard = locker_.Lock({{names.parent, names.name}, {names.new_parent, names.new_name}},
                                                   before->is_directory ? before->source : 0);
     if (!guard) return guard.error();
+    const NodeChange change(context_.tree, before->source);
     // The names are ours now; what they are may have changed while we waited.
     Result<Pair> pair = Find(names);
     if (!pair) return pair.error();
@@ -154,20 +155,19 @@ Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::s
   }
   job.target_key = to;
   job.forbid_overwrite = names.no_replace;
+  bool replaced = false;
   Result<WriteResult> copied = CopyVerified(context_.store, context_.executor, job);
   if (!copied && copied.error().kind == ErrorKind::kAlreadyExists) return ExistsError(names.new_name);
   if (!copied && copied.error().kind == ErrorKind::kVersionChanged) {
     // Replaced by another host since it was looked at: the newer version is what moves.
-    OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(pair.source, true));
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(pair.source);
-    if (node == nullptr) return NoEntry(names.name);
-    job.source_etag = node->etag.Text();
-    job.size = node->size;
-    job.crc64 = node->extra ? node->extra->crc64 : std::nullopt;
-    lock.Unlock();
+    Result<ObjectInfo> head = context_.store.Head(from);
+    if (!head) return head.error();
+    job.source_etag = head->etag;
+    job.size = head->size;
+    job.crc64 = head->crc64;
+    job.replace.reset();
+    replaced = true;
     copied = CopyVerified(context_.store, context_.executor, job);
-    lock.Lock();
   }
   if (!copied) return copied.error().kind == ErrorKind::kNotFound ? Status(NoEntry(names.name)) : Status(copied.error());
   Result<bool> check = parents_.Keep(names.parent, names.name);
@@ -183,8 +183,15 @@ Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::s
     if (node != nullptr && node->extra && pending && node->local_stamp == stamp)
       node->extra->pending = node->extra->mtime_chosen = node->extra->xattrs_changed = false;
     Reattach(names, pair);
-    if (node != nullptr) TakeWritten(context_, node, copied->etag, after.crc64);
+    if (node != nullptr) {
+      if (replaced) {
+        node->size = job.size;
+        node->pages_stale = true;
+      }
+      TakeWritten(context_, node, copied->etag, after.crc64);
+    }
   }
+  if (replaced) context_.Tell({{pair.source}, {}});
   return *check ? parents_.CheckAfter(names.parent) : Status();
 }
 
@@ -218,12 +225,11 @@ void Renamer::Reattach(const Names& names, const Pair& pair) {
     context_.tree.absent.Add(names.parent, names.name, context_.clock.NowSteady());
     context_.TouchDirectory(old_parent);
   }
-  if (new_parent == nullptr) return;
+  if (new_parent == nullptr || node == nullptr || node->unlinked) return;
   if (Node* target = context_.tree.Child(new_parent, names.new_name); target != nullptr && target != node)
     context_.tree.Remove(target);
   context_.tree.absent.Erase(names.new_parent, names.new_name);
   context_.TouchDirectory(new_parent);
-  if (node == nullptr || node->unlinked) return;
   context_.tree.Move(node, new_parent, names.new_name);
 }
 

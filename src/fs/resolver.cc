@@ -114,6 +114,7 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
     break;
   }
   context_.tree.Unpin(directory);
+  if (Node* node = result ? context_.tree.Find(*result) : nullptr) context_.tree.MarkUsed(node);
   return result;
 }
 
@@ -145,6 +146,7 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
     context_.tree.EndRequest(directory);
   }
   if (!result) result = Result<Ino>(StaleInode());
+  if (Node* node = *result ? context_.tree.Find(**result) : nullptr) context_.tree.MarkUsed(node);
   flight->result = result;
   flight->done = true;
   flights_.erase(Key{directory->ino, name});

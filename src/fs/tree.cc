@@ -13,6 +13,7 @@ constexpr size_t kIndexBytes = 112;        // entries of the two hash sets, the 
 constexpr size_t kExtraBytes = sizeof(NodeExtra) + 256;
 constexpr size_t kDirectoryBytes = sizeof(DirectoryState) + 64;
 constexpr size_t kForgetBatch = 2000;
+constexpr uint32_t kUsedStamps = 1024;  // so many requests and changes later nobody is still about to use it
 
 int64_t NodeBytes(const Node* node) {
   int64_t bytes = static_cast<int64_t>(sizeof(Node) + kIndexBytes);
@@ -166,6 +167,7 @@ bool Tree::IsBelow(const Node* node, const Node* ancestor) const {
 }
 
 bool Tree::HasLocalState(const Node* node) const {
+  if (node->changing > 0) return true;
   if (!node->is_directory()) {
     if (!node->published) return true;
     if (!node->extra) return false;
@@ -218,6 +220,7 @@ void Tree::EndRequest(Node* directory) {
 
 bool Tree::Droppable(const Node* node) const {
   if (node->lookups > 0 || node->pins > 0 || !node->published) return false;
+  if (node->used_stamp != 0 && static_cast<uint32_t>(stamp_) - node->used_stamp < kUsedStamps) return false;
   if (node->extra && (node->extra->pending || node->extra->open)) return false;
   return !node->directory ||
          (node->directory->children.empty() && node->directory->requests == 0 && node->directory->handles == 0);

@@ -54,6 +54,8 @@ class Tree {
   void Touch(Node* directory) REQUIRES(mutex);
 
   uint64_t NextStamp() REQUIRES(mutex) { return ++stamp_; }
+  // Keeps the node from being dropped before the one who asked for it has counted or pinned it.
+  void MarkUsed(Node* node) REQUIRES(mutex) { node->used_stamp = static_cast<uint32_t>(stamp_); }
   uint64_t last_directory_move() const REQUIRES(mutex) { return last_directory_move_; }
   void NoteRemoved(Node* directory, const std::string& name) REQUIRES(mutex);
   void EndRequest(Node* directory) REQUIRES(mutex);
@@ -120,6 +122,31 @@ class NodePin {
  private:
   Tree* tree_;
   Node* node_;
+};
+
+// Marks a node as being changed here for a scope, so that an answer of the bucket that came in the middle of
+// the change neither removes nor rewrites it. Taken and dropped without the mutex.
+class NodeChange {
+ public:
+  NodeChange(Tree& tree, Ino ino) EXCLUDES(tree.mutex) : tree_(tree) {
+    MutexLock lock(tree.mutex);
+    node_ = tree.Find(ino);
+    if (node_ == nullptr) return;
+    tree.Pin(node_);
+    ++node_->changing;
+  }
+  NodeChange(const NodeChange&) = delete;
+  NodeChange& operator=(const NodeChange&) = delete;
+  ~NodeChange() {
+    if (node_ == nullptr) return;
+    MutexLock lock(tree_.mutex);
+    --node_->changing;
+    tree_.Unpin(node_);
+  }
+
+ private:
+  Tree& tree_;
+  Node* node_ = nullptr;
 };
 
 }  // namespace ossfs2

@@ -1,0 +1,206 @@
+// Attributes: shown at once, kept in metadata, seen by another mount.
+#include <sys/xattr.h>
+
+#include "tests/fs/mount_fixture.h"
+
+namespace ossfs2::test {
+namespace {
+
+constexpr int64_t kOldNs = 1'600'000'000'123'456'789;
+
+AttrChange Mode(uint32_t mode) {
+  AttrChange change;
+  change.mode = mode;
+  return change;
+}
+AttrChange Mtime(int64_t ns) {
+  AttrChange change;
+  change.mtime_ns = ns;
+  return change;
+}
+
+class Attributes : public ::testing::Test {
+ protected:
+  void SaveAll(TestMount& mount) { EXPECT_TRUE(mount.fs().FlushAll(std::chrono::seconds(20)).empty()); }
+  std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore();
+  TestMount mount_{*store_};
+};
+
+TEST_F(Attributes, DefaultsAndCreation) {
+  store_->PutContent("foreign", "1");
+  FsOptions options;
+  options.uid = 7;
+  options.gid = 8;
+  options.file_mode = 0640;
+  options.dir_mode = 0750;
+  TestMount mount(*store_, options);
+  const Attr attr = *mount.Stat("foreign");
+  EXPECT_EQ(attr.mode, S_IFREG | 0640u);
+  EXPECT_EQ(attr.uid, 7u);
+  EXPECT_EQ(attr.gid, 8u);
+  EXPECT_EQ(attr.nlink, 1u);
+  EXPECT_EQ(mount.Stat("")->mode, S_IFDIR | 0750u);
+  Caller caller{1000, 100, 022};
+  auto made = mount.fs().Create(kRootIno, "own", 0666, O_WRONLY, caller);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->first.attr.mode, S_IFREG | 0644u);
+  EXPECT_EQ(made->first.attr.uid, 1000u);
+  EXPECT_EQ(mount.Close(made->second.handle), 0);
+  EXPECT_EQ(store_->MetadataOf("own")->at("uid"), "1000");
+}
+
+TEST_F(Attributes, ChangesCostOneCopyAfterTheBurst) {
+  EXPECT_EQ(mount_.Put("f", "data"), 0);
+  store_->ResetCounts();
+  AttrChange owner;
+  owner.uid = 5;
+  owner.gid = 6;
+  EXPECT_EQ(mount_.SetAttr("f", Mode(0600)), 0);
+  EXPECT_EQ(mount_.SetAttr("f", owner), 0);
+  EXPECT_EQ(mount_.SetAttr("f", Mtime(kOldNs)), 0);
+  EXPECT_EQ(CountAll(*store_), 0u);
+  EXPECT_EQ(mount_.Stat("f")->mode, S_IFREG | 0600u);
+  EXPECT_EQ(mount_.Stat("f")->mtime_ns, kOldNs);
+  SaveAll(mount_);
+  EXPECT_EQ(CountOf(*store_, {"copy"}), 1u);
+  EXPECT_EQ(CountOf(*store_, {"put"}), 1u);  // the flag of the directory
+  EXPECT_EQ(store_->BytesReceived(), 0u);
+  EXPECT_EQ(store_->Content("f"), "data");
+  EXPECT_EQ(store_->MetadataOf("f")->at("mtime"), "1600000000.123456789");
+  EXPECT_EQ(mount_.Stat("f")->mtime_ns, kOldNs);
+}
+
+// rsync -a twice must transfer nothing, from the same mount and from a new one.
+TEST_F(Attributes, ANewMountShowsKeptAttributesInItsFirstListing) {
+  EXPECT_EQ(mount_.Mkdir("d"), 0);
+  for (const char* name : {"d/a", "d/b", "root-file"}) {
+    const HandleId handle = *mount_.OpenPath(name, O_WRONLY | O_CREAT, 0600);
+    ASSERT_TRUE(mount_.Write(handle, 0, "x"));
+    EXPECT_EQ(mount_.SetAttr(name, Mode(0640)), 0);
+    EXPECT_EQ(mount_.Close(handle), 0);
+    EXPECT_EQ(mount_.SetAttr(name, Mtime(kOldNs)), 0);
+  }
+  EXPECT_EQ(mount_.Rename("d/b", "d/c"), 0);
+  AttrChange directory = Mode(0700);
+  directory.mtime_ns = kOldNs;
+  EXPECT_EQ(mount_.SetAttr("d", directory), 0);
+  SaveAll(mount_);
+  TestMount fresh(*store_);
+  std::map<std::string, Attr> root;
+  EXPECT_EQ(*fresh.List("", &root), (std::vector<std::string>{"d", "root-file"}));
+  EXPECT_EQ(root["root-file"].mtime_ns, kOldNs);
+  EXPECT_EQ(root["d"].mode, S_IFDIR | 0700u);
+  EXPECT_EQ(root["d"].mtime_ns, kOldNs);
+  std::map<std::string, Attr> inside;
+  EXPECT_EQ(fresh.List("d", &inside)->size(), 2u);
+  for (const char* name : {"a", "c"}) {
+    EXPECT_EQ(inside[name].mode, S_IFREG | 0640u) << name;
+    EXPECT_EQ(inside[name].mtime_ns, kOldNs) << name;
+  }
+  // Without readdirplus: the single stat is right too.
+  TestMount plain(*store_);
+  EXPECT_EQ(plain.List("d")->size(), 2u);
+  EXPECT_EQ(plain.Stat("d/a")->mtime_ns, kOldNs);
+}
+
+TEST_F(Attributes, DirtyFilesTakeTheirAttributesAlong) {
+  const HandleId handle = *mount_.OpenPath("f", O_WRONLY | O_CREAT);
+  ASSERT_TRUE(mount_.Write(handle, 0, "x"));
+  EXPECT_EQ(mount_.SetAttr("f", Mtime(kOldNs)), 0);
+  EXPECT_EQ(mount_.Close(handle), 0);
+  EXPECT_EQ(store_->MetadataOf("f")->at("mtime"), "1600000000.123456789");
+  store_->ResetCounts();
+  SaveAll(mount_);
+  EXPECT_EQ(CountAll(*store_), 0u);
+}
+
+TEST_F(Attributes, MtimeOfAWrittenFileIsItsLocalTimeAndStays) {
+  FakeClock clock;
+  FsOptions options;
+  TestMount mount(*store_, options, clock);
+  const int64_t before = clock.NowWallNs();
+  EXPECT_EQ(mount.Put("f", "x"), 0);
+  EXPECT_EQ(mount.Stat("f")->mtime_ns, before);
+  clock.Advance(std::chrono::hours(1));
+  EXPECT_EQ(mount.Stat("f")->mtime_ns, before);  // asked again, same version
+  ASSERT_TRUE(mount.List(""));
+  EXPECT_EQ(mount.Stat("f")->mtime_ns, before);
+}
+
+TEST_F(Attributes, ShownMtimeOfAVersionDoesNotJump) {
+  store_->PutContent("f", "x", {{"mtime", "1500000000"}});
+  std::map<std::string, Attr> attrs;
+  ASSERT_TRUE(mount_.List("", &attrs));
+  const int64_t shown = attrs["f"].mtime_ns;
+  EXPECT_EQ(mount_.fs().GetXattr(mount_.InoOf("f"), "user.none").error().errno_value, ENODATA);
+  EXPECT_EQ(mount_.Stat("f")->mtime_ns, shown);
+  TestMount cold(*store_);
+  EXPECT_EQ(cold.Stat("f")->mtime_ns, 1'500'000'000'000'000'000);
+}
+
+TEST_F(Attributes, ForeignMetadataSurvives) {
+  store_->PutContent("f", "x", {{"author", "me"}});
+  ASSERT_TRUE(mount_.List(""));
+  EXPECT_EQ(mount_.SetAttr("f", Mode(0600)), 0);
+  SaveAll(mount_);
+  EXPECT_EQ(store_->MetadataOf("f")->at("author"), "me");
+  EXPECT_EQ(mount_.Put("f", "new"), 0);
+  EXPECT_EQ(store_->MetadataOf("f")->at("author"), "me");
+  EXPECT_EQ(mount_.Stat("f")->mode, S_IFREG | 0600u);
+}
+
+TEST_F(Attributes, AttributesOfAVersionThatIsGoneAreDropped) {
+  EXPECT_EQ(mount_.Put("f", "mine"), 0);
+  EXPECT_EQ(mount_.SetAttr("f", Mode(0600)), 0);
+  store_->PutContent("f", "theirs");
+  mount_.fs().FlushAll(std::chrono::seconds(20));
+  EXPECT_EQ(store_->Content("f"), "theirs");
+  EXPECT_FALSE(store_->MetadataOf("f")->contains("mode"));
+}
+
+TEST_F(Attributes, Xattrs) {
+  EXPECT_EQ(mount_.Put("f", "x"), 0);
+  FileSystem& fs = mount_.fs();
+  const Ino ino = mount_.InoOf("f");
+  const std::string value("a\0b", 3);
+  EXPECT_TRUE(fs.SetXattr(ino, "user.one", value, 0));
+  EXPECT_EQ(ErrnoOf(fs.SetXattr(ino, "user.one", "x", XATTR_CREATE)), EEXIST);
+  EXPECT_EQ(ErrnoOf(fs.SetXattr(ino, "user.two", "x", XATTR_REPLACE)), ENODATA);
+  EXPECT_EQ(ErrnoOf(fs.SetXattr(ino, "trusted.x", "x", 0)), EOPNOTSUPP);
+  EXPECT_EQ(ErrnoOf(fs.SetXattr(ino, "user.ossfs2.etag", "x", 0)), EPERM);
+  EXPECT_EQ(ErrnoOf(fs.SetXattr(ino, "user.\xff", "x", 0)), EINVAL);
+  EXPECT_EQ(ErrnoOf(fs.SetXattr(ino, "user.big", std::string(9000, 'x'), 0)), ENOSPC);
+  EXPECT_EQ(ErrnoOf(fs.RemoveXattr(ino, "user.none")), ENODATA);
+  EXPECT_EQ(*fs.ListXattr(ino), std::vector<std::string>{"user.one"});
+  SaveAll(mount_);
+  TestMount fresh(*store_);
+  EXPECT_EQ(*fresh.fs().GetXattr(fresh.InoOf("f"), "user.one"), value);
+  EXPECT_TRUE(fs.RemoveXattr(ino, "user.one"));
+  SaveAll(mount_);
+  EXPECT_FALSE(store_->MetadataOf("f")->contains("xattr"));
+}
+
+TEST_F(Attributes, FactsAsXattrs) {
+  EXPECT_EQ(mount_.Put("f", "x"), 0);
+  FileSystem& fs = mount_.fs();
+  const Ino ino = mount_.InoOf("f");
+  EXPECT_EQ(*fs.GetXattr(ino, "user.ossfs2.key"), "f");
+  EXPECT_EQ(fs.GetXattr(ino, "user.ossfs2.etag")->size(), 32u);
+  EXPECT_EQ(*fs.GetXattr(ino, "user.ossfs2.storage-class"), "Standard");
+  EXPECT_FALSE(fs.GetXattr(ino, "user.ossfs2.crc64")->empty());
+  EXPECT_EQ(fs.GetXattr(ino, "user.ossfs2.what").error().errno_value, ENODATA);
+}
+
+TEST_F(Attributes, NothingIsKeptWhenSwitchedOff) {
+  FsOptions options;
+  options.keep_attributes = false;
+  TestMount mount(*store_, options);
+  EXPECT_EQ(mount.Put("f", "x"), 0);
+  EXPECT_EQ(mount.SetAttr("f", Mode(0600)), 0);
+  EXPECT_EQ(mount.Stat("f")->mode, S_IFREG | 0600u);
+  SaveAll(mount);
+  EXPECT_TRUE(store_->MetadataOf("f")->empty());
+}
+
+}  // namespace
+}  // namespace ossfs2::test

@@ -1,0 +1,290 @@
+// What other hosts do to the bucket, and when this mount sees it; listings under change; limits.
+#include <atomic>
+#include <thread>
+
+#include "base/metrics.h"
+#include "oss/fault_store.h"
+#include "tests/fs/mount_fixture.h"
+
+namespace ossfs2::test {
+namespace {
+
+class Consistency : public ::testing::Test {
+ protected:
+  static FsOptions Believing(double seconds) {
+    FsOptions options;
+    options.attr_timeout_s = seconds;
+    return options;
+  }
+  std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore();
+  FakeClock clock_;
+};
+
+TEST_F(Consistency, RemoteChangesAreSeenAfterAttrTimeout) {
+  store_->PutContent("f", "old");
+  TestMount mount(*store_, Believing(60), clock_);
+  EXPECT_EQ(*mount.Get("f"), "old");
+  const Ino ino = mount.InoOf("f");
+  store_->PutContent("f", "newer");
+  clock_.Advance(std::chrono::seconds(59));
+  EXPECT_EQ(mount.Stat("f")->size, 3u);
+  clock_.Advance(std::chrono::seconds(2));
+  EXPECT_EQ(mount.Stat("f")->size, 5u);
+  EXPECT_EQ(mount.InoOf("f"), ino);
+  EXPECT_EQ(mount.notifier.inodes(), std::vector<Ino>{ino});
+  auto opened = mount.fs().Open(ino, O_RDONLY);
+  EXPECT_FALSE(opened->keep_cache);
+  mount.Close(opened->handle);
+  opened = mount.fs().Open(ino, O_RDONLY);
+  EXPECT_TRUE(opened->keep_cache);
+  mount.Close(opened->handle);
+  EXPECT_EQ(*mount.Get("f"), "newer");
+  EXPECT_TRUE(store_->Delete("f"));
+  clock_.Advance(std::chrono::seconds(61));
+  EXPECT_EQ(mount.fs().GetAttr(ino, std::nullopt).error().errno_value, ESTALE);
+  EXPECT_EQ(mount.Stat("f").error().errno_value, ENOENT);
+}
+
+TEST_F(Consistency, ListingsExpireAndSeeRemoteNames) {
+  store_->PutContent("a", "1");
+  store_->PutContent("b", "1");
+  TestMount mount(*store_, Believing(60), clock_);
+  EXPECT_EQ(mount.List("")->size(), 2u);
+  EXPECT_TRUE(store_->Delete("a"));
+  store_->PutContent("c", "1");
+  EXPECT_EQ(mount.Stat("c").error().errno_value, ENOENT);  // the listing says so
+  clock_.Advance(std::chrono::seconds(61));
+  EXPECT_EQ(*mount.List(""), (std::vector<std::string>{"b", "c"}));
+  EXPECT_EQ(mount.notifier.names(), std::vector<std::string>{"a"});
+}
+
+TEST_F(Consistency, FileBecomesDirectoryAndBack) {
+  store_->PutContent("x", "file");
+  TestMount mount(*store_, Believing(60), clock_);
+  const Ino file = mount.InoOf("x");
+  EXPECT_TRUE(store_->Delete("x"));
+  store_->PutContent("x/inner", "1");
+  clock_.Advance(std::chrono::seconds(61));
+  EXPECT_TRUE(S_ISDIR(mount.Stat("x")->mode));
+  EXPECT_NE(mount.InoOf("x"), file);
+  EXPECT_TRUE(store_->Delete("x/inner"));
+  store_->PutContent("x", "file again");
+  clock_.Advance(std::chrono::seconds(61));
+  EXPECT_EQ(*mount.List(""), std::vector<std::string>{"x"});
+  EXPECT_TRUE(S_ISREG(mount.Stat("x")->mode));
+}
+
+TEST_F(Consistency, CloseToOpenSeesTheNewestVersionAtOpen) {
+  store_->PutContent("f", "old");
+  FsOptions options = Believing(1000);
+  options.close_to_open = true;
+  TestMount mount(*store_, options, clock_);
+  EXPECT_EQ(*mount.Get("f"), "old");
+  store_->PutContent("f", "new!");
+  EXPECT_EQ(*mount.Get("f"), "new!");
+}
+
+TEST_F(Consistency, NoTimeoutMeansEveryQuestionIsAsked) {
+  store_->PutContent("f", "1");
+  TestMount mount(*store_, Believing(0), clock_);
+  EXPECT_EQ(mount.Stat("f")->size, 1u);
+  store_->PutContent("f", "12");
+  EXPECT_EQ(mount.Stat("f")->size, 2u);
+  EXPECT_EQ(mount.Put("g", "x"), 0);
+  EXPECT_EQ(mount.List("")->size(), 2u);
+  EXPECT_EQ(mount.Rename("g", "h"), 0);
+  EXPECT_EQ(mount.Unlink("f"), 0);
+  EXPECT_EQ(*mount.List(""), std::vector<std::string>{"h"});
+}
+
+TEST_F(Consistency, OldReaderNeverMixesVersions) {
+  const std::string old_text(3u << 20, 'o');
+  store_->PutContent("f", old_text);
+  TestMount mount(*store_, Believing(60), clock_);
+  const HandleId handle = *mount.OpenPath("f", O_RDONLY);
+  EXPECT_EQ(*mount.Read(handle, 0, 10), "oooooooooo");
+  store_->PutContent("f", std::string(3u << 20, 'n'));
+  clock_.Advance(std::chrono::seconds(61));
+  EXPECT_EQ(mount.Get("f")->front(), 'n');
+  const Result<std::string> rest = mount.Read(handle, 2u << 20, 10);
+  if (rest) {
+    EXPECT_EQ(*rest, "oooooooooo");
+  } else {
+    EXPECT_EQ(rest.error().errno_value, ESTALE);
+  }
+  mount.Close(handle);
+}
+
+TEST_F(Consistency, TwoMountsAgree) {
+  TestMount first(*store_, Believing(0), clock_);
+  TestMount second(*store_, Believing(0), clock_);
+  EXPECT_EQ(first.Mkdir("d"), 0);
+  EXPECT_EQ(second.Mkdir("d"), EEXIST);
+  EXPECT_EQ(first.Put("d/f", "from first"), 0);
+  EXPECT_EQ(*second.Get("d/f"), "from first");
+  EXPECT_EQ(first.InoOf("d/f"), second.InoOf("d/f"));
+  EXPECT_EQ(second.Put("d/f", "from second"), 0);
+  EXPECT_EQ(*first.Get("d/f"), "from second");
+  EXPECT_EQ(second.Rename("d", "e"), 0);
+  EXPECT_EQ(first.Stat("d").error().errno_value, ENOENT);
+  EXPECT_EQ(*first.Get("e/f"), "from second");
+}
+
+TEST_F(Consistency, CookiesSurviveChanges) {
+  for (size_t i = 0; i < 300; ++i) store_->PutContent(ManyNames(i), "1");
+  TestMount mount(*store_);
+  const HandleId handle = *mount.fs().OpenDirectory(kRootIno);
+  std::vector<std::pair<std::string, uint64_t>> first;
+  ASSERT_TRUE(mount.fs().ReadDirectory(handle, 0, false, [&](const DirEntry& entry) {
+    first.emplace_back(entry.name, entry.cookie);
+    return first.size() < 100;
+  }));
+  EXPECT_EQ(mount.Unlink(ManyNames(5)), 0);
+  EXPECT_EQ(mount.Unlink(ManyNames(150)), 0);
+  EXPECT_EQ(mount.Put("zz-new", "1"), 0);
+  const auto rest = [&](uint64_t cookie) {
+    std::vector<std::string> names;
+    EXPECT_TRUE(mount.fs().ReadDirectory(handle, cookie, false, [&](const DirEntry& entry) {
+      names.push_back(entry.name);
+      return true;
+    }));
+    return names;
+  };
+  // The last one was refused; it comes first when reading goes on.
+  const auto names = rest(first[98].second);
+  EXPECT_EQ(names.front(), first[99].first);
+  EXPECT_EQ(names.back(), "zz-new");
+  EXPECT_EQ(std::count(names.begin(), names.end(), ManyNames(150)), 0);
+  EXPECT_EQ(rest(first[50].second).front(), first[51].first);  // seekdir back
+  mount.fs().ReleaseDirectory(handle);
+}
+
+TEST_F(Consistency, RelistingSkipsWhatIsGoneAndKeepsLocalNames) {
+  for (size_t i = 0; i < 250; ++i) store_->PutContent(ManyNames(i), "1");
+  FsOptions options = Believing(60);
+  options.list_page_size = 50;
+  TestMount mount(*store_, options, clock_);
+  EXPECT_EQ(mount.List("")->size(), 250u);
+  const HandleId open = *mount.OpenPath("aaa", O_WRONLY | O_CREAT);
+  for (size_t i = 0; i < 250; i += 2) EXPECT_TRUE(store_->Delete(ManyNames(i)));
+  clock_.Advance(std::chrono::seconds(61));
+  auto names = *mount.List("");
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names.size(), 126u);
+  EXPECT_EQ(names.front(), "aaa");
+  EXPECT_EQ(names[1], ManyNames(1));
+  EXPECT_EQ(mount.Close(open), 0);
+}
+
+TEST_F(Consistency, AFailedListIsAnErrorNeverAShortDirectory) {
+  for (size_t i = 0; i < 150; ++i) store_->PutContent(ManyNames(i), "1");
+  auto faulty = oss::MakeFaultStore(*store_);
+  FsOptions options;
+  options.list_page_size = 100;
+  TestMount mount(*faulty, options);
+  oss::FaultRule rule;
+  rule.operation = "list";
+  rule.skip = 1;
+  rule.count = -1;
+  rule.error = MakeError(EIO, ErrorKind::kUnavailable, "injected");
+  faulty->AddRule(rule);
+  const auto failed = mount.List("");
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().errno_value, EIO);
+  faulty->ClearRules();
+  EXPECT_EQ(mount.List("")->size(), 150u);
+}
+
+TEST_F(Consistency, FailedRenameOfADirectoryLeavesTheSourceAndCanBeRepeated) {
+  for (size_t i = 0; i < 50; ++i) store_->PutContent("d/" + ManyNames(i), "1");
+  auto faulty = oss::MakeFaultStore(*store_);
+  TestMount mount(*faulty);
+  oss::FaultRule rule;
+  rule.operation = "copy";
+  rule.skip = 20;
+  rule.count = -1;
+  rule.error = MakeError(EIO, ErrorKind::kUnavailable, "injected");
+  faulty->AddRule(rule);
+  EXPECT_EQ(mount.Rename("d", "e"), EIO);
+  EXPECT_EQ(store_->Keys().size(), 50u);  // the copies were taken back
+  rule.operation = "delete_many";
+  rule.skip = 0;
+  faulty->ClearRules();
+  faulty->AddRule(rule);
+  EXPECT_EQ(mount.Rename("d", "e"), EIO);
+  EXPECT_EQ(store_->Keys().size(), 100u);
+  faulty->ClearRules();
+  EXPECT_EQ(mount.Rename("d", "e"), 0);
+  EXPECT_EQ(store_->Keys().size(), 50u);
+  EXPECT_EQ(*mount.Get("e/" + ManyNames(49)), "1");
+  EXPECT_EQ(mount.List("e")->size(), 50u);
+}
+
+TEST_F(Consistency, RenameMovesTheNewestRemoteVersion) {
+  store_->PutContent("f", "old");
+  TestMount mount(*store_);
+  EXPECT_EQ(*mount.Get("f"), "old");
+  store_->PutContent("f", "newer");
+  EXPECT_EQ(mount.Rename("f", "g"), 0);
+  EXPECT_EQ(store_->Content("g"), "newer");
+  EXPECT_EQ(*mount.Get("g"), "newer");
+}
+
+TEST_F(Consistency, TooLargeDirectoryRenameIsEmfile) {
+  for (size_t i = 0; i < 30; ++i) store_->PutContent("d/" + ManyNames(i), "1");
+  FsOptions options;
+  options.rename_dir_limit = 29;
+  TestMount mount(*store_, options);
+  EXPECT_EQ(mount.Rename("d", "e"), EMFILE);
+  EXPECT_EQ(store_->Keys().size(), 30u);
+}
+
+TEST_F(Consistency, AFailedCloseTellsAndKeepsTheOldObject) {
+  store_->PutContent("f", "old");
+  auto faulty = oss::MakeFaultStore(*store_);
+  TestMount mount(*faulty);
+  oss::FaultRule rule;
+  rule.operation = "put";
+  rule.count = -1;
+  rule.error = MakeError(EIO, ErrorKind::kUnavailable, "injected");
+  faulty->AddRule(rule);
+  EXPECT_EQ(mount.Put("f", "new"), EIO);
+  EXPECT_EQ(store_->Content("f"), "old");
+  EXPECT_EQ(*mount.Get("f"), "old");
+  EXPECT_EQ(mount.Put("g", "new"), EIO);
+  EXPECT_EQ(mount.Stat("g").error().errno_value, ENOENT);
+}
+
+TEST_F(Consistency, MetadataStaysInItsBudget) {
+  for (size_t i = 0; i < 80; ++i)
+    for (size_t j = 0; j < 100; ++j)
+      store_->PutContent("d" + std::to_string(i) + "/" + ManyNames(j), "1");
+  FsOptions options;
+  options.metadata_bytes_max = 700'000;
+  TestMount mount(*store_, options);
+  auto& gauge = Registry::Default().gauge("metadata_bytes", "");
+  for (size_t i = 0; i < 80; ++i) EXPECT_EQ(mount.List("d" + std::to_string(i))->size(), 100u);
+  EXPECT_LT(gauge.Value(), 1'000'000);
+  for (size_t i = 0; i < 80; ++i) EXPECT_EQ(*mount.Get("d" + std::to_string(i) + "/" + ManyNames(99)), "1");
+}
+
+TEST_F(Consistency, ForgottenAndSeenAgainKeepsItsNumber) {
+  store_->PutContent("f", "1");
+  Ino ino = 0;
+  {
+    TestMount mount(*store_);
+    Result<Entry> entry = mount.fs().Lookup(kRootIno, "f");
+    ino = entry->attr.ino;
+    mount.fs().Forget(ino, 1);
+    EXPECT_EQ(mount.fs().Lookup(kRootIno, "f")->attr.ino, ino);
+    EXPECT_EQ(mount.Rename("f", "g"), 0);
+    EXPECT_EQ(mount.Put("f", "other"), 0);
+    EXPECT_EQ(mount.InoOf("g"), ino);
+    EXPECT_NE(mount.InoOf("f"), ino);
+  }
+  TestMount fresh(*store_);
+  EXPECT_EQ(fresh.InoOf("f"), ino);  // the number of a key, in every mount
+}
+
+}  // namespace
+}  // namespace ossfs2::test

@@ -1,0 +1,286 @@
+// Random operations against a model in memory: tree, contents, errno; and many threads at once.
+#include <atomic>
+#include <functional>
+#include <random>
+#include <thread>
+
+#include "tests/fs/mount_fixture.h"
+
+namespace ossfs2::test {
+namespace {
+
+uint64_t Seed() {
+  const char* text = std::getenv("OSSFS2_TEST_SEED");
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
+}
+
+// What a POSIX file system would hold: path to content; directories have none.
+class Model {
+ public:
+  bool Exists(const std::string& path) const { return path.empty() || files_.contains(path) || IsDir(path); }
+  bool IsDir(const std::string& path) const { return path.empty() || directories_.contains(path); }
+  static std::string Parent(const std::string& path) {
+    const size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "" : path.substr(0, slash);
+  }
+  int CheckParent(const std::string& path) const {
+    const std::string parent = Parent(path);
+    if (IsDir(parent)) return 0;
+    return files_.contains(parent) ? ENOTDIR : parent.empty() ? 0 : ENOENT;
+  }
+  std::vector<std::string> Children(const std::string& path) const {
+    std::vector<std::string> names;
+    const std::string start = path.empty() ? "" : path + "/";
+    const auto add = [&](const std::string& key) {
+      if (key.size() > start.size() && key.compare(0, start.size(), start) == 0 &&
+          key.find('/', start.size()) == std::string::npos)
+        names.push_back(key.substr(start.size()));
+    };
+    for (const auto& [key, text] : files_) add(key);
+    for (const auto& [key, none] : directories_) add(key);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  int Mkdir(const std::string& path) {
+    if (int error = CheckParent(path)) return error;
+    if (Exists(path)) return EEXIST;
+    directories_[path] = true;
+    return 0;
+  }
+  int Rmdir(const std::string& path) {
+    if (int error = CheckParent(path)) return error;
+    if (files_.contains(path)) return ENOTDIR;
+    if (!Exists(path)) return ENOENT;
+    if (!Children(path).empty()) return ENOTEMPTY;
+    directories_.erase(path);
+    return 0;
+  }
+  int Unlink(const std::string& path) {
+    if (int error = CheckParent(path)) return error;
+    if (IsDir(path)) return EISDIR;
+    return files_.erase(path) == 1 ? 0 : ENOENT;
+  }
+  int Put(const std::string& path, const std::string& text) {
+    if (int error = CheckParent(path)) return error;
+    if (IsDir(path)) return EISDIR;
+    files_[path] = text;
+    return 0;
+  }
+  int Patch(const std::string& path, size_t offset, const std::string& text) {
+    if (int error = CheckParent(path)) return error;
+    if (IsDir(path)) return EISDIR;
+    const auto it = files_.find(path);
+    if (it == files_.end()) return ENOENT;
+    std::string& file = it->second;
+    if (file.size() < offset + text.size()) file.resize(offset + text.size());
+    file.replace(offset, text.size(), text);
+    return 0;
+  }
+  int Truncate(const std::string& path, size_t size) {
+    if (int error = CheckParent(path)) return error;
+    if (IsDir(path)) return EISDIR;
+    const auto it = files_.find(path);
+    if (it == files_.end()) return ENOENT;
+    it->second.resize(size);
+    return 0;
+  }
+  int Rename(const std::string& from, const std::string& to, bool no_replace) {
+    if (int error = CheckParent(from)) return error;
+    if (int error = CheckParent(to)) return error;
+    if (!Exists(from)) return ENOENT;
+    if (from == to) return no_replace ? EEXIST : 0;
+    if (IsDir(from) && to.compare(0, from.size() + 1, from + "/") == 0) return EINVAL;
+    if (Exists(to)) {
+      if (IsDir(to) && from.compare(0, to.size() + 1, to + "/") == 0) return ENOTEMPTY;
+      if (no_replace) return EEXIST;
+      if (IsDir(from) && !IsDir(to)) return ENOTDIR;
+      if (!IsDir(from) && IsDir(to)) return EISDIR;
+      if (IsDir(to) && !Children(to).empty()) return ENOTEMPTY;
+    }
+    files_.erase(to);
+    Move(files_, from, to);
+    Move(directories_, from, to);
+    return 0;
+  }
+  const std::map<std::string, std::string>& files() const { return files_; }
+  const std::map<std::string, bool>& directories() const { return directories_; }
+
+ private:
+  template <class Map>
+  static void Move(Map& map, const std::string& from, const std::string& to) {
+    Map moved;
+    for (auto it = map.begin(); it != map.end();) {
+      const bool below = it->first == from || it->first.compare(0, from.size() + 1, from + "/") == 0;
+      if (!below) {
+        ++it;
+        continue;
+      }
+      moved[to + it->first.substr(from.size())] = std::move(it->second);
+      it = map.erase(it);
+    }
+    map.merge(moved);
+  }
+  std::map<std::string, std::string> files_;
+  std::map<std::string, bool> directories_;
+};
+
+int ErrnoOrZero(const Result<Attr>& attr) { return attr ? 0 : attr.error().errno_value; }
+
+void CompareTrees(TestMount& mount, const Model& model) {
+  for (const auto& [path, text] : model.files()) {
+    const Result<std::string> got = mount.Get(path);
+    ASSERT_TRUE(got) << path << ": " << got.error().ToString();
+    ASSERT_EQ(*got, text) << path;
+  }
+  std::vector<std::string> directories{""};
+  for (const auto& [path, none] : model.directories()) directories.push_back(path);
+  for (const std::string& path : directories) {
+    auto names = mount.List(path);
+    ASSERT_TRUE(names) << path << ": " << names.error().ToString();
+    std::sort(names->begin(), names->end());
+    ASSERT_EQ(*names, model.Children(path)) << path;
+  }
+}
+
+void RunProperty(double attr_timeout_s, int steps) {
+  const uint64_t seed = Seed();
+  SCOPED_TRACE("OSSFS2_TEST_SEED=" + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  auto store = oss::MakeMemoryStore();
+  FsOptions options;
+  options.attr_timeout_s = attr_timeout_s;
+  options.list_page_size = 3;
+  TestMount mount(*store, options);
+  Model model;
+  const auto pick = [&](uint64_t count) { return random() % count; };
+  const auto path = [&] {
+    std::string out;
+    const uint64_t depth = 1 + pick(3);
+    for (uint64_t i = 0; i < depth; ++i) out += (i > 0 ? "/" : "") + std::string(1, static_cast<char>('a' + pick(4)));
+    return out;
+  };
+  for (int step = 0; step < steps; ++step) {
+    const std::string p = path();
+    const std::string q = path();
+    const std::string text(pick(2000), static_cast<char>('A' + pick(26)));
+    int expected = 0;
+    int got = 0;
+    const uint64_t what = pick(10);
+    switch (what) {
+      case 0: expected = model.Mkdir(p), got = mount.Mkdir(p); break;
+      case 1: expected = model.Rmdir(p), got = mount.Rmdir(p); break;
+      case 2: expected = model.Unlink(p), got = mount.Unlink(p); break;
+      case 3:
+      case 4: expected = model.Put(p, text), got = mount.Put(p, text); break;
+      case 5: {
+        const size_t offset = pick(3000);
+        const std::string patch = text + "x";
+        expected = model.Patch(p, offset, patch);
+        Result<HandleId> handle = mount.OpenPath(p, O_WRONLY);
+        got = handle ? 0 : handle.error().errno_value;
+        if (handle) {
+          ASSERT_TRUE(mount.Write(*handle, offset, patch));
+          got = mount.Close(*handle);
+        }
+        break;
+      }
+      case 6: {
+        const size_t size = pick(3000);
+        expected = model.Truncate(p, size), got = mount.Truncate(p, size);
+        break;
+      }
+      case 7:
+      case 8: {
+        const bool no_replace = pick(4) == 0;
+        expected = model.Rename(p, q, no_replace);
+        got = mount.Rename(p, q, no_replace ? RENAME_NOREPLACE : 0);
+        break;
+      }
+      default: {
+        expected = model.CheckParent(p) != 0 ? model.CheckParent(p) : model.Exists(p) ? 0 : ENOENT;
+        const Result<Attr> attr = mount.Stat(p);
+        got = ErrnoOrZero(attr);
+        if (attr && model.files().contains(p)) {
+          ASSERT_EQ(attr->size, model.files().at(p).size()) << p;
+        }
+      }
+    }
+    ASSERT_EQ(got == ENOTDIR ? ENOENT : got, expected == ENOTDIR ? ENOENT : expected)
+        << "step " << step << " operation " << what << " " << p << " " << q;
+    if (step % 500 == 499) {
+      CompareTrees(mount, model);
+      if (::testing::Test::HasFatalFailure()) return;
+    }
+  }
+  CompareTrees(mount, model);
+  if (::testing::Test::HasFatalFailure()) return;
+  TestMount fresh(*store);
+  CompareTrees(fresh, model);
+}
+
+TEST(Property, RandomOperationsMatchAModel) { RunProperty(60, 10'000); }
+TEST(Property, RandomOperationsMatchAModelWithoutCaches) { RunProperty(0, 2'000); }
+
+// Threads with names of their own in shared directories, and shared names; in the end all is consistent.
+TEST(Hammer, ThreadsDoNotDisturbEachOther) {
+  const uint64_t seed = Seed();
+  SCOPED_TRACE("OSSFS2_TEST_SEED=" + std::to_string(seed));
+  auto store = oss::MakeMemoryStore();
+  FsOptions options;
+  options.list_page_size = 5;
+  options.attr_timeout_s = 0.01;
+  TestMount mount(*store, options);
+  for (const char* directory : {"shared", "other"}) ASSERT_EQ(mount.Mkdir(directory), 0);
+  constexpr int kThreads = 8;
+  constexpr int kRounds = 60;
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937_64 random(seed + static_cast<uint64_t>(t));
+      const std::string own = "shared/own" + std::to_string(t);
+      const auto expect = [&](bool right, const char* what) {
+        if (right) return;
+        ++wrong;
+        ADD_FAILURE() << what << " by thread " << t;
+      };
+      for (int round = 0; round < kRounds; ++round) {
+        const std::string text = std::to_string(random());
+        expect(mount.Put(own, text) == 0, "put");
+        expect(mount.Get(own) == text, "get");
+        expect(mount.Stat(own)->size == text.size(), "stat");
+        expect(mount.Rename(own, own + ".new") == 0, "rename");
+        expect(mount.Get(own + ".new") == text, "get after rename");
+        const auto names = mount.List("shared");
+        expect(names && std::count(names->begin(), names->end(), "own" + std::to_string(t) + ".new") == 1, "list");
+        expect(mount.Unlink(own + ".new") == 0, "unlink");
+        expect(mount.Stat(own + ".new").error().errno_value == ENOENT, "stat after unlink");
+        // Everybody fights for these; any errno of the rules is right.
+        const std::string common = "other/" + std::string(1, static_cast<char>('a' + random() % 3));
+        switch (random() % 5) {
+          case 0: mount.Put(common, text); break;
+          case 1: mount.Unlink(common); break;
+          case 2: mount.Rename(common, "other/z"); break;
+          case 3: mount.Mkdir(common); break;
+          default: mount.Rename("other/dir", "other/dir2"); mount.Rename("other/dir2", "other/dir"); break;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(mount.List("shared")->size(), 0u);
+  TestMount fresh(*store);
+  auto seen = *mount.List("other");
+  auto stored = *fresh.List("other");
+  std::sort(seen.begin(), seen.end());
+  EXPECT_EQ(seen, stored);
+  for (const std::string& name : stored) {
+    if (S_ISREG(fresh.Stat("other/" + name)->mode)) {
+      EXPECT_EQ(*mount.Get("other/" + name), *fresh.Get("other/" + name));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ossfs2::test

@@ -1,0 +1,104 @@
+// How many requests operations cost (docs/semantics.md has the same numbers).
+#include <thread>
+
+#include "tests/fs/mount_fixture.h"
+
+namespace ossfs2::test {
+namespace {
+
+class Requests : public ::testing::Test {
+ protected:
+  uint64_t Count(const std::function<void()>& work) {
+    store_->ResetCounts();
+    work();
+    return CountAll(*store_);
+  }
+  std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore();
+  TestMount mount_{*store_};
+};
+
+TEST_F(Requests, MissingNameColdAndListed) {
+  store_->PutContent("d/f", "1");
+  mount_.InoOf("d");
+  EXPECT_LE(Count([&] { EXPECT_FALSE(mount_.Stat("d/missing")); }), 2u);
+  ASSERT_TRUE(mount_.List("d"));
+  EXPECT_EQ(Count([&] { EXPECT_FALSE(mount_.Stat("d/missing")); }), 0u);
+}
+
+TEST_F(Requests, CreateInColdListedAndOwnDirectory) {
+  store_->PutContent("d/f", "1");
+  mount_.InoOf("d");
+  EXPECT_LE(Count([&] { EXPECT_EQ(mount_.Put("d/new", "1"), 0); }), 2u + 1u);
+  ASSERT_TRUE(mount_.List("d"));
+  EXPECT_EQ(Count([&] { EXPECT_EQ(mount_.Put("d/new2", "1"), 0); }), 1u);
+  EXPECT_LE(Count([&] { EXPECT_EQ(mount_.Mkdir("own"), 0); }), 3u);
+  EXPECT_EQ(Count([&] { EXPECT_EQ(mount_.Put("own/f", "1"), 0); }), 1u);
+  EXPECT_EQ(CountOf(*store_, {"put"}), 1u);
+}
+
+TEST_F(Requests, RenameUnlinkOpenOfListedFiles) {
+  for (const char* key : {"d/", "d/a", "d/b", "d/c"}) store_->PutContent(key, "1");
+  ASSERT_TRUE(mount_.List(""));
+  ASSERT_TRUE(mount_.List("d"));
+  EXPECT_LE(Count([&] { EXPECT_EQ(mount_.Rename("d/a", "d/z"), 0); }), 3u);
+  EXPECT_EQ(CountOf(*store_, {"copy"}), 1u);
+  EXPECT_EQ(Count([&] { EXPECT_EQ(mount_.Unlink("d/b"), 0); }), 1u);
+  EXPECT_EQ(Count([&] { mount_.Close(*mount_.OpenPath("d/c", O_RDONLY)); }), 0u);
+}
+
+TEST_F(Requests, StatStormOfListedFilesAsksNothing) {
+  for (size_t i = 0; i < 2500; ++i) store_->PutContent("d/" + ManyNames(i), "1");
+  std::map<std::string, Attr> attrs;
+  mount_.InoOf("d");
+  const uint64_t listing = Count([&] { EXPECT_EQ(mount_.List("d", &attrs)->size(), 2500u); });
+  EXPECT_EQ(listing, 3u);
+  EXPECT_EQ(Count([&] {
+              for (size_t i = 0; i < 2500; ++i) EXPECT_TRUE(mount_.Stat("d/" + ManyNames(i)));
+              std::map<std::string, Attr> again;
+              EXPECT_EQ(mount_.List("d", &again)->size(), 2500u);
+            }),
+            0u);
+}
+
+TEST_F(Requests, ManyColdLookupsBeginAListing) {
+  for (size_t i = 0; i < 2500; ++i) store_->PutContent("d/" + ManyNames(i), "1");
+  const uint64_t requests = Count([&] {
+    for (size_t i = 0; i < 2500; ++i) EXPECT_TRUE(mount_.Stat("d/" + ManyNames(i)));
+  });
+  EXPECT_LT(requests, 40u);
+}
+
+TEST_F(Requests, ConcurrentLookupsOfOneNameAreOneQuestion) {
+  store_->PutContent("f", "1");
+  store_->SetLatency(std::chrono::milliseconds(50));
+  const uint64_t requests = Count([&] {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 8; ++i) threads.emplace_back([&] { EXPECT_TRUE(mount_.fs().Lookup(kRootIno, "f")); });
+    for (std::thread& thread : threads) thread.join();
+  });
+  EXPECT_LE(requests, 4u);
+}
+
+TEST_F(Requests, NegativeCacheOfItsOwn) {
+  FsOptions options;
+  options.oss_negative_cache_timeout_s = 100;
+  TestMount mount(*store_, options);
+  EXPECT_FALSE(mount.Stat("missing"));
+  EXPECT_EQ(Count([&] { EXPECT_FALSE(mount.Stat("missing")); }), 0u);
+  EXPECT_EQ(mount.Put("missing", "now"), 0);
+  EXPECT_TRUE(mount.Stat("missing"));
+}
+
+TEST_F(Requests, ForeignXattrNamesAskNothing) {
+  store_->PutContent("f", "1");
+  ASSERT_TRUE(mount_.List(""));
+  const Ino ino = mount_.InoOf("f");
+  EXPECT_EQ(Count([&] {
+              EXPECT_EQ(mount_.fs().GetXattr(ino, "security.capability").error().errno_value, ENODATA);
+              EXPECT_EQ(mount_.fs().GetXattr(ino, "system.posix_acl_access").error().errno_value, ENODATA);
+            }),
+            0u);
+}
+
+}  // namespace
+}  // namespace ossfs2::test

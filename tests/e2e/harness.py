@@ -440,6 +440,49 @@ def in_threads(work, items, limit=90):
         raise errors[0]
 
 
+class Processes:
+    """Calls work(item) in one forked process for each item.
+
+    For work that holds files of a mount open while this program starts others: a
+    child process closes the handles that it inherited, and each such close waits
+    until the file is stored.
+    """
+
+    def __init__(self, work, items):
+        self.children = {}
+        for item in items:
+            reader, writer = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                text = ""
+                try:
+                    os.close(reader)
+                    work(item)
+                except BaseException as error:
+                    text = "%s: %s: %s" % (item, type(error).__name__, error)
+                os.write(writer, text.encode()[:60000])
+                os._exit(1 if text else 0)
+            os.close(writer)
+            self.children[pid] = reader
+
+    def join(self, limit=90):
+        end = time.monotonic() + limit
+        problems = []
+        for pid, reader in self.children.items():
+            while os.waitpid(pid, os.WNOHANG) == (0, 0):
+                if time.monotonic() > end:
+                    os.kill(pid, signal.SIGKILL)
+                    problems.append("still busy after %d s" % limit)
+                    break
+                time.sleep(0.02)
+            text = os.read(reader, 65536).decode()
+            os.close(reader)
+            if text:
+                problems.append(text)
+        if problems:
+            raise AssertionError("; ".join(problems))
+
+
 def needs(*programs):
     """Skips a test when a program is not installed (scripts/setup.sh --test)."""
     absent = [p for p in programs if shutil.which(p) is None]
@@ -490,6 +533,16 @@ def destroy_all():
             shutil.rmtree(_temporary, ignore_errors=True)
 
 
+def show_threads(pid):
+    """Where the threads of a process that hangs are, when gdb is there."""
+    if shutil.which("gdb"):
+        done = subprocess.run(["gdb", "-p", str(pid), "-batch", "-ex", "thread apply all bt 16"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                              timeout=60, stdin=subprocess.DEVNULL)
+        lines = [x for x in done.stdout.splitlines() if x.startswith(("Thread", "#"))]
+        sys.stderr.write("\n".join(line[:200] for line in lines) + "\n")
+
+
 def _give_up(limit):
     """A hanging test must not leave a mount behind: everything stuck on it would stay."""
     sys.stderr.write("\nthis test file hangs: ended after %d s\n" % limit)
@@ -497,6 +550,8 @@ def _give_up(limit):
     for thing in list(_running):
         if getattr(thing, "log", None):
             sys.stderr.write("--- %s\n%s\n" % (thing.log, tail(thing.log)))
+        with contextlib.suppress(Exception):
+            show_threads(thing.process.pid)
         with contextlib.suppress(Exception):
             thing.process.kill()
         with contextlib.suppress(Exception):

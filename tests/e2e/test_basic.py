@@ -38,8 +38,9 @@ class Files(MountCase):
 
     def test_object_made_elsewhere(self):
         self.client.put("elsewhere/deep/er/file.bin", payload("x", 3 * MIB + 5))
-        check_file(os.path.join(self.mount.path, "elsewhere/deep/er/file.bin"), "x", 3 * MIB + 5)
-        self.assertEqual(os.listdir(os.path.join(self.mount.path, "elsewhere")), ["deep"])
+        with harness.Mount(self.server) as mount:  # ours may have listed its root before
+            check_file(os.path.join(mount.path, "elsewhere/deep/er/file.bin"), "x", 3 * MIB + 5)
+            self.assertEqual(os.listdir(os.path.join(mount.path, "elsewhere")), ["deep"])
 
     def test_append(self):
         path = os.path.join(self.folder(), "log")
@@ -319,7 +320,7 @@ class MountLife(unittest.TestCase):
             with open(os.path.join(mount.path, "f")):
                 done = run([harness.OSSFS2, "umount", mount.path], check=False, timeout=30)
             self.assertNotEqual(done.returncode, 0)
-            self.assertIn("busy", done.stdout.lower())
+            self.assertRegex(done.stdout.lower(), "busy|in use")
             mount.unmount()
 
 

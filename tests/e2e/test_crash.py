@@ -123,15 +123,15 @@ class Crash(unittest.TestCase):
 
     def test_server_killed_during_an_upload(self):
         write_file(self.path("closed"), 1, 12 * MIB)
-        with open(self.path("f"), "wb", buffering=0) as stream:
-            for index in range(40):
-                harness.write_all(stream, harness.block("s", index))
-                if index == 20:
-                    self.server.stop(signal.SIGKILL)
-                    self.server.start()
-        check_file(self.path("f"), "s", 40 * MIB)
+        writer = harness.Processes(lambda name: write_file(self.path(name), "s", 200 * MIB), ["f"])
+        wait_until(lambda: os.path.exists(self.path("f")) and
+                   os.path.getsize(self.path("f")) > 60 * MIB, 30, "the upload to begin")
+        self.server.stop(signal.SIGKILL)
+        self.server.start()
+        writer.join()
+        check_file(self.path("f"), "s", 200 * MIB)
         self.assertEqual(self.client.get("closed"), payload(1, 12 * MIB))
-        self.assertEqual(self.client.get("f"), payload("s", 40 * MIB))
+        self.assertEqual(self.client.get("f"), payload("s", 200 * MIB))
 
     def test_dead_mount_can_be_taken_down(self):
         self.mount.process.kill()

@@ -17,10 +17,23 @@ class Requests(MountCase):
     """Round trips are what a user waits for: each kind of call has its number."""
     mount_options = ATTRIBUTES
 
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        cls.client = cls.server.client
+        for number in range(2500):
+            cls.client.put("listed/f%05d" % number)
+        cls.client.put("deep/a/b/c/d/e/f.txt", b"x")
+        cls.client.put("bighead", payload("h", 200 * MIB))
+        cls.client.put("bigrandom", payload("r", 300 * MIB))
+        cls.mount = Mount(cls.server, *cls.mount_options)
+
     def count(self, work):
         self.server.reset()
         work()
-        return self.server.stats().requests()
+        stats = self.server.stats()
+        print({k: n for k, n in stats.data["requests"].items() if n}, flush=True)
+        return stats.requests()
 
     def test_stat_of_a_missing_name(self):
         folder = self.folder()
@@ -43,9 +56,7 @@ class Requests(MountCase):
                                                           os.path.join(folder, "g"))), 5)
 
     def test_listing(self):
-        for number in range(2500):
-            self.client.put("test_listing/f%05d" % number)
-        folder = os.path.join(self.mount.path, "test_listing")
+        folder = os.path.join(self.mount.path, "listed")
         lists = self.count(lambda: self.assertEqual(len(os.listdir(folder)), 2500))
         self.assertLessEqual(lists, 3 + 2, "three pages, and finding the folder")
 
@@ -57,7 +68,6 @@ class Requests(MountCase):
         self.assertLessEqual(done, 4)
 
     def test_deep_path(self):
-        self.client.put("deep/a/b/c/d/e/f.txt", b"x")
         path = os.path.join(self.mount.path, "deep/a/b/c/d/e/f.txt")
         self.assertLessEqual(self.count(lambda: os.stat(path)), 14)
         self.assertEqual(self.count(lambda: os.stat(path)), 0)
@@ -71,7 +81,6 @@ class Requests(MountCase):
         self.assertEqual(stats.requests("initiate", "part", "complete"), 0, stats)
 
     def test_head_of_a_big_file(self):
-        self.client.put("bighead", payload("h", 200 * MIB))
         self.server.reset()
         with open(os.path.join(self.mount.path, "bighead"), "rb") as stream:
             for index in range(20):
@@ -79,7 +88,6 @@ class Requests(MountCase):
         self.assertLessEqual(self.server.stats().get_bytes, 60 * MIB)
 
     def test_random_reads_fetch_what_is_asked(self):
-        self.client.put("bigrandom", payload("r", 300 * MIB))
         self.server.reset()
         handle = os.open(os.path.join(self.mount.path, "bigrandom"), os.O_RDONLY)
         os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)

@@ -74,6 +74,20 @@ std::string Speed(uint64_t bytes, double seconds) {
   return StrCat(FormatSize(seconds <= 0 ? 0 : static_cast<uint64_t>(static_cast<double>(bytes) / seconds)), "/s");
 }
 
+// The part of an advised error that tells what to do; the rest is shown beside it.
+std::string NextStep(const Error& advised) {
+  const size_t next = advised.text.find("Next: ");
+  if (next != std::string::npos) return advised.text.substr(next + 6);
+  return advised.text.substr(0, advised.text.find(" ["));
+}
+
+// The same without that part.
+std::string Cause(const Error& error) {
+  Error cause = error;
+  cause.text = cause.text.substr(0, cause.text.find(" Next: "));
+  return cause.ToString();
+}
+
 }  // namespace
 
 // Any answer at all shows that TLS works, and its Date tells the clock.
@@ -90,7 +104,7 @@ bool BucketDoctor::Service(const Show& show) {
   const auto answer = stack_.http->Fetch(std::move(request));
   if (!answer) {
     const Error advised = AdviseProbe(answer.error(), settings_);
-    show({name, Verdict::kFail, answer.error().ToString(), advised.text.substr(0, advised.text.find(" ["))});
+    show({name, Verdict::kFail, Cause(answer.error()), NextStep(advised)});
     return false;
   }
   show({name, Verdict::kPass,
@@ -129,7 +143,7 @@ bool BucketDoctor::List(const Show& show) {
     const Status probe = stack_.store->Probe(prefix, MountStack::kProbeDeadline);
     if (!probe) {
       const Error advised = AdviseProbe(probe.error(), settings_);
-      show({"list", Verdict::kFail, probe.error().ToString(), advised.text.substr(0, advised.text.find(" ["))});
+      show({"list", Verdict::kFail, Cause(probe.error()), NextStep(advised)});
       return false;
     }
     times.push_back(SecondsSince(started));

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -56,6 +57,12 @@ std::optional<MountRecord> ParseRecord(const std::string& path) {
   return record;
 }
 
+bool IsFileAt(int fd, const std::string& path) {
+  struct stat opened {}, named {};
+  return fstat(fd, &opened) == 0 && stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
+         opened.st_dev == named.st_dev;
+}
+
 bool LockIsHeld(const std::string& lock_path) {
   const int fd = open(lock_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return false;
@@ -69,21 +76,20 @@ bool LockIsHeld(const std::string& lock_path) {
 Result<MountLock> MountLock::Acquire(const std::string& mount_point) {
   const auto path = FileOf(mount_point, ".lock");
   if (!path) return path.error();
-  const int fd = open(path->c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return ErrnoError(errno, StrCat("lock file ", *path));
-  // A reader of the registry holds the lock for an instant, so one refusal is not the end.
-  for (int attempt = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; ++attempt) {
-    if (attempt < 20) {
-      usleep(5000);
-      continue;
-    }
+  // A reader of the registry holds the lock for an instant, and a daemon that ends removes the file: so
+  // neither one refusal nor one lost file is the end.
+  constexpr int kAttemptsMax = 40;
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    const int fd = open(path->c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return ErrnoError(errno, StrCat("lock file ", *path));
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && IsFileAt(fd, *path)) return MountLock(fd, mount_point);
     close(fd);
-    const auto record = FindMountRecord(mount_point);
-    return MakeError(EBUSY, ErrorKind::kInvalid,
-                     StrCat("another ossfs2", record ? StrCat(" (pid ", record->pid, ")") : std::string(),
-                            " serves ", mount_point, " already; run: ossfs2 umount ", mount_point));
+    usleep(5000);
   }
-  return MountLock(fd, mount_point);
+  const auto record = FindMountRecord(mount_point);
+  return MakeError(EBUSY, ErrorKind::kInvalid,
+                   StrCat("another ossfs2", record ? StrCat(" (pid ", record->pid, ")") : std::string(), " serves ",
+                          mount_point, " already; run: ossfs2 umount ", mount_point));
 }
 
 MountLock::MountLock(MountLock&& other) noexcept
@@ -91,7 +97,8 @@ MountLock::MountLock(MountLock&& other) noexcept
 
 MountLock::~MountLock() {
   if (fd_ < 0) return;
-  if (const auto path = FileOf(mount_point_, ".json")) unlink(path->c_str());
+  for (const char* extension : {".json", ".lock"})
+    if (const auto path = FileOf(mount_point_, extension)) unlink(path->c_str());
   close(fd_);
 }
 

@@ -35,7 +35,7 @@ class MountLock {
   static Result<MountLock> Acquire(const std::string& mount_point);
   MountLock(MountLock&& other) noexcept;
   MountLock& operator=(MountLock&&) = delete;
-  ~MountLock();  // removes the record
+  ~MountLock();  // removes record and lock file
 
  private:
   MountLock(int fd, std::string mount_point) : fd_(fd), mount_point_(std::move(mount_point)) {}

@@ -63,6 +63,12 @@ class MountService {
 int MountService::Fail(int status, const std::string& text) {
   Log(LogLevel::kError, text);
   FlushLog();
+  // A mount that never was leaves nothing; one whose recovery failed keeps its files.
+  admin_.reset();
+  metrics_.reset();
+  commands_.reset();
+  stack_.reset();
+  if (lock_) RemoveEmptyDirectories(settings());
   report_.Failed(status, StrCat("mounting ", settings().Source(), " on ", settings().mount_point, " failed: ", text));
   return status;
 }
@@ -155,6 +161,7 @@ int MountService::Finish(const Status& run) {
   admin_.reset();
   metrics_.reset();
   signals_.reset();
+  RemoveEmptyDirectories(settings());
   Log(LogLevel::kInfo, StrCat("ossfs2 ends: ", settings().mount_point, " is unmounted",
                               lost.empty() ? "" : StrCat(", ", lost.size(), " files were not saved")));
   FlushLog();

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/str.h"
+#include "cli/endpoint_parts.h"
 
 namespace ossfs2 {
 namespace {
@@ -56,8 +57,6 @@ std::string AdviceForCode(const Error& error, const Settings& settings) {
 // What the network did.
 std::string AdviceForNetwork(const Error& error, const Settings& settings) {
   const std::string& endpoint = settings.oss.endpoint;
-  if (!settings.http.proxy.empty() && Contains(error.text, "proxy"))
-    return "the proxy cannot be reached; check http_proxy";
   if (Contains(error.text, "resolve") || Contains(error.text, "name or service not known"))
     return StrCat("the name of the endpoint ", endpoint, " cannot be resolved; check oss_endpoint and the DNS set-up");
   if (Contains(error.text, "certificate") || Contains(error.text, "ca_file"))
@@ -80,9 +79,19 @@ std::string AdviceForNetwork(const Error& error, const Settings& settings) {
 
 Error AdviseProbe(const Error& error, const Settings& settings) {
   Error advised = error;
-  std::string advice = AdviceForCode(error, settings);
-  if (advice.empty()) advice = AdviceForNetwork(error, settings);
-  advised.text = StrCat(advice, " [", error.text, "]");
+  const bool no_answer = error.http_status == 0 && error.kind == ErrorKind::kUnavailable;
+  if (no_answer && !settings.http.proxy.empty()) {
+    advised.text = StrCat("the bucket cannot be reached through the proxy; check http_proxy, or leave it out [", error.text, "]");
+    return advised;
+  }
+  const bool handshake = no_answer && SplitEndpoint(settings.oss.endpoint).tls && Contains(error.text, "deadline");
+  if (error.text.find("Next: ") == std::string::npos) {
+    std::string advice = AdviceForCode(error, settings);
+    if (advice.empty()) advice = AdviceForNetwork(error, settings);
+    advised.text = StrCat(advice, " [", error.text, "]");
+  }
+  // A server of plain HTTP answers a TLS hello with silence.
+  if (handshake) advised.text += " If the service speaks plain HTTP at that port, write http:// in oss_endpoint.";
   return advised;
 }
 

@@ -195,6 +195,7 @@ Status FillDirectories(const OptionSet& options, Settings& settings) {
   const std::string staging = options.Text("staging_dir");
   const std::string journal = options.Text("journal_dir");
   settings.staging_given = !staging.empty();
+  settings.state_base = state;
   settings.upload.staging_dir =
       staging.empty() ? StrCat(state, "/", name, "/", bucket, "/staging") : StrCat(staging, "/", name, "/", bucket);
   settings.upload.journal_dir =

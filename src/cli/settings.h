@@ -39,6 +39,7 @@ struct Settings {
   LogConfig log;
 
   std::chrono::seconds flush_deadline{60};
+  std::string state_base;      // what lies below it for this mount alone may be removed when empty
   bool staging_given = false;  // the user named the directory: a full one refuses the mount
   bool admin_server = true;
   std::string metrics_ip;
@@ -54,6 +55,8 @@ Result<Settings> MakeSettings(const OptionSet& options, const std::string& mount
 
 // Makes log, staging and journal directories (0700; logs 0750) and refuses unsafe or full ones. Adds notices.
 Status PrepareDirectories(Settings& settings);
+// Removes those of them that are empty, at the end of a mount that left nothing.
+void RemoveEmptyDirectories(const Settings& settings);
 
 // Where state that survives a crash lies: state_dir, or its default by user and environment.
 std::string StateDirectory(const OptionSet& options);

@@ -61,6 +61,15 @@ Status PrepareStaging(Settings& settings) {
 
 }  // namespace
 
+void RemoveEmptyDirectories(const Settings& settings) {
+  for (std::string path : {settings.upload.staging_dir, settings.upload.journal_dir}) {
+    // .../MOUNT/BUCKET[/staging]: up to the directory that belongs to this mount alone.
+    const bool default_place = path.rfind(settings.state_base + "/", 0) == 0;
+    for (int level = default_place ? 3 : 2; level > 0 && path.size() > 1 && rmdir(path.c_str()) == 0; --level)
+      path.resize(path.find_last_of('/'));
+  }
+}
+
 Status PrepareDirectories(Settings& settings) {
   OSSFS2_RETURN_IF_ERROR(PrepareLog(settings.log));
   if (settings.fs.read_only) return {};

@@ -1,0 +1,156 @@
+#include "cli/admin_protocol.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "base/metrics.h"
+#include "cli/metrics_endpoint.h"
+#include "cli/socket_server.h"
+#include "tests/cli/test_folder.h"
+
+namespace ossfs2 {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class FakeCommands : public AdminCommands {
+ public:
+  std::string MountJson() override { return R"({"pid":1})"; }
+  std::string MetricsJson() override { return R"({"reads_total":7})"; }
+  Result<std::vector<std::string>> Explain(const std::string& path) override {
+    if (path.empty()) return MakeError(ENOENT, ErrorKind::kNotFound, "no path");
+    return std::vector<std::string>{"key: " + path};
+  }
+  Result<std::string> Set(const std::string& option, const std::string& value) override {
+    return option + " is now " + value;
+  }
+};
+
+nlohmann::json Ask(const std::string& request) {
+  FakeCommands commands;
+  return nlohmann::json::parse(AnswerAdminRequest(request, commands));
+}
+
+TEST(AdminProtocol, AnswersItsCommands) {
+  EXPECT_EQ(Ask(R"({"command":"stats"})"), nlohmann::json::parse(R"({"ok":true,"mount":{"pid":1},"metrics":{"reads_total":7}})"));
+  EXPECT_EQ(Ask(R"({"command":"status"})"), nlohmann::json::parse(R"({"ok":true,"mount":{"pid":1}})"));
+  EXPECT_EQ(Ask(R"({"command":"explain","path":"/a"})")["facts"][0], "key: /a");
+  EXPECT_EQ(Ask(R"({"command":"explain"})")["error"], "no path");
+  EXPECT_EQ(Ask(R"({"command":"set","option":"o","value":"v"})")["text"], "o is now v");
+}
+
+TEST(AdminProtocol, RefusesEverythingElse) {
+  for (const std::string& request :
+       {std::string(), std::string("\n"), std::string("[]"), std::string("null"), std::string("{"),
+        std::string(R"({"command":7})"), std::string(R"({"command":"shutdown"})"), std::string(1000, '['),
+        std::string(kAdminRequestBytesMax + 1, 'x'), std::string("{\"command\":\"\xff\xfe\"}"), std::string(3, '\0')}) {
+    const auto answer = Ask(request);
+    EXPECT_EQ(answer["ok"], false) << request.substr(0, 40);
+    EXPECT_TRUE(answer["error"].is_string());
+  }
+}
+
+// Random bytes, and requests with random damage: always one line of JSON.
+TEST(AdminProtocol, SurvivesAnyBytes) {
+  const char* given = getenv("OSSFS2_TEST_SEED");
+  const uint64_t seed = given != nullptr ? strtoull(given, nullptr, 10) : std::random_device{}();
+  SCOPED_TRACE("OSSFS2_TEST_SEED=" + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  FakeCommands commands;
+  const std::string valid = R"({"command":"explain","path":"/mnt/\u00e4\"b","option":["x",{"y":1e9}],"value":null})";
+  for (int round = 0; round < 20000; ++round) {
+    std::string request = valid;
+    if (round % 3 == 0) {
+      request.resize(random() % 200);
+      for (char& c : request) c = static_cast<char>(random());
+    } else {
+      for (uint64_t i = 0, n = 1 + random() % 6; i < n; ++i) {
+        const size_t at = random() % request.size();
+        if (random() % 2 == 0) {
+          request[at] = static_cast<char>(random());
+        } else {
+          request.insert(at, 1 + random() % 4, "{}[]\",:\\0"[random() % 9]);
+        }
+      }
+    }
+    const std::string answer = AnswerAdminRequest(request, commands);
+    ASSERT_EQ(answer.find('\n'), std::string::npos);
+    ASSERT_TRUE(nlohmann::json::accept(answer)) << answer;
+  }
+}
+
+TEST(AdminServer, IsPrivateAndServesManyConnections) {
+  TestFolder folder;
+  FakeCommands commands;
+  const std::string path = folder.path() + "/s";
+  {
+    const auto server = AdminServer::Start(path, commands);
+    ASSERT_TRUE(server) << server.error().text;
+    struct stat info {};
+    ASSERT_EQ(stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600u);
+    // A silent client does not stop the others.
+    const auto silent = ConnectUnix(path);
+    ASSERT_TRUE(silent);
+    for (int i = 0; i < 50; ++i) {
+      const auto answer = AskDaemon(path, R"({"command":"status"})");
+      ASSERT_TRUE(answer) << answer.error().text;
+      EXPECT_THAT(*answer, HasSubstr("\"pid\":1"));
+    }
+    close(*silent);
+  }
+  EXPECT_NE(access(path.c_str(), F_OK), 0) << "the file goes with the server";
+  EXPECT_FALSE(AskDaemon(path, "{}"));
+}
+
+TEST(AdminServer, ClosesOversizedRequests) {
+  TestFolder folder;
+  FakeCommands commands;
+  const auto server = AdminServer::Start(folder.path() + "/s", commands);
+  ASSERT_TRUE(server);
+  const auto answer = AskDaemon(folder.path() + "/s", std::string(kAdminRequestBytesMax * 4, 'x'));
+  EXPECT_TRUE(!answer || answer->find("\"ok\":false") != std::string::npos);
+  EXPECT_TRUE(AskDaemon(folder.path() + "/s", R"({"command":"status"})")) << "and lives on";
+}
+
+std::string HttpGet(uint16_t port, const std::string& request) {
+  const std::string command = "printf '" + request + "' | timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/" +
+                              std::to_string(port) + "; cat >&3; cat <&3'";
+  std::string text;
+  FILE* pipe = popen(command.c_str(), "r");
+  char chunk[4096];
+  for (size_t n; (n = fread(chunk, 1, sizeof(chunk), pipe)) > 0;) text.append(chunk, n);
+  pclose(pipe);
+  return text;
+}
+
+TEST(MetricsEndpoint, ServesPrometheus) {
+  Registry::Default().counter("cli_test_total", "A counter of this test").Add(3);
+  const auto endpoint = MetricsEndpoint::Start("127.0.0.1", 0);
+  ASSERT_TRUE(endpoint) << endpoint.error().text;
+  const std::string page = HttpGet((*endpoint)->port(), "GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n");
+  EXPECT_THAT(page, StartsWith("HTTP/1.1 200 OK"));
+  EXPECT_THAT(page, HasSubstr("# HELP ossfs2_cli_test_total A counter of this test"));
+  EXPECT_THAT(page, HasSubstr("\nossfs2_cli_test_total 3\n"));
+}
+
+TEST(MetricsEndpoint, AnswersOddRequests) {
+  EXPECT_THAT(AnswerMetricsRequest("GET /healthz HTTP/1.0\r\n\r\n"), HasSubstr("\r\n\r\nok\n"));
+  EXPECT_THAT(AnswerMetricsRequest("GET /metrics?x=1 HTTP/1.1\r\n"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(AnswerMetricsRequest("GET /etc/passwd HTTP/1.1\r\n"), StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(AnswerMetricsRequest("POST /metrics HTTP/1.1\r\n"), StartsWith("HTTP/1.1 405"));
+  EXPECT_THAT(AnswerMetricsRequest(std::string("\0\xff", 2)), StartsWith("HTTP/1.1 405"));
+  EXPECT_FALSE(MetricsEndpoint::Start("not-an-address", 0));
+}
+
+}  // namespace
+}  // namespace ossfs2

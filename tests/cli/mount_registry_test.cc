@@ -1,0 +1,130 @@
+#include "cli/mount_registry.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "base/str.h"
+#include "cli/directories.h"
+#include "cli/mount_name.h"
+#include "tests/cli/test_folder.h"
+
+namespace ossfs2 {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class MountRegistryTest : public testing::Test {
+ protected:
+  static MountRecord Record(const std::string& mount_point) {
+    MountRecord record;
+    record.pid = getpid();
+    record.mount_point = mount_point;
+    record.source = "oss://b/";
+    record.socket = "/run/x.sock";
+    record.flush_deadline_s = 60;
+    return record;
+  }
+  TestFolder folder_;
+  ScopedVariable runtime_{"OSSFS2_RUNTIME_DIR", (folder_.path() + "/run").c_str()};
+};
+
+TEST_F(MountRegistryTest, ARecordCountsWhileItsDaemonHoldsTheLock) {
+  {
+    const auto lock = MountLock::Acquire("/mnt/a");
+    ASSERT_TRUE(lock) << lock.error().text;
+    ASSERT_TRUE(WriteMountRecord(Record("/mnt/a")));
+    const auto records = ReadMountRecords();
+    ASSERT_EQ(records.size(), 1u);
+    EXPECT_EQ(records[0].mount_point, "/mnt/a");
+    EXPECT_EQ(records[0].pid, getpid());
+    EXPECT_EQ(records[0].socket, "/run/x.sock");
+    EXPECT_EQ(records[0].flush_deadline_s, 60);
+  }
+  EXPECT_THAT(ReadMountRecords(), IsEmpty());
+  EXPECT_EQ(rmdir((folder_.path() + "/run").c_str()), 0) << "nothing is left behind";
+}
+
+TEST_F(MountRegistryTest, OnlyOneDaemonServesAMountPoint) {
+  const auto first = MountLock::Acquire("/mnt/a");
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(WriteMountRecord(Record("/mnt/a")));
+  const auto second = MountLock::Acquire("/mnt/a");
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().errno_value, EBUSY);
+  EXPECT_THAT(second.error().text, HasSubstr(StrCat("pid ", getpid())));
+  EXPECT_TRUE(MountLock::Acquire("/mnt/b")) << "others are free";
+}
+
+TEST_F(MountRegistryTest, AKilledDaemonLeavesNoLock) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto lock = MountLock::Acquire("/mnt/a");
+    if (lock) (void)WriteMountRecord(Record("/mnt/a"));
+    kill(getpid(), SIGKILL);
+  }
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  EXPECT_THAT(ReadMountRecords(), IsEmpty()) << "the record is there, but nobody holds the lock";
+  EXPECT_TRUE(MountLock::Acquire("/mnt/a"));
+}
+
+TEST_F(MountRegistryTest, FindsByPathInsideAndByPid) {
+  const auto outer = MountLock::Acquire("/mnt/a");
+  const auto inner = MountLock::Acquire("/mnt/a/inner");
+  ASSERT_TRUE(WriteMountRecord(Record("/mnt/a")));
+  ASSERT_TRUE(WriteMountRecord(Record("/mnt/a/inner")));
+  EXPECT_EQ(FindMountRecord("/mnt/a/file")->mount_point, "/mnt/a");
+  EXPECT_EQ(FindMountRecord("/mnt/a/inner/file")->mount_point, "/mnt/a/inner") << "the innermost";
+  EXPECT_FALSE(FindMountRecord("/mnt/ab"));
+  EXPECT_TRUE(FindMountRecord(StrCat(getpid())));
+  EXPECT_FALSE(FindMountRecord("1"));
+}
+
+TEST_F(MountRegistryTest, SurvivesDamagedRecords) {
+  const auto lock = MountLock::Acquire("/mnt/a");
+  for (const char* content : {"", "{", "[1]", R"({"pid":"x","mount_point":7})", R"({"pid":-1,"mount_point":"/mnt/a"})"}) {
+    folder_.Write("run/mnt-a.json", content);
+    EXPECT_THAT(ReadMountRecords(), IsEmpty()) << content;
+  }
+}
+
+TEST_F(MountRegistryTest, LossReportsAreTakenOnce) {
+  WriteLossReport("/mnt/a", {"/mnt/a/x: disk full", "/mnt/a/y: denied"});
+  EXPECT_THAT(TakeLossReport("/mnt/b"), IsEmpty());
+  EXPECT_THAT(TakeLossReport("/mnt/a"), ElementsAre("/mnt/a/x: disk full", "/mnt/a/y: denied"));
+  EXPECT_THAT(TakeLossReport("/mnt/a"), IsEmpty());
+}
+
+TEST_F(MountRegistryTest, ARuntimeDirectoryOfOthersIsRefused) {
+  ASSERT_TRUE(RuntimeDirectory());
+  chmod((folder_.path() + "/run").c_str(), 0777);
+  EXPECT_THAT(RuntimeDirectory().error().text, HasSubstr("of this user alone"));
+}
+
+TEST(ResolveMountPoint, IsAbsoluteAlsoWhenItDoesNotExist) {
+  TestFolder folder;
+  ASSERT_EQ(symlink(folder.path().c_str(), (folder.path() + "/l").c_str()), 0);
+  EXPECT_EQ(ResolveMountPoint(folder.path() + "/"), folder.path());
+  EXPECT_EQ(ResolveMountPoint(folder.path() + "/l"), folder.path());
+  EXPECT_EQ(ResolveMountPoint(folder.path() + "/l/missing"), folder.path() + "/missing");
+  EXPECT_EQ(ResolveMountPoint("/missing"), "/missing");
+}
+
+TEST(MountName, IsShortAndDoesNotCollide) {
+  EXPECT_EQ(MountName("/mnt/oss"), "mnt-oss");
+  EXPECT_EQ(MountName("/"), "root");
+  EXPECT_NE(MountName("/mnt/a-b"), MountName("/mnt/a/b"));
+  EXPECT_NE(MountName("/mnt/a b"), MountName("/mnt/a_b"));
+  EXPECT_LE(MountName("/" + std::string(300, 'x')).size(), 60u);
+  EXPECT_EQ(MountName("/mnt/../x").find('/'), std::string::npos);
+  EXPECT_EQ(StableHash(""), 14695981039346656037ull);
+}
+
+}  // namespace
+}  // namespace ossfs2

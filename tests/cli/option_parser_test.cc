@@ -1,0 +1,189 @@
+#include "cli/option_parser.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/str.h"
+#include "tests/cli/test_folder.h"
+
+namespace ossfs2 {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::string ErrorOf(const std::vector<std::string>& arguments) {
+  OptionSet options;
+  const auto line = ParseCommandLine(arguments, options);
+  return line ? "" : line.error().text;
+}
+
+struct Form {
+  std::vector<std::string> arguments;
+  const char* option;
+  const char* value;
+};
+
+TEST(CommandLine, UnderstandsEveryFormOfAnOption) {
+  for (const Form& form : {Form{{"--oss_bucket=b"}, "oss_bucket", "b"},
+                           Form{{"-oss_bucket=b"}, "oss_bucket", "b"},
+                           Form{{"--oss_bucket", "b"}, "oss_bucket", "b"},
+                           Form{{"--oss-bucket=b"}, "oss_bucket", "b"},
+                           Form{{"--oss_bucket="}, "oss_bucket", ""},
+                           Form{{"--oss_bucket= b "}, "oss_bucket", "b"},
+                           Form{{"--tagging=a=1&b=2"}, "tagging", "a=1&b=2"},
+                           Form{{"--ro"}, "ro", "true"},
+                           Form{{"--noro"}, "ro", "false"},
+                           Form{{"--ro=0"}, "ro", "0"},
+                           Form{{"-f"}, "f", "true"},
+                           Form{{"--nonempty"}, "nonempty", "true"},
+                           Form{{"--nononempty"}, "nonempty", "false"},
+                           Form{{"--temp_dir=/t"}, "staging_dir", "/t"},
+                           Form{{"--prefetch_chunks", "-1"}, "prefetch_chunks", "-1"},
+                           Form{{"-o", "oss_bucket=b,ro"}, "oss_bucket", "b"},
+                           Form{{"--attr_timeout=1", "--attr_timeout=2"}, "attr_timeout", "2"},
+                           Form{{"--skip_trim_options", "--oss_bucket= b "}, "oss_bucket", " b "},
+                           Form{{"--undefok=nonsense", "--nonsense=1", "--oss_bucket=b"}, "oss_bucket", "b"}}) {
+    OptionSet options;
+    const auto line = ParseCommandLine(form.arguments, options);
+    ASSERT_TRUE(line) << line.error().text;
+    EXPECT_EQ(options.Text(form.option), form.value) << form.arguments[0];
+    EXPECT_TRUE(line->positional.empty());
+  }
+}
+
+TEST(CommandLine, TellsItsOwnWordsApart) {
+  OptionSet options;
+  TestFolder folder;
+  const std::string file = folder.Write("c", "");
+  const auto line = ParseCommandLine({"/mnt", "-c", file, "--print-config", "--ro", "--", "-odd"}, options);
+  ASSERT_TRUE(line);
+  EXPECT_THAT(line->positional, ElementsAre("/mnt", "-odd"));
+  EXPECT_EQ(line->config_file, file);
+  EXPECT_TRUE(line->print_config);
+  OptionSet more;
+  EXPECT_TRUE(ParseCommandLine({"-h"}, more)->help);
+  EXPECT_TRUE(ParseCommandLine({"--original-help"}, more)->original_help);
+}
+
+TEST(CommandLine, RefusesWhatItDoesNotKnow) {
+  EXPECT_EQ(ErrorOf({"--oss_buket=b"}), "command line: unknown option \"oss_buket\"; did you mean \"oss_bucket\"?");
+  EXPECT_EQ(ErrorOf({"--oss_bucket"}), "command line: --oss_bucket needs a value: --oss_bucket=VALUE");
+  EXPECT_THAT(ErrorOf({"--upload_concurrency=0"}), HasSubstr("1..1024"));
+  EXPECT_THAT(ErrorOf({"--no_such=1"}), StartsWith("command line: unknown option"));
+  EXPECT_THAT(ErrorOf({"--norename_dir_limit"}), StartsWith("command line: unknown option"));
+  EXPECT_THAT(ErrorOf({"-c"}), HasSubstr("needs a value"));
+  EXPECT_THAT(ErrorOf({"-c", "/no/such/file"}), HasSubstr("/no/such/file: No such file"));
+}
+
+TEST(CommandLine, RefusesUnsupportedOptionsWithTheReason) {
+  EXPECT_THAT(ErrorOf({"--auto_create_bucket"}), HasSubstr("a mount never creates buckets"));
+  EXPECT_THAT(ErrorOf({"--oss_hdfs_client_options=x"}), HasSubstr("OSS-HDFS is not supported"));
+  EXPECT_EQ(ErrorOf({"--auto_create_bucket=false", "--agentic_bucket="}), "") << "asking for nothing is fine";
+}
+
+TEST(CommandLine, AcceptsUselessOptionsWithANotice) {
+  OptionSet options;
+  ASSERT_TRUE(ParseCommandLine({"--use_auth_cache", "--seq_read_detect_count=3"}, options));
+  ASSERT_EQ(options.notices().size(), 1u) << "the default deserves no notice";
+  EXPECT_THAT(options.notices()[0], StartsWith("use_auth_cache has no effect (command line): "));
+}
+
+TEST(CommandLine, ReadsVariablesAsGflagsDoes) {
+  ScopedVariable variable("FLAGS_oss_bucket", "from-env");
+  ScopedVariable missing("FLAGS_oss_region", nullptr);
+  OptionSet options;
+  ASSERT_TRUE(ParseCommandLine({"--fromenv=oss_bucket", "--tryfromenv=oss_region"}, options));
+  EXPECT_EQ(options.Text("oss_bucket"), "from-env");
+  EXPECT_EQ(options.Origin("oss_bucket"), "environment FLAGS_oss_bucket");
+  EXPECT_THAT(ErrorOf({"--fromenv=oss_region"}), HasSubstr("the environment has no FLAGS_oss_region"));
+}
+
+TEST(ConfigFile, IsReadLineByLine) {
+  TestFolder folder;
+  const std::string nested = folder.Write("nested", "--oss_region=cn-test\n");
+  const std::string file = folder.Write("conf", StrCat("\xEF\xBB\xBF# comment\n\n   --oss_bucket=b  \r\n-ro\n--noallow_other\n",
+                                                       "--flagfile=", nested, "\n--attr_timeout=5"));
+  OptionSet options;
+  const Status read = ReadConfigFile(file, options);
+  ASSERT_TRUE(read) << read.error().text;
+  EXPECT_EQ(options.Text("oss_bucket"), "b");
+  EXPECT_TRUE(options.Bool("ro"));
+  EXPECT_FALSE(options.Bool("allow_other"));
+  EXPECT_EQ(options.Seconds("attr_timeout"), 5);
+  EXPECT_EQ(options.Origin("oss_bucket"), file + ":3");
+  EXPECT_EQ(options.Origin("oss_region"), nested + ":1");
+}
+
+TEST(ConfigFile, LosesAgainstTheCommandLineWhateverTheOrder) {
+  TestFolder folder;
+  const std::string file = folder.Write("conf", "--oss_bucket=file\n--attr_timeout=1\n--attr_timeout=2\n");
+  for (const auto& arguments : {std::vector<std::string>{"-c", file, "--oss_bucket=line"},
+                                std::vector<std::string>{"--oss_bucket=line", "--conf=" + file}}) {
+    OptionSet options;
+    ASSERT_TRUE(ParseCommandLine(arguments, options));
+    EXPECT_EQ(options.Text("oss_bucket"), "line");
+    EXPECT_EQ(options.Origin("oss_bucket"), "command line");
+    EXPECT_EQ(options.Seconds("attr_timeout"), 2) << "within one layer the last wins";
+    EXPECT_EQ(options.Int("upload_concurrency"), 64) << "the default";
+    EXPECT_EQ(options.Origin("upload_concurrency"), "default");
+  }
+}
+
+struct BadFile {
+  const char* content;
+  const char* error;  // after "FILE"
+};
+
+TEST(ConfigFile, NamesFileAndLineOfEachMistake) {
+  TestFolder folder;
+  for (const BadFile& bad :
+       {BadFile{"\n--oss_buket=b\n", ":2: unknown option \"oss_buket\"; did you mean \"oss_bucket\"?"},
+        BadFile{"--attr_timeout=soon\n", ":1: attr_timeout: \"soon\" is not a number of seconds (>= 0)"},
+        BadFile{"oss_bucket=b\n", ":1: options need two dashes: write --oss_bucket=VALUE"},
+        BadFile{"--oss_bucket b\n", ":1: write --oss_bucket=VALUE, without blanks"},
+        BadFile{"--oss_bucket\n", ":1: --oss_bucket needs a value: --oss_bucket=VALUE"},
+        BadFile{"# x\n\n--\n", ":3: \"--\" is not an option; write --name=value"}}) {
+    const std::string file = folder.Write("conf", bad.content);
+    OptionSet options;
+    const Status read = ReadConfigFile(file, options);
+    ASSERT_FALSE(read) << bad.content;
+    EXPECT_EQ(read.error().text, file + bad.error);
+  }
+}
+
+TEST(ConfigFile, PatternsOfProgramNamesSwitchLinesOnAndOff) {
+  TestFolder folder;
+  OptionSet options;
+  ASSERT_TRUE(ReadConfigFile(folder.Write("conf", "otherprogram\n--oss_bucket=no\nossfs*\n--oss_region=yes\n"), options));
+  EXPECT_FALSE(options.IsSet("oss_bucket"));
+  EXPECT_EQ(options.Text("oss_region"), "yes");
+}
+
+TEST(ConfigFile, HasLimits) {
+  TestFolder folder;
+  OptionSet options;
+  const std::string loop = folder.path() + "/loop";
+  folder.Write("loop", "--flagfile=" + loop + "\n");
+  EXPECT_THAT(ReadConfigFile(loop, options).error().text, HasSubstr("nested more than 8 deep"));
+  const std::string large = folder.Write("large", std::string((1 << 20) + 2, '#') + "\n");
+  EXPECT_THAT(ReadConfigFile(large, options).error().text, HasSubstr("larger than 1 MiB"));
+  EXPECT_THAT(ReadConfigFile(folder.path(), options).error().text, HasSubstr("is not a file"));
+}
+
+TEST(ConfigFile, WarnsWhenOthersMayReadASecret) {
+  TestFolder folder;
+  const char* secret = "--oss_access_key_secret=s\n";
+  OptionSet open_file;
+  ASSERT_TRUE(ReadConfigFile(folder.Write("open", secret, 0644), open_file));
+  ASSERT_EQ(open_file.notices().size(), 1u);
+  EXPECT_THAT(open_file.notices()[0], HasSubstr("chmod 600"));
+  OptionSet private_file;
+  ASSERT_TRUE(ReadConfigFile(folder.Write("private", secret, 0600), private_file));
+  ASSERT_TRUE(ReadConfigFile(folder.Write("harmless", "--ro\n", 0644), private_file));
+  EXPECT_TRUE(private_file.notices().empty());
+}
+
+}  // namespace
+}  // namespace ossfs2

@@ -1,0 +1,137 @@
+#include "cli/reference_docs.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "base/str.h"
+#include "cli/option_parser.h"
+#include "cli/option_table.h"
+#include "cli/secrets.h"
+#include "tests/cli/test_folder.h"
+
+namespace ossfs2 {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::string ProjectFile(const std::string& name) {
+  const std::string here = __FILE__;
+  return here.substr(0, here.rfind("/tests/cli/")) + "/" + name;
+}
+
+std::string Content(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(Docs, ConfigurationPageIsUpToDate) {
+  EXPECT_TRUE(Content(ProjectFile("docs/configuration.md")) == ConfigurationMarkdown())
+      << "run: ossfs2 docs configuration > docs/configuration.md";
+}
+
+TEST(Docs, NameEveryOption) {
+  const std::string page = ConfigurationMarkdown();
+  const std::string all = HelpText(true);
+  for (const OptionSpec& spec : OptionTable()) {
+    EXPECT_THAT(page, HasSubstr(StrCat("| `", spec.name, "`")));
+    EXPECT_THAT(all, HasSubstr(StrCat("--", spec.name)));
+  }
+}
+
+TEST(Docs, HelpShowsOnlyPublicOptionsThatWork) {
+  const std::string help = HelpText(false);
+  const std::string man = ManPage();
+  const std::string completion = BashCompletion();
+  for (const OptionSpec& spec : OptionTable()) {
+    const bool shown = spec.kind == OptionKind::kPublic && spec.support == OptionSupport::kWorks;
+    const std::string entry = StrCat("  --", spec.name, spec.type == OptionType::kBool ? " " : "=VALUE ");
+    EXPECT_EQ(help.find(entry) != std::string::npos, shown) << spec.name;
+    const bool completed = completion.find(StrCat(" --", spec.name, spec.type == OptionType::kBool ? " " : "=")) != std::string::npos;
+    EXPECT_TRUE(completed || !shown) << spec.name;
+  }
+  EXPECT_EQ(man.rfind(".TH OSSFS2 8", 0), 0u);
+  EXPECT_THAT(VersionText(), testing::StartsWith(StrCat("ossfs2 ", OSSFS2_VERSION)));
+}
+
+TEST(PrintConfig, ShowsValueAndOriginAndMasksSecrets) {
+  TestFolder folder;
+  const std::string file = folder.Write("c", "--oss_bucket=b\n--oss_access_key_secret=TopSecret\n--http_proxy=http://u:p4ss@h:1\n");
+  OptionSet options;
+  ASSERT_TRUE(ParseCommandLine({"-c", file, "--attr_timeout=7", "--oss_security_token=TokenSecret"}, options));
+  const std::string text = PrintedConfig(options);
+  EXPECT_THAT(text, HasSubstr(StrCat("# ", file, ":1\n--oss_bucket=b\n")));
+  EXPECT_THAT(text, HasSubstr("# command line\n--attr_timeout=7\n"));
+  EXPECT_THAT(text, HasSubstr("# default\n--upload_concurrency=64\n"));
+  EXPECT_THAT(text, HasSubstr("--oss_access_key_secret=********\n"));
+  for (const char* secret : {"TopSecret", "TokenSecret", "p4ss"}) EXPECT_THAT(text, Not(HasSubstr(secret)));
+}
+
+TEST(PrintConfig, CanBeReadAgain) {
+  OptionSet options;
+  ASSERT_TRUE(ParseCommandLine({"--oss_bucket=b", "--tagging=a=1&b=2", "--ro", "--prefetch_chunks=-1"}, options));
+  TestFolder folder;
+  OptionSet again;
+  const Status read = ReadConfigFile(folder.Write("c", PrintedConfig(options)), again);
+  ASSERT_TRUE(read) << read.error().text;
+  for (const OptionSpec& spec : OptionTable()) EXPECT_EQ(options.Text(spec.name), again.Text(spec.name)) << spec.name;
+}
+
+TEST(Examples, OfTheConfFolderLoad) {
+  OptionSet options;
+  const Status read = ReadConfigFile(ProjectFile("conf/ossfs2.conf"), options);
+  ASSERT_TRUE(read) << read.error().text;
+  EXPECT_TRUE(options.IsSet("oss_endpoint"));
+  EXPECT_TRUE(options.IsSet("oss_bucket"));
+  EXPECT_TRUE(options.notices().empty());
+}
+
+// Also what is commented out in the example must exist.
+TEST(Examples, NameOnlyOptionsThatExist) {
+  std::ifstream file(ProjectFile("conf/ossfs2.conf"));
+  TestFolder folder;
+  std::string uncommented;
+  for (std::string line; std::getline(file, line);)
+    if (line.rfind("#--", 0) == 0) uncommented += line.substr(1) + "\n";
+  EXPECT_NE(uncommented, "");
+  OptionSet options;
+  const Status read = ReadConfigFile(folder.Write("c", uncommented), options);
+  EXPECT_TRUE(read) << read.error().text;
+}
+
+// Memory of its own, as argv has.
+class Argv {
+ public:
+  explicit Argv(std::vector<std::string> words) : words_(std::move(words)) {
+    for (std::string& word : words_) pointers_.push_back(word.data());
+  }
+  std::string Wiped() {
+    WipeSecretArguments(static_cast<int>(pointers_.size()), pointers_.data());
+    std::string all;
+    for (const std::string& word : words_) all += word + " ";
+    return all;
+  }
+
+ private:
+  std::vector<std::string> words_;
+  std::vector<char*> pointers_;
+};
+
+TEST(Secrets, AreWipedFromArguments) {
+  EXPECT_EQ(Argv({"ossfs2", "mount", "--oss_access_key_secret=abc", "--oss_bucket=abc"}).Wiped(),
+            "ossfs2 mount --oss_access_key_secret=*** --oss_bucket=abc ");
+  EXPECT_EQ(Argv({"ossfs2", "-oss-access-key-secret", "abc", "x"}).Wiped(), "ossfs2 -oss-access-key-secret *** x ");
+  EXPECT_EQ(Argv({"mount.ossfs2", "b", "/m", "-o", "rw,oss_access_key_secret=a\\,b,security_token=\"x,y\",ro"}).Wiped(),
+            "mount.ossfs2 b /m -o rw,oss_access_key_secret=****,security_token=*****,ro ");
+  EXPECT_EQ(Argv({"m", "-orw,http_proxy=abc"}).Wiped(), "m -orw,http_proxy=*** ");
+  EXPECT_EQ(Argv({"m", "--oss_access_key_secret="}).Wiped(), "m --oss_access_key_secret= ");
+  EXPECT_EQ(Argv({"m", "--oss_access_key_secret"}).Wiped(), "m --oss_access_key_secret ");
+}
+
+}  // namespace
+}  // namespace ossfs2

@@ -1,0 +1,102 @@
+#include "cli/start_report.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <functional>
+
+#include "tests/cli/test_folder.h"
+
+namespace ossfs2 {
+namespace {
+
+using testing::HasSubstr;
+
+struct Outcome {
+  int status = 0;
+  std::string out;
+  std::string err;
+};
+
+// Runs `child` in a process of its own, with a report to this one.
+Outcome Start(const std::function<void(StartReport&)>& child, std::chrono::milliseconds silence = std::chrono::seconds(30)) {
+  int channel[2];
+  EXPECT_EQ(pipe2(channel, O_CLOEXEC), 0);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    close(channel[0]);
+    StartReport report(channel[1]);
+    child(report);
+    _exit(3);
+  }
+  close(channel[1]);
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  Outcome outcome;
+  outcome.status = AwaitStart(channel[0], pid, silence);
+  outcome.out = testing::internal::GetCapturedStdout();
+  outcome.err = testing::internal::GetCapturedStderr();
+  close(channel[0]);
+  waitpid(pid, nullptr, 0);
+  return outcome;
+}
+
+TEST(StartReport, ReadyIsPrintedByTheParent) {
+  const Outcome outcome = Start([](StartReport& report) {
+    report.Progress("asking the bucket");
+    report.Notice("only you can use it");
+    report.Ready("Mount oss://b/ to /mnt successfully");
+  });
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.out, "Mount oss://b/ to /mnt successfully\n");
+  EXPECT_EQ(outcome.err, "ossfs2: notice: only you can use it\n");
+}
+
+TEST(StartReport, AFailureKeepsItsStatusAndReason) {
+  const Outcome outcome = Start([](StartReport& report) { report.Failed(243, "access\nis denied"); });
+  EXPECT_EQ(outcome.status, 243);
+  EXPECT_EQ(outcome.err, "ossfs2: access is denied\n");
+}
+
+TEST(StartReport, ADaemonThatDiesIsAFailure) {
+  const Outcome killed = Start([](StartReport& report) {
+    report.Progress("asking the bucket");
+    kill(getpid(), SIGKILL);
+  });
+  EXPECT_EQ(killed.status, 1);
+  EXPECT_THAT(killed.err, HasSubstr("died of signal 9 while asking the bucket"));
+  const Outcome ended = Start([](StartReport&) {});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_THAT(ended.err, HasSubstr("ended with status 3"));
+}
+
+TEST(StartReport, ASilentDaemonIsEnded) {
+  const Outcome outcome = Start([](StartReport&) { pause(); }, std::chrono::milliseconds(50));
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("no word from the daemon"));
+}
+
+TEST(NotifyServiceManager, SendsToTheSocket) {
+  TestFolder folder;
+  const std::string path = folder.path() + "/notify";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  strcpy(address.sun_path, path.c_str());
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ScopedVariable variable("NOTIFY_SOCKET", path.c_str());
+  NotifyServiceManager("READY=1");
+  char text[64] = {};
+  EXPECT_EQ(recv(fd, text, sizeof(text), MSG_DONTWAIT), 7);
+  EXPECT_STREQ(text, "READY=1");
+  close(fd);
+}
+
+}  // namespace
+}  // namespace ossfs2

@@ -1,0 +1,54 @@
+#include "cli/stats_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ossfs2 {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const char* kBefore = R"({"ok":true,"mount":{"uptime_s":10},"metrics":{"fuse_read_bytes_total":1073741824,
+  "read_hits_total":10,"read_misses_total":10}})";
+const char* kNow = R"({"ok":true,"mount":{"pid":7,"source":"oss://b/p","mount_point":"/mnt","uptime_s":12,"state":"serving",
+  "credentials":"option oss_access_key_id","memory":{"read":1048576,"cache":0},"memory_pool_bytes":1073741824,
+  "unpublished_bytes":2097152},
+  "metrics":{"fuse_read_bytes_total":3221225472,"read_hits_total":40,"read_misses_total":20,"read_gets_in_flight":5,
+  "retries_total{op=\"get\"}":2,"errors_total{code=\"SlowDown\"}":3,"errors_total{code=\"NoSuchKey\"}":0,
+  "request_seconds{op=\"get\"}":{"count":9,"sum_s":1.5,"p50_s":0.000512,"p99_s":1.5},
+  "idle_seconds":{"count":0,"p50_s":0}}})";
+
+TEST(StatsTable, ShowsRatesOfTheInterval) {
+  const auto table = RenderStats(kNow, kBefore, 2);
+  ASSERT_TRUE(table) << table.error().text;
+  EXPECT_THAT(*table, HasSubstr("oss://b/p on /mnt, pid 7, up 0h0m12s, serving"));
+  EXPECT_THAT(*table, HasSubstr("read 1.00 GiB/s"));
+  EXPECT_THAT(*table, HasSubstr("from memory 75.0 %"));
+  EXPECT_THAT(*table, HasSubstr("read 1.00 MiB"));
+  EXPECT_THAT(*table, HasSubstr("5 GETs"));
+  EXPECT_THAT(*table, HasSubstr("unsaved 2.00 MiB"));
+  EXPECT_THAT(*table, HasSubstr("2 retries"));
+  EXPECT_THAT(*table, HasSubstr("code=\"SlowDown\" 3"));
+  EXPECT_THAT(*table, Not(HasSubstr("NoSuchKey"))) << "what never happened is not shown";
+  EXPECT_THAT(*table, HasSubstr("512 us"));
+  EXPECT_THAT(*table, HasSubstr("1.50 s"));
+  EXPECT_THAT(*table, Not(HasSubstr("idle_seconds")));
+}
+
+TEST(StatsTable, TakesTheUptimeWithoutAnEarlierAnswer) {
+  const auto table = RenderStats(kNow, "", 0);
+  ASSERT_TRUE(table);
+  EXPECT_THAT(*table, HasSubstr("read 256 MiB/s"));
+}
+
+TEST(StatsTable, RefusesNonsenseAndPassesErrorsOn) {
+  EXPECT_FALSE(RenderStats("", "", 1));
+  EXPECT_FALSE(RenderStats("[]", "", 1));
+  EXPECT_FALSE(RenderStats(R"({"ok":true})", "", 1));
+  EXPECT_EQ(RenderStats(R"({"ok":false,"error":"closing"})", "", 1).error().text, "closing");
+  EXPECT_TRUE(RenderStats(R"({"mount":{},"metrics":{"a":"b","c":{"count":"x"}}})", "broken", 1)) << "lenient";
+}
+
+}  // namespace
+}  // namespace ossfs2

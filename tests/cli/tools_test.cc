@@ -1,0 +1,152 @@
+// Small parts of the tools: endpoints, ages, advice, the program's own words.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "cli/app.h"
+#include "cli/endpoint_parts.h"
+#include "cli/probe_advice.h"
+#include "cli/tool_arguments.h"
+
+namespace ossfs2 {
+namespace {
+
+using testing::HasSubstr;
+
+struct EndpointCase {
+  const char* text;
+  bool tls;
+  const char* host;
+  uint16_t port;
+};
+
+TEST(EndpointParts, AreFoundInEveryForm) {
+  for (const EndpointCase& test : {EndpointCase{"h.example.com", true, "h.example.com", 443},
+                                   EndpointCase{"http://h", false, "h", 80}, EndpointCase{"https://h:9000/", true, "h", 9000},
+                                   EndpointCase{"http://[::1]:9000", false, "::1", 9000},
+                                   EndpointCase{"http://[::1]", false, "::1", 80}, EndpointCase{"10.0.0.1:81", true, "10.0.0.1", 81}}) {
+    const EndpointParts parts = SplitEndpoint(test.text);
+    EXPECT_EQ(parts.tls, test.tls) << test.text;
+    EXPECT_EQ(parts.host, test.host) << test.text;
+    EXPECT_EQ(parts.port, test.port) << test.text;
+  }
+}
+
+TEST(ParseAge, KnowsItsUnits) {
+  EXPECT_EQ(*ParseAge("90"), 90);
+  EXPECT_EQ(*ParseAge("90s"), 90);
+  EXPECT_EQ(*ParseAge("15m"), 900);
+  EXPECT_EQ(*ParseAge("12h"), 43200);
+  EXPECT_EQ(*ParseAge("1d"), 86400);
+  for (const char* bad : {"", "d", "-1d", "1.5d", "1w", "99999999999999999999d", "9223372036854775807d"})
+    EXPECT_FALSE(ParseAge(bad)) << bad;
+}
+
+struct AdviceCase {
+  Error error;
+  const char* advice;
+};
+
+Error OssError(int http, const char* code, ErrorKind kind) {
+  Error error = MakeError(EIO, kind, "probe failed");
+  error.http_status = http;
+  error.oss_code = code;
+  return error;
+}
+
+TEST(ProbeAdvice, EachCauseHasItsSentence) {
+  Settings settings;
+  settings.oss.endpoint = "https://oss.example.com";
+  settings.oss.bucket = "bucket";
+  for (const AdviceCase& test :
+       {AdviceCase{OssError(404, "NoSuchBucket", ErrorKind::kNotFound), "does not exist"},
+        AdviceCase{OssError(403, "InvalidAccessKeyId", ErrorKind::kAccessDenied), "key id is not known"},
+        AdviceCase{OssError(403, "SignatureDoesNotMatch", ErrorKind::kAccessDenied), "secret is wrong"},
+        AdviceCase{OssError(403, "RequestTimeTooSkewed", ErrorKind::kClockSkew), "clock"},
+        AdviceCase{OssError(403, "SecurityTokenExpired", ErrorKind::kExpiredCredential), "security token has expired"},
+        AdviceCase{OssError(403, "AccessDenied", ErrorKind::kAccessDenied), "oss:ListObjects"},
+        AdviceCase{MakeError(EIO, ErrorKind::kUnavailable, "cannot resolve the host name"), "DNS"},
+        AdviceCase{MakeError(EIO, ErrorKind::kUnavailable, "Connection refused"), "refused the connection"},
+        AdviceCase{MakeError(EIO, ErrorKind::kUnavailable, "certificate problem"), "is not trusted"},
+        AdviceCase{MakeError(EIO, ErrorKind::kUnavailable, "the deadline passed"), "write http://"}}) {
+    const Error advised = AdviseProbe(test.error, settings);
+    EXPECT_THAT(advised.text, HasSubstr(test.advice));
+    EXPECT_THAT(advised.text, HasSubstr(test.error.text)) << "what was seen stays";
+    EXPECT_EQ(advised.errno_value, test.error.errno_value);
+  }
+}
+
+TEST(ProbeAdvice, KeepsTheStepThatTheStoreGave) {
+  Settings settings;
+  settings.oss.endpoint = "http://h";
+  const Error given = MakeError(EACCES, ErrorKind::kAccessDenied, "denied. Next: ask your admin.");
+  EXPECT_EQ(AdviseProbe(given, settings).text, given.text);
+  settings.http.proxy = "http://127.0.0.1:1";
+  EXPECT_THAT(AdviseProbe(MakeError(EIO, ErrorKind::kUnavailable, "refused. Next: x"), settings).text,
+              HasSubstr("check http_proxy"));
+}
+
+// Runs the program with its streams captured.
+int RunProgram(std::vector<std::string> words, std::string& out, std::string& err) {
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  const int status = RunOssfs2(static_cast<int>(argv.size()), argv.data());
+  out = testing::internal::GetCapturedStdout();
+  err = testing::internal::GetCapturedStderr();
+  return status;
+}
+
+struct RunCase {
+  std::vector<std::string> words;
+  int status;
+  const char* out;
+  const char* err;
+};
+
+TEST(Program, EndsWithTheRightStatusAndWords) {
+  for (const RunCase& test :
+       {RunCase{{"ossfs2"}, 255, "", "ossfs2 mount DIR"}, RunCase{{"ossfs2", "--version"}, 0, "ossfs2 3", ""},
+        RunCase{{"ossfs2", "-h"}, 0, "ossfs2 mount DIR", ""}, RunCase{{"ossfs2", "mount"}, 255, "", "where to mount?"},
+        RunCase{{"ossfs2", "mount", "-h"}, 0, "--oss_endpoint=VALUE", ""},
+        RunCase{{"ossfs2", "mount", "--original-help"}, 0, "--use_auth_cache", ""},
+        RunCase{{"ossfs2", "mount", "/a", "/b"}, 255, "", "\"/b\" is too much"},
+        RunCase{{"ossfs2", "mount", "/mnt", "--oss_buket=x"}, 1, "", "did you mean \"oss_bucket\""},
+        RunCase{{"ossfs2", "mount", "/mnt"}, 1, "", "oss_endpoint is missing"},
+        RunCase{{"ossfs2", "frobnicate"}, 255, "", "no command \"frobnicate\""},
+        RunCase{{"ossfs2", "umount", "/no/such/mount"}, 1, "", "is not mounted"},
+        RunCase{{"ossfs2", "umount", "/proc"}, 1, "", "not ours"}, RunCase{{"ossfs2", "umount"}, 255, "", "usage"},
+        RunCase{{"ossfs2", "stats", "show"}, 1, "", "usage"}, RunCase{{"ossfs2", "stats", "/no"}, 1, "", "no running mount"},
+        RunCase{{"ossfs2", "explain", "/no"}, 1, "", "no running mount"}, RunCase{{"ossfs2", "set", "/no"}, 255, "", "log_level"},
+        RunCase{{"ossfs2", "docs"}, 255, "", "usage"}, RunCase{{"ossfs2", "docs", "man"}, 0, ".TH", ""},
+        RunCase{{"ossfs2", "gc"}, 255, "", "usage"}, RunCase{{"ossfs2", "check"}, 255, "", "usage"},
+        RunCase{{"ossfs2", "check", "--oss_buket=x"}, 1, "did you mean", ""},
+        RunCase{{"/sbin/mount.ossfs2", "b"}, 1, "", "usage: mount.ossfs2"},
+        RunCase{{"/sbin/mount.ossfs2", "b", "/m", "-o", "oss_buket=1"}, 1, "", "did you mean"},
+        RunCase{{"/sbin/mount.ossfs2", "b", "/m", "-f", "-o", "oss_endpoint=http://h,anonymous"}, 0, "", ""},
+        RunCase{{"ossfs2", "b", "/m", "-o", "oss_buket=1"}, 1, "", "did you mean"}}) {
+    std::string out, err;
+    std::string all;
+    for (const std::string& word : test.words) all += word + " ";
+    EXPECT_EQ(RunProgram(test.words, out, err), test.status) << all << "\n" << out << err;
+    EXPECT_THAT(out, HasSubstr(test.out)) << all;
+    EXPECT_THAT(err, HasSubstr(test.err)) << all;
+  }
+}
+
+TEST(Program, PrintsItsConfigurationWithoutSecrets) {
+  std::string out, err;
+  EXPECT_EQ(RunProgram({"ossfs2", "mount", "/mnt/x", "--print-config", "--oss_endpoint=http://h", "--oss_bucket=b",
+                 "--oss_access_key_id=id", "--oss_access_key_secret=TopSecret", "--state_dir=/s"},
+                out, err),
+            0)
+      << err;
+  EXPECT_THAT(out, HasSubstr("--oss_bucket=b"));
+  EXPECT_THAT(out, HasSubstr("# memory: "));
+  EXPECT_EQ((out + err).find("TopSecret"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ossfs2

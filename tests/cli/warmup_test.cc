@@ -1,0 +1,78 @@
+#include "cli/warmup.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "cli/app.h"
+#include "tests/cli/test_folder.h"
+
+namespace ossfs2 {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Warmup, ReadsFilesAndFoldersAndChecksThem) {
+  TestFolder folder;
+  folder.Write("a", std::string(3'000'001, 'a'));
+  folder.Write("d/e/b", std::string(10, 'b'));
+  folder.Write("d/empty", "");
+  ASSERT_EQ(symlink("a", (folder.path() + "/link").c_str()), 0);
+  ASSERT_EQ(symlink("..", (folder.path() + "/d/up").c_str()), 0);  // no endless walk
+  Warmup warmup({folder.path()});
+  EXPECT_EQ(warmup.files().size(), 4u);
+  int ticks = 0;
+  warmup.Read(3, [&ticks](const WarmupProgress&) { ++ticks; });
+  EXPECT_GE(ticks, 1);
+  EXPECT_EQ(warmup.progress().bytes_done, 3'000'001u * 2 + 10);
+  EXPECT_EQ(warmup.progress().files_done, 4u);
+  EXPECT_TRUE(warmup.failures().empty());
+
+  Warmup check({folder.path()});
+  check.Check(2, [](const WarmupProgress&) {});
+  EXPECT_TRUE(check.failures().empty());
+  EXPECT_EQ(check.progress().bytes_done, check.progress().bytes_total);
+  EXPECT_LE(check.progress().bytes_resident, check.progress().bytes_total);
+  EXPECT_GT(check.progress().bytes_resident, 0u) << "just written and read";
+}
+
+TEST(Warmup, GoesOnAfterUnreadableFiles) {
+  TestFolder folder;
+  folder.Write("good", "12345");
+  const std::string lost = folder.Write("lost", "12345");
+  Warmup warmup({folder.path(), "/no/such/file"});
+  ASSERT_EQ(unlink(lost.c_str()), 0);  // found, but gone before it is read
+  warmup.Read(16, [](const WarmupProgress&) {});
+  EXPECT_EQ(warmup.progress().bytes_done, 5u);
+  ASSERT_EQ(warmup.failures().size(), 2u);
+  EXPECT_EQ(warmup.failures()[0].path, "/no/such/file");
+  EXPECT_EQ(warmup.failures()[1].path, lost);
+  EXPECT_THAT(warmup.failures()[1].reason, HasSubstr("No such file"));
+}
+
+TEST(Warmup, NothingToDoIsDone) {
+  TestFolder folder;
+  Warmup warmup({folder.path()});
+  warmup.Read(16, [](const WarmupProgress&) {});
+  EXPECT_EQ(warmup.progress().files_total, 0u);
+}
+
+TEST(WarmupCommand, EndsWithTheRightStatus) {
+  TestFolder folder;
+  folder.Write("good", "12345");
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(WarmupCommand({folder.path(), "--json", "--jobs", "2"}), 0);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("\"bytes_done\":5"));
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(WarmupCommand({folder.path(), "/no/such/file"}), 1);
+  EXPECT_EQ(WarmupCommand({}), kUsageStatus);
+  EXPECT_EQ(WarmupCommand({folder.path(), "--jobs", "0"}), kUsageStatus);
+  EXPECT_EQ(WarmupCommand({folder.path(), "--jobs=many"}), kUsageStatus);
+  EXPECT_EQ(WarmupCommand({folder.path(), "--wat"}), kUsageStatus);
+  testing::internal::GetCapturedStdout();
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("/no/such/file: No such file"));
+}
+
+}  // namespace
+}  // namespace ossfs2

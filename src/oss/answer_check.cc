@@ -107,6 +107,11 @@ ServiceError ReadServiceError(const http::ResponseHead& head, std::string_view b
   return answer;
 }
 
+// An error document that broke off: its code is unknown, so nothing can be decided by it.
+bool IsCutError(const ServiceError& answer, std::string_view body) {
+  return answer.code.empty() && (body.starts_with("<?xml") || body.starts_with("<Error"));
+}
+
 Failure JudgeServiceError(const ServiceError& answer, const http::ResponseHead& head,
                           const RequestNames& names) {
   Failure failure;
@@ -135,7 +140,8 @@ Failure JudgeTransport(const Error& error, const RequestNames& names, const Endp
   }
   // Programs know EIO; what the socket said is in the text.
   failure.error.errno_value = error.kind == ErrorKind::kInvalid ? EINVAL : EIO;
-  const bool is_final = error.kind == ErrorKind::kInvalid || error.kind == ErrorKind::kNoSpace;
+  const bool is_final = error.kind == ErrorKind::kInvalid || error.kind == ErrorKind::kNoSpace ||
+                        (error.kind == ErrorKind::kUnavailable && !error.retryable);  // a wrong certificate
   failure.error.retryable = !is_final;
   failure.remedy = is_final ? Remedy::kNone : Remedy::kRetry;
   failure.answer_lost = !is_final && !Contains(error.text, "resolve") && !Contains(error.text, "refused");
@@ -146,7 +152,13 @@ std::optional<Failure> JudgeAnswer(const http::ResponseHead& head, std::string_v
                                    const RequestNames& names, const Endpoint& endpoint) {
   if (!HasMarker(head)) return JudgeStranger(head, body, names, endpoint);
   if (head.status >= 200 && head.status < 300) return std::nullopt;
-  return JudgeServiceError(ReadServiceError(head, body), head, names);
+  const ServiceError answer = ReadServiceError(head, body);
+  Failure failure = JudgeServiceError(answer, head, names);
+  if (IsCutError(answer, body) && failure.remedy == Remedy::kNone) {
+    failure.remedy = Remedy::kRetry;
+    failure.error.retryable = true;
+  }
+  return failure;
 }
 
 std::optional<Failure> JudgeErrorBody(const http::ResponseHead& head, std::string_view body,

@@ -122,7 +122,8 @@ Result<ObjectInfo> ReadObjectInfo(const std::string& key, const http::ResponseHe
   constexpr std::string_view kMeta = "x-oss-meta-";
   for (const http::Header& header : head.headers) {
     const std::string name = Lower(header.name);
-    if (name.starts_with(kMeta)) info.metadata[name.substr(kMeta.size())] = PercentDecode(header.value);
+    if (name.starts_with(kMeta) && name != kPutMarkHeader)
+      info.metadata[name.substr(kMeta.size())] = PercentDecode(header.value);
   }
   return info;
 }

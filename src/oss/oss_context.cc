@@ -1,6 +1,7 @@
 #include "oss/oss_context.h"
 
 #include "base/str.h"
+#include "oss/encoding.h"
 
 namespace ossfs2::oss {
 namespace {
@@ -64,6 +65,17 @@ void OssContext::LearnClock(int64_t date_s) {
 double OssContext::Random() {
   MutexLock lock(mutex_);
   return std::uniform_real_distribution<double>(0.0, 1.0)(random_);
+}
+
+std::string OssContext::RandomText() {
+  // Two hosts must not draw the same, so it does not come from the seeded generator.
+  std::random_device device;
+  std::string bytes;
+  for (int i = 0; i < 4; ++i) {
+    const uint32_t word = device();
+    bytes.append(reinterpret_cast<const char*>(&word), sizeof(word));
+  }
+  return HexEncode(bytes);
 }
 
 bool OssContext::Register(StoreCall* call, std::weak_ptr<StoreCall> weak) {

@@ -55,6 +55,7 @@ class OssContext {
   // From the Date of an answer.
   void LearnClock(int64_t date_s);
   double Random() EXCLUDES(mutex_);  // [0, 1)
+  static std::string RandomText();   // 32 hex digits
 
   // False after Stop: the operation must end as canceled at once.
   bool Register(StoreCall* call, std::weak_ptr<StoreCall> weak) EXCLUDES(mutex_);
@@ -76,7 +77,7 @@ class OssContext {
   CondVar all_gone_;
   std::map<StoreCall*, std::weak_ptr<StoreCall>> active_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
-  std::minstd_rand random_ GUARDED_BY(mutex_){std::random_device{}()};
+  std::mt19937_64 random_ GUARDED_BY(mutex_){std::random_device{}()};
 
  public:
   // Last, so that their threads end first.

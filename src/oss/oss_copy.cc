@@ -1,5 +1,6 @@
 // CopyObject and UploadPartCopy.
 #include <algorithm>
+#include <chrono>
 
 #include "base/str.h"
 #include "oss/encoding.h"
@@ -40,9 +41,24 @@ bool HasMetadata(const ObjectInfo& info, const Metadata& wanted) {
   });
 }
 
-// Whether the target is what a copy with a lost answer would have made.
-std::optional<WriteResult> ResolveLostCopy(OssContext& context, const CopyRequest& copy) {
-  const auto target = RunHead(context, copy.target_key);
+// The target, when it was written since `seconds` ago by the service's own clock.
+std::optional<ObjectInfo> HeadIfRecent(OssContext& context, const std::string& key, int64_t seconds) {
+  OssRequest request;
+  request.operation = "head";
+  request.method = "HEAD";
+  request.key = key;
+  const Outcome outcome = RunExchange(context, std::move(request));
+  if (!outcome.answer) return std::nullopt;
+  const auto info = ReadObjectInfo(key, outcome.answer->head);
+  if (!info || DateOf(outcome.answer->head) - info->mtime_s > seconds) return std::nullopt;
+  return *info;
+}
+
+// Whether the target is what a copy whose answer was lost would have made: written meanwhile, with the
+// content of the source and the metadata asked for.
+std::optional<WriteResult> ResolveLostCopy(OssContext& context, const CopyRequest& copy, SteadyTime started) {
+  const auto spent = std::chrono::duration_cast<std::chrono::seconds>(context.clock.NowSteady() - started);
+  const auto target = HeadIfRecent(context, copy.target_key, spent.count() + 1);
   if (!target) return std::nullopt;
   if (copy.replace && !HasMetadata(*target, copy.replace->metadata)) return std::nullopt;
   if (copy.source_key != copy.target_key) {
@@ -74,10 +90,11 @@ Result<WriteResult> RunCopy(OssContext& context, const CopyRequest& copy) {
   const bool has_forbid = copy.replace && copy.replace->forbid_overwrite;
   if (copy.forbid_overwrite && !has_forbid) request.headers.emplace_back("x-oss-forbid-overwrite", "true");
   const RequestNames names{"copy", copy.target_key, context.endpoint.bucket, context.endpoint.text};
+  const SteadyTime started = context.clock.NowSteady();
   const Outcome outcome = RunExchange(context, std::move(request), AcceptCopy(names));
   if (!outcome.answer) {
     if (outcome.answer_lost) {
-      if (const auto made = ResolveLostCopy(context, copy)) return *made;
+      if (const auto made = ResolveLostCopy(context, copy, started)) return *made;
     }
     return outcome.answer.error();
   }

@@ -1,4 +1,6 @@
 // HeadObject and symbolic links.
+#include <cerrno>
+
 #include "base/str.h"
 #include "oss/encoding.h"
 #include "oss/object_headers.h"
@@ -16,11 +18,15 @@ OssRequest SymlinkRequest(const char* operation, const char* method, const std::
   return request;
 }
 
-// The link itself: HEAD tells size and ETag of its target, and nothing when the link dangles.
-Result<ObjectInfo> HeadLink(OssContext& context, const std::string& key) {
+// The link itself: HEAD tells size and ETag of its target, and nothing when the link dangles. `mark`, when
+// given, must be the link's put mark.
+Result<ObjectInfo> HeadLink(OssContext& context, const std::string& key, const std::string& mark = "") {
   const Outcome outcome = RunExchange(context, SymlinkRequest("get_symlink", "GET", key));
   if (!outcome.answer) return outcome.answer.error();
-  http::ResponseHead head = outcome.answer->head;
+  const http::ResponseHead& head = outcome.answer->head;
+  if (!mark.empty() && HeaderText(head, kPutMarkHeader) != mark) {
+    return MakeError(EEXIST, ErrorKind::kAlreadyExists, "another made the link");
+  }
   auto info = ReadObjectInfo(key, head);
   if (!info) return info.error();
   info->type = ObjectType::kSymlink;
@@ -58,19 +64,18 @@ Result<WriteResult> RunPutSymlink(OssContext& context, const std::string& key, c
   OssRequest request = SymlinkRequest("symlink", "PUT", key);
   OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, key, options, request.headers));
   request.headers.emplace_back("x-oss-symlink-target", PercentEncode(target, true));
+  const std::string mark = options.forbid_overwrite ? OssContext::RandomText() : "";
+  if (!mark.empty()) request.headers.emplace_back(kPutMarkHeader, mark);
   const Outcome outcome = RunExchange(context, std::move(request));
   if (outcome.answer) {
     const http::ResponseHead& head = outcome.answer->head;
     return WriteResult{HeaderText(head, "etag"), std::nullopt, DateOf(head)};
   }
   const Error& error = outcome.answer.error();
-  if (outcome.answer_lost && error.kind == ErrorKind::kAlreadyExists) {
-    // Perhaps the lost attempt made it.
-    const auto existing = RunGetSymlink(context, key);
-    if (existing && *existing == target) {
-      const auto info = HeadLink(context, key);
-      if (info) return WriteResult{info->etag, std::nullopt, info->mtime_s};
-    }
+  if (!mark.empty() && error.kind == ErrorKind::kAlreadyExists) {
+    // Perhaps an attempt whose answer was lost made it.
+    const auto info = HeadLink(context, key, mark);
+    if (info) return WriteResult{info->etag, std::nullopt, info->mtime_s};
   }
   return error;
 }

@@ -1,7 +1,6 @@
 // PutObject and UploadPart.
 #include <utility>
 
-#include "base/crc64.h"
 #include "base/str.h"
 #include "oss/object_headers.h"
 #include "oss/verbs.h"
@@ -44,27 +43,20 @@ WriteResult ReadWriteResult(const http::ResponseHead& head) {
   return {HeaderText(head, "etag"), CrcOf(head), DateOf(head)};
 }
 
-// What a put that was not to overwrite needs to find out whether it was its own lost attempt that took the
-// name.
-struct OwnPut {
-  uint64_t size = 0;
-  std::optional<uint64_t> crc64;
-};
-
-// Asks whether the object at the key is the one of the lost answer.
-void ResolveLostPut(OssContext& context, const std::string& key, const OwnPut& own, const Error& error,
-                    std::function<void(Result<WriteResult>)> done) {
+// Asks whether the object at the key was made by the put with this mark: its own first attempt may have taken
+// the name although the answer never came (the HTTP client, too, repeats a PUT whose connection died
+// unanswered).
+void RecogniseOwnPut(OssContext& context, const std::string& key, const std::string& mark, const Error& error,
+                     std::function<void(Result<WriteResult>)> done) {
   OssRequest request;
   request.operation = "head";
   request.method = "HEAD";
   request.key = key;
   StartExchange(context, std::move(request), nullptr,
-                [key, own, error, done = std::move(done)](Outcome outcome) {
-                  if (outcome.answer) {
+                [key, mark, error, done = std::move(done)](Outcome outcome) {
+                  if (outcome.answer && HeaderText(outcome.answer->head, kPutMarkHeader) == mark) {
                     const auto info = ReadObjectInfo(key, outcome.answer->head);
-                    if (info && info->size == own.size && info->crc64 && info->crc64 == own.crc64) {
-                      return done(WriteResult{info->etag, info->crc64, info->mtime_s});
-                    }
+                    if (info) return done(WriteResult{info->etag, info->crc64, info->mtime_s});
                   }
                   done(error);
                 });
@@ -95,22 +87,22 @@ std::shared_ptr<StoreCall> StartPut(OssContext& context, std::string key, Upload
     return FailLater<WriteResult>(context, std::move(ready.error()), std::move(done));
   }
   AddBody(context, body, request);
-  OwnPut own{SizeOf(body), body.crc64};
-  if (options.forbid_overwrite && !own.crc64) {
-    own.crc64 = 0;
-    for (const auto& span : body.spans) own.crc64 = Crc64(*own.crc64, span.data(), span.size());
+  std::string mark;
+  if (options.forbid_overwrite) {
+    mark = context.RandomText();
+    request.headers.emplace_back(kPutMarkHeader, mark);
   }
   Accept accept = AcceptUpload(context, request, body.crc64);
   return StartExchange(context, std::move(request), std::move(accept),
-                       [&context, key = std::move(key), own, is_exclusive = options.forbid_overwrite,
+                       [&context, key = std::move(key), size = SizeOf(body), mark = std::move(mark),
                         done = std::move(done)](Outcome outcome) {
                          if (outcome.answer) {
-                           context.metrics.bytes_sent.Add(own.size);
+                           context.metrics.bytes_sent.Add(size);
                            return done(ReadWriteResult(outcome.answer->head));
                          }
                          const Error& error = outcome.answer.error();
-                         if (is_exclusive && outcome.answer_lost && error.kind == ErrorKind::kAlreadyExists) {
-                           return ResolveLostPut(context, key, own, error, done);
+                         if (!mark.empty() && error.kind == ErrorKind::kAlreadyExists) {
+                           return RecogniseOwnPut(context, key, mark, error, done);
                          }
                          done(error);
                        });

@@ -17,8 +17,8 @@ RetryState::Decision RetryState::Decide(const Failure& failure, SteadyTime now, 
       refreshed_ = true;
       return {Action::kRefresh, {}};
     case Remedy::kClock:
-      if (clock_learned_ || !failure.date_s) return {};
-      clock_learned_ = true;
+      if (clock_learned_ == kClockLearnMax || !failure.date_s) return {};
+      ++clock_learned_;
       return {Action::kLearnClock, {}};
     case Remedy::kRetry:
     case Remedy::kThrottle:

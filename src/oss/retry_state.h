@@ -1,7 +1,8 @@
 // RetryState: what one operation has tried, and whether, when and how it tries again.
 //
 // Full-jitter back-off (a random wait up to delay_min * 2^n, at most delay_max), longer when throttled,
-// at least Retry-After, for the whole deadline; one credential refresh and one clock correction besides.
+// at least Retry-After, for the whole deadline; one credential refresh and two clock corrections besides (the
+// answer of one server with a wrong clock must not spoil all that follow).
 // Not thread-safe: its operation uses it from one thread at a time.
 #pragma once
 
@@ -56,12 +57,13 @@ class RetryState {
   bool answer_lost() const { return answer_lost_; }  // in any attempt so far
 
  private:
+  static constexpr int kClockLearnMax = 2;
   const RetryLimits limits_;
   SteadyTime deadline_;
   int attempts_ = 0;  // failed ones
   int waits_ = 0;
   bool refreshed_ = false;
-  bool clock_learned_ = false;
+  int clock_learned_ = 0;
   bool answer_lost_ = false;
 };
 

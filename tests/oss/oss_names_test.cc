@@ -89,6 +89,22 @@ TEST_F(OssNamesTest, PutSymlinkEncodesTheTarget) {
   EXPECT_EQ(http_->Seen().at(0).Header("x-oss-symlink-target"), "dir/a%20b%2B");
 }
 
+TEST_F(OssNamesTest, SymlinkThatMayNotOverwriteRecognisesItself) {
+  Serve([mark = std::string()](const SeenRequest& request, size_t number) mutable {
+    Reply lost, link;
+    lost.lost = true;
+    if (number == 1) mark = request.Header("x-oss-meta-ossfs2-put");
+    if (number == 1) return lost;
+    if (request.method == "PUT") return ErrorReply(409, "FileAlreadyExists");
+    link.headers = {{"x-oss-symlink-target", "t"}, {"ETag", "\"L\""}, {"x-oss-meta-ossfs2-put", mark}};
+    return link;
+  });
+  WriteOptions exclusive;
+  exclusive.forbid_overwrite = true;
+  EXPECT_TRUE(store_->PutSymlink("l", "t", exclusive));
+  EXPECT_EQ(store_->PutSymlink("l", "t", exclusive).error().kind, ErrorKind::kAlreadyExists);
+}
+
 TEST_F(OssNamesTest, ListDecodesAndMergesInByteOrder) {
   ServeInTurn({ListReply("<CommonPrefixes><Prefix>a/b/</Prefix></CommonPrefixes>" + Contents("a/b%20%0A") +
                              Contents("a/z") +
@@ -209,7 +225,7 @@ TEST_F(OssNamesTest, ThrottledRequestsAreRepeated) {
   EXPECT_EQ(http_->Count(), 3u);
 }
 
-TEST_F(OssNamesTest, LearnsTheClockOnceAndKeepsIt) {
+TEST_F(OssNamesTest, LearnsTheClockAndKeepsIt) {
   ServeInTurn({ErrorReply(403, "RequestTimeTooSkewed"), HeadReply(), HeadReply(),
                ErrorReply(403, "RequestTimeTooSkewed"), ErrorReply(403, "RequestTimeTooSkewed")});
   EXPECT_TRUE(store_->Head("k"));
@@ -218,7 +234,7 @@ TEST_F(OssNamesTest, LearnsTheClockOnceAndKeepsIt) {
   EXPECT_TRUE(http_->Seen().at(1).Header("x-oss-date").starts_with("20221228T102"));
   EXPECT_TRUE(http_->Seen().at(2).Header("x-oss-date").starts_with("20221228T102"));
   EXPECT_EQ(store_->Head("k").error().kind, ErrorKind::kClockSkew);
-  EXPECT_EQ(http_->Count(), 5u);
+  EXPECT_EQ(http_->Count(), 6u);
 }
 
 TEST_F(OssNamesTest, RefreshesExpiredKeysOnce) {
@@ -231,6 +247,15 @@ TEST_F(OssNamesTest, RefreshesExpiredKeysOnce) {
   ASSERT_FALSE(expired);
   EXPECT_EQ(expired.error().kind, ErrorKind::kExpiredCredential);
   EXPECT_EQ(http_->Count(), 3u) << "nothing new came, so nothing is sent again";
+}
+
+TEST_F(OssNamesTest, ErrorDocumentThatBreaksOffDecidesNothing) {
+  Reply cut = ErrorReply(404, "NoSuchUpload");
+  cut.body.resize(cut.body.size() / 2);
+  Reply parts;
+  parts.body = "<ListPartsResult><IsTruncated>false</IsTruncated></ListPartsResult>";
+  ServeInTurn({cut, parts});
+  EXPECT_TRUE(store_->ListParts("k", "U"));
 }
 
 TEST_F(OssNamesTest, AnswersWithoutMarkerNameTheProxy) {

@@ -106,7 +106,7 @@ TEST(RetryStateTest, ThrottlingAndRetryAfterWaitLonger) {
   EXPECT_EQ(state.Decide(failure, start, 0.5).delay, seconds(7));
 }
 
-TEST(RetryStateTest, RefreshAndClockOnceEach) {
+TEST(RetryStateTest, RefreshesOnceAndLearnsTheClockTwice) {
   const SteadyTime start{};
   RetryState state({}, start + seconds(60));
   EXPECT_EQ(state.Decide(FailureWith(Remedy::kRefresh), start, 0).action, RetryState::Action::kRefresh);
@@ -114,6 +114,7 @@ TEST(RetryStateTest, RefreshAndClockOnceEach) {
   Failure skew = FailureWith(Remedy::kClock);
   EXPECT_EQ(state.Decide(skew, start, 0).action, RetryState::Action::kGiveUp) << "no Date, nothing to learn";
   skew.date_s = 1;
+  EXPECT_EQ(state.Decide(skew, start, 0).action, RetryState::Action::kLearnClock);
   EXPECT_EQ(state.Decide(skew, start, 0).action, RetryState::Action::kLearnClock);
   EXPECT_EQ(state.Decide(skew, start, 0).action, RetryState::Action::kGiveUp);
   EXPECT_EQ(state.Decide(FailureWith(Remedy::kNone), start, 0).action, RetryState::Action::kGiveUp);
@@ -166,6 +167,7 @@ TEST(AnswerCheckTest, TransportTextsTellTheNextStep) {
   const RequestNames names{"list", "", "bucket", "oss-cn-hangzhou-internal.aliyuncs.com"};
   const auto text_of = [&](const char* cause) {
     Error error = MakeError(104, ErrorKind::kUnavailable, cause);
+    error.retryable = true;
     const Failure failure = JudgeTransport(error, names, *endpoint);
     EXPECT_EQ(failure.error.errno_value, EIO);
     EXPECT_EQ(failure.remedy, Remedy::kRetry);

@@ -86,23 +86,34 @@ TEST_F(OssWriteTest, DamagedPutIsRepeatedOverItself) {
       << "the damaged object must be replaced";
 }
 
-TEST_F(OssWriteTest, PutWithLostAnswerRecognisesItsOwnObject) {
-  ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), HeadReply(kText.size(), kCrc)});
+TEST_F(OssWriteTest, PutThatMayNotOverwriteRecognisesItsOwnObject) {
+  Serve([mark = std::string()](const SeenRequest& request, size_t number) mutable {
+    if (number == 1) mark = request.Header("x-oss-meta-ossfs2-put");
+    if (number == 1) return Lost();
+    if (number == 2) return ErrorReply(409, "FileAlreadyExists");
+    Reply head = HeadReply(kText.size(), kCrc);
+    head.headers.push_back({"x-oss-meta-ossfs2-put", mark});
+    return head;
+  });
   WriteOptions options;
   options.forbid_overwrite = true;
   const auto put = PutNow(*store_, "k", kText, options, kCrc);
   ASSERT_TRUE(put) << put.error().text;
   EXPECT_EQ(http_->Seen().at(2).method, "HEAD");
+  EXPECT_TRUE(store_->Head("k")->metadata.empty()) << "the mark is not the user's";
 }
 
 TEST_F(OssWriteTest, PutThatMayNotOverwriteFailsOnAnothersObject) {
-  ServeInTurn({ErrorReply(409, "FileAlreadyExists")});
+  // The same content, even: but another made it.
+  Reply other = HeadReply(kText.size(), kCrc);
+  other.headers.push_back({"x-oss-meta-ossfs2-put", "another"});
+  ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), other});
   WriteOptions options;
   options.forbid_overwrite = true;
-  EXPECT_EQ(PutNow(*store_, "k", kText, options).error().errno_value, EEXIST);
-  EXPECT_EQ(http_->Count(), 1u) << "no answer was lost, so nobody needs to ask";
-  ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), HeadReply(kText.size(), kCrc + 1)});
-  EXPECT_EQ(PutNow(*store_, "k", kText, options).error().kind, ErrorKind::kAlreadyExists);
+  const auto put = PutNow(*store_, "k", kText, options);
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().errno_value, EEXIST);
+  EXPECT_EQ(put.error().kind, ErrorKind::kAlreadyExists);
 }
 
 TEST_F(OssWriteTest, PartsCompareTheirCrc) {
@@ -148,13 +159,15 @@ class OssCompleteTest : public StoreFixture {
 };
 
 TEST_F(OssCompleteTest, ListsPartsAndComparesTheCrc) {
-  ServeInTurn({Completed(kCrc), Completed(1)});
+  ServeInTurn({Completed(kCrc), Completed(1), HeadReply(11, 1, "Multipart", "C-2")});
   const auto done = Complete();
   ASSERT_TRUE(done);
   EXPECT_EQ(done->etag, "C-2");
   EXPECT_NE(http_->Seen().at(0).body.find("<PartNumber>2</PartNumber><ETag>\"P2\"</ETag>"),
             std::string::npos);
   EXPECT_EQ(Complete().error().kind, ErrorKind::kCorrupt);
+  ServeInTurn({Completed(1), HeadReply(11, kCrc, "Multipart", "C-2")});
+  EXPECT_TRUE(Complete()) << "the object is right, only the header was damaged";
 }
 
 TEST_F(OssCompleteTest, LostAnswerIsResolvedByAsking) {
@@ -219,6 +232,10 @@ TEST_F(OssCopyTest, LostAnswerIsResolvedByComparingSourceAndTarget) {
   ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), HeadReply(11, kCrc), HeadReply(11, kCrc)});
   EXPECT_TRUE(store_->Copy({"s", "", "t", true, std::nullopt}));
   ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), HeadReply(11, kCrc), HeadReply(11, kCrc + 1)});
+  EXPECT_EQ(store_->Copy({"s", "", "t", true, std::nullopt}).error().errno_value, EEXIST);
+  Reply old = HeadReply(11, kCrc);
+  old.headers.back().value = "Wed, 28 Dec 2022 10:20:00 GMT";
+  ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), old, HeadReply(11, kCrc)});
   EXPECT_EQ(store_->Copy({"s", "", "t", true, std::nullopt}).error().errno_value, EEXIST);
 }
 

@@ -58,7 +58,7 @@ class Requests(MountCase):
     def test_listing(self):
         folder = os.path.join(self.mount.path, "listed")
         lists = self.count(lambda: self.assertEqual(len(os.listdir(folder)), 2500))
-        self.assertLessEqual(lists, 3 + 2, "three pages, and finding the folder")
+        self.assertLessEqual(lists, 3 + 3, "three pages, and finding the folder")
 
         def storm():
             for number in range(2500):

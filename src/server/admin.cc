@@ -25,7 +25,8 @@ HttpResponse StatusAnswer(const Status& status) {
 // ID:SECRET[:TOKEN]
 Status SetKey(KeyRing& keys, const std::string& value) {
   const size_t first = value.find(':');
-  if (first == std::string::npos) return MakeError(EINVAL, ErrorKind::kInvalid, "key takes ID:SECRET or ID:SECRET:TOKEN");
+  if (first == std::string::npos)
+    return MakeError(EINVAL, ErrorKind::kInvalid, "key takes ID:SECRET or ID:SECRET:TOKEN");
   const size_t second = value.find(':', first + 1);
   AccessKey key;
   key.secret = value.substr(first + 1, second == std::string::npos ? second : second - first - 1);
@@ -43,7 +44,8 @@ Status OssService::Configure(std::string_view query) {
     query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
     const size_t equals = pair.find('=');
     const std::string name(pair.substr(0, equals));
-    const std::string value = equals == std::string_view::npos ? "" : oss::PercentDecode(pair.substr(equals + 1));
+    const std::string value =
+        equals == std::string_view::npos ? "" : oss::PercentDecode(pair.substr(equals + 1));
     const auto invalid = [&](const char* why) {
       return MakeError(EINVAL, ErrorKind::kInvalid, StrCat(name, "=", value, ": ", why));
     };
@@ -95,7 +97,8 @@ HttpResponse OssService::Admin(const HttpRequest& request, BodyReader& body) {
     auto rule = ParseFaultRule(text);
     return StatusAnswer(rule ? faults_.Add(std::move(*rule)) : Status(rule.error()));
   }
-  return TextAnswer(404, "known: GET /-/stats, GET /-/health, POST /-/reset, POST and DELETE /-/fault, POST /-/config\n");
+  return TextAnswer(
+      404, "known: GET /-/stats, GET /-/health, POST /-/reset, POST and DELETE /-/fault, POST /-/config\n");
 }
 
 }  // namespace ossfs2::server

@@ -54,7 +54,8 @@ Reply<void> CheckV1(const KeyRing& keys, const Exchange& e, std::string_view id,
 
 Reply<void> HeaderV1(const KeyRing& keys, int64_t now_s, const Exchange& e, std::string_view credentials) {
   const size_t colon = credentials.find(':');
-  if (colon == std::string_view::npos) return InvalidArgument("The Authorization header is not \"OSS id:signature\".");
+  if (colon == std::string_view::npos)
+    return InvalidArgument("The Authorization header is not \"OSS id:signature\".");
   const std::string* date = e.http.Header("x-oss-date");
   if (date == nullptr) date = e.http.Header("Date");
   const auto seconds = date == nullptr ? std::nullopt : oss::ParseHttpDate(*date);
@@ -102,9 +103,11 @@ Reply<void> ParseCredential(std::string_view text, V4Parts& parts, const AuthCon
     return InvalidArgument("The Credential is not id/date/region/product/aliyun_v4_request.");
   }
   if (!config.region.empty() && fields[2] != config.region) {
-    return InvalidArgument(StrCat("Invalid region in the signature: ", fields[2], ", expected ", config.region, "."));
+    return InvalidArgument(
+        StrCat("Invalid region in the signature: ", fields[2], ", expected ", config.region, "."));
   }
-  if (parts.scope.iso_time.substr(0, 8) != fields[1]) return AccessDenied("The date in the Credential differs.");
+  if (parts.scope.iso_time.substr(0, 8) != fields[1])
+    return AccessDenied("The date in the Credential differs.");
   parts.id = fields[0];
   parts.scope.region = fields[2];
   parts.scope.product = fields[3];
@@ -132,7 +135,8 @@ std::string WithEquals(const std::string& canonical, const Exchange& e) {
     left.remove_prefix(stop == std::string_view::npos ? left.size() : stop + 1);
     query.append(query.empty() ? "" : "&").append(name);
     for (size_t i = 0; i < e.query.size(); ++i) {
-      if (e.had_equals[i] && e.query[i].second.empty() && oss::PercentEncode(e.query[i].first, false) == name) {
+      if (e.had_equals[i] && e.query[i].second.empty() &&
+          oss::PercentEncode(e.query[i].first, false) == name) {
         query += '=';
         break;
       }
@@ -146,9 +150,10 @@ Reply<void> CheckV4(const KeyRing& keys, const Exchange& e, const V4Parts& parts
   if (!key) return Failure(key.error());
   const std::string canonical = oss::CanonicalRequestV4(Signable(e), parts.additional);
   if (SameSignature(oss::SignatureV4(key->secret, parts.scope, canonical), parts.signature)) return {};
-  if (SameSignature(oss::SignatureV4(key->secret, parts.scope, WithEquals(canonical, e)), parts.signature)) return {};
-  const std::string to_sign = StrCat(kAlgorithmV4, "\n", parts.scope.iso_time, "\n", parts.scope.ToString(), "\n",
-                                     oss::HexEncode(oss::Sha256(canonical)));
+  if (SameSignature(oss::SignatureV4(key->secret, parts.scope, WithEquals(canonical, e)), parts.signature))
+    return {};
+  const std::string to_sign = StrCat(kAlgorithmV4, "\n", parts.scope.iso_time, "\n", parts.scope.ToString(),
+                                     "\n", oss::HexEncode(oss::Sha256(canonical)));
   return SignatureDoesNotMatch(parts.id, parts.signature, to_sign, canonical);
 }
 
@@ -164,7 +169,8 @@ Reply<void> HeaderV4(const KeyRing& keys, const AuthConfig& config, int64_t now_
   parts.scope.iso_time = oss::IsoBasicDate(*seconds);
   if (auto good = ParseCredential(CredentialField(text, "Credential"), parts, config); !good) return good;
   const std::string additional = CredentialField(text, "AdditionalHeaders");
-  if (text.find("AdditionalHeaders=") != std::string_view::npos && (additional.empty() || additional.back() == ';')) {
+  if (text.find("AdditionalHeaders=") != std::string_view::npos &&
+      (additional.empty() || additional.back() == ';')) {
     return InvalidArgument("An empty AdditionalHeaders must be left out.");
   }
   parts.additional = SplitNames(additional);
@@ -178,10 +184,12 @@ Reply<void> UrlV4(const KeyRing& keys, const AuthConfig& config, int64_t now_s, 
   const auto seconds = oss::ParseIsoBasicDate(e.QueryOr("x-oss-date", ""));
   const int64_t valid_s = std::atoll(e.QueryOr("x-oss-expires", "0").c_str());
   if (!seconds) return AccessDenied("The x-oss-date of the signed URL is missing or invalid.");
-  if (valid_s < 1 || valid_s > kPresignSecondsMax) return AccessDenied("x-oss-expires must be 1 to 604800 seconds.");
+  if (valid_s < 1 || valid_s > kPresignSecondsMax)
+    return AccessDenied("x-oss-expires must be 1 to 604800 seconds.");
   parts.scope.iso_time = oss::IsoBasicDate(*seconds);
   if (auto good = ParseCredential(e.QueryOr("x-oss-credential", ""), parts, config); !good) return good;
-  if (*seconds - kClockWindowSeconds > now_s || *seconds + valid_s < now_s) return AccessDenied("Request has expired.");
+  if (*seconds - kClockWindowSeconds > now_s || *seconds + valid_s < now_s)
+    return AccessDenied("Request has expired.");
   parts.additional = SplitNames(e.QueryOr("x-oss-additional-headers", ""));
   parts.signature = e.QueryOr("x-oss-signature", "");
   return CheckV4(keys, e, parts);
@@ -220,7 +228,9 @@ std::string CredentialField(std::string_view text, std::string_view name) {
 
 Reply<AccessKey> FindKey(const KeyRing& keys, std::string_view id, std::string_view token) {
   const auto key = keys.Find(id);
-  if (!key) return Fail(403, "InvalidAccessKeyId", "The OSS Access Key Id you provided does not exist in our records.");
+  if (!key)
+    return Fail(403, "InvalidAccessKeyId",
+                "The OSS Access Key Id you provided does not exist in our records.");
   if (key->expired) return Fail(403, "SecurityTokenExpired", "The security token you provided has expired.");
   if (key->token != token) {
     return Fail(403, "InvalidSecurityToken", "The security token you provided is invalid.");
@@ -241,14 +251,16 @@ Reply<void> CheckClock(int64_t request_s, int64_t now_s) {
 
 Failure SignatureDoesNotMatch(std::string_view id, std::string_view provided, std::string_view string_to_sign,
                               std::string_view canonical_request) {
-  auto failure = Fail(403, "SignatureDoesNotMatch",
-                      "The request signature we calculated does not match the signature you provided. Check your "
-                      "key and signing method.");
+  auto failure =
+      Fail(403, "SignatureDoesNotMatch",
+           "The request signature we calculated does not match the signature you provided. Check your "
+           "key and signing method.");
   failure.value().elements = {{"OSSAccessKeyId", std::string(id)},
                               {"SignatureProvided", std::string(provided)},
                               {"StringToSign", std::string(string_to_sign)},
                               {"StringToSignBytes", HexBytes(string_to_sign)}};
-  if (!canonical_request.empty()) failure.value().elements.emplace_back("CanonicalRequest", canonical_request);
+  if (!canonical_request.empty())
+    failure.value().elements.emplace_back("CanonicalRequest", canonical_request);
   return failure;
 }
 
@@ -259,7 +271,8 @@ Reply<void> Authenticate(const KeyRing& keys, const AuthConfig& config, int64_t 
   if (!authorization.empty() && (url_v1 || url_v4)) {
     return InvalidArgument("Signatures in the header and in the URL exclude each other.");
   }
-  if (e.dialect.s3 && (!authorization.empty() || e.HasQuery("X-Amz-Algorithm"))) return AuthenticateS3(keys, now_s, e);
+  if (e.dialect.s3 && (!authorization.empty() || e.HasQuery("X-Amz-Algorithm")))
+    return AuthenticateS3(keys, now_s, e);
   if (authorization.starts_with("OSS ")) return HeaderV1(keys, now_s, e, TrimSpace(authorization.substr(4)));
   if (authorization.starts_with(kAlgorithmV4)) {
     return HeaderV4(keys, config, now_s, e, TrimSpace(authorization.substr(kAlgorithmV4.size())));

@@ -17,7 +17,7 @@ inline constexpr int64_t kClockWindowSeconds = 15 * 60;
 inline constexpr int64_t kPresignSecondsMax = 7 * 24 * 3600;
 
 struct AuthConfig {
-  std::string region;        // empty: any region in the scope of a V4 signature
+  std::string region;          // empty: any region in the scope of a V4 signature
   bool public_access = false;  // unsigned requests may do everything
 };
 

@@ -1,5 +1,6 @@
 // AwsChunkedBody: the bytes inside an aws-chunked upload, with the signature of every chunk checked when
-// the request is signed with STREAMING-AWS4-HMAC-SHA256-PAYLOAD. One chunk of at most 16 MiB is held in memory.
+// the request is signed with STREAMING-AWS4-HMAC-SHA256-PAYLOAD. One chunk of at most 16 MiB is held in
+// memory.
 #pragma once
 
 #include <string>
@@ -16,7 +17,10 @@ class AwsChunkedBody final : public BodySource {
  public:
   // `secret` empty: unsigned chunks (STREAMING-UNSIGNED-PAYLOAD-TRAILER); trailers are read and ignored.
   AwsChunkedBody(BodySource& source, std::string secret, oss::S3Scope scope, std::string seed_signature)
-      : source_(source), secret_(std::move(secret)), scope_(std::move(scope)), previous_(std::move(seed_signature)) {}
+      : source_(source),
+        secret_(std::move(secret)),
+        scope_(std::move(scope)),
+        previous_(std::move(seed_signature)) {}
 
   ssize_t Read(void* data, size_t size) override;
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 #include "base/str.h"
 #include "server/synthetic.h"
@@ -20,6 +21,17 @@ std::string Hex(uint64_t value, const char* format) {
   char text[24];
   std::snprintf(text, sizeof(text), format, static_cast<unsigned long long>(value));
   return text;
+}
+
+Result<std::vector<std::string>> NamesIn(const std::string& path) {
+  DIR* folder = ::opendir(path.c_str());
+  if (folder == nullptr) return ErrnoError(errno, StrCat("open ", path));
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(folder)) {
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  ::closedir(folder);
+  return names;
 }
 
 }  // namespace
@@ -36,17 +48,16 @@ BlobStore::BlobStore(std::string folder)
 BlobStore::~BlobStore() { Close(); }
 
 Result<std::unique_ptr<BlobStore>> BlobStore::Open(std::string folder) {
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return ErrnoError(errno, StrCat("mkdir ", folder));
-  for (uint64_t i = 0; i < 256; ++i) {
-    const std::string inner = StrCat(folder, "/", Hex(i, "%02llx"));
-    if (::mkdir(inner.c_str(), 0700) != 0 && errno != EEXIST) return ErrnoError(errno, StrCat("mkdir ", inner));
-  }
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return ErrnoError(errno, StrCat("mkdir ", folder));
   return std::unique_ptr<BlobStore>(new BlobStore(std::move(folder)));
 }
 
-std::string BlobStore::PathOf(uint64_t id) const {
-  return StrCat(folder_, "/", Hex(id & 255, "%02llx"), "/", Hex(id, "%016llx"));
+std::string BlobStore::FolderOf(uint64_t id) const {
+  return StrCat(folder_, "/", Hex(id / kBlobsPerFolder, "%llx"));
 }
+
+std::string BlobStore::PathOf(uint64_t id) const { return StrCat(FolderOf(id), "/", Hex(id, "%016llx")); }
 
 void BlobStore::Remove(uint64_t id) const {
   if (!closing_) ::unlink(PathOf(id).c_str());
@@ -55,7 +66,11 @@ void BlobStore::Remove(uint64_t id) const {
 Result<std::shared_ptr<Blob>> BlobStore::Create(int& fd) {
   const uint64_t id = next_id_.fetch_add(1);
   const std::string path = PathOf(id);
-  fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+  fd = ::open(path.c_str(), kFlags, 0600);
+  if (fd < 0 && errno == ENOENT && (::mkdir(FolderOf(id).c_str(), 0700) == 0 || errno == EEXIST)) {
+    fd = ::open(path.c_str(), kFlags, 0600);
+  }
   if (fd < 0) return ErrnoError(errno, StrCat("create ", path));
   return std::make_shared<Blob>(this, BlobKind::kFile, id);
 }
@@ -76,20 +91,18 @@ std::shared_ptr<Blob> BlobStore::Load(BlobKind kind, uint64_t id) {
 
 Status BlobStore::FinishLoading() {
   MutexLock lock(mutex_);
-  for (uint64_t i = 0; i < 256; ++i) {
-    const std::string inner = StrCat(folder_, "/", Hex(i, "%02llx"));
-    DIR* folder = ::opendir(inner.c_str());
-    if (folder == nullptr) return ErrnoError(errno, StrCat("open ", inner));
-    while (const dirent* entry = ::readdir(folder)) {
-      if (entry->d_name[0] == '.') continue;
-      const uint64_t id = std::strtoull(entry->d_name, nullptr, 16);
+  auto inner_names = NamesIn(folder_);
+  if (!inner_names) return inner_names.error();
+  for (const std::string& inner_name : *inner_names) {
+    const std::string inner = StrCat(folder_, "/", inner_name);
+    auto names = NamesIn(inner);
+    if (!names) return names.error();
+    for (const std::string& name : *names) {
+      const uint64_t id = std::strtoull(name.c_str(), nullptr, 16);
       const auto found = loading_.find(id);
-      if (found == loading_.end() || found->second.expired()) {
-        ::unlink(StrCat(inner, "/", entry->d_name).c_str());
-      }
+      if (found == loading_.end() || found->second.expired()) ::unlink(StrCat(inner, "/", name).c_str());
       next_id_ = std::max<uint64_t>(next_id_, id + 1);
     }
-    ::closedir(folder);
   }
   loading_ = {};
   return {};

@@ -42,9 +42,11 @@ class Blob {
   const uint64_t id_;
 };
 
+inline constexpr uint64_t kBlobsPerFolder = 4096;
+
 class BlobStore {
  public:
-  // `folder` is made when missing, with 256 folders inside.
+  // `folder` is made when missing; inside, each folder holds the files of kBlobsPerFolder ids.
   static Result<std::unique_ptr<BlobStore>> Open(std::string folder);
   ~BlobStore();
 
@@ -66,6 +68,7 @@ class BlobStore {
  private:
   friend class Blob;
   explicit BlobStore(std::string folder);
+  std::string FolderOf(uint64_t id) const;
   std::string PathOf(uint64_t id) const;
   void Remove(uint64_t id) const;
 

@@ -61,7 +61,8 @@ std::string EncodePart(std::string_view upload_id, int number, const PartRecord&
 }  // namespace
 
 Result<std::shared_ptr<Bucket>> Bucket::Open(std::string name, const std::string& folder, BlobStore& blobs) {
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return ErrnoError(errno, StrCat("mkdir ", folder));
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return ErrnoError(errno, StrCat("mkdir ", folder));
   std::shared_ptr<Bucket> bucket(new Bucket(std::move(name), blobs));
   OSSFS2_RETURN_IF_ERROR(bucket->Load(StrCat(folder, "/log")));
   return bucket;
@@ -170,7 +171,8 @@ Result<bool> Bucket::Delete(const std::string& key) {
 
 void Bucket::AddUnlogged(std::vector<std::pair<std::string, RecordPtr>> entries) {
   MutexLock lock(mutex_);
-  for (auto& [key, record] : entries) index_.insert_or_assign(index_.end(), std::move(key), std::move(record));
+  for (auto& [key, record] : entries)
+    index_.insert_or_assign(index_.end(), std::move(key), std::move(record));
 }
 
 BucketTotals Bucket::Totals() const {
@@ -203,7 +205,8 @@ bool Bucket::HasUpload(std::string_view key, std::string_view upload_id) const {
   return UploadOf(key, upload_id) != nullptr;
 }
 
-Result<bool> Bucket::PutPart(const std::string& key, const std::string& upload_id, int number, PartRecord part) {
+Result<bool> Bucket::PutPart(const std::string& key, const std::string& upload_id, int number,
+                             PartRecord part) {
   auto record = std::make_shared<const PartRecord>(std::move(part));
   MutexLock lock(mutex_);
   const auto found = uploads_.find(upload_id);

@@ -75,12 +75,14 @@ class Bucket {
   // --- uploads ---
   Status AddUpload(const std::string& upload_id, UploadRecord upload) EXCLUDES(mutex_);
   // A snapshot; empty when there is no such upload of this key.
-  std::optional<UploadRecord> FindUpload(std::string_view key, std::string_view upload_id) const EXCLUDES(mutex_);
+  std::optional<UploadRecord> FindUpload(std::string_view key, std::string_view upload_id) const
+      EXCLUDES(mutex_);
   bool HasUpload(std::string_view key, std::string_view upload_id) const EXCLUDES(mutex_);
   // False: no such upload.
   Result<bool> PutPart(const std::string& key, const std::string& upload_id, int number, PartRecord part)
       EXCLUDES(mutex_);
-  // Publishes the object and ends the upload in one change. kNotFound: no such upload; false: `change` gave null.
+  // Publishes the object and ends the upload in one change. kNotFound: no such upload; false: `change` gave
+  // null.
   Result<bool> Complete(const std::string& key, const std::string& upload_id, const Change& change)
       EXCLUDES(mutex_);
   Result<bool> Abort(const std::string& key, const std::string& upload_id) EXCLUDES(mutex_);

@@ -16,7 +16,8 @@ void AddOwner(XmlWriter& xml) {
 
 Failure NotImplemented(const Exchange& e) {
   return Fail(400, "NotImplemented",
-              StrCat("ossfs2-server does not know this request: ", e.http.method, " ", e.http.path, "?", e.http.query));
+              StrCat("ossfs2-server does not know this request: ", e.http.method, " ", e.http.path, "?",
+                     e.http.query));
 }
 
 HttpResponse Info(const HandlerContext& context, const Exchange& e) {
@@ -64,7 +65,8 @@ HttpResponse Acl(const Exchange& e) {
 Reply<HttpResponse> MakeBucket(HandlerContext& context, Exchange& e) {
   const auto text = ReceiveText(e, kXmlBytesMax, "MalformedXML");
   if (!text) return Failure(text.error());
-  if (!Storage::ValidName(e.bucket_name)) return Fail(400, "InvalidBucketName", "The specified bucket is not valid.");
+  if (!Storage::ValidName(e.bucket_name))
+    return Fail(400, "InvalidBucketName", "The specified bucket is not valid.");
   const auto bucket = context.storage.Create(e.bucket_name);
   if (!bucket) return Internal(bucket.error());
   HttpResponse response;

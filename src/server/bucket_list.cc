@@ -15,7 +15,8 @@ std::string Behind(std::string prefix) {
 std::string GroupOf(std::string_view key, const ListQuery& query) {
   if (query.delimiter.empty() || !key.starts_with(query.prefix)) return {};
   const size_t at = key.find(query.delimiter, query.prefix.size());
-  return at == std::string_view::npos ? std::string() : std::string(key.substr(0, at + query.delimiter.size()));
+  return at == std::string_view::npos ? std::string()
+                                      : std::string(key.substr(0, at + query.delimiter.size()));
 }
 
 }  // namespace

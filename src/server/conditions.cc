@@ -48,7 +48,8 @@ Reply<void> CheckOverwrite(const Exchange& e, const ObjectRecord* present) {
   if (!e.dialect.s3) {
     const bool forbids = EqualsIgnoringCase(e.OwnHeaderOr("forbid-overwrite", ""), "true");
     if (!forbids || present == nullptr) return {};
-    return Fail(409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten.");
+    return Fail(409, "FileAlreadyExists",
+                "The object you specified already exists and can not be overwritten.");
   }
   const std::string* none_match = e.http.Header("If-None-Match");
   if (none_match != nullptr && present != nullptr && MatchesEtag(*none_match, present->etag)) {
@@ -63,7 +64,8 @@ Reply<void> CheckOverwrite(const Exchange& e, const ObjectRecord* present) {
 
 Reply<void> CheckReadable(const ObjectRecord& record, int64_t now_s) {
   if (!IsArchive(record.storage_class)) return {};
-  const bool restored = record.restore_ready_s != 0 && now_s >= record.restore_ready_s && now_s <= record.restore_expiry_s;
+  const bool restored =
+      record.restore_ready_s != 0 && now_s >= record.restore_ready_s && now_s <= record.restore_expiry_s;
   if (restored) return {};
   auto failure = Fail(403, "InvalidObjectState", "The operation is not valid for the object's state");
   failure.value().elements = {{"EC", "0016-00000404"}};

@@ -9,7 +9,9 @@
 namespace ossfs2::server {
 namespace {
 
-bool Replaces(const Exchange& e) { return EqualsIgnoringCase(e.OwnHeaderOr("metadata-directive", "COPY"), "REPLACE"); }
+bool Replaces(const Exchange& e) {
+  return EqualsIgnoringCase(e.OwnHeaderOr("metadata-directive", "COPY"), "REPLACE");
+}
 
 Reply<std::shared_ptr<ObjectRecord>> MakeCopy(const Exchange& e, const CopySource& source) {
   auto record = std::make_shared<ObjectRecord>(*source.record);
@@ -25,7 +27,8 @@ Reply<std::shared_ptr<ObjectRecord>> MakeCopy(const Exchange& e, const CopySourc
   }
   if (e.OwnHeader("storage-class") != nullptr) record->storage_class = asked.storage_class;
   if (record->storage_class != source.record->storage_class && record->size > kClassChangeBytesMax) {
-    return Fail(400, "EntityTooLarge", "A copy that changes the storage class is at most 1 GB; use part copies.");
+    return Fail(400, "EntityTooLarge",
+                "A copy that changes the storage class is at most 1 GB; use part copies.");
   }
   if (source.bucket != e.bucket_name && record->size > kCopyBytesMax) {
     return Fail(400, "EntityTooLarge", "A copy between buckets is at most 5 GB; use part copies.");
@@ -43,7 +46,8 @@ Reply<std::shared_ptr<ObjectRecord>> MakeCopy(const Exchange& e, const CopySourc
 
 Reply<CopySource> FindCopySource(HandlerContext& context, const Exchange& e) {
   std::string_view text = *e.OwnHeader("copy-source");
-  if (const size_t mark = text.find("?versionId="); mark != std::string_view::npos) text = text.substr(0, mark);
+  if (const size_t mark = text.find("?versionId="); mark != std::string_view::npos)
+    text = text.substr(0, mark);
   if (text.starts_with('/')) text.remove_prefix(1);
   if (text.starts_with("%2F") || text.starts_with("%2f")) text.remove_prefix(3);
   size_t slash = text.find('/');

@@ -28,7 +28,8 @@ std::string BucketOfHost(const Addressing& addressing, const Storage& storage, s
   if (IsIpOrLocalhost(host)) return {};
   for (const std::string& endpoint : addressing.endpoints) {
     if (EqualsIgnoringCase(host, endpoint)) return {};
-    if (host.ends_with(StrCat(".", endpoint))) return std::string(host.substr(0, host.size() - endpoint.size() - 1));
+    if (host.ends_with(StrCat(".", endpoint)))
+      return std::string(host.substr(0, host.size() - endpoint.size() - 1));
   }
   const size_t dot = host.find('.');
   if (dot == std::string_view::npos) return {};
@@ -50,7 +51,8 @@ void DecodeQuery(std::string_view query, Exchange& exchange) {
       std::replace(plain.begin(), plain.end(), '+', ' ');
       return oss::PercentDecode(plain);
     };
-    exchange.query.emplace_back(decode(pair.substr(0, equals)), has_value ? decode(pair.substr(equals + 1)) : "");
+    exchange.query.emplace_back(decode(pair.substr(0, equals)),
+                                has_value ? decode(pair.substr(equals + 1)) : "");
     exchange.had_equals.push_back(has_value);
   }
 }
@@ -61,7 +63,9 @@ Operation ClassifyObject(const Exchange& e) {
   if (method == "HEAD") return Operation::kHead;
   if (method == "GET") {
     if (e.HasQuery("uploadId")) return Operation::kListParts;
-    return e.HasQuery("symlink") ? Operation::kGetSymlink : e.HasQuery("acl") || e.HasQuery("tagging") ? Operation::kOther : Operation::kGet;
+    return e.HasQuery("symlink")                        ? Operation::kGetSymlink
+           : e.HasQuery("acl") || e.HasQuery("tagging") ? Operation::kOther
+                                                        : Operation::kGet;
   }
   if (method == "PUT") {
     if (e.HasQuery("partNumber")) return copies ? Operation::kCopyPart : Operation::kPart;
@@ -82,8 +86,9 @@ Operation ClassifyObject(const Exchange& e) {
 
 const char* OperationName(Operation operation) {
   static constexpr std::array<const char*, kOperations> kNames = {
-      "get",   "head",     "put",   "list",       "copy",         "delete",  "delete_many", "initiate", "part",
-      "copy_part", "complete", "abort", "list_parts", "list_uploads", "symlink", "get_symlink", "append",   "other"};
+      "get",         "head",         "put",     "list",        "copy",     "delete",
+      "delete_many", "initiate",     "part",    "copy_part",   "complete", "abort",
+      "list_parts",  "list_uploads", "symlink", "get_symlink", "append",   "other"};
   return kNames[static_cast<size_t>(operation)];
 }
 
@@ -135,8 +140,9 @@ Operation Classify(const Exchange& e) {
   if (e.http.method == "POST" && e.HasQuery("delete")) return Operation::kDeleteMany;
   if (e.http.method != "GET") return Operation::kOther;
   if (e.HasQuery("uploads")) return Operation::kListUploads;
-  for (const char* name : {"bucketInfo", "location", "acl", "stat", "versioning", "policy", "encryption", "lifecycle",
-                           "logging", "referer", "website", "cors", "tagging", "versions", "object-lock"}) {
+  for (const char* name :
+       {"bucketInfo", "location", "acl", "stat", "versioning", "policy", "encryption", "lifecycle", "logging",
+        "referer", "website", "cors", "tagging", "versions", "object-lock"}) {
     if (e.HasQuery(name)) return Operation::kOther;
   }
   return Operation::kList;

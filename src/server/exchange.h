@@ -22,8 +22,24 @@ struct Dialect {
 
 // What a request does; Name gives the words of /-/stats, --fault op= and the log.
 enum class Operation : uint8_t {
-  kGet, kHead, kPut, kList, kCopy, kDelete, kDeleteMany, kInitiate, kPart, kCopyPart, kComplete, kAbort,
-  kListParts, kListUploads, kSymlink, kGetSymlink, kAppend, kOther,
+  kGet,
+  kHead,
+  kPut,
+  kList,
+  kCopy,
+  kDelete,
+  kDeleteMany,
+  kInitiate,
+  kPart,
+  kCopyPart,
+  kComplete,
+  kAbort,
+  kListParts,
+  kListUploads,
+  kSymlink,
+  kGetSymlink,
+  kAppend,
+  kOther,
 };
 inline constexpr size_t kOperations = static_cast<size_t>(Operation::kOther) + 1;
 const char* OperationName(Operation operation);
@@ -31,20 +47,20 @@ const char* OperationName(Operation operation);
 struct Exchange {
   const HttpRequest& http;
   BodyReader& raw_body;
-  BodySource* body = nullptr;  // raw_body, or the chunk-signed stream inside it
+  BodySource* body = nullptr;          // raw_body, or the chunk-signed stream inside it
   std::optional<uint64_t> body_bytes;  // of `body`, when known before
   Dialect dialect;
   Operation operation = Operation::kOther;
   std::string bucket_name;
-  std::string key;   // raw
-  std::string path;  // as sent
-  NameValues query;  // decoded
+  std::string key;               // raw
+  std::string path;              // as sent
+  NameValues query;              // decoded
   std::vector<bool> had_equals;  // of each query parameter
   std::shared_ptr<Bucket> bucket;
   std::string request_id;
-  std::string host;  // without the port
-  int64_t clock_shift_s = 0;  // of the server's clock, by a fault
-  bool ignore_range = false;  // by a fault
+  std::string host;             // without the port
+  int64_t clock_shift_s = 0;    // of the server's clock, by a fault
+  bool ignore_range = false;    // by a fault
   bool corrupt_upload = false;  // by a fault
   bool partial_delete = false;  // by a fault
   std::unique_ptr<BodySource> owned_body;
@@ -61,7 +77,7 @@ struct Exchange {
 
 // Splits host and path into bucket and key and decodes the query.
 struct Addressing {
-  std::vector<std::string> endpoints;  // hosts that are the service itself
+  std::vector<std::string> endpoints;                       // hosts that are the service itself
   std::vector<std::pair<std::string, std::string>> cnames;  // host -> bucket
 };
 class Storage;

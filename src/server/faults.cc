@@ -8,15 +8,21 @@
 namespace ossfs2::server {
 namespace {
 
-constexpr std::pair<const char*, FaultKind> kKinds[] = {
-    {"status", FaultKind::kStatus},         {"reset", FaultKind::kReset},
-    {"lost-answer", FaultKind::kLostAnswer}, {"short", FaultKind::kShort},
-    {"stall", FaultKind::kStall},           {"corrupt", FaultKind::kCorrupt},
-    {"html", FaultKind::kHtml},             {"no-range", FaultKind::kNoRange},
-    {"skew", FaultKind::kSkew},             {"expired-token", FaultKind::kExpiredToken},
-    {"wrong-crc", FaultKind::kWrongCrc},    {"wrong-etag", FaultKind::kWrongEtag},
-    {"bad-xml", FaultKind::kBadXml},        {"partial-delete", FaultKind::kPartialDelete},
-    {"delay", FaultKind::kDelay}};
+constexpr std::pair<const char*, FaultKind> kKinds[] = {{"status", FaultKind::kStatus},
+                                                        {"reset", FaultKind::kReset},
+                                                        {"lost-answer", FaultKind::kLostAnswer},
+                                                        {"short", FaultKind::kShort},
+                                                        {"stall", FaultKind::kStall},
+                                                        {"corrupt", FaultKind::kCorrupt},
+                                                        {"html", FaultKind::kHtml},
+                                                        {"no-range", FaultKind::kNoRange},
+                                                        {"skew", FaultKind::kSkew},
+                                                        {"expired-token", FaultKind::kExpiredToken},
+                                                        {"wrong-crc", FaultKind::kWrongCrc},
+                                                        {"wrong-etag", FaultKind::kWrongEtag},
+                                                        {"bad-xml", FaultKind::kBadXml},
+                                                        {"partial-delete", FaultKind::kPartialDelete},
+                                                        {"delay", FaultKind::kDelay}};
 
 Error Invalid(std::string text) { return MakeError(EINVAL, ErrorKind::kInvalid, std::move(text)); }
 
@@ -86,13 +92,15 @@ Status SetField(FaultRule& rule, const std::string& name, const std::string& val
   } else if (name == "rate") {
     char* end = nullptr;
     rule.rate = std::strtod(value.c_str(), &end);
-    if (value.empty() || *end != 0 || rule.rate < 0 || rule.rate > 1) return Invalid("the rate of a fault is 0 to 1");
+    if (value.empty() || *end != 0 || rule.rate < 0 || rule.rate > 1)
+      return Invalid("the rate of a fault is 0 to 1");
   } else if (name == "after" || name == "count" || name == "seed") {
     auto number = ParseCount(value);
     if (!number) return number.error();
     (name == "after" ? rule.after : name == "count" ? rule.count : rule.seed) = *number;
   } else {
-    return Invalid(StrCat("unknown field '", name, "' in a fault; known: op, key, kind, rate, after, count, seed"));
+    return Invalid(
+        StrCat("unknown field '", name, "' in a fault; known: op, key, kind, rate, after, count, seed"));
   }
   return {};
 }

@@ -42,8 +42,21 @@ namespace ossfs2::server {
 inline constexpr size_t kFaultRulesMax = 1000;
 
 enum class FaultKind : uint8_t {
-  kStatus, kReset, kLostAnswer, kShort, kStall, kCorrupt, kHtml, kNoRange, kSkew, kExpiredToken, kWrongCrc,
-  kWrongEtag, kBadXml, kPartialDelete, kDelay,
+  kStatus,
+  kReset,
+  kLostAnswer,
+  kShort,
+  kStall,
+  kCorrupt,
+  kHtml,
+  kNoRange,
+  kSkew,
+  kExpiredToken,
+  kWrongCrc,
+  kWrongEtag,
+  kBadXml,
+  kPartialDelete,
+  kDelay,
 };
 
 struct Fault {

@@ -152,7 +152,8 @@ Reply<HttpResponse> GetObject(HandlerContext& context, Exchange& e) {
   Range range{0, record.size == 0 ? 0 : record.size - 1};
   const bool standard = e.dialect.s3 || e.OwnHeaderOr("range-behavior", "") == "standard";
   const std::string* asked = e.ignore_range ? nullptr : e.http.Header("Range");
-  const RangeKind kind = asked == nullptr ? RangeKind::kWhole : ParseRange(*asked, record.size, standard, range);
+  const RangeKind kind =
+      asked == nullptr ? RangeKind::kWhole : ParseRange(*asked, record.size, standard, range);
   if (kind == RangeKind::kInvalid) {
     auto failure = Fail(416, "InvalidRange", "The requested range cannot be satisfied.");
     failure.value().headers = {{"Content-Range", StrCat("bytes */", record.size)}};

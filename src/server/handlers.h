@@ -32,22 +32,22 @@ inline constexpr uint64_t kMd5BytesMax = 1 << 20;  // larger bodies get an ETag 
 struct HandlerContext {
   Storage& storage;
   Stats& stats;
-  bool discard = false;          // uploads are counted and checked, not kept
-  int64_t restore_seconds = 1;   // how long a restore stays "ongoing"
+  bool discard = false;         // uploads are counted and checked, not kept
+  int64_t restore_seconds = 1;  // how long a restore stays "ongoing"
   std::string region = "cn-hangzhou";
   std::atomic<int> page_entries_max{1000};  // tiny pages for tests
 };
 
 using Handler = Reply<HttpResponse>(HandlerContext&, Exchange&);
-Handler GetObject, HeadObject;                                        // get_object.cc
-Handler PutObject, AppendObject;                                      // put_object.cc
-Handler PutSymlink, GetSymlink, RestoreObject;                        // symlink.cc
-Handler CopyObject;                                                   // copy_object.cc
+Handler GetObject, HeadObject;                                              // get_object.cc
+Handler PutObject, AppendObject;                                            // put_object.cc
+Handler PutSymlink, GetSymlink, RestoreObject;                              // symlink.cc
+Handler CopyObject;                                                         // copy_object.cc
 Handler InitiateUpload, UploadPart, CopyPart, CompleteUpload, AbortUpload;  // multipart.cc
-Handler ListParts, ListUploads;                                       // list_uploads.cc
-Handler ListObjects;                                                  // list_objects.cc
-Handler DeleteObject, DeleteObjects;                                  // delete_object.cc
-Handler OtherObject, OtherBucket, ListBuckets;                           // bucket_info.cc
+Handler ListParts, ListUploads;                                             // list_uploads.cc
+Handler ListObjects;                                                        // list_objects.cc
+Handler DeleteObject, DeleteObjects;                                        // delete_object.cc
+Handler OtherObject, OtherBucket, ListBuckets;                              // bucket_info.cc
 
 // --- shared pieces (object_headers.cc, upload_body.cc, conditions.cc) ---
 

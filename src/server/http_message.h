@@ -43,14 +43,14 @@ enum class WireFault : uint8_t {
 
 struct HttpResponse {
   int status = 200;
-  NameValues headers;  // without Content-Length, Date, Connection
-  std::string body;    // sent when `extents` is empty
-  std::vector<Extent> extents;      // a body from stored data
+  NameValues headers;           // without Content-Length, Date, Connection
+  std::string body;             // sent when `extents` is empty
+  std::vector<Extent> extents;  // a body from stored data
   uint64_t extents_bytes = 0;
   std::optional<uint64_t> content_length;  // for HEAD: the length that a GET would have
   bool close = false;                      // no keep-alive after this answer
   WireFault fault = WireFault::kNormal;
-  int64_t date_shift_s = 0;                // added to the Date header
+  int64_t date_shift_s = 0;                       // added to the Date header
   std::atomic<uint64_t>* sent_counter = nullptr;  // gets the body bytes, each before it is sent
 
   std::shared_ptr<void> until_sent;  // destroyed when the answer is sent or given up

@@ -89,7 +89,8 @@ void HttpServer::AcceptLoop() {
 
 void HttpServer::Serve(int fd, uint64_t number) {
   TuneSocket(fd, kSocketTimeoutSeconds);
-  if (const auto stream = tls_ != nullptr ? tls_->Accept(fd) : MakePlainStream(fd)) ServeRequests(*stream, number);
+  if (const auto stream = tls_ != nullptr ? tls_->Accept(fd) : MakePlainStream(fd))
+    ServeRequests(*stream, number);
   Forget(fd);
 }
 

@@ -54,7 +54,8 @@ class Answer {
     xml_.Element("Prefix", Encoded(query.prefix));
     if (v2_) {
       xml_.Element("StartAfter", Encoded(e_.QueryOr("start-after", "")));
-      if (e_.HasQuery("continuation-token")) xml_.Element("ContinuationToken", e_.QueryOr("continuation-token", ""));
+      if (e_.HasQuery("continuation-token"))
+        xml_.Element("ContinuationToken", e_.QueryOr("continuation-token", ""));
     } else {
       xml_.Element("Marker", Encoded(e_.QueryOr("marker", "")));
     }
@@ -83,7 +84,9 @@ class Answer {
   }
 
  private:
-  std::string Encoded(const std::string& text) const { return encodes_ ? oss::PercentEncode(text, true) : text; }
+  std::string Encoded(const std::string& text) const {
+    return encodes_ ? oss::PercentEncode(text, true) : text;
+  }
 
   void Contents(const std::string& key, const ObjectRecord& record) {
     xml_.Open("Contents");
@@ -123,7 +126,8 @@ Reply<HttpResponse> ListObjects(HandlerContext& context, Exchange& e) {
   query.skip_group = !v2;
   query.max = std::min(*max_keys, context.page_entries_max.load());
   for (const std::string* text : {&query.prefix, &query.delimiter, &query.after}) {
-    if (text->size() > kKeyBytesMax) return InvalidArgument("A prefix, delimiter or marker is longer than 1023 bytes.");
+    if (text->size() > kKeyBytesMax)
+      return InvalidArgument("A prefix, delimiter or marker is longer than 1023 bytes.");
   }
   const std::string* token = v2 ? e.Query("continuation-token") : nullptr;
   if (token != nullptr && !token->empty() && !ReadToken(*token, query)) {

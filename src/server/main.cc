@@ -51,7 +51,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "ossfs2-server: %s\n", server.error().text.c_str());
     return 1;
   }
-  std::printf("listening on %s:%u\n", options->http.address.c_str(), static_cast<unsigned>((*server)->port()));
+  std::printf("listening on %s:%u\n", options->http.address.c_str(),
+              static_cast<unsigned>((*server)->port()));
   std::fflush(stdout);
   int got = 0;
   sigwait(&signals, &got);

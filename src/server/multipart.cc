@@ -71,7 +71,8 @@ Reply<AskedParts> ReadAskedParts(Exchange& e, const UploadRecord& upload) {
     return asked;
   }
   auto parsed = ParseCompleteRequest(*text);
-  if (!parsed || parsed->empty()) return Fail(400, "MalformedXML", "The XML you provided was not well-formed.");
+  if (!parsed || parsed->empty())
+    return Fail(400, "MalformedXML", "The XML you provided was not well-formed.");
   return std::move(*parsed);
 }
 
@@ -81,25 +82,30 @@ Reply<std::shared_ptr<ObjectRecord>> Assemble(const AskedParts& asked, const Upl
   record->kind = ObjectKind::kMultipart;
   record->mtime_s = std::time(nullptr);
   std::string etags;
-  int before = 0;
+  for (size_t i = 1; i < asked.size(); ++i) {
+    if (asked[i].first <= asked[i - 1].first) {
+      return Fail(400, "InvalidPartOrder", "The list of parts was not in ascending order.");
+    }
+  }
   for (size_t i = 0; i < asked.size(); ++i) {
     const auto& [number, etag] = asked[i];
-    if (number <= before) return Fail(400, "InvalidPartOrder", "The list of parts was not in ascending order.");
-    before = number;
     const auto found = upload.parts.find(number);
     if (found == upload.parts.end() || !EqualsIgnoringCase(found->second->etag, etag)) {
-      return Fail(400, "InvalidPart", StrCat("Part ", number, " was not uploaded, or its ETag is another one."));
+      return Fail(400, "InvalidPart",
+                  StrCat("Part ", number, " was not uploaded, or its ETag is another one."));
     }
     const PartRecord& part = *found->second;
     if (part.size < kPartBytesMin && i + 1 < asked.size()) {
-      return Fail(400, "EntityTooSmall", StrCat("Part ", number, " is smaller than the minimum allowed size."));
+      return Fail(400, "EntityTooSmall",
+                  StrCat("Part ", number, " is smaller than the minimum allowed size."));
     }
     record->size += part.size;
     record->crc64 = Crc64Combine(record->crc64, part.crc64, part.size);
     record->extents.insert(record->extents.end(), part.extents.begin(), part.extents.end());
     etags += part.etag;
   }
-  if (record->size > kObjectBytesMax) return Fail(400, "EntityTooLarge", "The object is larger than 48.8 TB.");
+  if (record->size > kObjectBytesMax)
+    return Fail(400, "EntityTooLarge", "The object is larger than 48.8 TB.");
   record->etag = StrCat(oss::HexEncode(oss::Md5(etags), true), "-", asked.size());
   return record;
 }
@@ -130,7 +136,8 @@ Reply<HttpResponse> UploadPart(HandlerContext& context, Exchange& e) {
   if (!e.bucket->HasUpload(e.key, e.QueryOr("uploadId", ""))) return NoSuchUpload();
   auto received = ReceiveBody(context, e);
   if (!received) return Failure(received.error());
-  PartRecord part{received->size, received->crc64, received->etag, std::time(nullptr), std::move(received->extents)};
+  PartRecord part{received->size, received->crc64, received->etag, std::time(nullptr),
+                  std::move(received->extents)};
   if (auto stored = StorePart(e, *number, std::move(part)); !stored) return Failure(stored.error());
   HttpResponse response;
   AddUploadHeaders(e, received->etag, received->crc64, response);
@@ -187,7 +194,8 @@ Reply<HttpResponse> CompleteUpload(HandlerContext&, Exchange& e) {
   XmlWriter xml;
   xml.Open("CompleteMultipartUploadResult");
   if (encoded) xml.Element("EncodingType", "url");
-  xml.Element("Location", StrCat("http://", e.http.HeaderOr("Host", ""), "/", oss::PercentEncode(e.key, true)));
+  xml.Element("Location",
+              StrCat("http://", e.http.HeaderOr("Host", ""), "/", oss::PercentEncode(e.key, true)));
   xml.Element("Bucket", e.bucket_name);
   xml.Element("Key", encoded ? oss::PercentEncode(e.key, true) : e.key);
   xml.Element("ETag", QuotedEtag(e, (*record)->etag));

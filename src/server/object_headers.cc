@@ -80,7 +80,8 @@ Reply<void> ReadAttributes(const Exchange& e, ObjectRecord& record) {
     record.metadata.emplace_back(lower.substr(prefix.size()), value);
     metadata_bytes += lower.size() + value.size();
     if (!e.dialect.s3 && lower.find('_') != std::string::npos) {
-      return InvalidArgument(StrCat("The metadata name ", lower, " has a character other than a-z, 0-9 and -."));
+      return InvalidArgument(
+          StrCat("The metadata name ", lower, " has a character other than a-z, 0-9 and -."));
     }
   }
   if (metadata_bytes > kMetadataBytesMax) {
@@ -105,13 +106,15 @@ void AddObjectHeaders(const Exchange& e, const ObjectRecord& record, HttpRespons
   const std::string restore = RestoreHeader(record, std::time(nullptr));
   if (!restore.empty()) response.Add(prefix + "restore", restore);
   if (e.dialect.s3) {
-    if (record.storage_class != "Standard") response.Add("x-amz-storage-class", S3ClassName(record.storage_class));
+    if (record.storage_class != "Standard")
+      response.Add("x-amz-storage-class", S3ClassName(record.storage_class));
     return;
   }
   response.Add("x-oss-object-type", ObjectKindName(record.kind));
   response.Add("x-oss-storage-class", record.storage_class);
   response.Add("x-oss-hash-crc64ecma", StrCat(record.crc64));
-  if (record.kind == ObjectKind::kNormal && IsMd5(record.etag)) response.Add("Content-MD5", Md5OfEtag(record.etag));
+  if (record.kind == ObjectKind::kNormal && IsMd5(record.etag))
+    response.Add("Content-MD5", Md5OfEtag(record.etag));
   if (record.kind == ObjectKind::kAppendable) response.Add("x-oss-next-append-position", StrCat(record.size));
 }
 

@@ -35,7 +35,8 @@ Status SetListen(Options& options, const std::string& value) {
 }
 
 Status AddBucket(Options& options, const std::string& value) {
-  if (!Storage::ValidName(value)) return Invalid(StrCat("'", value, "' is no bucket name: 3-63 of a-z 0-9 -"));
+  if (!Storage::ValidName(value))
+    return Invalid(StrCat("'", value, "' is no bucket name: 3-63 of a-z 0-9 -"));
   options.buckets.push_back(value);
   return {};
 }
@@ -82,14 +83,18 @@ const std::map<std::string, Setter, std::less<>>& Setters() {
       {"--requests-log", Text(&Options::requests_log)},
       {"--cname", AddCname},
       {"--endpoint",
-       [](Options& o, const std::string& v) -> Status { return Append(o.addressing.endpoints, Result<std::string>(v)); }},
+       [](Options& o, const std::string& v) -> Status {
+         return Append(o.addressing.endpoints, Result<std::string>(v));
+       }},
       {"--latency", [](Options& o, const std::string& v) { return Store(o.latency_ns, ParseDuration(v)); }},
-      {"--rate-per-connection", [](Options& o, const std::string& v) { return Store(o.rate_bytes_per_s, ParseSize(v)); }},
+      {"--rate-per-connection",
+       [](Options& o, const std::string& v) { return Store(o.rate_bytes_per_s, ParseSize(v)); }},
       {"--restore-seconds",
        [](Options& o, const std::string& v) { return Store(o.restore_seconds, ParseNumber(v, 1'000'000)); }},
       {"--page-entries-max",
        [](Options& o, const std::string& v) { return Store(o.page_entries_max, ParseNumber(v, 1000)); }},
-      {"--synthetic", [](Options& o, const std::string& v) { return Append(o.synthetic, ParseSynthetic(v)); }},
+      {"--synthetic",
+       [](Options& o, const std::string& v) { return Append(o.synthetic, ParseSynthetic(v)); }},
       {"--fault", [](Options& o, const std::string& v) { return Append(o.faults, ParseFaultRule(v)); }},
       {"--tls-cert",
        [](Options& o, const std::string& v) -> Status {
@@ -124,8 +129,9 @@ Status CheckTogether(const Options& options) {
   if (options.help || options.version) return {};
   if (options.root.empty()) return Invalid("--root DIR is missing: the folder that keeps the buckets");
   if (options.access_key_id.empty() && !options.public_access) {
-    return Invalid("give --access-key-id and --access-key-secret (or OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET), "
-                   "or --public");
+    return Invalid(
+        "give --access-key-id and --access-key-secret (or OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET), "
+        "or --public");
   }
   if (options.access_key_id.empty() != options.access_key_secret.empty()) {
     return Invalid("--access-key-id and --access-key-secret belong together");
@@ -143,9 +149,8 @@ Status CheckTogether(const Options& options) {
 Result<int64_t> ParseDuration(std::string_view text) {
   int64_t unit = 1'000'000;
   std::string_view digits = text;
-  for (const auto& [suffix, nanoseconds] : {std::pair<std::string_view, int64_t>{"ms", 1'000'000},
-                                            {"us", 1'000},
-                                            {"s", 1'000'000'000}}) {
+  for (const auto& [suffix, nanoseconds] :
+       {std::pair<std::string_view, int64_t>{"ms", 1'000'000}, {"us", 1'000}, {"s", 1'000'000'000}}) {
     if (!text.ends_with(suffix)) continue;
     unit = nanoseconds;
     digits.remove_suffix(suffix.size());
@@ -158,7 +163,8 @@ Result<int64_t> ParseDuration(std::string_view text) {
 
 Result<SyntheticSpec> ParseSynthetic(std::string_view text) {
   const size_t equals = text.rfind('=');
-  if (equals == std::string_view::npos || equals == 0) return Invalid("--synthetic takes KEY=SIZE or KEY=SIZExCOUNT");
+  if (equals == std::string_view::npos || equals == 0)
+    return Invalid("--synthetic takes KEY=SIZE or KEY=SIZExCOUNT");
   SyntheticSpec spec;
   spec.key = std::string(text.substr(0, equals));
   std::string_view size = text.substr(equals + 1);
@@ -188,7 +194,8 @@ Result<Options> ParseOptions(const std::vector<std::string>& arguments,
       name.resize(equals);
     }
     const auto setter = Setters().find(name);
-    if (setter == Setters().end()) return Invalid(StrCat("unknown option ", name, "; see ossfs2-server --help"));
+    if (setter == Setters().end())
+      return Invalid(StrCat("unknown option ", name, "; see ossfs2-server --help"));
     if (!joined) {
       if (i + 1 >= arguments.size()) return Invalid(StrCat(name, " needs a value"));
       value = arguments[++i];

@@ -19,7 +19,8 @@ void AddSynthetic(const SyntheticSpec& spec, Storage& storage, Bucket& bucket) {
   record->mtime_s = std::time(nullptr);
   record->content_type = "application/octet-stream";
   record->kind = ObjectKind::kMultipart;
-  if (spec.size > 0) record->extents.push_back({storage.blobs().Pattern(), phase, spec.size, record->crc64, true});
+  if (spec.size > 0)
+    record->extents.push_back({storage.blobs().Pattern(), phase, spec.size, record->crc64, true});
   std::vector<std::pair<std::string, RecordPtr>> entries;
   for (uint64_t i = 0; i < spec.count; ++i) {
     char suffix[24] = "";

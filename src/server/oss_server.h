@@ -22,7 +22,9 @@ class OssServer {
 
  private:
   explicit OssServer(std::unique_ptr<Storage> storage)
-      : storage_(std::move(storage)), service_(*storage_, stop_, tuning_), http_(service_, stop_, tuning_.rate_bytes_per_s) {}
+      : storage_(std::move(storage)),
+        service_(*storage_, stop_, tuning_),
+        http_(service_, stop_, tuning_.rate_bytes_per_s) {}
   Status Configure(const Options& options);
 
   std::unique_ptr<Storage> storage_;

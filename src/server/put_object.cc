@@ -13,7 +13,8 @@ Reply<void> RefuseConditions(const Exchange& e) {
   if (e.dialect.s3) return {};
   for (const char* name : {"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}) {
     if (e.http.Header(name) != nullptr) {
-      return Fail(400, "NotImplemented", StrCat("A header you provided implies functionality that is not implemented: ", name));
+      return Fail(400, "NotImplemented",
+                  StrCat("A header you provided implies functionality that is not implemented: ", name));
     }
   }
   return {};
@@ -94,7 +95,8 @@ Reply<HttpResponse> AppendObject(HandlerContext& context, Exchange& e) {
   if (text == nullptr) return Fail(400, "MissingArgument", "The position argument is missing.");
   uint64_t position = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), position);
-  if (error != std::errc() || end != text->data() + text->size()) return InvalidArgument("The position is no number.");
+  if (error != std::errc() || end != text->data() + text->size())
+    return InvalidArgument("The position is no number.");
   ObjectRecord first;
   if (auto good = ReadAttributes(e, first); !good) return Failure(good.error());
   const RecordPtr before = e.bucket->Find(e.key);
@@ -102,14 +104,16 @@ Reply<HttpResponse> AppendObject(HandlerContext& context, Exchange& e) {
   const bool has_tail = before != nullptr && !before->extents.empty();
   const auto received = ReceiveBody(context, e, has_tail ? &before->extents.back() : nullptr);
   if (!received) return Failure(received.error());
-  if (position + received->size > kPutBytesMax) return InvalidArgument("An appendable object is at most 5 GB.");
+  if (position + received->size > kPutBytesMax)
+    return InvalidArgument("An appendable object is at most 5 GB.");
   if (before != nullptr && received->size == 0) return AppendAnswer(e, *before);
   Reply<void> allowed;
   RecordPtr made;
   const auto put = e.bucket->Put(e.key, [&](const RecordPtr& present) -> RecordPtr {
     allowed = CheckAppend(present.get(), position);
     // The same length is not enough: the tail that was continued must still be the object's.
-    if (allowed && present != before) allowed = PositionNotEqualToLength(present == nullptr ? 0 : present->size);
+    if (allowed && present != before)
+      allowed = PositionNotEqualToLength(present == nullptr ? 0 : present->size);
     if (!allowed) return nullptr;
     made = Appended(present.get(), first, *received);
     return made;

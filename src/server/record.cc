@@ -4,10 +4,14 @@ namespace ossfs2::server {
 
 const char* ObjectKindName(ObjectKind kind) {
   switch (kind) {
-    case ObjectKind::kMultipart: return "Multipart";
-    case ObjectKind::kAppendable: return "Appendable";
-    case ObjectKind::kSymlink: return "Symlink";
-    case ObjectKind::kNormal: break;
+    case ObjectKind::kMultipart:
+      return "Multipart";
+    case ObjectKind::kAppendable:
+      return "Appendable";
+    case ObjectKind::kSymlink:
+      return "Symlink";
+    case ObjectKind::kNormal:
+      break;
   }
   return "Normal";
 }

@@ -25,12 +25,13 @@ struct ObjectRecord {
   int64_t mtime_s = 0;
   std::string content_type;
   std::string storage_class = "Standard";
-  NameValues headers;   // Cache-Control, Content-Disposition, Content-Encoding, Expires, x-oss-server-side-encryption
+  NameValues
+      headers;  // Cache-Control, Content-Disposition, Content-Encoding, Expires, x-oss-server-side-encryption
   NameValues metadata;  // names lower-case, without the dialect's prefix
   std::string symlink_target;
-  int64_t restore_ready_s = 0;   // 0: never asked to be restored
+  int64_t restore_ready_s = 0;  // 0: never asked to be restored
   int64_t restore_expiry_s = 0;
-  bool logged = true;            // false: lives only as long as the process (--synthetic)
+  bool logged = true;  // false: lives only as long as the process (--synthetic)
   std::vector<Extent> extents;
 };
 using RecordPtr = std::shared_ptr<const ObjectRecord>;

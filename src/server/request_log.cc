@@ -27,13 +27,15 @@ void RequestLog::Write(const Exchange& e, const HttpResponse& response, std::str
   const uint64_t bytes_out = response.extents.empty() ? response.body.size() : response.extents_bytes;
   const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(taken).count();
   const std::string line = StrCat(
-      "{\"time_ms\":", Clock::Real().NowWallNs() / 1'000'000, ",\"connection\":", e.http.connection, ",\"op\":\"",
-      OperationName(e.operation), "\",\"method\":", JsonString(e.http.method), ",\"bucket\":",
-      JsonString(e.bucket_name), ",\"key\":", JsonString(e.key), ",\"range\":",
-      JsonString(e.http.HeaderOr("Range", "")), ",\"prefix\":", JsonString(e.QueryOr("prefix", "")),
+      "{\"time_ms\":", Clock::Real().NowWallNs() / 1'000'000, ",\"connection\":", e.http.connection,
+      ",\"op\":\"", OperationName(e.operation), "\",\"method\":", JsonString(e.http.method),
+      ",\"bucket\":", JsonString(e.bucket_name), ",\"key\":", JsonString(e.key),
+      ",\"range\":", JsonString(e.http.HeaderOr("Range", "")),
+      ",\"prefix\":", JsonString(e.QueryOr("prefix", "")),
       ",\"part\":", JsonString(e.QueryOr("partNumber", "")), ",\"s3\":", e.dialect.s3 ? "true" : "false",
-      ",\"status\":", response.status, ",\"bytes_in\":", e.raw_body.bytes_read(), ",\"bytes_out\":", bytes_out,
-      ",\"fault\":", JsonString(fault), ",\"taken_us\":", micros, ",\"request_id\":\"", e.request_id, "\"}\n");
+      ",\"status\":", response.status, ",\"bytes_in\":", e.raw_body.bytes_read(),
+      ",\"bytes_out\":", bytes_out, ",\"fault\":", JsonString(fault), ",\"taken_us\":", micros,
+      ",\"request_id\":\"", e.request_id, "\"}\n");
   // One write in append mode: lines of several threads do not mix.
   [[maybe_unused]] const ssize_t n = ::write(fd_, line.data(), line.size());
 }

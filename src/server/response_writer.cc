@@ -17,8 +17,8 @@ namespace {
 constexpr std::chrono::seconds kStallMax{900};
 
 std::string Head(const HttpResponse& response, uint64_t length, bool keep_alive) {
-  std::string head = StrCat("HTTP/1.1 ", response.status, " ", ReasonPhrase(response.status), "\r\nDate: ",
-                            oss::HttpDate(std::time(nullptr) + response.date_shift_s), "\r\n");
+  std::string head = StrCat("HTTP/1.1 ", response.status, " ", ReasonPhrase(response.status),
+                            "\r\nDate: ", oss::HttpDate(std::time(nullptr) + response.date_shift_s), "\r\n");
   for (const auto& [name, value] : response.headers) {
     head.append(name).append(": ").append(value).append("\r\n");
   }
@@ -114,8 +114,8 @@ void Stall(Stream& stream, StopSignal& stop) {
 
 }  // namespace
 
-bool WriteResponse(Stream& stream, Pacer& pacer, StopSignal& stop, const HttpResponse& response, bool head_only,
-                   bool keep_alive) {
+bool WriteResponse(Stream& stream, Pacer& pacer, StopSignal& stop, const HttpResponse& response,
+                   bool head_only, bool keep_alive) {
   const WireFault fault = response.fault;
   const uint64_t body_bytes = response.extents.empty() ? response.body.size() : response.extents_bytes;
   if (fault == WireFault::kReset) {

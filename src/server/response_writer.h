@@ -9,7 +9,7 @@
 namespace ossfs2::server {
 
 // True when the connection can serve further requests. `head_only`: the answer of a HEAD.
-bool WriteResponse(Stream& stream, Pacer& pacer, StopSignal& stop, const HttpResponse& response, bool head_only,
-                   bool keep_alive);
+bool WriteResponse(Stream& stream, Pacer& pacer, StopSignal& stop, const HttpResponse& response,
+                   bool head_only, bool keep_alive);
 
 }  // namespace ossfs2::server

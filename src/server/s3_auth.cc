@@ -54,7 +54,8 @@ Reply<S3Parts> FromHeader(const Exchange& e, int64_t now_s) {
   if (!seconds) seconds = oss::ParseHttpDate(e.http.HeaderOr("Date", ""));
   if (!seconds) return Fail(403, "AccessDenied", "AWS authentication requires a valid x-amz-date or Date.");
   parts.scope.iso_time = oss::IsoBasicDate(*seconds);
-  if (auto good = ParseCredential(CredentialField(fields, "Credential"), parts); !good) return Failure(good.error());
+  if (auto good = ParseCredential(CredentialField(fields, "Credential"), parts); !good)
+    return Failure(good.error());
   if (auto clock = CheckClock(*seconds, now_s); !clock) return Failure(clock.error());
   SplitSignedHeaders(CredentialField(fields, "SignedHeaders"), parts);
   parts.signature = CredentialField(fields, "Signature");
@@ -68,10 +69,12 @@ Reply<S3Parts> FromUrl(const Exchange& e, int64_t now_s) {
   const auto seconds = oss::ParseIsoBasicDate(e.QueryOr("X-Amz-Date", ""));
   const int64_t valid_s = std::atoll(e.QueryOr("X-Amz-Expires", "0").c_str());
   if (!seconds || valid_s < 1 || valid_s > kPresignSecondsMax) {
-    return Fail(400, "AuthorizationQueryParametersError", "X-Amz-Date or X-Amz-Expires is missing or invalid.");
+    return Fail(400, "AuthorizationQueryParametersError",
+                "X-Amz-Date or X-Amz-Expires is missing or invalid.");
   }
   parts.scope.iso_time = oss::IsoBasicDate(*seconds);
-  if (auto good = ParseCredential(e.QueryOr("X-Amz-Credential", ""), parts); !good) return Failure(good.error());
+  if (auto good = ParseCredential(e.QueryOr("X-Amz-Credential", ""), parts); !good)
+    return Failure(good.error());
   if (*seconds - kClockWindowSeconds > now_s || *seconds + valid_s < now_s) {
     return Fail(403, "AccessDenied", "Request has expired.");
   }
@@ -90,8 +93,8 @@ Reply<void> UnwrapBody(const S3Parts& parts, const std::string& secret, Exchange
   if (!is_signed && kind != "STREAMING-UNSIGNED-PAYLOAD-TRAILER") {
     return Fail(400, "InvalidArgument", StrCat("Unsupported x-amz-content-sha256: ", kind, "."));
   }
-  e.owned_body =
-      std::make_unique<AwsChunkedBody>(e.raw_body, is_signed ? secret : std::string(), parts.scope, parts.signature);
+  e.owned_body = std::make_unique<AwsChunkedBody>(e.raw_body, is_signed ? secret : std::string(), parts.scope,
+                                                  parts.signature);
   e.body = e.owned_body.get();
   const std::string length = e.http.HeaderOr("x-amz-decoded-content-length", "");
   if (length.empty()) return Fail(411, "MissingContentLength", "x-amz-decoded-content-length is missing.");

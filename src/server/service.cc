@@ -14,13 +14,15 @@ namespace ossfs2::server {
 namespace {
 
 constexpr std::array<Handler*, kOperations> kHandlers = {
-    GetObject, HeadObject,     PutObject,   ListObjects, CopyObject,  DeleteObject, DeleteObjects, InitiateUpload, UploadPart,
-    CopyPart,  CompleteUpload, AbortUpload, ListParts,   ListUploads, PutSymlink,   GetSymlink,    AppendObject,   OtherObject};
+    GetObject,     HeadObject,     PutObject,  ListObjects, CopyObject,     DeleteObject,
+    DeleteObjects, InitiateUpload, UploadPart, CopyPart,    CompleteUpload, AbortUpload,
+    ListParts,     ListUploads,    PutSymlink, GetSymlink,  AppendObject,   OtherObject};
 
 HttpResponse HtmlAnswer() {
   HttpResponse response;
   response.Add("Content-Type", "text/html");
-  response.body = "<html><head><title>Welcome</title></head><body>Please sign in to use this network.</body></html>\n";
+  response.body =
+      "<html><head><title>Welcome</title></head><body>Please sign in to use this network.</body></html>\n";
   return response;
 }
 
@@ -38,16 +40,29 @@ bool ReceivesBody(Operation operation) {
 void Bend(const Exchange& e, const Fault& fault, HttpResponse& response) {
   switch (fault.kind) {
     case FaultKind::kReset:
-    case FaultKind::kLostAnswer: response.fault = WireFault::kReset; break;
-    case FaultKind::kShort: response.fault = WireFault::kShort; break;
-    case FaultKind::kStall: response.fault = WireFault::kStall; break;
+    case FaultKind::kLostAnswer:
+      response.fault = WireFault::kReset;
+      break;
+    case FaultKind::kShort:
+      response.fault = WireFault::kShort;
+      break;
+    case FaultKind::kStall:
+      response.fault = WireFault::kStall;
+      break;
     case FaultKind::kCorrupt:
       if (!ReceivesBody(e.operation)) response.fault = WireFault::kCorrupt;
       break;
-    case FaultKind::kWrongCrc: Replace(response, "x-oss-hash-crc64ecma", "1234567890123456789"); break;
-    case FaultKind::kWrongEtag: Replace(response, "ETag", "\"00000000000000000000000000000BAD\""); break;
-    case FaultKind::kBadXml: response.body.resize(response.body.size() / 2); break;
-    default: break;
+    case FaultKind::kWrongCrc:
+      Replace(response, "x-oss-hash-crc64ecma", "1234567890123456789");
+      break;
+    case FaultKind::kWrongEtag:
+      Replace(response, "ETag", "\"00000000000000000000000000000BAD\"");
+      break;
+    case FaultKind::kBadXml:
+      response.body.resize(response.body.size() / 2);
+      break;
+    default:
+      break;
   }
 }
 
@@ -90,22 +105,36 @@ Reply<HttpResponse> OssService::Run(Exchange& e, const std::optional<Fault>& fau
     switch (fault->kind) {
       case FaultKind::kStatus: {
         auto failure = Fail(fault->number, fault->code, "An error injected by --fault.");
-        if (fault->retry_after_s >= 0) failure.value().headers = {{"Retry-After", StrCat(fault->retry_after_s)}};
+        if (fault->retry_after_s >= 0)
+          failure.value().headers = {{"Retry-After", StrCat(fault->retry_after_s)}};
         return failure;
       }
       case FaultKind::kExpiredToken:
         return Fail(403, "SecurityTokenExpired", "The security token you provided has expired.");
-      case FaultKind::kHtml: return HtmlAnswer();
-      case FaultKind::kReset: return HttpResponse();
+      case FaultKind::kHtml:
+        return HtmlAnswer();
+      case FaultKind::kReset:
+        return HttpResponse();
       case FaultKind::kStall:
         if (e.operation != Operation::kGet) return HttpResponse();
         break;
-      case FaultKind::kDelay: stop_.SleepFor(std::chrono::milliseconds(fault->number)); break;
-      case FaultKind::kSkew: e.clock_shift_s = fault->number; break;
-      case FaultKind::kNoRange: e.ignore_range = true; break;
-      case FaultKind::kCorrupt: e.corrupt_upload = ReceivesBody(e.operation); break;
-      case FaultKind::kPartialDelete: e.partial_delete = true; break;
-      default: break;
+      case FaultKind::kDelay:
+        stop_.SleepFor(std::chrono::milliseconds(fault->number));
+        break;
+      case FaultKind::kSkew:
+        e.clock_shift_s = fault->number;
+        break;
+      case FaultKind::kNoRange:
+        e.ignore_range = true;
+        break;
+      case FaultKind::kCorrupt:
+        e.corrupt_upload = ReceivesBody(e.operation);
+        break;
+      case FaultKind::kPartialDelete:
+        e.partial_delete = true;
+        break;
+      default:
+        break;
     }
   }
   const int64_t now_s = std::time(nullptr) + e.clock_shift_s;

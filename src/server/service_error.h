@@ -30,12 +30,14 @@ inline Failure Fail(int status, std::string_view code, std::string_view message)
 inline Failure NoSuchKey() { return Fail(404, "NoSuchKey", "The specified key does not exist."); }
 inline Failure NoSuchBucket() { return Fail(404, "NoSuchBucket", "The specified bucket does not exist."); }
 inline Failure NoSuchUpload() {
-  return Fail(404, "NoSuchUpload",
-              "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
-              "aborted or completed.");
+  return Fail(
+      404, "NoSuchUpload",
+      "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
+      "aborted or completed.");
 }
 inline Failure PreconditionFailed(std::string_view which) {
-  return Fail(412, "PreconditionFailed", std::string("At least one of the preconditions does not hold: ") + std::string(which));
+  return Fail(412, "PreconditionFailed",
+              std::string("At least one of the preconditions does not hold: ") + std::string(which));
 }
 inline Failure InvalidArgument(std::string_view message) { return Fail(400, "InvalidArgument", message); }
 // A failure of the server's own disk.

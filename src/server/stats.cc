@@ -29,11 +29,12 @@ std::string Stats::ToJson() const {
     total += count;
     by_name += StrCat(i == 0 ? "" : ",", "\"", OperationName(static_cast<Operation>(i)), "\":", count);
   }
-  return StrCat("{\"requests\":{", by_name, "},\"requests_total\":", total, ",\"get_bytes\":", get_bytes.load(),
-                ",\"get_bytes_asked\":", get_bytes_asked.load(), ",\"put_bytes\":", put_bytes.load(),
-                ",\"connections\":", connections.load(), ",\"connections_open\":", connections_open.load(),
-                ",\"get_in_flight\":", get_in_flight.load(), ",\"get_in_flight_peak\":", get_in_flight_peak.load(),
-                ",\"faults\":", faults.load(), "}\n");
+  return StrCat("{\"requests\":{", by_name, "},\"requests_total\":", total,
+                ",\"get_bytes\":", get_bytes.load(), ",\"get_bytes_asked\":", get_bytes_asked.load(),
+                ",\"put_bytes\":", put_bytes.load(), ",\"connections\":", connections.load(),
+                ",\"connections_open\":", connections_open.load(),
+                ",\"get_in_flight\":", get_in_flight.load(),
+                ",\"get_in_flight_peak\":", get_in_flight_peak.load(), ",\"faults\":", faults.load(), "}\n");
 }
 
 }  // namespace ossfs2::server

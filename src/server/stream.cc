@@ -62,7 +62,8 @@ bool Pacer::Moved(size_t bytes) {
   const auto now = std::chrono::steady_clock::now();
   // A sleep that lasted too long is made good for, but not more than 20 ms of it.
   next_ = std::max(next_, now - std::chrono::milliseconds(20));
-  next_ += std::chrono::nanoseconds(static_cast<int64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(rate)));
+  next_ += std::chrono::nanoseconds(
+      static_cast<int64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(rate)));
   return next_ <= now || stop_.SleepFor(next_ - now);
 }
 

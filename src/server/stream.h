@@ -18,7 +18,8 @@ namespace ossfs2::server {
 // Holds a connection to a rate, in bytes per second (0: no limit); read at every step, so it may change.
 class Pacer {
  public:
-  Pacer(const std::atomic<uint64_t>& bytes_per_s, StopSignal& stop) : bytes_per_s_(bytes_per_s), stop_(stop) {}
+  Pacer(const std::atomic<uint64_t>& bytes_per_s, StopSignal& stop)
+      : bytes_per_s_(bytes_per_s), stop_(stop) {}
 
   // The most bytes to move before the next Moved call: 5 ms worth, 16 KiB to 1 MiB.
   size_t StepBytes() const;
@@ -62,7 +63,8 @@ class TlsContext {
   virtual std::unique_ptr<Stream> Accept(int fd) = 0;
 };
 // Null with the reason in `error`.
-std::unique_ptr<TlsContext> MakeTlsContext(const char* certificate_file, const char* key_file, std::string& error);
+std::unique_ptr<TlsContext> MakeTlsContext(const char* certificate_file, const char* key_file,
+                                           std::string& error);
 
 // TCP_CONGESTION cubic, else reno (bbr without fq halves loopback speed), NODELAY, time-outs.
 void TuneSocket(int fd, int timeout_s);

@@ -11,7 +11,8 @@ namespace ossfs2::server {
 
 Reply<HttpResponse> PutSymlink(HandlerContext&, Exchange& e) {
   const std::string* target = e.OwnHeader("symlink-target");
-  if (target == nullptr || target->empty()) return Fail(400, "MissingArgument", "x-oss-symlink-target is missing.");
+  if (target == nullptr || target->empty())
+    return Fail(400, "MissingArgument", "x-oss-symlink-target is missing.");
   auto record = std::make_shared<ObjectRecord>();
   if (auto good = ReadAttributes(e, *record); !good) return Failure(good.error());
   record->kind = ObjectKind::kSymlink;

@@ -38,7 +38,8 @@ class TlsStream final : public Stream {
   bool SendFile(int file, uint64_t offset, size_t size) override {
     std::array<char, 64 << 10> buffer;
     while (size > 0) {
-      const ssize_t n = ::pread(file, buffer.data(), std::min(size, buffer.size()), static_cast<off_t>(offset));
+      const ssize_t n =
+          ::pread(file, buffer.data(), std::min(size, buffer.size()), static_cast<off_t>(offset));
       if (n <= 0 || !Write(buffer.data(), static_cast<size_t>(n), true)) return false;
       offset += static_cast<uint64_t>(n);
       size -= static_cast<size_t>(n);
@@ -71,7 +72,8 @@ class OpensslContext final : public TlsContext {
 
 }  // namespace
 
-std::unique_ptr<TlsContext> MakeTlsContext(const char* certificate_file, const char* key_file, std::string& error) {
+std::unique_ptr<TlsContext> MakeTlsContext(const char* certificate_file, const char* key_file,
+                                           std::string& error) {
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   if (context != nullptr && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
       SSL_CTX_use_certificate_chain_file(context, certificate_file) == 1 &&

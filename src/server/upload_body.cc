@@ -129,8 +129,9 @@ class Target {
 
 Failure BrokenBody(const Exchange& e) {
   if (e.raw_body.timed_out()) {
-    return Fail(400, "RequestTimeout", "Your socket connection to the server was not read from or written to "
-                                       "within the timeout period.");
+    return Fail(400, "RequestTimeout",
+                "Your socket connection to the server was not read from or written to "
+                "within the timeout period.");
   }
   return Fail(400, "IncompleteBody", "The request body terminated unexpectedly.");
 }
@@ -145,8 +146,9 @@ Reply<void> CheckMd5(const Exchange& e, const std::string& raw) {
 Reply<void> CheckCrc(const Exchange& e, uint64_t crc64) {
   const std::string* given = e.dialect.s3 ? nullptr : e.OwnHeader("hash-crc64ecma");
   if (given == nullptr || *given == StrCat(crc64)) return {};
-  return Fail(400, "InvalidCRC64",
-              StrCat("The CRC64 you specified, ", *given, ", is not that of the content received, ", crc64, "."));
+  return Fail(
+      400, "InvalidCRC64",
+      StrCat("The CRC64 you specified, ", *given, ", is not that of the content received, ", crc64, "."));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ Needs torch for cuda; the safetensors package is used when present, else the fil
 are parsed here. No build tools: it runs from the source tree or the bundle.
 """
 import argparse
+import contextlib
 import glob
 import json
 import mmap
@@ -125,8 +126,10 @@ def rank(number, a, paths, ready, start, results):
         results.put({"rank": number, "failed": "%s: %s" % (type(error).__name__, error)})
 
 
-def load(a, folder):
-    """All ranks; returns (seconds until the last one was done, details)."""
+def load(a, folder, observer=None):
+    """All ranks; returns (seconds until the last one was done, details).
+
+    `observer` is a context manager that is entered for just the timed part."""
     paths = shards(folder)
     context = multiprocessing.get_context("spawn")
     ready, start, results = context.Semaphore(0), context.Event(), context.Queue()
@@ -137,10 +140,11 @@ def load(a, folder):
     for _ in processes:
         if not ready.acquire(timeout=180):
             raise SystemExit("a rank did not start")
-    begun = time.monotonic()
-    start.set()
-    details = [results.get(timeout=3600) for _ in processes]
-    seconds = time.monotonic() - begun
+    with observer or contextlib.nullcontext():
+        begun = time.monotonic()
+        start.set()
+        details = [results.get(timeout=3600) for _ in processes]
+        seconds = time.monotonic() - begun
     for process in processes:
         process.join()
     failed = [d["failed"] for d in details if "failed" in d]
@@ -173,9 +177,10 @@ def cases(a, harness, targets):
     return [c for c in found if not a.only or any(word in c.name for word in a.only)]
 
 
-def measure_case(a, case, server, local, processes, total):
+def measure_case(a, case, server, local, processes, total, observe=None):
+    """One load. `observe(pids)` gives an observer for load, over these daemons."""
     if case.target is None:
-        seconds, details = load(a, local)
+        seconds, details = load(a, local, observe([]) if observe else None)
         return {"seconds": seconds, "ranks": details}
     case.target.start(server)
     try:
@@ -184,7 +189,7 @@ def measure_case(a, case, server, local, processes, total):
         folder = os.path.join(case.target.path, "model")
         pids = case.target.processes()
         warm = warm_up(folder) if case.warm else 0.0
-        seconds, details = load(a, folder)
+        seconds, details = load(a, folder, observe(pids) if observe else None)
         return {"seconds": seconds, "warm_up_seconds": warm, "ranks": details,
                 "daemon_cpu_s": sum(map(processes.cpu_seconds, pids)),
                 "peak_rss_mib": sum(map(processes.peak_bytes, pids)) / MIB,

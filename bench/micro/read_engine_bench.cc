@@ -3,13 +3,13 @@
 //   read_engine_bench [threads] [request_bytes]
 //
 // Reads a cached object of 64 MiB again and again from each thread, one thread a file and then
-// all threads on one file, and prints nanoseconds a read. Envelope: one lock, one map look-up,
+// all threads on one file, and prints the CPU nanoseconds of a read. Envelope: one lock, one map look-up,
 // one pin and one vector of iovecs: below a microsecond, against 28 µs of a FUSE request.
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <future>
 #include <thread>
 #include <vector>
@@ -36,7 +36,12 @@ void ReadAll(ReadFile& file, size_t request) {
 double NanosecondsARead(const std::vector<std::shared_ptr<ReadFile>>& files, int threads, size_t request) {
   std::atomic<uint64_t> waited{0};
   std::vector<std::thread> readers;
-  const auto start = std::chrono::steady_clock::now();
+  const auto cpu_ns = [] {
+    timespec now{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+  };
+  const double start = cpu_ns();
   for (int t = 0; t < threads; ++t) {
     readers.emplace_back([&, t] {
       ReadFile& file = *files[static_cast<size_t>(t) % files.size()];
@@ -50,9 +55,9 @@ double NanosecondsARead(const std::vector<std::shared_ptr<ReadFile>>& files, int
     });
   }
   for (auto& reader : readers) reader.join();
-  const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
+  const double took = cpu_ns() - start;
   if (waited != 0) std::printf("(%llu reads missed)\n", static_cast<unsigned long long>(waited.load()));
-  return took.count() / kReads;
+  return took / kReads / threads;
 }
 
 }  // namespace

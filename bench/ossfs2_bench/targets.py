@@ -76,9 +76,10 @@ class MountTarget(Target):
         if self.path is None:
             return
         pids = self.processes()
-        for command in (["fusermount3", "-u", self.path], ["umount", self.path],
-                        ["umount", "-l", self.path]):
-            for _ in range(60 if command[0] == "fusermount3" else 1):
+        polite = [["fusermount3", "-u", self.path]] if shutil.which("fusermount3") else []
+        polite.append(["umount", self.path])
+        for command in polite + [["umount", "-l", self.path]]:
+            for _ in range(60 if command is polite[0] else 1):
                 if not harness.is_mounted(self.path):
                     break
                 done = subprocess.run(command, stdout=subprocess.DEVNULL,

@@ -8,7 +8,8 @@ constexpr size_t kPressureBlocks = 32;  // reclaimed at a time for those who wai
 }
 
 uint64_t ReadCore::PrefetchBytesMax() const {
-  const uint64_t by_memory = pool.limit_bytes() / 4 * 3;
+  const uint64_t limit = pool.limit_bytes();
+  const uint64_t by_memory = limit - std::clamp(options.cache_bytes, limit / 4, limit / 4 * 3);
   if (options.chunks_max <= 0) return by_memory;
   return std::min(by_memory, static_cast<uint64_t>(options.chunks_max) * options.chunk_bytes);
 }
@@ -31,7 +32,7 @@ bool ReadCore::AllocateDemand(size_t count, std::vector<BlockRef>& blocks) {
 
 std::vector<BlockRef> ReadCore::AllocatePrefetch(size_t count) {
   const auto room = [&] {
-    return pool.UsedBytes(MemoryTag::kRead) + count * MemoryPool::kBlockBytes <= pool.limit_bytes() / 4 * 3;
+    return pool.UsedBytes(MemoryTag::kRead) + count * MemoryPool::kBlockBytes <= PrefetchBytesMax();
   };
   if (!room()) {
     // Idle readers own nothing: what they fetched ahead and do not read makes room.

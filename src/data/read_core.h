@@ -39,7 +39,8 @@ class ReadCore {
 
   // What one stream may hold ahead of its reader.
   uint64_t StreamBudget() const;
-  // What all streams together may hold: three quarters of the pool, so that demand always finds room.
+  // What all streams together may hold: the pool less the data cache, which is at least a quarter, so that
+  // demand always finds room, and at most three.
   uint64_t PrefetchBytesMax() const;
 
   // Adds `count` blocks to `blocks`, if need be at the expense of unread prefetch; false: no room now.

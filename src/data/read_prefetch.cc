@@ -132,8 +132,9 @@ std::optional<ByteRange> CachedFile::PickBackward(Stream& stream) {
 std::optional<ByteRange> CachedFile::PickWhole() {
   if (!whole_) return std::nullopt;
   const uint64_t size = FileBytes();
-  const uint64_t allowed =
-      std::min(core_->StreamBudget(), std::max(kWholeFileBytes, delivered_.TotalBytes() / 2));
+  // Ranks read the same tensors at different times: most of the memory is for what they share.
+  const uint64_t allowed = std::min({core_->StreamBudget(), core_->PrefetchBytesMax() / 3,
+                                     std::max(kWholeFileBytes, delivered_.TotalBytes() / 2)});
   const uint64_t piece = PieceBytes(allowed, core_->options.chunk_bytes, core_->StreamBudget());
   if (unread_bytes_ + piece > allowed) return std::nullopt;
   for (int pass = 0; pass < 2; ++pass) {
@@ -156,7 +157,7 @@ std::optional<ByteRange> CachedFile::PickPrefetch() {
   // The stream with the least ahead of it first.
   std::vector<Stream*> order;
   for (Stream& stream : streams_.all())
-    if (stream.confirmed && stream.used_ns + kPausedReaderNs > now_ns) order.push_back(&stream);
+    if (stream.confirmed && stream.used_ns + kPausedReaderNs > now_ns && WindowOpen(stream)) order.push_back(&stream);
   std::sort(order.begin(), order.end(), [](const Stream* a, const Stream* b) { return a->Ahead() < b->Ahead(); });
   for (Stream* stream : order) {
     const std::optional<ByteRange> range = stream->backward ? PickBackward(*stream) : PickForward(*stream);

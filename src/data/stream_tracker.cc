@@ -15,6 +15,11 @@ void AddHandle(Stream& stream, uint64_t handle) {
   if (stream.handles.size() < Stream::kHandlesMax) stream.handles.push_back(handle);
 }
 
+// A reader further behind than this is another one, with a stream of its own.
+uint64_t Slack(ByteRange range) {
+  return std::max(StreamTracker::kNearBytes, StreamTracker::kSlackReads * range.size());
+}
+
 // How far the read is from where the stream would go on; UINT64_MAX: not of this stream.
 uint64_t Misfit(const Stream& stream, ByteRange range) {
   if (!stream.confirmed) {
@@ -25,16 +30,17 @@ uint64_t Misfit(const Stream& stream, ByteRange range) {
     return best <= near ? best : UINT64_MAX;
   }
   if (!stream.backward) {
-    if (range.begin + StreamTracker::kBehindBytes < stream.high) return UINT64_MAX;
+    if (range.begin + Slack(range) < stream.high) return UINT64_MAX;
     if (range.begin > std::max(stream.frontier, stream.high) + StreamTracker::kSkipBytes) return UINT64_MAX;
     return Distance(range.begin, stream.high);
   }
-  if (range.end > stream.low + StreamTracker::kBehindBytes) return UINT64_MAX;
+  if (range.end > stream.low + Slack(range)) return UINT64_MAX;
   if (range.end + StreamTracker::kSkipBytes < std::min(stream.frontier, stream.low)) return UINT64_MAX;
   return Distance(range.end, stream.low);
 }
 
-void Score(Stream& stream, ByteRange range, int proof) {
+void Score(Stream& stream, ByteRange range, bool random) {
+  const int proof = random ? 2 : 1;
   const bool forward_exact = range.begin == stream.high;
   const bool backward_exact = range.end == stream.low;
   if (forward_exact) {
@@ -42,7 +48,7 @@ void Score(Stream& stream, ByteRange range, int proof) {
     stream.backward_score = 0;
   } else if (backward_exact) {
     stream.backward_score += 1;
-  } else if (range.end > stream.high) {
+  } else if (range.end > stream.high && !random) {
     stream.forward_score += 1;
   }
   if (stream.forward_score >= StreamTracker::kForwardScore * proof) {
@@ -51,6 +57,26 @@ void Score(Stream& stream, ByteRange range, int proof) {
     stream.confirmed = true;
     stream.backward = true;
   }
+}
+
+Stream Fresh(ByteRange range, int64_t now_ns, std::vector<uint64_t> handles) {
+  Stream stream;
+  stream.handles = std::move(handles);
+  stream.low = range.begin;
+  stream.high = range.end;
+  stream.frontier = range.end;
+  stream.consumed = range.size();
+  stream.used_ns = now_ns;
+  return stream;
+}
+
+// Counts jumps ahead against steps; too many of them: this is no stream any more.
+bool Jumps(Stream& stream, ByteRange range) {
+  if (range.begin > stream.high + Slack(range))
+    ++stream.jumps;
+  else if (stream.jumps > 0)
+    --stream.jumps;
+  return stream.jumps >= StreamTracker::kJumpsMax;
 }
 
 }  // namespace
@@ -85,32 +111,31 @@ Stream* StreamTracker::OnRead(uint64_t handle, ByteRange range, int64_t now_ns) 
   Stream* stream = Match(range);
   starts_ = starts_ << 1 | (stream == nullptr ? 1u : 0u);
   if (stream == nullptr) {
+    std::vector<uint64_t> handles;
     if (streams_.size() >= kStreamsMax) {
       const auto oldest = std::min_element(streams_.begin(), streams_.end(), [](const Stream& a, const Stream& b) {
         // Candidates go before recognised streams.
         return a.confirmed != b.confirmed ? !a.confirmed : a.used_ns < b.used_ns;
       });
       // Its list of handles is used again: random reads come through here each time.
-      std::vector<uint64_t> handles = std::move(oldest->handles);
+      handles = std::move(oldest->handles);
       handles.clear();
-      *oldest = {};
-      oldest->handles = std::move(handles);
       stream = &*oldest;
     } else {
       stream = &streams_.emplace_back();
     }
-    stream->low = range.begin;
-    stream->high = range.end;
-    stream->frontier = range.end;
-    stream->consumed = range.size();
-    stream->used_ns = now_ns;
+    *stream = Fresh(range, now_ns, std::move(handles));
     AddHandle(*stream, handle);
     return stream;
   }
   AddHandle(*stream, handle);
   stream->used_ns = now_ns;
   const bool was_confirmed = stream->confirmed;
-  if (!was_confirmed) Score(*stream, range, LooksRandom() ? 2 : 1);
+  if (!was_confirmed) Score(*stream, range, LooksRandom());
+  if (was_confirmed && !stream->backward && Jumps(*stream, range)) {
+    *stream = Fresh(range, now_ns, std::move(stream->handles));
+    return stream;
+  }
   if (stream->backward) {
     if (range.begin < stream->low) stream->consumed += std::min(range.end, stream->low) - range.begin;
     stream->low = std::min(stream->low, range.begin);

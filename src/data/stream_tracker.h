@@ -33,6 +33,7 @@ struct Stream {
   uint64_t window = 0;     // bytes to hold ahead
   int forward_score = 0;
   int backward_score = 0;
+  int jumps = 0;
   int64_t used_ns = 0;
 
   uint64_t Edge() const { return backward ? low : high; }
@@ -46,8 +47,9 @@ class StreamTracker {
  public:
   static constexpr size_t kStreamsMax = 64;
   static constexpr uint64_t kNearBytes = 128ull << 10;       // a candidate's tolerance
-  static constexpr uint64_t kBehindBytes = 4ull << 20;       // of a confirmed stream, behind its edge
+  static constexpr uint64_t kSlackReads = 4;  // a confirmed stream's: so many reads out of order
   static constexpr uint64_t kSkipBytes = 1ull << 20;         // and beyond its frontier
+  static constexpr int kJumpsMax = 3;
   static constexpr int kForwardScore = 2;
   static constexpr int kBackwardScore = 3;
 

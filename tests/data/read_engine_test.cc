@@ -25,7 +25,7 @@ TEST(ReadEngineTest, ReadsPastTheEndAreShortThenEmpty) {
 
 TEST(ReadEngineTest, FirstReadIsOneSmallGet) {
   ReadHarness harness;
-  auto file = harness.engine().Open(1, harness.Put("a", 100 * kMiB));
+  auto file = harness.engine().Open(1, harness.Put("a", 16 * kMiB));
   harness.store().HoldData(true);
   auto read = harness.Start(*file, 7, 0, 128 * kKiB);
   EXPECT_EQ(harness.store().HeldCalls(), 1u);
@@ -144,7 +144,7 @@ TEST(ReadEngineTest, GetOfTheOldNameIsAskedAgainUnderTheNewOne) {
 
 TEST(ReadEngineTest, CloseCancelsPrefetchAndKeepsWhatCame) {
   ReadHarness harness;
-  const ObjectVersion version = harness.Put("a", 64 * kMiB);
+  const ObjectVersion version = harness.Put("a", 24 * kMiB);
   auto file = harness.engine().Open(1, version);
   harness.Read(*file, 7, 0, kMiB);
   harness.store().HoldData(true);
@@ -157,7 +157,7 @@ TEST(ReadEngineTest, CloseCancelsPrefetchAndKeepsWhatCame) {
   EXPECT_GT(ReadMetrics::Get().prefetch_canceled.Value(), canceled);
   harness.store().HoldData(false);
   file = harness.engine().Open(1, version);
-  harness.ReadRange(*file, 8, 0, 64 * kMiB, kMiB);
+  harness.ReadRange(*file, 8, 0, 24 * kMiB, kMiB);
 }
 
 TEST(ReadEngineTest, ShutdownCancelsAndRefuses) {
@@ -220,7 +220,7 @@ TEST(ReadEngineTest, WritersLeaveReadersRoom) {
 
 TEST(ReadEngineTest, UnreadPrefetchMakesRoomForDemand) {
   ReadHarness harness(16 * kMiB);
-  auto file = harness.engine().Open(1, harness.Put("a", 64 * kMiB));
+  auto file = harness.engine().Open(1, harness.Put("a", 16 * kMiB));
   auto other = harness.engine().Open(2, harness.Put("b", 64 * kMiB, 2));
   harness.ReadRange(*file, 7, 0, 6 * kMiB, kMiB);  // leaves a window in memory
   std::vector<Result<ReadReply>> pinned;

@@ -17,6 +17,7 @@ namespace {
 constexpr uint32_t kInitExt = 1u << 30;
 constexpr uint32_t kHandleKillprivV2 = 1u << 28;
 constexpr uint32_t kDirectIoAllowMmapFlags2 = 1u << 4;  // bit 36 of the 64-bit flags
+constexpr uint32_t kReadAheadBytesMax = 1u << 30;       // 1048576 KiB, the most that read_ahead_kb allows
 
 std::atomic<uint64_t> g_init_unique{0};
 std::atomic<bool> g_offers_mmap{false};
@@ -42,6 +43,8 @@ void CompleteInitReply(iovec* iov, int count, uint64_t unique) {
   fuse_init_out reply;
   const size_t size = std::min(sizeof(reply), iov[1].iov_len);
   memcpy(&reply, iov[1].iov_base, size);
+  // The kernel takes the smaller of this and what /sys has by now, so it must not lower what was written there.
+  reply.max_readahead = kReadAheadBytesMax;
   if (g_offers_killpriv) reply.flags |= kHandleKillprivV2;
   if (g_offers_mmap) {
     reply.flags |= kInitExt;

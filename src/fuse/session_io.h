@@ -4,7 +4,9 @@
 // is completed on its way out (linux/fuse.h, fuse_init_out):
 //   FUSE_DIRECT_IO_ALLOW_MMAP  MAP_SHARED works on files that bypass the page cache (kernel >= 6.6)
 //   FUSE_HANDLE_KILLPRIV_V2    no security.capability lookup before every write (kernel >= 5.11)
-// Each only when the kernel's INIT offered it. The hooks cost nothing after INIT.
+// Each only when the kernel's INIT offered it. And the answer leaves the kernel's read-ahead as it is: libfuse
+// would repeat the 128 KiB that the kernel began with, and undo read_ahead_kb when that was set before the answer.
+// The hooks cost nothing after INIT.
 // Threads: any worker; INIT is answered before other requests come.
 #pragma once
 

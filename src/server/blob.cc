@@ -60,7 +60,7 @@ std::string BlobStore::FolderOf(uint64_t id) const {
 std::string BlobStore::PathOf(uint64_t id) const { return StrCat(FolderOf(id), "/", Hex(id, "%016llx")); }
 
 void BlobStore::Remove(uint64_t id) const {
-  if (!closing_) ::unlink(PathOf(id).c_str());
+  if (loaded_ && !closing_) ::unlink(PathOf(id).c_str());
 }
 
 Result<std::shared_ptr<Blob>> BlobStore::Create(int& fd) {
@@ -105,6 +105,7 @@ Status BlobStore::FinishLoading() {
     }
   }
   loading_ = {};
+  loaded_ = true;
   return {};
 }
 

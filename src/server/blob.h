@@ -54,7 +54,8 @@ class BlobStore {
   Result<std::shared_ptr<Blob>> Create(int& fd);
   std::shared_ptr<Blob> Pattern() const { return pattern_; }
   std::shared_ptr<Blob> Discarded() const { return discarded_; }
-  // The blob that a loaded record refers to; one Blob per id. Only until FinishLoading.
+  // The blob that a loaded record refers to; one Blob per id. Only until FinishLoading. Until then no file is
+  // removed: a record replaced by a later one (an upload by its completion) drops blobs that are still needed.
   std::shared_ptr<Blob> Load(BlobKind kind, uint64_t id) EXCLUDES(mutex_);
   // Removes the files that no loaded record uses.
   Status FinishLoading() EXCLUDES(mutex_);
@@ -75,6 +76,7 @@ class BlobStore {
   const std::string folder_;
   std::atomic<uint64_t> next_id_{1};
   std::atomic<bool> closing_{false};
+  std::atomic<bool> loaded_{false};
   std::shared_ptr<Blob> pattern_;
   std::shared_ptr<Blob> discarded_;
   Mutex mutex_;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cerrno>
 #include <system_error>
 
@@ -35,6 +36,7 @@ void CloseGently(int fd, StopSignal& stop) {
 HttpServer::~HttpServer() { Stop(); }
 
 Status HttpServer::Start(const HttpServerConfig& config) {
+  ::signal(SIGPIPE, SIG_IGN);  // sendfile has no MSG_NOSIGNAL; a client that left is an error of one call
   if (!config.tls_certificate_file.empty()) {
     std::string reason;
     tls_ = MakeTlsContext(config.tls_certificate_file.c_str(), config.tls_key_file.c_str(), reason);

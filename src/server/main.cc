@@ -45,7 +45,6 @@ int main(int argc, char** argv) {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
   auto server = OssServer::Start(*options);
   if (!server) {
     std::fprintf(stderr, "ossfs2-server: %s\n", server.error().text.c_str());

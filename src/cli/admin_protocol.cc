@@ -41,7 +41,8 @@ std::string Answer(const json& request, AdminCommands& commands) {
   const std::string command = TextOf(request, "command");
   if (command == "status") return StrCat(R"({"ok":true,"mount":)", commands.MountJson(), "}");
   if (command == "stats")
-    return StrCat(R"({"ok":true,"mount":)", commands.MountJson(), R"(,"metrics":)", commands.MetricsJson(), "}");
+    return StrCat(R"({"ok":true,"mount":)", commands.MountJson(), R"(,"metrics":)", commands.MetricsJson(),
+                  "}");
   if (command == "explain") {
     const auto facts = commands.Explain(TextOf(request, "path"));
     return facts ? Dump({{"ok", true}, {"facts", *facts}}) : Failure(facts.error().ToString());
@@ -89,9 +90,11 @@ Result<std::string> AskDaemon(const std::string& socket_path, const std::string&
   const auto fd = ConnectUnix(socket_path);
   if (!fd) return fd.error();
   std::optional<std::string> answer;
-  if (WriteAll(*fd, request_json + "\n", kIoLimit)) answer = ReadUntil(*fd, "\n", kAdminAnswerBytesMax, kAnswerLimit);
+  if (WriteAll(*fd, request_json + "\n", kIoLimit))
+    answer = ReadUntil(*fd, "\n", kAdminAnswerBytesMax, kAnswerLimit);
   close(*fd);
-  if (!answer) return MakeError(ETIMEDOUT, ErrorKind::kUnavailable, "the daemon does not answer on its socket");
+  if (!answer)
+    return MakeError(ETIMEDOUT, ErrorKind::kUnavailable, "the daemon does not answer on its socket");
   return std::move(*answer);
 }
 

@@ -47,7 +47,8 @@ class AdminServer {
   std::unique_ptr<SocketServer> server_;
 };
 
-// The client's side: sends one request and gives the answer's text. Errors: no daemon there, no answer in time.
+// The client's side: sends one request and gives the answer's text. Errors: no daemon there, no answer in
+// time.
 Result<std::string> AskDaemon(const std::string& socket_path, const std::string& request_json);
 
 }  // namespace ossfs2

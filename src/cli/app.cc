@@ -16,9 +16,10 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"mount", MountCommand},   {"umount", UmountCommand},   {"unmount", UmountCommand}, {"list", ListCommand},
-    {"stats", StatsCommand},   {"explain", ExplainCommand}, {"set", SetCommand},        {"warmup", WarmupCommand},
-    {"check", CheckCommand},   {"gc", GcCommand},           {"docs", DocsCommand},
+    {"mount", MountCommand}, {"umount", UmountCommand}, {"unmount", UmountCommand},
+    {"list", ListCommand},   {"stats", StatsCommand},   {"explain", ExplainCommand},
+    {"set", SetCommand},     {"warmup", WarmupCommand}, {"check", CheckCommand},
+    {"gc", GcCommand},       {"docs", DocsCommand},
 };
 
 std::string_view BaseName(std::string_view path) {

@@ -21,8 +21,9 @@ namespace {
 Result<MountRecord> FindDaemon(const std::string& path_or_pid) {
   auto record = FindMountRecord(path_or_pid);
   if (!record)
-    return MakeError(ENOENT, ErrorKind::kNotFound,
-                     StrCat("no running mount of this user is at ", path_or_pid, "; `ossfs2 list` shows them"));
+    return MakeError(
+        ENOENT, ErrorKind::kNotFound,
+        StrCat("no running mount of this user is at ", path_or_pid, "; `ossfs2 list` shows them"));
   if (record->socket.empty())
     return MakeError(ENOTSUP, ErrorKind::kInvalid,
                      StrCat(record->mount_point, " was mounted with enable_admin_server=false"));
@@ -37,7 +38,8 @@ Result<nlohmann::json> Ask(const std::string& path, const nlohmann::json& reques
       AskDaemon(record->socket, request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   if (!answer) return answer.error();
   auto json = nlohmann::json::parse(*answer, nullptr, false);
-  if (!json.is_object()) return MakeError(EPROTO, ErrorKind::kCorrupt, "the daemon's answer is not understood");
+  if (!json.is_object())
+    return MakeError(EPROTO, ErrorKind::kCorrupt, "the daemon's answer is not understood");
   if (const auto error = json.find("error"); error != json.end() && error->is_string())
     return MakeError(EIO, ErrorKind::kOther, error->get<std::string>());
   return json;
@@ -94,8 +96,9 @@ int StatsCommand(const Arguments& arguments) {
   }
   const StatsArguments parsed = ParseStats(arguments);
   if (parsed.bad || parsed.mount.empty())
-    return FailWith(parsed.mount.empty() ? 1 : kUsageStatus,
-                    "usage: ossfs2 stats DIR [--watch [SEC]] [--json], or: ossfs2 stats show -p PID [-l] [-i SEC]");
+    return FailWith(
+        parsed.mount.empty() ? 1 : kUsageStatus,
+        "usage: ossfs2 stats DIR [--watch [SEC]] [--json], or: ossfs2 stats show -p PID [-l] [-i SEC]");
   std::string before;
   const bool terminal = isatty(STDOUT_FILENO) != 0;
   while (true) {
@@ -125,7 +128,8 @@ int ExplainCommand(const Arguments& arguments) {
   const auto answer = Ask(path, {{"command", "explain"}, {"path", path}});
   if (!answer) return FailWith(1, answer.error().text);
   const auto facts = answer->find("facts");
-  if (facts == answer->end() || !facts->is_array()) return FailWith(1, "the daemon's answer is not understood");
+  if (facts == answer->end() || !facts->is_array())
+    return FailWith(1, "the daemon's answer is not understood");
   for (const auto& fact : *facts)
     if (fact.is_string()) puts(fact.get<std::string>().c_str());
   return 0;

@@ -66,7 +66,8 @@ int GcCommand(const Arguments& arguments) {
       options.push_back(word);
     }
   }
-  if (options.empty()) return FailWith(kUsageStatus, "usage: ossfs2 gc -c FILE [--older-than 1d] [--dry-run]");
+  if (options.empty())
+    return FailWith(kUsageStatus, "usage: ossfs2 gc -c FILE [--older-than 1d] [--dry-run]");
   const auto age = ParseAge(age_text);
   if (!age) return FailWith(kUsageStatus, StrCat("--older-than: ", age.error().text));
   const auto settings = ReadToolSettings(options);

@@ -37,7 +37,8 @@ std::vector<Row> Rows() {
       known = true;
     }
     if (!known)
-      rows.push_back({mount.mount_point, mount.source, 0, 0, IsDeadMount(mount.mount_point) ? "dead" : "mounted", ""});
+      rows.push_back(
+          {mount.mount_point, mount.source, 0, 0, IsDeadMount(mount.mount_point) ? "dead" : "mounted", ""});
   }
   for (const MountRecord& record : records) {
     bool mounted = false;
@@ -84,8 +85,9 @@ int ListCommand(const Arguments& arguments) {
   const int column = static_cast<int>(width);
   printf("%-*s  %8s  %8s  %-8s  %s\n", column, "MOUNT POINT", "PID", "UP", "STATE", "SOURCE");
   for (const Row& row : rows)
-    printf("%-*s  %8s  %8s  %-8s  %s\n", column, row.mount_point.c_str(), row.pid == 0 ? "-" : StrCat(row.pid).c_str(),
-           row.pid == 0 ? "-" : Duration(row.uptime_s).c_str(), row.state.c_str(), row.source.c_str());
+    printf("%-*s  %8s  %8s  %-8s  %s\n", column, row.mount_point.c_str(),
+           row.pid == 0 ? "-" : StrCat(row.pid).c_str(), row.pid == 0 ? "-" : Duration(row.uptime_s).c_str(),
+           row.state.c_str(), row.source.c_str());
   return 0;
 }
 

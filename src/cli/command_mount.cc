@@ -32,7 +32,8 @@ std::string Absolute(const std::string& path) {
 Arguments WithAbsoluteFiles(Arguments arguments) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     std::string& word = arguments[i];
-    if ((word == "-c" || word == "--conf" || word == "-conf" || word == "--flagfile") && i + 1 < arguments.size()) {
+    if ((word == "-c" || word == "--conf" || word == "-conf" || word == "--flagfile") &&
+        i + 1 < arguments.size()) {
       arguments[i + 1] = Absolute(arguments[i + 1]);
       ++i;
     }
@@ -105,16 +106,19 @@ int MountCommand(const Arguments& given) {
   }
   if (line->print_config) {
     fputs(PrintedConfig(options).c_str(), stdout);
-    for (const std::string& notice : options.notices()) fprintf(stderr, "ossfs2: notice: %s\n", notice.c_str());
-    const auto settings = MakeSettings(options, line->positional.empty() ? "" : ResolveMountPoint(line->positional[0]));
+    for (const std::string& notice : options.notices())
+      fprintf(stderr, "ossfs2: notice: %s\n", notice.c_str());
+    const auto settings =
+        MakeSettings(options, line->positional.empty() ? "" : ResolveMountPoint(line->positional[0]));
     if (!settings) return FailWith(1, settings.error().ToString());
     printf("# %s\n", settings->memory.ToString().c_str());
     return 0;
   }
   if (line->positional.size() != 1)
-    return FailWith(kUsageStatus, line->positional.empty()
-                                      ? "where to mount? usage: ossfs2 mount DIR -c FILE (ossfs2 mount --help)"
-                                      : StrCat("one mount point is enough; \"", line->positional[1], "\" is too much"));
+    return FailWith(kUsageStatus,
+                    line->positional.empty()
+                        ? "where to mount? usage: ossfs2 mount DIR -c FILE (ossfs2 mount --help)"
+                        : StrCat("one mount point is enough; \"", line->positional[1], "\" is too much"));
   const std::string mount_point = ResolveMountPoint(line->positional[0]);
   const ReadConfiguration read = [arguments, mount_point] { return ReadMount(arguments, mount_point); };
   auto configuration = read();

@@ -34,7 +34,8 @@ std::string LinkTarget(const std::string& path) {
 
 bool Uses(const std::string& process, const std::string& mount_point) {
   const auto below = [&](const std::string& path) { return (path + "/").rfind(mount_point + "/", 0) == 0; };
-  if (below(LinkTarget(process + "/cwd")) || below(LinkTarget(process + "/root")) || below(LinkTarget(process + "/exe")))
+  if (below(LinkTarget(process + "/cwd")) || below(LinkTarget(process + "/root")) ||
+      below(LinkTarget(process + "/exe")))
     return true;
   DIR* files = opendir((process + "/fd").c_str());
   bool found = false;
@@ -97,8 +98,8 @@ bool AwaitEnd(const MountRecord& record, int pid_fd) {
       return true;
     }
     if (terminal || second % 10 == 4) {
-      fprintf(stderr, terminal ? "\r\033[Kossfs2: %s (%lld s)" : "ossfs2: %s (%lld s)\n", Doing(record).c_str(),
-              static_cast<long long>(second + 1));
+      fprintf(stderr, terminal ? "\r\033[Kossfs2: %s (%lld s)" : "ossfs2: %s (%lld s)\n",
+              Doing(record).c_str(), static_cast<long long>(second + 1));
       shown = true;
     }
   }
@@ -116,7 +117,8 @@ int WaitForDaemon(const MountRecord& record, int pid_fd) {
   const bool ended = AwaitEnd(record, pid_fd);
   close(pid_fd);
   if (!ended)
-    return FailWith(1, StrCat("unmounted, but the daemon (pid ", record.pid, ") is still saving; see ", record.log));
+    return FailWith(
+        1, StrCat("unmounted, but the daemon (pid ", record.pid, ") is still saving; see ", record.log));
   return ReportLosses(record.mount_point);
 }
 
@@ -158,8 +160,8 @@ int UmountCommand(const Arguments& arguments) {
     pollfd waited{pid_fd, POLLIN, 0};
     if (pid_fd >= 0 && poll(&waited, 1, 2000) == 0) {
       close(pid_fd);
-      printf("%s is detached; the daemon (pid %d) ends when the last file is closed and saved\n", mount_point.c_str(),
-             record->pid);
+      printf("%s is detached; the daemon (pid %d) ends when the last file is closed and saved\n",
+             mount_point.c_str(), record->pid);
       return 0;
     }
   }

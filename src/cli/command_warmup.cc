@@ -37,10 +37,10 @@ class ProgressLine {
     const uint64_t done = progress.bytes_done;
     const double rate = elapsed_s > 0 ? static_cast<double>(done) / elapsed_s : 0;
     const double left = rate > 0 ? static_cast<double>(progress.bytes_total - done) / rate : 0;
-    const std::string text = StrCat(FormatSize(done), " of ", FormatSize(progress.bytes_total), ", ",
-                                    progress.files_done.load(), " of ", progress.files_total, " files, ",
-                                    FormatSize(static_cast<uint64_t>(rate)), "/s, ", static_cast<int64_t>(left),
-                                    " s left");
+    const std::string text =
+        StrCat(FormatSize(done), " of ", FormatSize(progress.bytes_total), ", ", progress.files_done.load(),
+               " of ", progress.files_total, " files, ", FormatSize(static_cast<uint64_t>(rate)), "/s, ",
+               static_cast<int64_t>(left), " s left");
     if (terminal_) {
       fprintf(stderr, "\r\033[K[%s] %s", Bar(progress).c_str(), text.c_str());
     } else {

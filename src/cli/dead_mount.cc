@@ -24,8 +24,12 @@ Status UnmountWithHelper(const std::string& mount_point, bool lazy) {
     dup2(output[1], 2);
     close(output[0]);
     close(output[1]);
-    const char* arguments[] = {"fusermount3", "-u", lazy ? "-z" : "--", lazy ? "--" : mount_point.c_str(),
-                               lazy ? mount_point.c_str() : nullptr, nullptr};
+    const char* arguments[] = {"fusermount3",
+                               "-u",
+                               lazy ? "-z" : "--",
+                               lazy ? "--" : mount_point.c_str(),
+                               lazy ? mount_point.c_str() : nullptr,
+                               nullptr};
     execvp(arguments[0], const_cast<char* const*>(arguments));
     _exit(127);
   }

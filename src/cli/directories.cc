@@ -11,7 +11,7 @@
 namespace ossfs2 {
 
 Status MakeDirectories(const std::string& path, mode_t mode) {
-  for (size_t slash = path.find('/', 1); ; slash = path.find('/', slash + 1)) {
+  for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const std::string parent = path.substr(0, slash);
     if (mkdir(parent.c_str(), mode) != 0 && errno != EEXIST) {
       const int error = errno;  // an existing parent on a read-only file system says EROFS
@@ -44,8 +44,9 @@ Result<std::string> RuntimeDirectory() {
   struct stat info {};
   if (lstat(path.c_str(), &info) != 0) return ErrnoError(errno, path);
   if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 022) != 0)
-    return MakeError(EACCES, ErrorKind::kAccessDenied,
-                     StrCat(path, " is not a directory of this user alone; remove it, or set OSSFS2_RUNTIME_DIR"));
+    return MakeError(
+        EACCES, ErrorKind::kAccessDenied,
+        StrCat(path, " is not a directory of this user alone; remove it, or set OSSFS2_RUNTIME_DIR"));
   return path;
 }
 

@@ -56,12 +56,14 @@ Result<int64_t> ConnectOnce(const addrinfo& address) {
   }
   close(fd);
   if (error != 0) return ErrnoError(error, "connect");
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started)
+      .count();
 }
 
 std::string AddressText(const addrinfo& address) {
   char host[NI_MAXHOST];
-  if (getnameinfo(address.ai_addr, address.ai_addrlen, host, sizeof(host), nullptr, 0, NI_NUMERICHOST) != 0) return "?";
+  if (getnameinfo(address.ai_addr, address.ai_addrlen, host, sizeof(host), nullptr, 0, NI_NUMERICHOST) != 0)
+    return "?";
   return host;
 }
 
@@ -77,14 +79,17 @@ void Doctor::Machine(const Show& show) {
           "load the module (modprobe fuse); in a container add --device /dev/fuse --cap-add SYS_ADMIN"});
   }
   if (geteuid() != 0 && access("/usr/bin/fusermount3", X_OK) != 0 && access("/bin/fusermount3", X_OK) != 0)
-    show({"fuse", Verdict::kFail, "fusermount3 is not installed, and you are not root", "install the package fuse3"});
+    show({"fuse", Verdict::kFail, "fusermount3 is not installed, and you are not root",
+          "install the package fuse3"});
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   const bool enough = files.rlim_cur >= 4096 || files.rlim_max >= 4096;
   show({"limits", enough ? Verdict::kPass : Verdict::kWarn,
-        StrCat("open files: ", static_cast<uint64_t>(files.rlim_cur)), enough ? "" : "raise it: ulimit -n 65536"});
+        StrCat("open files: ", static_cast<uint64_t>(files.rlim_cur)),
+        enough ? "" : "raise it: ulimit -n 65536"});
   const auto runtime = RuntimeDirectory();
-  show({"state", runtime ? Verdict::kPass : Verdict::kFail, runtime ? StrCat("sockets in ", *runtime) : runtime.error().text,
+  show({"state", runtime ? Verdict::kPass : Verdict::kFail,
+        runtime ? StrCat("sockets in ", *runtime) : runtime.error().text,
         runtime ? "" : "make it writable, or set OSSFS2_RUNTIME_DIR"});
 }
 
@@ -99,10 +104,14 @@ void Doctor::Memory(const Show& show) {
   if (model_directory_.empty()) return;
   const Warmup files({model_directory_});
   const uint64_t model = files.progress().bytes_total;
-  const uint64_t room = available > settings_.memory.total_bytes ? available - settings_.memory.total_bytes : 0;
+  const uint64_t room =
+      available > settings_.memory.total_bytes ? available - settings_.memory.total_bytes : 0;
   show({"page cache", model <= room ? Verdict::kPass : Verdict::kWarn,
-        StrCat(model_directory_, " has ", FormatSize(model), "; the page cache has room for about ", FormatSize(room)),
-        model <= room ? "" : "it will be read from the bucket again at each load; use a machine with more memory"});
+        StrCat(model_directory_, " has ", FormatSize(model), "; the page cache has room for about ",
+               FormatSize(room)),
+        model <= room
+            ? ""
+            : "it will be read from the bucket again at each load; use a machine with more memory"});
 }
 
 bool Doctor::Network(const Show& show) {
@@ -129,10 +138,12 @@ bool Doctor::Network(const Show& show) {
   for (const addrinfo* at = found; at != nullptr && settings_.http.proxy.empty(); at = at->ai_next) {
     const auto time_ms = ConnectOnce(*at);
     if (time_ms) {
-      show({"tcp", Verdict::kPass, StrCat(AddressText(*at), " port ", parts.port, " answers in ", *time_ms, " ms"), ""});
+      show({"tcp", Verdict::kPass,
+            StrCat(AddressText(*at), " port ", parts.port, " answers in ", *time_ms, " ms"), ""});
       reached = true;
     } else {
-      show({"tcp", Verdict::kWarn, StrCat(AddressText(*at), " port ", parts.port, ": ", time_ms.error().text), ""});
+      show({"tcp", Verdict::kWarn, StrCat(AddressText(*at), " port ", parts.port, ": ", time_ms.error().text),
+            ""});
     }
   }
   freeaddrinfo(found);

@@ -1,8 +1,9 @@
 // Doctor: examines a set-up from the machine up to the bucket and says what to do next.
 //
-// Every examination gives findings in the order in which a failure explains the following ones; after a failed
-// network or credential check the later ones that need it are left out. It writes and removes one scratch object
-// below the prefix (not with ro) and reads it back; nothing else is changed. Each step has a time limit.
+// Every examination gives findings in the order in which a failure explains the following ones; after a
+// failed network or credential check the later ones that need it are left out. It writes and removes one
+// scratch object below the prefix (not with ro) and reads it back; nothing else is changed. Each step has a
+// time limit.
 #pragma once
 
 #include <functional>

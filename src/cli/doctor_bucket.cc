@@ -47,7 +47,8 @@ Result<WriteResult> PutAndWait(ObjectStore& store, const std::string& key, std::
   auto future = promise.get_future();
   UploadBody body;
   body.spans.push_back(data);
-  const auto call = store.PutAsync(key, body, {}, [&promise](Result<WriteResult> result) { promise.set_value(std::move(result)); });
+  const auto call = store.PutAsync(
+      key, body, {}, [&promise](Result<WriteResult> result) { promise.set_value(std::move(result)); });
   return future.get();
 }
 
@@ -71,7 +72,8 @@ std::vector<std::byte> ScratchData() {
 }
 
 std::string Speed(uint64_t bytes, double seconds) {
-  return StrCat(FormatSize(seconds <= 0 ? 0 : static_cast<uint64_t>(static_cast<double>(bytes) / seconds)), "/s");
+  return StrCat(FormatSize(seconds <= 0 ? 0 : static_cast<uint64_t>(static_cast<double>(bytes) / seconds)),
+                "/s");
 }
 
 // The part of an advised error that tells what to do; the rest is shown beside it.
@@ -108,14 +110,17 @@ bool BucketDoctor::Service(const Show& show) {
     return false;
   }
   show({name, Verdict::kPass,
-        parts.tls ? StrCat("chain and host name of ", parts.host, " are right") : StrCat(parts.host, " answers (no TLS)"), ""});
+        parts.tls ? StrCat("chain and host name of ", parts.host, " are right")
+                  : StrCat(parts.host, " answers (no TLS)"),
+        ""});
   const std::string* date = answer->head.Find("Date");
   tm time_parts{};
   if (date == nullptr || strptime(date->c_str(), "%a, %d %b %Y %H:%M:%S GMT", &time_parts) == nullptr) {
     show({"clock", Verdict::kWarn, "the service tells no time", ""});
     return true;
   }
-  const int64_t skew = std::abs(static_cast<int64_t>(timegm(&time_parts)) - static_cast<int64_t>(time(nullptr)));
+  const int64_t skew =
+      std::abs(static_cast<int64_t>(timegm(&time_parts)) - static_cast<int64_t>(time(nullptr)));
   const Verdict verdict = skew > kSkewFailSeconds   ? Verdict::kFail
                           : skew > kSkewWarnSeconds ? Verdict::kWarn
                                                     : Verdict::kPass;
@@ -128,7 +133,8 @@ bool BucketDoctor::Credentials(const Show& show) {
   const auto keys = stack_.credentials->Current();
   if (!keys) {
     show({"credentials", Verdict::kFail, keys.error().ToString(),
-          "give oss_access_key_id and _secret, credential_file, ram_role or the OSS_* variables (lost under sudo)"});
+          "give oss_access_key_id and _secret, credential_file, ram_role or the OSS_* variables (lost under "
+          "sudo)"});
     return false;
   }
   show({"credentials", Verdict::kPass, stack_.credentials->Describe(), ""});
@@ -149,10 +155,12 @@ bool BucketDoctor::List(const Show& show) {
     times.push_back(SecondsSince(started));
   }
   std::sort(times.begin(), times.end());
-  show({"list", Verdict::kPass, StrCat("signature and right to list are right for ", settings_.Source()), ""});
+  show(
+      {"list", Verdict::kPass, StrCat("signature and right to list are right for ", settings_.Source()), ""});
   const int64_t median_us = static_cast<int64_t>(times[times.size() / 2] * 1e6);
   show({"latency", median_us > 100'000 ? Verdict::kWarn : Verdict::kPass,
-        StrCat("a list takes ", median_us / 1000, ".", median_us / 100 % 10, " ms (median of ", kLatencyProbes, ")"),
+        StrCat("a list takes ", median_us / 1000, ".", median_us / 100 % 10, " ms (median of ",
+               kLatencyProbes, ")"),
         median_us > 100'000 ? "use the internal endpoint of the same region" : ""});
   return true;
 }
@@ -162,29 +170,37 @@ void BucketDoctor::Scratch(const Show& show) {
     show({"write", Verdict::kPass, "not tried: ro is set", ""});
     return;
   }
-  const std::string key = StrCat(settings_.fs.prefix, settings_.fs.prefix.empty() ? "" : "/", ".ossfs2-check-", getpid(),
-                                 "-", std::random_device{}());
+  const std::string key = StrCat(settings_.fs.prefix, settings_.fs.prefix.empty() ? "" : "/",
+                                 ".ossfs2-check-", getpid(), "-", std::random_device{}());
   const auto data = ScratchData();
   auto started = SteadyClock::now();
   const auto put = PutAndWait(*stack_.store, key, data);
   if (!put) {
-    show({"put", put.error().kind == ErrorKind::kAccessDenied ? Verdict::kWarn : Verdict::kFail, put.error().ToString(),
-          "give the key the right oss:PutObject, or mount with ro"});
+    show({"put", put.error().kind == ErrorKind::kAccessDenied ? Verdict::kWarn : Verdict::kFail,
+          put.error().ToString(), "give the key the right oss:PutObject, or mount with ro"});
     return;
   }
-  show({"put", Verdict::kPass, StrCat(FormatSize(kScratchBytes), " up at ", Speed(kScratchBytes, SecondsSince(started)), " on one connection"), ""});
+  show({"put", Verdict::kPass,
+        StrCat(FormatSize(kScratchBytes), " up at ", Speed(kScratchBytes, SecondsSince(started)),
+               " on one connection"),
+        ""});
   const auto sink = std::make_shared<BufferSink>(kScratchBytes);
   started = SteadyClock::now();
   const Status got = GetAndWait(*stack_.store, key, sink);
   if (!got) {
     show({"get", Verdict::kFail, got.error().ToString(), "give the key the right oss:GetObject"});
   } else if (!std::equal(data.begin(), data.end(), sink->data().begin())) {
-    show({"get", Verdict::kFail, "the bytes read are not those written", "something on the way changes data; report it"});
+    show({"get", Verdict::kFail, "the bytes read are not those written",
+          "something on the way changes data; report it"});
   } else {
-    show({"get", Verdict::kPass, StrCat(FormatSize(kScratchBytes), " down at ", Speed(kScratchBytes, SecondsSince(started)), " on one connection"), ""});
+    show({"get", Verdict::kPass,
+          StrCat(FormatSize(kScratchBytes), " down at ", Speed(kScratchBytes, SecondsSince(started)),
+                 " on one connection"),
+          ""});
   }
   const Status deleted = stack_.store->Delete(key);
-  show({"delete", deleted ? Verdict::kPass : Verdict::kWarn, deleted ? "scratch object removed" : deleted.error().ToString(),
+  show({"delete", deleted ? Verdict::kPass : Verdict::kWarn,
+        deleted ? "scratch object removed" : deleted.error().ToString(),
         deleted ? "" : StrCat("give the key the right oss:DeleteObject; remove ", key, " yourself")});
 }
 

@@ -16,7 +16,8 @@ EndpointParts SplitEndpoint(std::string_view endpoint) {
   if (!endpoint.empty() && endpoint[0] == '[') {  // [::1]:9000
     const size_t end = endpoint.find(']');
     parts.host = endpoint.substr(1, end == std::string_view::npos ? end : end - 1);
-    if (end != std::string_view::npos && endpoint.substr(end + 1).rfind(':', 0) == 0) port = endpoint.substr(end + 2);
+    if (end != std::string_view::npos && endpoint.substr(end + 1).rfind(':', 0) == 0)
+      port = endpoint.substr(end + 2);
   } else {
     const size_t colon = endpoint.find(':');
     parts.host = endpoint.substr(0, colon);

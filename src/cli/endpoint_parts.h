@@ -8,7 +8,7 @@
 namespace ossfs2 {
 
 struct EndpointParts {
-  bool tls = true;  // a bare host means https
+  bool tls = true;   // a bare host means https
   std::string host;  // without brackets
   uint16_t port = 443;
 };

@@ -84,25 +84,34 @@ Result<MemoryPlan> PlanMemory(uint64_t available_bytes, const MemoryWishes& wish
     return Refuse(StrCat("total_mem_limit: ", FormatSize(wishes.total_bytes), " is more than the ",
                          FormatSize(available_bytes), " of memory there is; give at most half of it"));
   if (available_bytes < kTotalBytesMin)
-    return MakeError(ENOMEM, ErrorKind::kNoSpace,
-                     StrCat("only ", FormatSize(available_bytes),
-                            " of memory are allowed here; raise the memory limit of the container or control group to "
-                            "at least 256m"));
-  const uint64_t derived = std::clamp(available_bytes / 4, std::min(kTotalBytesMin, available_bytes), kTotalBytesDefaultMax);
+    return MakeError(
+        ENOMEM, ErrorKind::kNoSpace,
+        StrCat("only ", FormatSize(available_bytes),
+               " of memory are allowed here; raise the memory limit of the container or control group to "
+               "at least 256m"));
+  const uint64_t derived =
+      std::clamp(available_bytes / 4, std::min(kTotalBytesMin, available_bytes), kTotalBytesDefaultMax);
   plan.total_bytes = wishes.total_bytes != 0 ? wishes.total_bytes : derived + wishes.cache_bytes;
-  if (wishes.total_bytes == 0 && wishes.cache_bytes > 0 && plan.total_bytes > available_bytes / 4 * 3)
-    return Refuse(StrCat("memory_data_cache_size: ", FormatSize(wishes.cache_bytes), " and ", FormatSize(derived),
-                         " for reads and uploads are more than three quarters of the ", FormatSize(available_bytes),
-                         " of memory; give a smaller cache, or set total_mem_limit"));
+  // A cache that the machine cannot hold beside the rest takes what there is: a config file made for a
+  // larger machine still mounts, and never more than nine tenths of the memory are promised.
+  const bool may_shrink = wishes.total_bytes == 0 && wishes.cache_bytes > 0;
+  if (may_shrink) plan.total_bytes = std::min(plan.total_bytes, available_bytes / 10 * 9);
   plan.metadata_bytes = wishes.metadata_bytes != 0
                             ? wishes.metadata_bytes
                             : std::clamp(plan.total_bytes / 8, kMetadataBytesMin, kMetadataBytesMax);
   plan.buffer_bytes = std::min(plan.total_bytes / 8, kBufferBytesMax);
   if (plan.metadata_bytes + plan.buffer_bytes + MemoryPool::kLimitBytesMin > plan.total_bytes)
     return Refuse(StrCat("metadata_mem_limit: ", FormatSize(plan.metadata_bytes), " leaves nothing of the ",
-                         FormatSize(plan.total_bytes), " of total_mem_limit for data; lower it or raise the limit"));
+                         FormatSize(plan.total_bytes),
+                         " of total_mem_limit for data; lower it or raise the limit"));
   plan.pool_bytes = plan.total_bytes - plan.metadata_bytes - plan.buffer_bytes;
   const uint64_t others_min = std::min(plan.pool_bytes / 4, kOthersBytesMax);
+  if (may_shrink && plan.cache_bytes > plan.pool_bytes - others_min) {
+    plan.cache_bytes = plan.pool_bytes - others_min;
+    plan.notice = StrCat("memory_data_cache_size: ", FormatSize(plan.cache_bytes), " are used instead of ",
+                         FormatSize(wishes.cache_bytes), ", since there are ", FormatSize(available_bytes),
+                         " of memory here");
+  }
   if (plan.cache_bytes > plan.pool_bytes - others_min)
     return Refuse(StrCat("memory_data_cache_size: ", FormatSize(plan.cache_bytes), " of the ",
                          FormatSize(plan.pool_bytes), " for data leave less than ", FormatSize(others_min),
@@ -112,8 +121,9 @@ Result<MemoryPlan> PlanMemory(uint64_t available_bytes, const MemoryWishes& wish
 
 std::string MemoryPlan::ToString() const {
   return StrCat("memory: ", FormatSize(total_bytes), " in all of ", FormatSize(available_bytes), "; data ",
-                FormatSize(pool_bytes), cache_bytes != 0 ? StrCat(" (cache ", FormatSize(cache_bytes), " of it)") : "",
-                ", metadata ", FormatSize(metadata_bytes), ", buffers ", FormatSize(buffer_bytes));
+                FormatSize(pool_bytes),
+                cache_bytes != 0 ? StrCat(" (cache ", FormatSize(cache_bytes), " of it)") : "", ", metadata ",
+                FormatSize(metadata_bytes), ", buffers ", FormatSize(buffer_bytes));
 }
 
 }  // namespace ossfs2

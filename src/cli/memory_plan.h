@@ -3,7 +3,8 @@
 // The limit is hard. Of it a fixed part serves names and attributes (metadata_bytes) and buffers of
 // threads and connections (buffer_bytes); what remains is the pool of payload blocks, in which the data
 // cache (memory_data_cache_size) lies. Without total_mem_limit the limit is a quarter of the memory of
-// machine or control group, at most 8 GiB, plus the data cache on top; with it the cache must fit inside.
+// machine or control group, at most 8 GiB, plus the data cache on top; with it the cache must fit inside;
+// without it a cache too large for the machine takes what there is, with a notice.
 // A pure function of its input; no threads.
 #pragma once
 
@@ -21,7 +22,8 @@ struct MemoryPlan {
   uint64_t metadata_bytes = 0;
   uint64_t buffer_bytes = 0;
   uint64_t pool_bytes = 0;
-  uint64_t cache_bytes = 0;      // inside the pool
+  uint64_t cache_bytes = 0;  // inside the pool
+  std::string notice;        // what was given less than asked; empty: nothing
   // The plan for the log, one line.
   std::string ToString() const;
 };

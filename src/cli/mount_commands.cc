@@ -45,7 +45,8 @@ std::string MountCommands::MountJson() {
       {"source", settings_.Source()},
       {"endpoint", settings_.oss.endpoint},
       {"log", settings_.log.target},
-      {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count()},
+      {"uptime_s",
+       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count()},
       {"flush_deadline_s", flush_deadline_s_.load()},
       {"memory_limit_bytes", settings_.memory.total_bytes},
       {"memory_pool_bytes", settings_.memory.pool_bytes},
@@ -95,8 +96,9 @@ Result<std::string> MountCommands::Set(const std::string& option, const std::str
                             nearest.empty() ? "" : StrCat("; did you mean \"", nearest, "\"?")));
   }
   if (!spec->runtime)
-    return MakeError(ENOTSUP, ErrorKind::kInvalid,
-                     StrCat(spec->name, " cannot change while mounted; change the config file and mount again"));
+    return MakeError(
+        ENOTSUP, ErrorKind::kInvalid,
+        StrCat(spec->name, " cannot change while mounted; change the config file and mount again"));
   OSSFS2_RETURN_IF_ERROR(CheckValue(*spec, value));
   if (spec->name == "log_level") {
     SetLogLevel(value == "debug"     ? LogLevel::kDebug
@@ -106,7 +108,8 @@ Result<std::string> MountCommands::Set(const std::string& option, const std::str
   } else if (spec->name == "flush_deadline") {
     flush_deadline_s_ = *ParseInt(value);
   }
-  Log(LogLevel::kInfo, StrCat("set ", spec->name, "=", value, " (was given: ", options_.Origin(spec->name), ")"));
+  Log(LogLevel::kInfo,
+      StrCat("set ", spec->name, "=", value, " (was given: ", options_.Origin(spec->name), ")"));
   return StrCat(spec->name, " is now ", value);
 }
 

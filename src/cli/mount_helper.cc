@@ -22,7 +22,9 @@ void SplitSource(std::string_view source, MountHelperLine& line) {
 Result<MountHelperLine> ParseMountHelperLine(const std::vector<std::string>& arguments) {
   MountHelperLine line;
   std::vector<std::string> positional;
-  const auto invalid = [](std::string text) { return MakeError(EINVAL, ErrorKind::kInvalid, std::move(text)); };
+  const auto invalid = [](std::string text) {
+    return MakeError(EINVAL, ErrorKind::kInvalid, std::move(text));
+  };
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& word = arguments[i];
     if (word.size() < 2 || word[0] != '-') {
@@ -61,7 +63,8 @@ Result<MountHelperLine> ParseMountHelperLine(const std::vector<std::string>& arg
     }
   }
   if (positional.size() != 2)
-    return invalid("usage: mount.ossfs2 BUCKET[:/PREFIX] DIR [-sfnvrw] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]");
+    return invalid(
+        "usage: mount.ossfs2 BUCKET[:/PREFIX] DIR [-sfnvrw] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]");
   SplitSource(positional[0], line);
   line.mount_point = positional[1];
   if (line.bucket.empty()) return invalid(StrCat("\"", positional[0], "\" names no bucket"));

@@ -15,11 +15,11 @@ struct MountHelperLine {
   std::string bucket;
   std::string prefix;
   std::string mount_point;
-  std::string options;         // all -o joined with commas
-  bool fake = false;           // -f: only look whether it would work
-  bool sloppy = false;         // -s: unknown options are ignored
+  std::string options;  // all -o joined with commas
+  bool fake = false;    // -f: only look whether it would work
+  bool sloppy = false;  // -s: unknown options are ignored
   bool verbose = false;
-  bool read_only = false;      // -r
+  bool read_only = false;       // -r
   std::string mount_namespace;  // -N: path or pid
 };
 

@@ -8,18 +8,19 @@
 namespace ossfs2 {
 namespace {
 
-// Options of mount(8) and fstab that ask nothing of this file system: the kernel, systemd or mount(8) deal with
-// them, or they hold for every FUSE mount (nodev, nosuid).
+// Options of mount(8) and fstab that ask nothing of this file system: the kernel, systemd or mount(8) deal
+// with them, or they hold for every FUSE mount (nodev, nosuid).
 constexpr const char* kAccepted[] = {
-    "defaults",      "auto",          "noauto",    "user",        "nouser",     "users",   "owner",     "group",
-    "_netdev",       "nofail",        "dev",       "nodev",       "suid",       "nosuid",  "exec",      "noexec",
-    "sync",          "async",         "dirsync",   "atime",       "noatime",    "diratime", "nodiratime", "relatime",
-    "norelatime",    "strictatime",   "nostrictatime", "lazytime", "nolazytime", "iversion", "noiversion", "mand",
-    "nomand",        "silent",        "loud",      "nosymfollow", "symfollow"};
+    "defaults",    "auto",       "noauto",     "user",       "nouser",      "users",         "owner",
+    "group",       "_netdev",    "nofail",     "dev",        "nodev",       "suid",          "nosuid",
+    "exec",        "noexec",     "sync",       "async",      "dirsync",     "atime",         "noatime",
+    "diratime",    "nodiratime", "relatime",   "norelatime", "strictatime", "nostrictatime", "lazytime",
+    "nolazytime",  "iversion",   "noiversion", "mand",       "nomand",      "silent",        "loud",
+    "nosymfollow", "symfollow"};
 // The same with values.
-constexpr const char* kAcceptedWithValue[] = {"x-",       "X-",        "comment=",     "context=", "fscontext=", "defcontext=",
-                                              "rootcontext=", "user=", "uhelper=", "helper=",  "subtype=",   "fsname=",
-                                              "max_read=", "blksize=", "rootmode=", "fd="};
+constexpr const char* kAcceptedWithValue[] = {
+    "x-",       "X-",      "comment=", "context=", "fscontext=", "defcontext=", "rootcontext=", "user=",
+    "uhelper=", "helper=", "subtype=", "fsname=",  "max_read=",  "blksize=",    "rootmode=",    "fd="};
 
 bool Accepted(std::string_view option) {
   for (const char* name : kAccepted)
@@ -57,8 +58,9 @@ Status ApplyMountOptions(std::string_view text, OptionSet& options, std::string&
     while (option.size() > 2 && option[0] == '-' && option[1] == '-') option.remove_prefix(2);
     if (Accepted(option)) continue;
     if (option == "remount")
-      return MakeError(EINVAL, ErrorKind::kInvalid,
-                       "mount option: remount is not supported; use `ossfs2 umount` and mount again, or `ossfs2 set`");
+      return MakeError(
+          EINVAL, ErrorKind::kInvalid,
+          "mount option: remount is not supported; use `ossfs2 umount` and mount again, or `ossfs2 set`");
     const size_t equals = option.find('=');
     std::string_view name = option.substr(0, equals);
     std::string value = equals == std::string_view::npos ? "true" : std::string(option.substr(equals + 1));
@@ -78,7 +80,8 @@ Status ApplyMountOptions(std::string_view text, OptionSet& options, std::string&
     }
     const OptionSpec* spec = FindOption(name);
     if (equals == std::string_view::npos && spec != nullptr && spec->type != OptionType::kBool)
-      return MakeError(EINVAL, ErrorKind::kInvalid, StrCat("mount option: ", name, " needs a value: ", name, "=VALUE"));
+      return MakeError(EINVAL, ErrorKind::kInvalid,
+                       StrCat("mount option: ", name, " needs a value: ", name, "=VALUE"));
     if (Status status = options.Set(name, value, kOrigin, OptionLayer::kCommandLine); !status) {
       Error error = std::move(status.error());
       error.text = StrCat(kOrigin, ": ", error.text);

@@ -58,7 +58,8 @@ std::optional<MountRecord> ParseRecord(const std::string& path) {
 }
 
 bool IsFileAt(int fd, const std::string& path) {
-  struct stat opened {}, named {};
+  struct stat opened {
+  }, named{};
   return fstat(fd, &opened) == 0 && stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
          opened.st_dev == named.st_dev;
 }
@@ -88,8 +89,8 @@ Result<MountLock> MountLock::Acquire(const std::string& mount_point) {
   }
   const auto record = FindMountRecord(mount_point);
   return MakeError(EBUSY, ErrorKind::kInvalid,
-                   StrCat("another ossfs2", record ? StrCat(" (pid ", record->pid, ")") : std::string(), " serves ",
-                          mount_point, " already; run: ossfs2 umount ", mount_point));
+                   StrCat("another ossfs2", record ? StrCat(" (pid ", record->pid, ")") : std::string(),
+                          " serves ", mount_point, " already; run: ossfs2 umount ", mount_point));
 }
 
 MountLock::MountLock(MountLock&& other) noexcept
@@ -142,13 +143,15 @@ std::vector<MountRecord> ReadMountRecords() {
 }
 
 std::optional<MountRecord> FindMountRecord(const std::string& path_or_pid) {
-  const bool digits = !path_or_pid.empty() && path_or_pid.find_first_not_of("0123456789") == std::string::npos;
+  const bool digits =
+      !path_or_pid.empty() && path_or_pid.find_first_not_of("0123456789") == std::string::npos;
   const std::string path = digits ? path_or_pid : ResolveMountPoint(path_or_pid);
   std::optional<MountRecord> found;
   for (MountRecord& record : ReadMountRecords()) {
-    const bool matches = digits ? StrCat(record.pid) == path_or_pid
-                                : (path + "/").rfind(record.mount_point + "/", 0) == 0;
-    if (matches && (!found || record.mount_point.size() > found->mount_point.size())) found = std::move(record);
+    const bool matches =
+        digits ? StrCat(record.pid) == path_or_pid : (path + "/").rfind(record.mount_point + "/", 0) == 0;
+    if (matches && (!found || record.mount_point.size() > found->mount_point.size()))
+      found = std::move(record);
   }
   return found;
 }
@@ -173,8 +176,9 @@ std::vector<std::string> TakeLossReport(const std::string& mount_point) {
 Result<std::string> AdminSocketPath(const std::string& mount_point) {
   auto path = FileOf(mount_point, ".sock");
   if (path && path->size() > 107)  // sun_path
-    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid,
-                     StrCat(*path, " is too long for a socket; set OSSFS2_RUNTIME_DIR to a shorter directory"));
+    return MakeError(
+        ENAMETOOLONG, ErrorKind::kInvalid,
+        StrCat(*path, " is too long for a socket; set OSSFS2_RUNTIME_DIR to a shorter directory"));
   return path;
 }
 

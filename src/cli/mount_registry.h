@@ -19,9 +19,9 @@ namespace ossfs2 {
 struct MountRecord {
   pid_t pid = 0;
   std::string mount_point;
-  std::string source;    // "oss://BUCKET/PREFIX"
+  std::string source;  // "oss://BUCKET/PREFIX"
   std::string endpoint;
-  std::string socket;    // admin socket; empty: none
+  std::string socket;  // admin socket; empty: none
   std::string log;
   int64_t started_s = 0;
   int64_t flush_deadline_s = 0;

@@ -69,7 +69,8 @@ int MountService::Fail(int status, const std::string& text) {
   commands_.reset();
   stack_.reset();
   if (lock_) RemoveEmptyDirectories(settings());
-  report_.Failed(status, StrCat("mounting ", settings().Source(), " on ", settings().mount_point, " failed: ", text));
+  report_.Failed(status,
+                 StrCat("mounting ", settings().Source(), " on ", settings().mount_point, " failed: ", text));
   return status;
 }
 
@@ -87,14 +88,15 @@ int MountService::Start() {
   BlockDaemonSignals();
   if (Status made = PrepareDirectories(settings()); !made) return Fail(1, made.error().ToString());
   if (Status set = SetupLog(settings().log); !set) return Fail(1, set.error().ToString());
-  Log(LogLevel::kInfo, StrCat("ossfs2 ", OSSFS2_VERSION, " starts, pid ", getpid(), ", ", settings().Source(), " at ",
-                              settings().oss.endpoint, " on ", settings().mount_point));
+  Log(LogLevel::kInfo, StrCat("ossfs2 ", OSSFS2_VERSION, " starts, pid ", getpid(), ", ", settings().Source(),
+                              " at ", settings().oss.endpoint, " on ", settings().mount_point));
   Log(LogLevel::kInfo, settings().memory.ToString());
   auto lock = MountLock::Acquire(settings().mount_point);
   if (!lock) return Fail(1, lock.error().ToString());
   lock_.emplace(std::move(*lock));
   if (settings().fuse.device_fd < 0) {
-    if (Status cleared = ClearDeadMount(settings().mount_point); !cleared) return Fail(1, cleared.error().ToString());
+    if (Status cleared = ClearDeadMount(settings().mount_point); !cleared)
+      return Fail(1, cleared.error().ToString());
   }
   for (const std::string& line : TakeLossReport(settings().mount_point))
     settings().notices.push_back(StrCat("the last mount here could not save: ", line));
@@ -105,7 +107,8 @@ int MountService::Start() {
   signals_ = std::make_unique<SignalThread>();
   auto built = MountStack::Build(settings(), [this](const std::string& text) { report_.Progress(text); });
   if (!built)
-    return Fail(built.error().bucket_check ? BucketExitStatus(built.error().error) : 1, built.error().error.ToString());
+    return Fail(built.error().bucket_check ? BucketExitStatus(built.error().error) : 1,
+                built.error().error.ToString());
   stack_ = std::move(*built);
   commands_ = std::make_unique<MountCommands>(*stack_, settings(), configuration_.options);
   if (Status helpers = StartHelpers(); !helpers) return Fail(1, helpers.error().ToString());

@@ -21,8 +21,8 @@ struct Configuration {
 };
 using ReadConfiguration = std::function<Result<Configuration>()>;
 
-// The exit status: 0 also after a clean SIGTERM; 1 when something was lost or failed; for a failed bucket check
-// the low byte of the negative errno.
+// The exit status: 0 also after a clean SIGTERM; 1 when something was lost or failed; for a failed bucket
+// check the low byte of the negative errno.
 int ServeMount(Configuration configuration, const ReadConfiguration& read_again, StartReport& report);
 
 // The same in a forked daemon; the parent returns when the mount is there or has failed.

@@ -1,10 +1,10 @@
 // MountStack: all layers of one mount, built from the bottom up and taken down in reverse.
 //
 // Build makes http, credentials, store, pool, engines, file system and frontend, asks the bucket once (Probe)
-// and finishes what a crash left; nothing is mounted before all of that succeeded. Mount, Run and Stop are the
-// frontend's. Close publishes unsaved files until the deadline, unmounts and ends every part.
-// Threads: Build, Mount, Run and Close on one thread; Stop and the facts from any. Build starts threads, so a
-// daemon forks before. Errors: sentences for the terminal; bucket_check tells those of the probe.
+// and finishes what a crash left; nothing is mounted before all of that succeeded. Mount, Run and Stop are
+// the frontend's. Close publishes unsaved files until the deadline, unmounts and ends every part. Threads:
+// Build, Mount, Run and Close on one thread; Stop and the facts from any. Build starts threads, so a daemon
+// forks before. Errors: sentences for the terminal; bucket_check tells those of the probe.
 #pragma once
 
 #include <functional>

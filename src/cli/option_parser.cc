@@ -55,7 +55,8 @@ std::vector<std::string> SplitNames(std::string_view text) {
 // One reading of a command line or file, with the built-ins of gflags.
 class Reader {
  public:
-  Reader(OptionSet& options, OptionLayer layer, int depth) : options_(options), layer_(layer), depth_(depth) {}
+  Reader(OptionSet& options, OptionLayer layer, int depth)
+      : options_(options), layer_(layer), depth_(depth) {}
 
   Status ReadFile(const std::string& path);
   // Uses up to one following argument from `next` (nullptr: there are none). Errors begin with the place.
@@ -94,7 +95,8 @@ Status Reader::Apply(Token token, const std::string& origin, const std::string* 
     token.value = *next;
     used_next = true;
   }
-  if (token.name == "flagfile") return Reader(options_, layer_, depth_ + 1).ReadFile(std::string(Trim(*token.value)));
+  if (token.name == "flagfile")
+    return Reader(options_, layer_, depth_ + 1).ReadFile(std::string(Trim(*token.value)));
   if (token.name == "fromenv" || token.name == "tryfromenv")
     return FromEnvironment(*token.value, token.name == "fromenv", origin);
   if (token.name == "undefok") {
@@ -148,7 +150,8 @@ Status Reader::ReadLine(std::string_view line, const std::string& place, bool& a
 }
 
 Status Reader::ReadFile(const std::string& path) {
-  if (depth_ > kNestingMax) return Invalid(StrCat(path, ": config files are nested more than ", kNestingMax, " deep"));
+  if (depth_ > kNestingMax)
+    return Invalid(StrCat(path, ": config files are nested more than ", kNestingMax, " deep"));
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) return ErrnoError(errno, StrCat("config file ", path));
   if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode) && !S_ISCHR(info.st_mode))
@@ -168,7 +171,8 @@ Status Reader::ReadFile(const std::string& path) {
     OSSFS2_RETURN_IF_ERROR(ReadLine(line, place, active));
     if (const auto token = SplitToken(Trim(line)); token && active) {
       const OptionSpec* spec = FindOption(token->name);
-      holds_secret = holds_secret || (spec != nullptr && spec->secret && token->value && !token->value->empty());
+      holds_secret =
+          holds_secret || (spec != nullptr && spec->secret && token->value && !token->value->empty());
     }
   }
   if (file.bad()) return ErrnoError(EIO, StrCat("config file ", path));
@@ -177,8 +181,8 @@ Status Reader::ReadFile(const std::string& path) {
   return {};
 }
 
-Status SplitSpecialArgument(const std::string& text, const std::string* next, CommandLine& line, OptionSet& options,
-                            bool& known, bool& used_next) {
+Status SplitSpecialArgument(const std::string& text, const std::string* next, CommandLine& line,
+                            OptionSet& options, bool& known, bool& used_next) {
   known = true;
   used_next = false;
   const auto value_after = [&](std::string_view name) -> std::optional<std::string> {

@@ -17,7 +17,7 @@ namespace ossfs2 {
 // What a command line says besides options of the table.
 struct CommandLine {
   std::vector<std::string> positional;
-  std::string config_file;  // -c, --conf
+  std::string config_file;     // -c, --conf
   bool help = false;           // -h, --help
   bool original_help = false;  // --original-help, --helpfull
   bool print_config = false;

@@ -23,7 +23,8 @@ Error OptionSet::UnknownName(std::string_view name) const {
   return MakeError(EINVAL, ErrorKind::kInvalid, std::move(text));
 }
 
-Status OptionSet::Set(std::string_view name, std::string_view value, std::string_view origin, OptionLayer layer) {
+Status OptionSet::Set(std::string_view name, std::string_view value, std::string_view origin,
+                      OptionLayer layer) {
   const OptionSpec* spec = FindOption(name);
   if (spec == nullptr) {
     if (!ignore_all_ && ignored_.count(name) == 0) return UnknownName(name);
@@ -73,7 +74,8 @@ std::string OptionSet::Origin(std::string_view name) const {
 }
 
 void OptionSet::AddNotice(std::string text) {
-  if (std::find(notices_.begin(), notices_.end(), text) == notices_.end()) notices_.push_back(std::move(text));
+  if (std::find(notices_.begin(), notices_.end(), text) == notices_.end())
+    notices_.push_back(std::move(text));
 }
 
 }  // namespace ossfs2

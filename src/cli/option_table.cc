@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 
@@ -95,7 +95,8 @@ std::string_view NearestOption(std::string_view name) {
     if (candidate.size() < 3) return;  // f and d are near to everything short
     size_t distance = EditDistance(name, candidate);
     // A forgotten or doubled "oss_" and a name broken off are near, whatever their length.
-    if (name.size() >= 4 && (candidate.find(name) != std::string_view::npos)) distance = std::min<size_t>(distance, 2);
+    if (name.size() >= 4 && (candidate.find(name) != std::string_view::npos))
+      distance = std::min<size_t>(distance, 2);
     if (distance < best_distance) {
       best_distance = distance;
       best = candidate;
@@ -150,7 +151,8 @@ Status CheckDecimal(const OptionSpec& spec, std::string_view value) {
   const auto number = ParseDecimal(value);
   const bool ratio = spec.type == OptionType::kRatio;
   if (!number || (ratio && (*number <= 0 || *number >= 1)))
-    return BadValue(spec, value, ratio ? "a number between 0 and 1" : AllowedText(spec, "a number of seconds"));
+    return BadValue(spec, value,
+                    ratio ? "a number between 0 and 1" : AllowedText(spec, "a number of seconds"));
   const double min = spec.min == OptionSpec::kNoBound ? *number : static_cast<double>(spec.min);
   const double max = spec.max == OptionSpec::kNoBound ? 1e9 : static_cast<double>(spec.max);
   if (*number < min || *number > max) return BadValue(spec, value, AllowedText(spec, "a number of seconds"));
@@ -166,7 +168,8 @@ Status CheckValue(const OptionSpec& spec, std::string_view value) {
     case OptionType::kInt: {
       if (value.empty() && spec.default_value.empty()) return {};
       const auto number = ParseInt(value);
-      if (!number || !InRange(spec, *number)) return BadValue(spec, value, AllowedText(spec, "a whole number"));
+      if (!number || !InRange(spec, *number))
+        return BadValue(spec, value, AllowedText(spec, "a whole number"));
       return {};
     }
     case OptionType::kSize:
@@ -175,7 +178,8 @@ Status CheckValue(const OptionSpec& spec, std::string_view value) {
     case OptionType::kRatio:
       return CheckDecimal(spec, value);
     case OptionType::kMode:
-      return IsMode(value) ? Status() : BadValue(spec, value, "four octal digits beginning with 0, such as 0755");
+      return IsMode(value) ? Status()
+                           : BadValue(spec, value, "four octal digits beginning with 0, such as 0755");
     case OptionType::kChoice:
       if ((value.empty() && spec.default_value.empty()) || IsChoice(spec.choices, value)) return {};
       return BadValue(spec, value, StrCat("one of ", spec.choices));
@@ -222,9 +226,18 @@ std::string_view TypeText(OptionType type) {
 }
 
 std::string_view GroupTitle(OptionGroup group) {
-  static constexpr std::array<std::string_view, kOptionGroups> kTitles = {
-      "Bucket", "Credentials",       "Metadata", "Data cache", "Prefetch and memory", "Upload", "Random write and state",
-      "Rename", "Object properties", "Mount",    "Network",    "Log, metrics, other"};
+  static constexpr std::array<std::string_view, kOptionGroups> kTitles = {"Bucket",
+                                                                          "Credentials",
+                                                                          "Metadata",
+                                                                          "Data cache",
+                                                                          "Prefetch and memory",
+                                                                          "Upload",
+                                                                          "Random write and state",
+                                                                          "Rename",
+                                                                          "Object properties",
+                                                                          "Mount",
+                                                                          "Network",
+                                                                          "Log, metrics, other"};
   return kTitles[static_cast<size_t>(group)];
 }
 

@@ -53,10 +53,10 @@ struct OptionSpec {
   OptionSupport support = OptionSupport::kWorks;
   std::string_view since = "3.0.0";  // version of the existing client ("-": unknown); 3.0.0: ours
   std::string_view effect;
-  std::string_view note;     // why it is refused, or why it changes nothing
-  std::string_view alias;    // one other name
-  bool secret = false;       // never shown
-  bool runtime = false;      // `ossfs2 set` can change it
+  std::string_view note;   // why it is refused, or why it changes nothing
+  std::string_view alias;  // one other name
+  bool secret = false;     // never shown
+  bool runtime = false;    // `ossfs2 set` can change it
 };
 
 std::span<const OptionSpec> OptionTable();

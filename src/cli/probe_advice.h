@@ -6,8 +6,8 @@
 
 namespace ossfs2 {
 
-// The error with cause and next step: those that the layer below gave ("Next: ..."), or our own where it gave none
-// or cannot know (a proxy, plain HTTP at a TLS endpoint). Code and request id stay.
+// The error with cause and next step: those that the layer below gave ("Next: ..."), or our own where it gave
+// none or cannot know (a proxy, plain HTTP at a TLS endpoint). Code and request id stay.
 Error AdviseProbe(const Error& error, const Settings& settings);
 Error AdviseCredentials(const Error& error);
 

@@ -62,25 +62,25 @@ std::string VersionText() {
 }
 
 std::string UsageText() {
-  return
-      "ossfs2 mounts an Alibaba Cloud OSS bucket as a file system.\n"
-      "\n"
-      "  ossfs2 mount DIR -c FILE [--option=value ...]   mount (ossfs2 mount --help lists the options)\n"
-      "  ossfs2 umount [--lazy] DIR                      unmount, and wait until everything is saved\n"
-      "  ossfs2 list [--json]                            mounts of this user\n"
-      "  ossfs2 stats DIR [--watch [SEC]] [--json]       speed, hits, memory, errors, latency\n"
-      "  ossfs2 explain PATH                             what is known and cached of one file\n"
-      "  ossfs2 set DIR option=value                     change an option of a running mount\n"
-      "  ossfs2 warmup PATH... [--jobs N] [--check]      read files into the page cache at full speed\n"
-      "  ossfs2 check -c FILE [--json]                   find out what is wrong with a set-up\n"
-      "  ossfs2 gc -c FILE [--older-than 1d] [--dry-run] abort uploads that were left behind\n"
-      "  ossfs2 docs configuration|man|completion        generated references\n"
-      "  ossfs2 --version\n"
-      "\n"
-      "A first mount:\n"
-      "  printf '%s\\n' --oss_endpoint=https://oss-cn-hangzhou-internal.aliyuncs.com --oss_bucket=BUCKET > oss.conf\n"
-      "  export OSS_ACCESS_KEY_ID=... OSS_ACCESS_KEY_SECRET=...\n"
-      "  ossfs2 mount /mnt/oss -c oss.conf\n";
+  return "ossfs2 mounts an Alibaba Cloud OSS bucket as a file system.\n"
+         "\n"
+         "  ossfs2 mount DIR -c FILE [--option=value ...]   mount (ossfs2 mount --help lists the options)\n"
+         "  ossfs2 umount [--lazy] DIR                      unmount, and wait until everything is saved\n"
+         "  ossfs2 list [--json]                            mounts of this user\n"
+         "  ossfs2 stats DIR [--watch [SEC]] [--json]       speed, hits, memory, errors, latency\n"
+         "  ossfs2 explain PATH                             what is known and cached of one file\n"
+         "  ossfs2 set DIR option=value                     change an option of a running mount\n"
+         "  ossfs2 warmup PATH... [--jobs N] [--check]      read files into the page cache at full speed\n"
+         "  ossfs2 check -c FILE [--json]                   find out what is wrong with a set-up\n"
+         "  ossfs2 gc -c FILE [--older-than 1d] [--dry-run] abort uploads that were left behind\n"
+         "  ossfs2 docs configuration|man|completion        generated references\n"
+         "  ossfs2 --version\n"
+         "\n"
+         "A first mount:\n"
+         "  printf '%s\\n' --oss_endpoint=https://oss-cn-hangzhou-internal.aliyuncs.com --oss_bucket=BUCKET "
+         "> oss.conf\n"
+         "  export OSS_ACCESS_KEY_ID=... OSS_ACCESS_KEY_SECRET=...\n"
+         "  ossfs2 mount /mnt/oss -c oss.conf\n";
 }
 
 std::string HelpText(bool all) {

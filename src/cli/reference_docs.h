@@ -1,5 +1,5 @@
-// Texts made from the option table: help, effective configuration, docs/configuration.md, man page, completion.
-// Pure.
+// Texts made from the option table: help, effective configuration, docs/configuration.md, man page,
+// completion. Pure.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 namespace ossfs2 {
 
 std::string VersionText();
-std::string UsageText();              // all commands
-std::string HelpText(bool all);       // of mount; all: experimental, hidden and unused options too
+std::string UsageText();         // all commands
+std::string HelpText(bool all);  // of mount; all: experimental, hidden and unused options too
 // "# origin" and "--name=value" lines, secrets masked; a config file again once the secrets are filled in.
 std::string PrintedConfig(const OptionSet& options);
 std::string ConfigurationMarkdown();

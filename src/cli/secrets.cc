@@ -42,7 +42,8 @@ void WipeSecretArguments(int argc, char** argv) {
       continue;
     }
     if (strncmp(argument, "-o", 2) == 0 && argument[2] != '\0' && FindOption(argument + 1) == nullptr &&
-        strchr(argument, '=') != nullptr && !IsSecret(std::string_view(argument + 1, strcspn(argument + 1, "=")))) {
+        strchr(argument, '=') != nullptr &&
+        !IsSecret(std::string_view(argument + 1, strcspn(argument + 1, "=")))) {
       WipeMountOptions(argument + 2);
       continue;
     }

@@ -6,8 +6,8 @@
 
 namespace ossfs2 {
 
-// Overwrites the values of secret options in argv's own memory with '*' (--name=value, --name value, and inside
-// -o a=b,c). Call after the arguments were copied.
+// Overwrites the values of secret options in argv's own memory with '*' (--name=value, --name value, and
+// inside -o a=b,c). Call after the arguments were copied.
 void WipeSecretArguments(int argc, char** argv);
 
 // "********" for a value that is set, "" for an empty one.

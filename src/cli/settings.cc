@@ -42,13 +42,15 @@ Status CheckEndpoint(const std::string& endpoint) {
   if (endpoint.empty())
     return Refuse("oss_endpoint is missing; give --oss_endpoint=https://oss-REGION-internal.aliyuncs.com");
   const size_t scheme = endpoint.find("://");
-  if (scheme != std::string::npos && endpoint.substr(0, scheme) != "http" && endpoint.substr(0, scheme) != "https")
+  if (scheme != std::string::npos && endpoint.substr(0, scheme) != "http" &&
+      endpoint.substr(0, scheme) != "https")
     return Refuse(StrCat("oss_endpoint: \"", endpoint, "\" must begin with http:// or https://"));
   const std::string host = HostOf(endpoint);
   const size_t after = (scheme == std::string::npos ? 0 : scheme + 3) + host.size();
   if (host.empty() || host.find_first_of(" \t@?#") != std::string::npos ||
       endpoint.find_first_not_of('/', after) != std::string::npos)
-    return Refuse(StrCat("oss_endpoint: \"", endpoint, "\" is not a host name, such as oss-cn-hangzhou.aliyuncs.com"));
+    return Refuse(
+        StrCat("oss_endpoint: \"", endpoint, "\" is not a host name, such as oss-cn-hangzhou.aliyuncs.com"));
   return {};
 }
 
@@ -60,7 +62,8 @@ Status FillOss(const OptionSet& options, Settings& settings) {
   oss.bucket = options.Text("oss_bucket");
   if (oss.bucket.empty()) return Refuse("oss_bucket is missing; give --oss_bucket=NAME");
   if (oss.bucket.find_first_of("/:@ ") != std::string::npos)
-    return Refuse(StrCat("oss_bucket: \"", oss.bucket, "\" is not a bucket name; a prefix goes to oss_bucket_prefix"));
+    return Refuse(
+        StrCat("oss_bucket: \"", oss.bucket, "\" is not a bucket name; a prefix goes to oss_bucket_prefix"));
   oss.region = options.Text("oss_region");
   oss.path_style = options.Bool("path_style");
   oss.cname = options.Bool("cname");
@@ -122,7 +125,8 @@ Status FillCredentials(const OptionSet& options, Settings& settings) {
     keys.access_key_secret.clear();
   }
   if (!keys.security_token.empty() && keys.access_key_id.empty())
-    return Refuse("oss_security_token belongs to a key pair; give oss_access_key_id and oss_access_key_secret too");
+    return Refuse(
+        "oss_security_token belongs to a key pair; give oss_access_key_id and oss_access_key_secret too");
   keys.credential_file = options.Text("credential_file");
   keys.credential_dir = options.Text("credential_dir");
   keys.credential_process = options.Text("credential_process");
@@ -153,6 +157,7 @@ Status FillData(const OptionSet& options, Settings& settings) {
   auto plan = PlanMemory(AvailableMemory(), wishes);
   if (!plan) return plan.error();
   settings.memory = *plan;
+  if (!plan->notice.empty()) settings.notices.push_back(plan->notice);
 
   ReadOptions& read = settings.read;
   read.chunk_bytes = options.Size("prefetch_chunk_size");
@@ -183,12 +188,14 @@ Status FillData(const OptionSet& options, Settings& settings) {
 // Each mount has its own directories: recovery must not touch what a running mount of the same bucket owns.
 Status FillDirectories(const OptionSet& options, Settings& settings) {
   const std::string name = MountName(settings.mount_point);
-  const std::string bucket = StrCat(settings.oss.bucket, "-",
-                                    HexText(StableHash(StrCat(settings.oss.endpoint, "\n", settings.fs.prefix)), 8));
+  const std::string bucket =
+      StrCat(settings.oss.bucket, "-",
+             HexText(StableHash(StrCat(settings.oss.endpoint, "\n", settings.fs.prefix)), 8));
   const std::string state = StateDirectory(options);
   for (const char* option : {"staging_dir", "journal_dir", "state_dir"}) {
     const std::string path = options.Text(option);
-    if (!path.empty() && path[0] != '/') return Refuse(StrCat(option, ": \"", path, "\" is not an absolute path"));
+    if (!path.empty() && path[0] != '/')
+      return Refuse(StrCat(option, ": \"", path, "\" is not an absolute path"));
     if (!path.empty() && StrCat(path, "/").rfind(StrCat(settings.mount_point, "/"), 0) == 0)
       return Refuse(StrCat(option, ": ", path, " lies inside the mount point; choose another directory"));
   }
@@ -196,10 +203,10 @@ Status FillDirectories(const OptionSet& options, Settings& settings) {
   const std::string journal = options.Text("journal_dir");
   settings.staging_given = !staging.empty();
   settings.state_base = state;
-  settings.upload.staging_dir =
-      staging.empty() ? StrCat(state, "/", name, "/", bucket, "/staging") : StrCat(staging, "/", name, "/", bucket);
-  settings.upload.journal_dir =
-      journal.empty() ? StrCat(state, "/", name, "/", bucket, "/journal") : StrCat(journal, "/", name, "/", bucket);
+  settings.upload.staging_dir = staging.empty() ? StrCat(state, "/", name, "/", bucket, "/staging")
+                                                : StrCat(staging, "/", name, "/", bucket);
+  settings.upload.journal_dir = journal.empty() ? StrCat(state, "/", name, "/", bucket, "/journal")
+                                                : StrCat(journal, "/", name, "/", bucket);
   return {};
 }
 
@@ -259,7 +266,8 @@ Status FillFuse(const OptionSet& options, Settings& settings) {
                      (fs.attr_timeout_s > 0 || fs.kernel_attr_timeout_s > 0 || fs.kernel_entry_timeout_s > 0);
   fuse.worker_threads = static_cast<int>(options.Int("fuse_threads"));
   fuse.device_fd = static_cast<int>(options.Int("fuse_device_fd"));
-  fuse.read_ahead_bytes = static_cast<uint32_t>(std::min<int64_t>(options.Int("read_ahead_kb"), 1 << 20)) << 10;
+  fuse.read_ahead_bytes = static_cast<uint32_t>(std::min<int64_t>(options.Int("read_ahead_kb"), 1 << 20))
+                          << 10;
   fuse.dir_cache_timeout_s = options.Seconds("kernel_readdir_cache_timeout");
   return {};
 }
@@ -296,7 +304,8 @@ Status FillLog(const OptionSet& options, Settings& settings) {
   if (directory.empty()) directory = DefaultLogDirectory();
   if (directory[0] != '/') return Refuse(StrCat("log_dir: \"", directory, "\" is not an absolute path"));
   while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
-  if (!settings.mount_point.empty() && StrCat(directory, "/").rfind(StrCat(settings.mount_point, "/"), 0) == 0)
+  if (!settings.mount_point.empty() &&
+      StrCat(directory, "/").rfind(StrCat(settings.mount_point, "/"), 0) == 0)
     return Refuse(StrCat("log_dir: ", directory, " lies inside the mount point; choose another directory"));
   log.target = StrCat(directory, "/", MountName(settings.mount_point), ".log");
   return {};

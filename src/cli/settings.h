@@ -1,9 +1,9 @@
 // Settings: the typed form of the options, one struct for each layer below.
 //
 // MakeSettings turns an OptionSet into what http, oss, data, fs, fuse and base want, derives what is
-// not given (region, memory, directories, log file) and refuses what cannot work together. It reads the machine
-// (memory, /etc/fuse.conf) but changes nothing on disk; PrepareDirectories makes what the mount needs.
-// Errors: EINVAL with one sentence and the next step. Values; no threads.
+// not given (region, memory, directories, log file) and refuses what cannot work together. It reads the
+// machine (memory, /etc/fuse.conf) but changes nothing on disk; PrepareDirectories makes what the mount
+// needs. Errors: EINVAL with one sentence and the next step. Values; no threads.
 #pragma once
 
 #include <chrono>

@@ -21,20 +21,31 @@ uint64_t FreeBytes(const std::string& path) {
   return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
+// The error of a directory with the option that named it.
+Error Naming(std::string_view option, std::string_view advice, Error error) {
+  if (error.text.find(option.substr(0, option.find(' '))) == std::string::npos)
+    error.text = StrCat(option, ": ", error.text, "; ", advice);
+  return error;
+}
+
 Status PrepareLog(const LogConfig& log) {
   if (log.target.empty() || log.target == "syslog" || log.target.rfind("/dev/std", 0) == 0) return {};
   const std::string directory = log.target.substr(0, log.target.find_last_of('/'));
-  OSSFS2_RETURN_IF_ERROR(MakeDirectories(directory, 0750));
+  if (Status made = MakeDirectories(directory, 0750); !made)
+    return Naming("log_dir", "choose another, or syslog", made.error());
   struct stat info {};
   if (stat(directory.c_str(), &info) == 0 && (info.st_mode & S_IWOTH) != 0 && (info.st_mode & S_ISVTX) == 0)
-    return MakeError(EACCES, ErrorKind::kInvalid,
-                     StrCat("log_dir: everybody may write to ", directory, "; run chmod o-w, or choose another"));
+    return MakeError(
+        EACCES, ErrorKind::kInvalid,
+        StrCat("log_dir: everybody may write to ", directory, "; run chmod o-w, or choose another"));
   if (lstat(log.target.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
-    return MakeError(EACCES, ErrorKind::kInvalid,
-                     StrCat("log file ", log.target, " is a link or not a file; remove it or choose another log_dir"));
+    return MakeError(
+        EACCES, ErrorKind::kInvalid,
+        StrCat("log file ", log.target, " is a link or not a file; remove it or choose another log_dir"));
   if (FreeBytes(directory) < kLogFreeBytesMin)
-    return MakeError(ENOSPC, ErrorKind::kNoSpace,
-                     StrCat("log_dir: the disk of ", directory, " is full; free space or choose another log_dir"));
+    return MakeError(
+        ENOSPC, ErrorKind::kNoSpace,
+        StrCat("log_dir: the disk of ", directory, " is full; free space or choose another log_dir"));
   return {};
 }
 
@@ -50,11 +61,12 @@ Status PrepareStaging(Settings& settings) {
     }
     const uint64_t free_bytes = FreeBytes(upload.staging_dir);
     if (free_bytes >= reserve) return {};
-    made = MakeError(ENOSPC, ErrorKind::kNoSpace,
-                     StrCat("staging_dir: ", upload.staging_dir, " has ", FormatSize(free_bytes), " free, less than the ",
-                            FormatSize(reserve), " to be left (temp_dir_free_bytes); free space or choose another"));
+    made = MakeError(
+        ENOSPC, ErrorKind::kNoSpace,
+        StrCat("staging_dir: ", upload.staging_dir, " has ", FormatSize(free_bytes), " free, less than the ",
+               FormatSize(reserve), " to be left (temp_dir_free_bytes); free space or choose another"));
   }
-  if (settings.staging_given) return made;
+  if (settings.staging_given) return Naming("staging_dir (temp_dir)", "choose another directory", made.error());
   settings.notices.push_back(StrCat("files cannot be written out of order: ", made.error().text));
   return {};
 }
@@ -75,7 +87,8 @@ Status PrepareDirectories(Settings& settings) {
   if (settings.fs.read_only) return {};
   OSSFS2_RETURN_IF_ERROR(PrepareStaging(settings));
   if (Status made = MakeDirectories(settings.upload.journal_dir, 0700); !made) {
-    settings.notices.push_back(StrCat("no journal, so a crash may leave parts of uploads behind: ", made.error().text));
+    settings.notices.push_back(
+        StrCat("no journal, so a crash may leave parts of uploads behind: ", made.error().text));
     settings.upload.journal_dir.clear();
   }
   return {};

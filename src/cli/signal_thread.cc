@@ -40,7 +40,9 @@ void UnblockDaemonSignals() {
 }
 
 SignalThread::SignalThread()
-    : signal_fd_(MakeSignalFd()), stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { Main(); }) {}
+    : signal_fd_(MakeSignalFd()),
+      stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      thread_([this] { Main(); }) {}
 
 SignalThread::~SignalThread() {
   const uint64_t one = 1;

@@ -87,7 +87,8 @@ Result<int> ListenTcp(const std::string& address, uint16_t port) {
   hints.ai_flags = AI_NUMERICHOST | AI_PASSIVE;
   addrinfo* found = nullptr;
   if (getaddrinfo(address.c_str(), StrCat(port).c_str(), &hints, &found) != 0 || found == nullptr)
-    return MakeError(EINVAL, ErrorKind::kInvalid, StrCat("metrics_ip: \"", address, "\" is not an IP address"));
+    return MakeError(EINVAL, ErrorKind::kInvalid,
+                     StrCat("metrics_ip: \"", address, "\" is not an IP address"));
   const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const int one = 1;
   if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
@@ -111,7 +112,8 @@ uint16_t BoundPort(int fd) {
 Result<int> ConnectUnix(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof(address.sun_path)) return ErrnoError(EINVAL, StrCat("socket ", path));
+  if (path.empty() || path.size() >= sizeof(address.sun_path))
+    return ErrnoError(EINVAL, StrCat("socket ", path));
   memcpy(address.sun_path, path.data(), path.size());
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return ErrnoError(errno, "socket");
@@ -127,7 +129,8 @@ namespace {
 
 // Milliseconds left, for poll; 0 when time is over.
 int Left(std::chrono::steady_clock::time_point end) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
   return left.count() < 0 ? 0 : static_cast<int>(left.count());
 }
 

@@ -50,9 +50,10 @@ Result<int> ListenTcp(const std::string& address, uint16_t port);
 uint16_t BoundPort(int fd);
 Result<int> ConnectUnix(const std::string& path);
 
-// Reads until `end` was seen (included in the result), the peer closed, `size_max` bytes came or time is over;
-// nullopt in the last two cases and when nothing came.
-std::optional<std::string> ReadUntil(int fd, std::string_view end, size_t size_max, std::chrono::milliseconds limit);
+// Reads until `end` was seen (included in the result), the peer closed, `size_max` bytes came or time is
+// over; nullopt in the last two cases and when nothing came.
+std::optional<std::string> ReadUntil(int fd, std::string_view end, size_t size_max,
+                                     std::chrono::milliseconds limit);
 bool WriteAll(int fd, std::string_view data, std::chrono::milliseconds limit);
 
 }  // namespace ossfs2

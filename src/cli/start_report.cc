@@ -109,8 +109,8 @@ int ReportDeath(pid_t child, const std::string& doing) {
   int status = 0;
   waitpid(child, &status, 0);
   if (WIFSIGNALED(status)) {
-    fprintf(stderr, "ossfs2: the daemon died of signal %d while %s; see the log and report this\n", WTERMSIG(status),
-            doing.c_str());
+    fprintf(stderr, "ossfs2: the daemon died of signal %d while %s; see the log and report this\n",
+            WTERMSIG(status), doing.c_str());
   } else {
     fprintf(stderr, "ossfs2: the daemon ended with status %d while %s; see the log\n", WEXITSTATUS(status),
             doing.c_str());
@@ -128,7 +128,8 @@ int AwaitStart(int fd, pid_t child, std::chrono::milliseconds silence_max) {
     const int ready = poll(&waited, 1, static_cast<int>(silence_max.count()));
     if (ready < 0 && errno == EINTR) continue;
     if (ready == 0) {
-      fprintf(stderr, "ossfs2: no word from the daemon for %lld s while %s; it is ended, nothing is mounted\n",
+      fprintf(stderr,
+              "ossfs2: no word from the daemon for %lld s while %s; it is ended, nothing is mounted\n",
               static_cast<long long>(silence_max.count() / 1000), doing.c_str());
       kill(child, SIGKILL);
       waitpid(child, nullptr, 0);
@@ -147,7 +148,8 @@ int AwaitStart(int fd, pid_t child, std::chrono::milliseconds silence_max) {
 void NotifyServiceManager(const std::string& state) {
   const char* path = getenv("NOTIFY_SOCKET");
   sockaddr_un address{};
-  if (path == nullptr || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path)) return;
+  if (path == nullptr || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path))
+    return;
   address.sun_family = AF_UNIX;
   memcpy(address.sun_path, path, strlen(path));
   if (path[0] == '@') address.sun_path[0] = '\0';  // abstract name

@@ -103,11 +103,12 @@ std::string Head(const json& mount) {
 
 std::string Speed(const Samples& s) {
   return StrCat(
-      Line("programs", StrCat("read ", Rate(s.PerSecond("fuse_read_bytes_total")), " (",
-                              Decimal(s.PerSecond("fuse_read_requests_total"), 0), " requests/s), write ",
-                              Rate(s.PerSecond("fuse_write_bytes_total")), ", in all read ",
-                              FormatSize(static_cast<uint64_t>(s.Value("fuse_read_bytes_total"))), ", written ",
-                              FormatSize(static_cast<uint64_t>(s.Value("fuse_write_bytes_total"))))),
+      Line("programs",
+           StrCat("read ", Rate(s.PerSecond("fuse_read_bytes_total")), " (",
+                  Decimal(s.PerSecond("fuse_read_requests_total"), 0), " requests/s), write ",
+                  Rate(s.PerSecond("fuse_write_bytes_total")), ", in all read ",
+                  FormatSize(static_cast<uint64_t>(s.Value("fuse_read_bytes_total"))), ", written ",
+                  FormatSize(static_cast<uint64_t>(s.Value("fuse_write_bytes_total"))))),
       Line("network", StrCat("down ", Rate(s.PerSecond("bytes_received_total")), ", up ",
                              Rate(s.PerSecond("bytes_sent_total")), ", in all down ",
                              FormatSize(static_cast<uint64_t>(s.Value("bytes_received_total"))), ", up ",
@@ -119,13 +120,16 @@ std::string Hits(const Samples& s) {
   const double waits = s.Growth("read_waits_total");
   const double misses = s.Growth("read_misses_total");
   const double reads = hits + waits + misses;
-  const auto share = [reads](double part) { return StrCat(Decimal(reads > 0 ? part * 100 / reads : 0, 1), " %"); };
-  return StrCat(Line("reads", StrCat("from memory ", share(hits), ", in flight already ", share(waits), ", asked ",
-                                     share(misses))),
-                Line("prefetch", StrCat(Decimal(s.Value("read_streams"), 0), " streams, window ",
-                                        FormatSize(static_cast<uint64_t>(s.Value("read_window_bytes"))), ", limit ",
-                                        Decimal(s.Value("read_concurrency_limit"), 0), " GETs, unused ",
-                                        FormatSize(static_cast<uint64_t>(s.Value("prefetch_wasted_bytes_total"))))));
+  const auto share = [reads](double part) {
+    return StrCat(Decimal(reads > 0 ? part * 100 / reads : 0, 1), " %");
+  };
+  return StrCat(
+      Line("reads", StrCat("from memory ", share(hits), ", in flight already ", share(waits), ", asked ",
+                           share(misses))),
+      Line("prefetch", StrCat(Decimal(s.Value("read_streams"), 0), " streams, window ",
+                              FormatSize(static_cast<uint64_t>(s.Value("read_window_bytes"))), ", limit ",
+                              Decimal(s.Value("read_concurrency_limit"), 0), " GETs, unused ",
+                              FormatSize(static_cast<uint64_t>(s.Value("prefetch_wasted_bytes_total"))))));
 }
 
 std::string Memory(const json& mount, const Samples& s) {
@@ -154,10 +158,11 @@ std::string Trouble(const Samples& s) {
   std::string errors;
   for (const auto& [label, value] : s.Labelled("errors_total"))
     if (value > 0) errors += StrCat(errors.empty() ? "" : ", ", label, " ", Decimal(value, 0));
-  return Line("trouble", StrCat(Decimal(s.Sum("retries_total"), 0), " retries, ", Decimal(s.Value("hedges_total"), 0),
-                                " second GETs, ", Decimal(s.Value("read_errors_total"), 0), " failed reads, ",
-                                Decimal(s.Value("write_errors_stuck_total"), 0), " failed writes",
-                                errors.empty() ? "" : StrCat("; ", errors)));
+  return Line("trouble",
+              StrCat(Decimal(s.Sum("retries_total"), 0), " retries, ", Decimal(s.Value("hedges_total"), 0),
+                     " second GETs, ", Decimal(s.Value("read_errors_total"), 0), " failed reads, ",
+                     Decimal(s.Value("write_errors_stuck_total"), 0), " failed writes",
+                     errors.empty() ? "" : StrCat("; ", errors)));
 }
 
 // Every histogram that was observed at least once.
@@ -185,21 +190,25 @@ std::string Latencies(const Samples& s) {
 
 }  // namespace
 
-Result<std::string> RenderStats(const std::string& now_json, const std::string& before_json, double interval_s) {
+Result<std::string> RenderStats(const std::string& now_json, const std::string& before_json,
+                                double interval_s) {
   const json now = json::parse(now_json, nullptr, false);
-  const auto invalid = [] { return MakeError(EPROTO, ErrorKind::kCorrupt, "the daemon's answer is not understood"); };
+  const auto invalid = [] {
+    return MakeError(EPROTO, ErrorKind::kCorrupt, "the daemon's answer is not understood");
+  };
   if (!now.is_object()) return invalid();
   if (const auto error = now.find("error"); error != now.end() && error->is_string())
     return MakeError(EIO, ErrorKind::kOther, error->get<std::string>());
   const auto mount = now.find("mount");
   const auto metrics = now.find("metrics");
-  if (mount == now.end() || !mount->is_object() || metrics == now.end() || !metrics->is_object()) return invalid();
+  if (mount == now.end() || !mount->is_object() || metrics == now.end() || !metrics->is_object())
+    return invalid();
   const json before = before_json.empty() ? json() : json::parse(before_json, nullptr, false);
   const bool rates = before.is_object() && before.contains("metrics") && before["metrics"].is_object();
   const double seconds = rates ? interval_s : static_cast<double>(Count(*mount, "uptime_s"));
   const Samples samples(*metrics, rates ? &before["metrics"] : nullptr, seconds);
-  return StrCat(Head(*mount), Speed(samples), Hits(samples), Memory(*mount, samples), InFlight(*mount, samples),
-                Trouble(samples), Latencies(samples));
+  return StrCat(Head(*mount), Speed(samples), Hits(samples), Memory(*mount, samples),
+                InFlight(*mount, samples), Trouble(samples), Latencies(samples));
 }
 
 }  // namespace ossfs2

@@ -11,6 +11,7 @@
 namespace ossfs2 {
 
 // `before` may be empty; then rates are over the uptime.
-Result<std::string> RenderStats(const std::string& now_json, const std::string& before_json, double interval_s);
+Result<std::string> RenderStats(const std::string& now_json, const std::string& before_json,
+                                double interval_s);
 
 }  // namespace ossfs2

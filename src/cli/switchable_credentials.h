@@ -12,7 +12,8 @@ namespace ossfs2 {
 
 class SwitchableCredentials final : public oss::CredentialProvider {
  public:
-  explicit SwitchableCredentials(std::shared_ptr<oss::CredentialProvider> source) : source_(std::move(source)) {}
+  explicit SwitchableCredentials(std::shared_ptr<oss::CredentialProvider> source)
+      : source_(std::move(source)) {}
 
   Result<oss::KeySet> Current() override { return Source()->Current(); }
   Status ForceRefresh(const std::string& used_access_key_id) override {

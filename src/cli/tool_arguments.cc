@@ -51,7 +51,8 @@ Result<int64_t> ParseAge(std::string_view text) {
   const auto number = ParseInt(digits);
   constexpr int64_t kYearsMax = 100LL * 365 * 86400;
   if (!number || *number < 0 || *number > kYearsMax / unit)
-    return MakeError(EINVAL, ErrorKind::kInvalid, StrCat("\"", text, "\" is not an age such as 90s, 15m, 12h or 1d"));
+    return MakeError(EINVAL, ErrorKind::kInvalid,
+                     StrCat("\"", text, "\" is not an age such as 90s, 15m, 12h or 1d"));
   return *number * unit;
 }
 

@@ -24,7 +24,8 @@ constexpr size_t kReadBytes = 1u << 20;  // the largest request of the kernel
 
 class OpenedFile {
  public:
-  explicit OpenedFile(const std::string& path) : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)), error_(errno) {}
+  explicit OpenedFile(const std::string& path)
+      : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)), error_(errno) {}
   ~OpenedFile() {
     if (fd_ >= 0) close(fd_);
   }
@@ -86,7 +87,8 @@ void Warmup::Run(int jobs, const std::function<std::string(const Piece&)>& work,
   Mutex mutex;
   CondVar finished;
   std::set<size_t> failed;
-  const auto thread_count = std::min<size_t>(static_cast<size_t>(std::clamp(jobs, 1, kJobsMax)), pieces.size());
+  const auto thread_count =
+      std::min<size_t>(static_cast<size_t>(std::clamp(jobs, 1, kJobsMax)), pieces.size());
   size_t running = thread_count;
   const auto body = [&] {
     for (size_t i; (i = next.fetch_add(1)) < pieces.size();) {
@@ -136,7 +138,8 @@ std::string Warmup::CheckPiece(const Piece& piece) {
   if (piece.size == 0) return "";
   const OpenedFile file(files_[piece.file].path);
   if (file.fd() < 0) return strerror(file.error());
-  void* memory = mmap(nullptr, piece.size, PROT_READ, MAP_SHARED, file.fd(), static_cast<off_t>(piece.offset));
+  void* memory =
+      mmap(nullptr, piece.size, PROT_READ, MAP_SHARED, file.fd(), static_cast<off_t>(piece.offset));
   if (memory == MAP_FAILED) return StrCat("mmap: ", std::string_view(strerror(errno)));
   const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   std::vector<unsigned char> resident((piece.size + page - 1) / page);
@@ -155,11 +158,13 @@ std::string Warmup::CheckPiece(const Piece& piece) {
 }
 
 void Warmup::Read(int jobs, const std::function<void(const WarmupProgress&)>& tick) {
-  Run(jobs, [this](const Piece& piece) { return ReadPiece(piece); }, tick);
+  Run(
+      jobs, [this](const Piece& piece) { return ReadPiece(piece); }, tick);
 }
 
 void Warmup::Check(int jobs, const std::function<void(const WarmupProgress&)>& tick) {
-  Run(jobs, [this](const Piece& piece) { return CheckPiece(piece); }, tick);
+  Run(
+      jobs, [this](const Piece& piece) { return CheckPiece(piece); }, tick);
 }
 
 }  // namespace ossfs2

@@ -15,7 +15,7 @@ namespace ossfs2 {
 class AdaptiveLimit {
  public:
   static constexpr int kLimitMin = 4;
-  static constexpr int kLimitStart = 16;  // 1 GiB/s at 10 ms and 100 MB/s a connection needs 14
+  static constexpr int kLimitStart = 32;  // 2 GiB/s at 10 ms and 100 MB/s a connection needs 28
   static constexpr int kProbeEpochs = 8;
 
   explicit AdaptiveLimit(int max);

@@ -49,7 +49,7 @@ class Engine final : public ReadEngine {
     {
       MutexLock lock(mutex_);
       Entry& entry = files_[file_id];
-      if (entry.file != nullptr && !SameBytes(entry.file->version(), version)) {
+      if (entry.file != nullptr && (entry.file->IsStale() || !SameBytes(entry.file->version(), version))) {
         old = std::move(entry.file);
         entry = {};
       }

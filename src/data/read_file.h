@@ -48,6 +48,7 @@ class CachedFile final : public ChunkOwner,
   size_t Tick(int64_t now_ns, uint64_t& window_bytes) EXCLUDES(mutex_);
   void CancelAll() EXCLUDES(mutex_);
   bool HoldsNothing() const EXCLUDES(mutex_);
+  bool IsStale() const EXCLUDES(mutex_);
   void Explain(Explanation& lines) const EXCLUDES(mutex_);
 
   bool Evict(const ChunkRef& chunk, bool may_spare) override EXCLUDES(mutex_);

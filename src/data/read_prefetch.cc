@@ -291,6 +291,11 @@ bool CachedFile::HoldsNothing() const {
   return chunks_.Count() == 0 && fetches_ == 0 && streams_.all().empty();
 }
 
+bool CachedFile::IsStale() const {
+  MutexLock lock(mutex_);
+  return stale_.has_value();
+}
+
 void CachedFile::Explain(Explanation& lines) const {
   MutexLock lock(mutex_);
   uint64_t held = 0;

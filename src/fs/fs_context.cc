@@ -44,6 +44,11 @@ bool FsContext::IsListed(const Node* directory) const {
   return directory->directory->complete && clock.NowSteady() < directory->directory->fresh_until;
 }
 
+bool FsContext::SaysAbsent(const Node* directory, double believed_s) const {
+  if (!IsListed(directory)) return false;
+  return options.attr_timeout_s - Seconds(directory->directory->fresh_until - clock.NowSteady()) < believed_s;
+}
+
 bool FsContext::NeedsMetadata(const Node* node) const {
   if (!options.keep_attributes || !node->published || node->parent == nullptr) return false;
   if (node->parent->directory->keeps_attributes != Known::kYes) return false;

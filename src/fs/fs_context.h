@@ -43,6 +43,9 @@ struct FsContext {
   bool IsFresh(const Node* node) const REQUIRES(tree.mutex);
   // A fresh listing says all there is.
   bool IsListed(const Node* directory) const REQUIRES(tree.mutex);
+  // The same for a name that it does not have, if the listing is younger than that: other hosts make new
+  // files more often than they change old ones, so a "no" is believed for much less than attr_timeout.
+  bool SaysAbsent(const Node* directory, double believed_s) const REQUIRES(tree.mutex);
   // The node's attributes are kept in metadata that was not read yet.
   bool NeedsMetadata(const Node* node) const REQUIRES(tree.mutex);
   Entry MakeEntry(const Node* node) const REQUIRES(tree.mutex);

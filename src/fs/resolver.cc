@@ -10,6 +10,7 @@
 namespace ossfs2 {
 namespace {
 
+constexpr double kAbsentForCreateS = 2;
 constexpr auto kAbsentForCreate = std::chrono::seconds(2);
 constexpr size_t kMetadataWidth = 64;
 constexpr int kAsksMax = 5;  // a name that changes during every one of so many questions
@@ -65,8 +66,8 @@ std::optional<Result<Node*>> Resolver::Known(Node* directory, std::string_view n
     if (context_.IsFresh(node) && !context_.NeedsMetadata(node)) return Result<Node*>(node);
     return std::nullopt;
   }
-  if (context_.IsListed(directory)) return Result<Node*>(NoEntry(name));
   const double keep_s = context_.options.oss_negative_cache_timeout_s;
+  if (context_.SaysAbsent(directory, keep_s)) return Result<Node*>(NoEntry(name));
   const auto keep = std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(keep_s));
   if (keep_s > 0 && context_.tree.absent.Has(directory->ino, std::string(name), context_.clock.NowSteady() - keep))
     return Result<Node*>(NoEntry(name));
@@ -75,7 +76,7 @@ std::optional<Result<Node*>> Resolver::Known(Node* directory, std::string_view n
 
 bool Resolver::KnownAbsentForCreate(Node* directory, const std::string& name) {
   if (context_.tree.Child(directory, name) != nullptr) return false;
-  return context_.IsListed(directory) ||
+  return context_.SaysAbsent(directory, kAbsentForCreateS) ||
          context_.tree.absent.Has(directory->ino, name, context_.clock.NowSteady() - kAbsentForCreate);
 }
 

@@ -30,7 +30,7 @@ namespace {
 int WorkerThreads(int wanted) {
   if (wanted > 0) return std::min(wanted, 1024);
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  return std::clamp(2 * cores, 2, 16);
+  return std::clamp(2 * cores, 2, 32);
 }
 
 // libfuse splits -o values at commas.

@@ -31,7 +31,7 @@ struct FuseOptions {
   bool nonempty = false;
   bool default_permissions = true;
   bool readdirplus = true;
-  int worker_threads = 0;         // fuse_threads; 0: min(2 x cores, 16)
+  int worker_threads = 0;         // fuse_threads; 0: twice the cores, at most 32
   int device_fd = -1;             // fuse_device_fd: opened /dev/fuse, already mounted
   uint32_t read_ahead_bytes = 1u << 20;  // set on the bdi; 0: leave
   double dir_cache_timeout_s = 0;  // kernel_readdir_cache_timeout

@@ -99,7 +99,7 @@ class HttpClient {
 };
 
 struct HttpConfig {
-  int loop_threads = 0;                     // 0: min(cores, 4)
+  int loop_threads = 0;                     // 0: half the cores, 2 to 16
   int connections_max = 1024;               // to all hosts; more calls wait for one
   std::chrono::seconds idle_connection_max{45};  // OSS drops idle ones after 50-60 s
   std::chrono::seconds connection_age_max{300};  // so that DNS changes are followed

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ void CloseGently(int fd, StopSignal& stop) {
 HttpServer::~HttpServer() { Stop(); }
 
 Status HttpServer::Start(const HttpServerConfig& config) {
+  ::signal(SIGPIPE, SIG_IGN);  // sendfile and TLS have no MSG_NOSIGNAL
   ::signal(SIGPIPE, SIG_IGN);  // sendfile has no MSG_NOSIGNAL; a client that left is an error of one call
   if (!config.tls_certificate_file.empty()) {
     std::string reason;

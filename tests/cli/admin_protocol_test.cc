@@ -41,7 +41,8 @@ nlohmann::json Ask(const std::string& request) {
 }
 
 TEST(AdminProtocol, AnswersItsCommands) {
-  EXPECT_EQ(Ask(R"({"command":"stats"})"), nlohmann::json::parse(R"({"ok":true,"mount":{"pid":1},"metrics":{"reads_total":7}})"));
+  EXPECT_EQ(Ask(R"({"command":"stats"})"),
+            nlohmann::json::parse(R"({"ok":true,"mount":{"pid":1},"metrics":{"reads_total":7}})"));
   EXPECT_EQ(Ask(R"({"command":"status"})"), nlohmann::json::parse(R"({"ok":true,"mount":{"pid":1}})"));
   EXPECT_EQ(Ask(R"({"command":"explain","path":"/a"})")["facts"][0], "key: /a");
   EXPECT_EQ(Ask(R"({"command":"explain"})")["error"], "no path");
@@ -52,7 +53,8 @@ TEST(AdminProtocol, RefusesEverythingElse) {
   for (const std::string& request :
        {std::string(), std::string("\n"), std::string("[]"), std::string("null"), std::string("{"),
         std::string(R"({"command":7})"), std::string(R"({"command":"shutdown"})"), std::string(1000, '['),
-        std::string(kAdminRequestBytesMax + 1, 'x'), std::string("{\"command\":\"\xff\xfe\"}"), std::string(3, '\0')}) {
+        std::string(kAdminRequestBytesMax + 1, 'x'), std::string("{\"command\":\"\xff\xfe\"}"),
+        std::string(3, '\0')}) {
     const auto answer = Ask(request);
     EXPECT_EQ(answer["ok"], false) << request.substr(0, 40);
     EXPECT_TRUE(answer["error"].is_string());
@@ -66,7 +68,8 @@ TEST(AdminProtocol, SurvivesAnyBytes) {
   SCOPED_TRACE("OSSFS2_TEST_SEED=" + std::to_string(seed));
   std::mt19937_64 random(seed);
   FakeCommands commands;
-  const std::string valid = R"({"command":"explain","path":"/mnt/\u00e4\"b","option":["x",{"y":1e9}],"value":null})";
+  const std::string valid =
+      R"({"command":"explain","path":"/mnt/\u00e4\"b","option":["x",{"y":1e9}],"value":null})";
   for (int round = 0; round < 20000; ++round) {
     std::string request = valid;
     if (round % 3 == 0) {

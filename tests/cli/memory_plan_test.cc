@@ -47,6 +47,19 @@ TEST(MemoryPlan, TheCacheComesOnTopOfTheDefaultAndInsideAGivenLimit) {
   EXPECT_THAT(inside->ToString(), HasSubstr("cache 16.00 GiB"));
 }
 
+TEST(MemoryPlan, ACacheTooLargeForTheMachineTakesWhatThereIs) {
+  const auto fits = PlanMemory(24 * kGiB, {.cache_bytes = 16 * kGiB});
+  ASSERT_TRUE(fits) << fits.error().text;
+  EXPECT_EQ(fits->cache_bytes, 16 * kGiB);
+  EXPECT_LE(fits->total_bytes, 24 * kGiB / 10 * 9);
+  EXPECT_EQ(fits->notice, "");
+  const auto less = PlanMemory(16 * kGiB, {.cache_bytes = 15 * kGiB});
+  ASSERT_TRUE(less) << less.error().text;
+  EXPECT_LT(less->cache_bytes, 15 * kGiB);
+  EXPECT_LT(less->cache_bytes, less->pool_bytes);
+  EXPECT_THAT(less->notice, HasSubstr("instead of 15.00 GiB"));
+}
+
 TEST(MemoryPlan, RefusesWhatCannotWork) {
   const auto error = [](uint64_t available, const MemoryWishes& wishes) {
     const auto plan = PlanMemory(available, wishes);
@@ -54,9 +67,10 @@ TEST(MemoryPlan, RefusesWhatCannotWork) {
   };
   EXPECT_THAT(error(16 * kGiB, {.total_bytes = 16}), HasSubstr("at least 64m"));
   EXPECT_THAT(error(16 * kGiB, {.total_bytes = 32 * kGiB}), HasSubstr("more than the 16.00 GiB"));
-  EXPECT_THAT(error(16 * kGiB, {.cache_bytes = 15 * kGiB}), HasSubstr("memory_data_cache_size"));
-  EXPECT_THAT(error(64 * kGiB, {.total_bytes = 4 * kGiB, .cache_bytes = 4 * kGiB}), HasSubstr("raise total_mem_limit"));
-  EXPECT_THAT(error(64 * kGiB, {.total_bytes = kGiB, .metadata_bytes = kGiB}), HasSubstr("metadata_mem_limit"));
+  EXPECT_THAT(error(64 * kGiB, {.total_bytes = 4 * kGiB, .cache_bytes = 4 * kGiB}),
+              HasSubstr("raise total_mem_limit"));
+  EXPECT_THAT(error(64 * kGiB, {.total_bytes = kGiB, .metadata_bytes = kGiB}),
+              HasSubstr("metadata_mem_limit"));
   EXPECT_THAT(error(32 * kMiB, {}), HasSubstr("memory limit of the container"));
 }
 

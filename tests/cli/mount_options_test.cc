@@ -13,7 +13,8 @@ using testing::IsEmpty;
 
 TEST(MountOptions, AreSplitAtCommasOutsideQuotes) {
   EXPECT_THAT(SplitMountOptions("a=1,b"), ElementsAre("a=1", "b"));
-  EXPECT_THAT(SplitMountOptions("bind_ips=\"10.0.0.1,10.0.0.2\",ro"), ElementsAre("bind_ips=10.0.0.1,10.0.0.2", "ro"));
+  EXPECT_THAT(SplitMountOptions("bind_ips=\"10.0.0.1,10.0.0.2\",ro"),
+              ElementsAre("bind_ips=10.0.0.1,10.0.0.2", "ro"));
   EXPECT_THAT(SplitMountOptions("a=1\\,2,b=\\\"x"), ElementsAre("a=1,2", "b=\"x"));
   EXPECT_THAT(SplitMountOptions(",, ,"), IsEmpty());
 }
@@ -23,8 +24,10 @@ TEST(MountOptions, AcceptAllThatMountUnderstands) {
   OptionSet options;
   std::string file;
   const Status applied = ApplyMountOptions(
-      "defaults,auto,noauto,user,nouser,users,_netdev,nofail,dev,nodev,suid,nosuid,exec,noexec,sync,async,noatime,"
-      "relatime,nodiratime,lazytime,x-systemd.automount,x-gvfs-show,comment=hi,context=\"system_u:object_r:x,y\"",
+      "defaults,auto,noauto,user,nouser,users,_netdev,nofail,dev,nodev,suid,nosuid,exec,noexec,sync,async,"
+      "noatime,"
+      "relatime,nodiratime,lazytime,x-systemd.automount,x-gvfs-show,comment=hi,context=\"system_u:object_r:x,"
+      "y\"",
       options, file);
   ASSERT_TRUE(applied) << applied.error().text;
   EXPECT_TRUE(options.notices().empty());
@@ -34,8 +37,8 @@ TEST(MountOptions, SetOptionsOfTheTable) {
   OptionSet options;
   std::string file;
   ASSERT_TRUE(ApplyMountOptions(
-      "conf=/etc/o.conf,oss_endpoint=http://h,--attr_timeout=3,ro,noallow_other,bind_ips=\"1.1.1.1,2.2.2.2\"", options,
-      file));
+      "conf=/etc/o.conf,oss_endpoint=http://h,--attr_timeout=3,ro,noallow_other,bind_ips=\"1.1.1.1,2.2.2.2\"",
+      options, file));
   EXPECT_EQ(file, "/etc/o.conf");
   EXPECT_EQ(options.Text("oss_endpoint"), "http://h");
   EXPECT_EQ(options.Seconds("attr_timeout"), 3);
@@ -51,7 +54,8 @@ TEST(MountOptions, RefuseTyposAndRemount) {
   std::string file;
   EXPECT_EQ(ApplyMountOptions("oss_buket=x", options, file).error().text,
             "mount option: unknown option \"oss_buket\"; did you mean \"oss_bucket\"?");
-  EXPECT_THAT(ApplyMountOptions("remount,ro", options, file).error().text, HasSubstr("remount is not supported"));
+  EXPECT_THAT(ApplyMountOptions("remount,ro", options, file).error().text,
+              HasSubstr("remount is not supported"));
   EXPECT_THAT(ApplyMountOptions("oss_bucket", options, file).error().text, HasSubstr("needs a value"));
   options.IgnoreAllUnknown();  // mount -s
   EXPECT_TRUE(ApplyMountOptions("frobnicate=1", options, file));
@@ -59,7 +63,8 @@ TEST(MountOptions, RefuseTyposAndRemount) {
 }
 
 TEST(MountHelper, UnderstandsWhatMountPasses) {
-  const auto line = ParseMountHelperLine({"bucket", "/mnt", "-sfnv", "-o", "rw,a=b", "-N", "/proc/1/ns/mnt", "-t", "ossfs2", "-ox"});
+  const auto line = ParseMountHelperLine(
+      {"bucket", "/mnt", "-sfnv", "-o", "rw,a=b", "-N", "/proc/1/ns/mnt", "-t", "ossfs2", "-ox"});
   ASSERT_TRUE(line) << line.error().text;
   EXPECT_EQ(line->bucket, "bucket");
   EXPECT_EQ(line->mount_point, "/mnt");
@@ -76,8 +81,9 @@ TEST(MountHelper, SplitsTheSource) {
     const char* bucket;
     const char* prefix;
   };
-  for (const Source& source : {Source{"b", "b", ""}, Source{"b:/p/q", "b", "p/q"}, Source{"b/p", "b", "p"},
-                               Source{"oss://b/p/", "b", "p/"}, Source{"oss://b", "b", ""}, Source{"b:p", "b", "p"}}) {
+  for (const Source& source :
+       {Source{"b", "b", ""}, Source{"b:/p/q", "b", "p/q"}, Source{"b/p", "b", "p"},
+        Source{"oss://b/p/", "b", "p/"}, Source{"oss://b", "b", ""}, Source{"b:p", "b", "p"}}) {
     const auto line = ParseMountHelperLine({source.text, "/m"});
     ASSERT_TRUE(line);
     EXPECT_EQ(line->bucket, source.bucket) << source.text;

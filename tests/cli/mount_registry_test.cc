@@ -88,7 +88,8 @@ TEST_F(MountRegistryTest, FindsByPathInsideAndByPid) {
 
 TEST_F(MountRegistryTest, SurvivesDamagedRecords) {
   const auto lock = MountLock::Acquire("/mnt/a");
-  for (const char* content : {"", "{", "[1]", R"({"pid":"x","mount_point":7})", R"({"pid":-1,"mount_point":"/mnt/a"})"}) {
+  for (const char* content :
+       {"", "{", "[1]", R"({"pid":"x","mount_point":7})", R"({"pid":-1,"mount_point":"/mnt/a"})"}) {
     folder_.Write("run/mnt-a.json", content);
     EXPECT_THAT(ReadMountRecords(), IsEmpty()) << content;
   }

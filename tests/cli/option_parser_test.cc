@@ -26,25 +26,19 @@ struct Form {
 };
 
 TEST(CommandLine, UnderstandsEveryFormOfAnOption) {
-  for (const Form& form : {Form{{"--oss_bucket=b"}, "oss_bucket", "b"},
-                           Form{{"-oss_bucket=b"}, "oss_bucket", "b"},
-                           Form{{"--oss_bucket", "b"}, "oss_bucket", "b"},
-                           Form{{"--oss-bucket=b"}, "oss_bucket", "b"},
-                           Form{{"--oss_bucket="}, "oss_bucket", ""},
-                           Form{{"--oss_bucket= b "}, "oss_bucket", "b"},
-                           Form{{"--tagging=a=1&b=2"}, "tagging", "a=1&b=2"},
-                           Form{{"--ro"}, "ro", "true"},
-                           Form{{"--noro"}, "ro", "false"},
-                           Form{{"--ro=0"}, "ro", "0"},
-                           Form{{"-f"}, "f", "true"},
-                           Form{{"--nonempty"}, "nonempty", "true"},
-                           Form{{"--nononempty"}, "nonempty", "false"},
-                           Form{{"--temp_dir=/t"}, "staging_dir", "/t"},
-                           Form{{"--prefetch_chunks", "-1"}, "prefetch_chunks", "-1"},
-                           Form{{"-o", "oss_bucket=b,ro"}, "oss_bucket", "b"},
-                           Form{{"--attr_timeout=1", "--attr_timeout=2"}, "attr_timeout", "2"},
-                           Form{{"--skip_trim_options", "--oss_bucket= b "}, "oss_bucket", " b "},
-                           Form{{"--undefok=nonsense", "--nonsense=1", "--oss_bucket=b"}, "oss_bucket", "b"}}) {
+  for (const Form& form :
+       {Form{{"--oss_bucket=b"}, "oss_bucket", "b"}, Form{{"-oss_bucket=b"}, "oss_bucket", "b"},
+        Form{{"--oss_bucket", "b"}, "oss_bucket", "b"}, Form{{"--oss-bucket=b"}, "oss_bucket", "b"},
+        Form{{"--oss_bucket="}, "oss_bucket", ""}, Form{{"--oss_bucket= b "}, "oss_bucket", "b"},
+        Form{{"--tagging=a=1&b=2"}, "tagging", "a=1&b=2"}, Form{{"--ro"}, "ro", "true"},
+        Form{{"--noro"}, "ro", "false"}, Form{{"--ro=0"}, "ro", "0"}, Form{{"-f"}, "f", "true"},
+        Form{{"--nonempty"}, "nonempty", "true"}, Form{{"--nononempty"}, "nonempty", "false"},
+        Form{{"--temp_dir=/t"}, "staging_dir", "/t"},
+        Form{{"--prefetch_chunks", "-1"}, "prefetch_chunks", "-1"},
+        Form{{"-o", "oss_bucket=b,ro"}, "oss_bucket", "b"},
+        Form{{"--attr_timeout=1", "--attr_timeout=2"}, "attr_timeout", "2"},
+        Form{{"--skip_trim_options", "--oss_bucket= b "}, "oss_bucket", " b "},
+        Form{{"--undefok=nonsense", "--nonsense=1", "--oss_bucket=b"}, "oss_bucket", "b"}}) {
     OptionSet options;
     const auto line = ParseCommandLine(form.arguments, options);
     ASSERT_TRUE(line) << line.error().text;
@@ -68,7 +62,8 @@ TEST(CommandLine, TellsItsOwnWordsApart) {
 }
 
 TEST(CommandLine, RefusesWhatItDoesNotKnow) {
-  EXPECT_EQ(ErrorOf({"--oss_buket=b"}), "command line: unknown option \"oss_buket\"; did you mean \"oss_bucket\"?");
+  EXPECT_EQ(ErrorOf({"--oss_buket=b"}),
+            "command line: unknown option \"oss_buket\"; did you mean \"oss_bucket\"?");
   EXPECT_EQ(ErrorOf({"--oss_bucket"}), "command line: --oss_bucket needs a value: --oss_bucket=VALUE");
   EXPECT_THAT(ErrorOf({"--upload_concurrency=0"}), HasSubstr("1..1024"));
   EXPECT_THAT(ErrorOf({"--no_such=1"}), StartsWith("command line: unknown option"));
@@ -103,8 +98,9 @@ TEST(CommandLine, ReadsVariablesAsGflagsDoes) {
 TEST(ConfigFile, IsReadLineByLine) {
   TestFolder folder;
   const std::string nested = folder.Write("nested", "--oss_region=cn-test\n");
-  const std::string file = folder.Write("conf", StrCat("\xEF\xBB\xBF# comment\n\n   --oss_bucket=b  \r\n-ro\n--noallow_other\n",
-                                                       "--flagfile=", nested, "\n--attr_timeout=5"));
+  const std::string file =
+      folder.Write("conf", StrCat("\xEF\xBB\xBF# comment\n\n   --oss_bucket=b  \r\n-ro\n--noallow_other\n",
+                                  "--flagfile=", nested, "\n--attr_timeout=5"));
   OptionSet options;
   const Status read = ReadConfigFile(file, options);
   ASSERT_TRUE(read) << read.error().text;
@@ -156,7 +152,8 @@ TEST(ConfigFile, NamesFileAndLineOfEachMistake) {
 TEST(ConfigFile, PatternsOfProgramNamesSwitchLinesOnAndOff) {
   TestFolder folder;
   OptionSet options;
-  ASSERT_TRUE(ReadConfigFile(folder.Write("conf", "otherprogram\n--oss_bucket=no\nossfs*\n--oss_region=yes\n"), options));
+  ASSERT_TRUE(ReadConfigFile(
+      folder.Write("conf", "otherprogram\n--oss_bucket=no\nossfs*\n--oss_region=yes\n"), options));
   EXPECT_FALSE(options.IsSet("oss_bucket"));
   EXPECT_EQ(options.Text("oss_region"), "yes");
 }

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include "base/str.h"
@@ -52,7 +54,9 @@ TEST(Docs, HelpShowsOnlyPublicOptionsThatWork) {
     const bool shown = spec.kind == OptionKind::kPublic && spec.support == OptionSupport::kWorks;
     const std::string entry = StrCat("  --", spec.name, spec.type == OptionType::kBool ? " " : "=VALUE ");
     EXPECT_EQ(help.find(entry) != std::string::npos, shown) << spec.name;
-    const bool completed = completion.find(StrCat(" --", spec.name, spec.type == OptionType::kBool ? " " : "=")) != std::string::npos;
+    const bool completed =
+        completion.find(StrCat(" --", spec.name, spec.type == OptionType::kBool ? " " : "=")) !=
+        std::string::npos;
     EXPECT_TRUE(completed || !shown) << spec.name;
   }
   EXPECT_EQ(man.rfind(".TH OSSFS2 8", 0), 0u);
@@ -61,9 +65,11 @@ TEST(Docs, HelpShowsOnlyPublicOptionsThatWork) {
 
 TEST(PrintConfig, ShowsValueAndOriginAndMasksSecrets) {
   TestFolder folder;
-  const std::string file = folder.Write("c", "--oss_bucket=b\n--oss_access_key_secret=TopSecret\n--http_proxy=http://u:p4ss@h:1\n");
+  const std::string file = folder.Write(
+      "c", "--oss_bucket=b\n--oss_access_key_secret=TopSecret\n--http_proxy=http://u:p4ss@h:1\n");
   OptionSet options;
-  ASSERT_TRUE(ParseCommandLine({"-c", file, "--attr_timeout=7", "--oss_security_token=TokenSecret"}, options));
+  ASSERT_TRUE(
+      ParseCommandLine({"-c", file, "--attr_timeout=7", "--oss_security_token=TokenSecret"}, options));
   const std::string text = PrintedConfig(options);
   EXPECT_THAT(text, HasSubstr(StrCat("# ", file, ":1\n--oss_bucket=b\n")));
   EXPECT_THAT(text, HasSubstr("# command line\n--attr_timeout=7\n"));
@@ -74,12 +80,14 @@ TEST(PrintConfig, ShowsValueAndOriginAndMasksSecrets) {
 
 TEST(PrintConfig, CanBeReadAgain) {
   OptionSet options;
-  ASSERT_TRUE(ParseCommandLine({"--oss_bucket=b", "--tagging=a=1&b=2", "--ro", "--prefetch_chunks=-1"}, options));
+  ASSERT_TRUE(
+      ParseCommandLine({"--oss_bucket=b", "--tagging=a=1&b=2", "--ro", "--prefetch_chunks=-1"}, options));
   TestFolder folder;
   OptionSet again;
   const Status read = ReadConfigFile(folder.Write("c", PrintedConfig(options)), again);
   ASSERT_TRUE(read) << read.error().text;
-  for (const OptionSpec& spec : OptionTable()) EXPECT_EQ(options.Text(spec.name), again.Text(spec.name)) << spec.name;
+  for (const OptionSpec& spec : OptionTable())
+    EXPECT_EQ(options.Text(spec.name), again.Text(spec.name)) << spec.name;
 }
 
 TEST(Examples, OfTheConfFolderLoad) {
@@ -104,6 +112,22 @@ TEST(Examples, NameOnlyOptionsThatExist) {
   EXPECT_TRUE(read) << read.error().text;
 }
 
+// A panel over a metric that does not exist stays empty for ever.
+TEST(Examples, DashboardUsesMetricsThatExist) {
+  std::string sources;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(ProjectFile("src")))
+    if (entry.path().extension() == ".cc") sources += Content(entry.path().string());
+  const std::string dashboard = Content(ProjectFile("conf/grafana-dashboard.json"));
+  const std::regex metric("ossfs2_([a-z0-9_]+)[{,]");
+  size_t found = 0;
+  for (std::sregex_iterator it(dashboard.begin(), dashboard.end(), metric), end; it != end; ++it, ++found) {
+    std::string name = (*it)[1];
+    if (name.ends_with("_bucket")) name.resize(name.size() - 7);
+    EXPECT_THAT(sources, HasSubstr(StrCat("\"", name, "\""))) << name;
+  }
+  EXPECT_GT(found, 20u);
+}
+
 // Memory of its own, as argv has.
 class Argv {
  public:
@@ -125,9 +149,12 @@ class Argv {
 TEST(Secrets, AreWipedFromArguments) {
   EXPECT_EQ(Argv({"ossfs2", "mount", "--oss_access_key_secret=abc", "--oss_bucket=abc"}).Wiped(),
             "ossfs2 mount --oss_access_key_secret=*** --oss_bucket=abc ");
-  EXPECT_EQ(Argv({"ossfs2", "-oss-access-key-secret", "abc", "x"}).Wiped(), "ossfs2 -oss-access-key-secret *** x ");
-  EXPECT_EQ(Argv({"mount.ossfs2", "b", "/m", "-o", "rw,oss_access_key_secret=a\\,b,security_token=\"x,y\",ro"}).Wiped(),
-            "mount.ossfs2 b /m -o rw,oss_access_key_secret=****,security_token=*****,ro ");
+  EXPECT_EQ(Argv({"ossfs2", "-oss-access-key-secret", "abc", "x"}).Wiped(),
+            "ossfs2 -oss-access-key-secret *** x ");
+  EXPECT_EQ(
+      Argv({"mount.ossfs2", "b", "/m", "-o", "rw,oss_access_key_secret=a\\,b,security_token=\"x,y\",ro"})
+          .Wiped(),
+      "mount.ossfs2 b /m -o rw,oss_access_key_secret=****,security_token=*****,ro ");
   EXPECT_EQ(Argv({"m", "-orw,http_proxy=abc"}).Wiped(), "m -orw,http_proxy=*** ");
   EXPECT_EQ(Argv({"m", "--oss_access_key_secret="}).Wiped(), "m --oss_access_key_secret= ");
   EXPECT_EQ(Argv({"m", "--oss_access_key_secret"}).Wiped(), "m --oss_access_key_secret ");

@@ -29,7 +29,8 @@ Result<Settings> Make(const Values& values, const std::string& mount_point = "/m
                 {"log_dir", "/logs"}};
   for (const auto& [name, value] : values) all[name] = value;
   for (const auto& [name, value] : all)
-    if (const Status set = options.Set(name, value, "test", OptionLayer::kCommandLine); !set) return set.error();
+    if (const Status set = options.Set(name, value, "test", OptionLayer::kCommandLine); !set)
+      return set.error();
   return MakeSettings(options, mount_point);
 }
 
@@ -38,7 +39,8 @@ std::string ErrorOf(const Values& values) {
   return settings ? "" : settings.error().text;
 }
 
-// D15: an option without effect is a defect. Each works on at least one field; what others it needs comes first.
+// D15: an option without effect is a defect. Each works on at least one field; what others it needs comes
+// first.
 TEST(Settings, EveryOptionHasAnEffect) {
   const std::map<std::string, Values> others = {
       {"sse_key_id", {{"sse", "KMS"}}},
@@ -105,7 +107,8 @@ TEST(Settings, DerivesWhatIsNotGiven) {
   EXPECT_EQ(settings->fuse.source, "bucket.oss-cn-test.example.com:/models/llm");
   EXPECT_EQ(settings->upload.part_bytes, 9u << 20) << "rounded up to 1 MiB";
   EXPECT_EQ(settings->log.target, "/logs/mnt-oss.log") << "one log for each mount";
-  EXPECT_EQ(settings->upload.staging_dir.rfind("/state/mnt-oss/bucket-", 0), 0u) << settings->upload.staging_dir;
+  EXPECT_EQ(settings->upload.staging_dir.rfind("/state/mnt-oss/bucket-", 0), 0u)
+      << settings->upload.staging_dir;
   EXPECT_EQ(settings->fs.uid, getuid());
   EXPECT_FALSE(settings->fs.ignore_fsync) << "D2";
   EXPECT_EQ(settings->memory.pool_bytes + settings->memory.metadata_bytes + settings->memory.buffer_bytes,
@@ -163,8 +166,7 @@ TEST(Settings, RefuseWhatCannotWork) {
         Refusal{{{"oss_bucket", ""}}, "oss_bucket is missing"},
         Refusal{{{"oss_bucket", "b/p"}}, "oss_bucket_prefix"},
         Refusal{{{"signature_version", "2"}}, "only 0, 1 and 4"},
-        Refusal{{{"sse_key_id", "k"}}, "needs sse=KMS"},
-        Refusal{{{"traffic_limit", "100"}}, "819200"},
+        Refusal{{{"sse_key_id", "k"}}, "needs sse=KMS"}, Refusal{{{"traffic_limit", "100"}}, "819200"},
         Refusal{{{"user_metadata", "x"}}, "name=value"},
         Refusal{{{"credential_process", "keys"}}, "absolute path"},
         Refusal{{{"credential_process", "/bin/keys $HOME"}}, "without $"},
@@ -181,7 +183,9 @@ TEST(Settings, RefuseWhatCannotWork) {
 
 TEST(Directories, AreMadePrivate) {
   TestFolder folder;
-  auto settings = Make({{"state_dir", folder.path() + "/s"}, {"log_dir", folder.path() + "/l"}, {"temp_dir_free_bytes", "64m"}});
+  auto settings = Make({{"state_dir", folder.path() + "/s"},
+                        {"log_dir", folder.path() + "/l"},
+                        {"temp_dir_free_bytes", "64m"}});
   ASSERT_TRUE(settings);
   const Status made = PrepareDirectories(*settings);
   ASSERT_TRUE(made) << made.error().text;
@@ -207,7 +211,8 @@ TEST(Directories, UnsafeLogsAreRefused) {
 
 TEST(Directories, AFullStagingDiskRefusesOnlyWhenItWasNamed) {
   TestFolder folder;
-  const Values wanted = {{"state_dir", folder.path() + "/s"}, {"log_dir", folder.path()}, {"temp_dir_free_bytes", "900000T"}};
+  const Values wanted = {
+      {"state_dir", folder.path() + "/s"}, {"log_dir", folder.path()}, {"temp_dir_free_bytes", "900000T"}};
   auto unnamed = Make(wanted);
   ASSERT_TRUE(PrepareDirectories(*unnamed));
   ASSERT_EQ(unnamed->notices.size(), 1u);

@@ -25,7 +25,8 @@ struct Outcome {
 };
 
 // Runs `child` in a process of its own, with a report to this one.
-Outcome Start(const std::function<void(StartReport&)>& child, std::chrono::milliseconds silence = std::chrono::seconds(30)) {
+Outcome Start(const std::function<void(StartReport&)>& child,
+              std::chrono::milliseconds silence = std::chrono::seconds(30)) {
   int channel[2];
   EXPECT_EQ(pipe2(channel, O_CLOEXEC), 0);
   const pid_t pid = fork();

@@ -11,7 +11,8 @@ using testing::Not;
 
 const char* kBefore = R"({"ok":true,"mount":{"uptime_s":10},"metrics":{"fuse_read_bytes_total":1073741824,
   "read_hits_total":10,"read_misses_total":10}})";
-const char* kNow = R"({"ok":true,"mount":{"pid":7,"source":"oss://b/p","mount_point":"/mnt","uptime_s":12,"state":"serving",
+const char* kNow =
+    R"({"ok":true,"mount":{"pid":7,"source":"oss://b/p","mount_point":"/mnt","uptime_s":12,"state":"serving",
   "credentials":"option oss_access_key_id","memory":{"read":1048576,"cache":0},"memory_pool_bytes":1073741824,
   "unpublished_bytes":2097152},
   "metrics":{"fuse_read_bytes_total":3221225472,"read_hits_total":40,"read_misses_total":20,"read_gets_in_flight":5,

@@ -22,10 +22,11 @@ struct EndpointCase {
 };
 
 TEST(EndpointParts, AreFoundInEveryForm) {
-  for (const EndpointCase& test : {EndpointCase{"h.example.com", true, "h.example.com", 443},
-                                   EndpointCase{"http://h", false, "h", 80}, EndpointCase{"https://h:9000/", true, "h", 9000},
-                                   EndpointCase{"http://[::1]:9000", false, "::1", 9000},
-                                   EndpointCase{"http://[::1]", false, "::1", 80}, EndpointCase{"10.0.0.1:81", true, "10.0.0.1", 81}}) {
+  for (const EndpointCase& test :
+       {EndpointCase{"h.example.com", true, "h.example.com", 443}, EndpointCase{"http://h", false, "h", 80},
+        EndpointCase{"https://h:9000/", true, "h", 9000},
+        EndpointCase{"http://[::1]:9000", false, "::1", 9000}, EndpointCase{"http://[::1]", false, "::1", 80},
+        EndpointCase{"10.0.0.1:81", true, "10.0.0.1", 81}}) {
     const EndpointParts parts = SplitEndpoint(test.text);
     EXPECT_EQ(parts.tls, test.tls) << test.text;
     EXPECT_EQ(parts.host, test.host) << test.text;
@@ -64,7 +65,8 @@ TEST(ProbeAdvice, EachCauseHasItsSentence) {
         AdviceCase{OssError(403, "InvalidAccessKeyId", ErrorKind::kAccessDenied), "key id is not known"},
         AdviceCase{OssError(403, "SignatureDoesNotMatch", ErrorKind::kAccessDenied), "secret is wrong"},
         AdviceCase{OssError(403, "RequestTimeTooSkewed", ErrorKind::kClockSkew), "clock"},
-        AdviceCase{OssError(403, "SecurityTokenExpired", ErrorKind::kExpiredCredential), "security token has expired"},
+        AdviceCase{OssError(403, "SecurityTokenExpired", ErrorKind::kExpiredCredential),
+                   "security token has expired"},
         AdviceCase{OssError(403, "AccessDenied", ErrorKind::kAccessDenied), "oss:ListObjects"},
         AdviceCase{MakeError(EIO, ErrorKind::kUnavailable, "cannot resolve the host name"), "DNS"},
         AdviceCase{MakeError(EIO, ErrorKind::kUnavailable, "Connection refused"), "refused the connection"},
@@ -108,8 +110,10 @@ struct RunCase {
 
 TEST(Program, EndsWithTheRightStatusAndWords) {
   for (const RunCase& test :
-       {RunCase{{"ossfs2"}, 255, "", "ossfs2 mount DIR"}, RunCase{{"ossfs2", "--version"}, 0, "ossfs2 3", ""},
-        RunCase{{"ossfs2", "-h"}, 0, "ossfs2 mount DIR", ""}, RunCase{{"ossfs2", "mount"}, 255, "", "where to mount?"},
+       {RunCase{{"ossfs2"}, 255, "", "ossfs2 mount DIR"},
+        RunCase{{"ossfs2", "--version"}, 0, "ossfs2 3", ""},
+        RunCase{{"ossfs2", "-h"}, 0, "ossfs2 mount DIR", ""},
+        RunCase{{"ossfs2", "mount"}, 255, "", "where to mount?"},
         RunCase{{"ossfs2", "mount", "-h"}, 0, "--oss_endpoint=VALUE", ""},
         RunCase{{"ossfs2", "mount", "--original-help"}, 0, "--use_auth_cache", ""},
         RunCase{{"ossfs2", "mount", "/a", "/b"}, 255, "", "\"/b\" is too much"},
@@ -117,11 +121,16 @@ TEST(Program, EndsWithTheRightStatusAndWords) {
         RunCase{{"ossfs2", "mount", "/mnt"}, 1, "", "oss_endpoint is missing"},
         RunCase{{"ossfs2", "frobnicate"}, 255, "", "no command \"frobnicate\""},
         RunCase{{"ossfs2", "umount", "/no/such/mount"}, 1, "", "is not mounted"},
-        RunCase{{"ossfs2", "umount", "/proc"}, 1, "", "not ours"}, RunCase{{"ossfs2", "umount"}, 255, "", "usage"},
-        RunCase{{"ossfs2", "stats", "show"}, 1, "", "usage"}, RunCase{{"ossfs2", "stats", "/no"}, 1, "", "no running mount"},
-        RunCase{{"ossfs2", "explain", "/no"}, 1, "", "no running mount"}, RunCase{{"ossfs2", "set", "/no"}, 255, "", "log_level"},
-        RunCase{{"ossfs2", "docs"}, 255, "", "usage"}, RunCase{{"ossfs2", "docs", "man"}, 0, ".TH", ""},
-        RunCase{{"ossfs2", "gc"}, 255, "", "usage"}, RunCase{{"ossfs2", "check"}, 255, "", "usage"},
+        RunCase{{"ossfs2", "umount", "/proc"}, 1, "", "not ours"},
+        RunCase{{"ossfs2", "umount"}, 255, "", "usage"},
+        RunCase{{"ossfs2", "stats", "show"}, 1, "", "usage"},
+        RunCase{{"ossfs2", "stats", "/no"}, 1, "", "no running mount"},
+        RunCase{{"ossfs2", "explain", "/no"}, 1, "", "no running mount"},
+        RunCase{{"ossfs2", "set", "/no"}, 255, "", "log_level"},
+        RunCase{{"ossfs2", "docs"}, 255, "", "usage"},
+        RunCase{{"ossfs2", "docs", "man"}, 0, ".TH", ""},
+        RunCase{{"ossfs2", "gc"}, 255, "", "usage"},
+        RunCase{{"ossfs2", "check"}, 255, "", "usage"},
         RunCase{{"ossfs2", "check", "--oss_buket=x"}, 1, "did you mean", ""},
         RunCase{{"/sbin/mount.ossfs2", "b"}, 1, "", "usage: mount.ossfs2"},
         RunCase{{"/sbin/mount.ossfs2", "b", "/m", "-o", "oss_buket=1"}, 1, "", "did you mean"},
@@ -138,10 +147,11 @@ TEST(Program, EndsWithTheRightStatusAndWords) {
 
 TEST(Program, PrintsItsConfigurationWithoutSecrets) {
   std::string out, err;
-  EXPECT_EQ(RunProgram({"ossfs2", "mount", "/mnt/x", "--print-config", "--oss_endpoint=http://h", "--oss_bucket=b",
-                 "--oss_access_key_id=id", "--oss_access_key_secret=TopSecret", "--state_dir=/s"},
-                out, err),
-            0)
+  EXPECT_EQ(
+      RunProgram({"ossfs2", "mount", "/mnt/x", "--print-config", "--oss_endpoint=http://h", "--oss_bucket=b",
+                  "--oss_access_key_id=id", "--oss_access_key_secret=TopSecret", "--state_dir=/s"},
+                 out, err),
+      0)
       << err;
   EXPECT_THAT(out, HasSubstr("--oss_bucket=b"));
   EXPECT_THAT(out, HasSubstr("# memory: "));

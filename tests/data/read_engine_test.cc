@@ -103,6 +103,17 @@ TEST(ReadEngineTest, ReplacedObjectIsStaleUntilOpenedAnew) {
   EXPECT_NE(fresh, file);
 }
 
+TEST(ReadEngineTest, ObjectPutBackIsReadAgain) {
+  ReadHarness harness;
+  const ObjectVersion version = harness.Put("a", 4 * kMiB, 1);
+  auto file = harness.engine().Open(1, version);
+  harness.Put("a", 4 * kMiB, 2);
+  EXPECT_FALSE(harness.Start(*file, 7, 0, 4096).get().has_value());
+  harness.Put("a", 4 * kMiB, 1);
+  auto again = harness.engine().Open(1, harness.Version("a"));
+  harness.Read(*again, 8, 0, 4096);
+}
+
 TEST(ReadEngineTest, StaleReachesAllWhoWait) {
   ReadHarness harness;
   auto file = harness.engine().Open(1, harness.Put("a", 32 * kMiB, 1));

@@ -89,7 +89,7 @@ TEST(StreamWindowTest, WindowGrowsWithProofAndWithinTheBudget) {
 
 TEST(StreamWindowTest, PiecesFollowTheWindowAndTheBudget) {
   EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1 << 30), kMiB);
-  EXPECT_EQ(PieceBytes(32 * kMiB, 8 * kMiB, 1 << 30), 4 * kMiB);
+  EXPECT_EQ(PieceBytes(64 * kMiB, 8 * kMiB, 1 << 30), 4 * kMiB);
   EXPECT_EQ(PieceBytes(1 << 30, 8 * kMiB, 1 << 30), 8 * kMiB);
   EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 512 * kKiB), 256 * kKiB);
   EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1), 256 * kKiB);

@@ -22,7 +22,16 @@ TEST_F(Requests, MissingNameColdAndListed) {
   mount_.InoOf("d");
   EXPECT_LE(Count([&] { EXPECT_FALSE(mount_.Stat("d/missing")); }), 2u);
   ASSERT_TRUE(mount_.List("d"));
-  EXPECT_EQ(Count([&] { EXPECT_FALSE(mount_.Stat("d/missing")); }), 0u);
+  EXPECT_LE(Count([&] { EXPECT_FALSE(mount_.Stat("d/missing")); }), 2u);
+}
+
+TEST_F(Requests, MissingNameAfterAListingThatMayBeBelieved) {
+  FsOptions options;
+  options.oss_negative_cache_timeout_s = 100;
+  TestMount mount(*store_, options);
+  store_->PutContent("d/f", "1");
+  ASSERT_TRUE(mount.List("d"));
+  EXPECT_EQ(Count([&] { EXPECT_FALSE(mount.Stat("d/missing")); }), 0u);
 }
 
 TEST_F(Requests, CreateInColdListedAndOwnDirectory) {
@@ -30,9 +39,9 @@ TEST_F(Requests, CreateInColdListedAndOwnDirectory) {
   mount_.InoOf("d");
   EXPECT_LE(Count([&] { EXPECT_EQ(mount_.Put("d/new", "1"), 0); }), 2u + 1u);
   ASSERT_TRUE(mount_.List("d"));
-  EXPECT_EQ(Count([&] { EXPECT_EQ(mount_.Put("d/new2", "1"), 0); }), 1u);
+  EXPECT_LE(Count([&] { EXPECT_EQ(mount_.Put("d/new2", "1"), 0); }), 2u + 1u);
   EXPECT_LE(Count([&] { EXPECT_EQ(mount_.Mkdir("own"), 0); }), 3u);
-  EXPECT_EQ(Count([&] { EXPECT_EQ(mount_.Put("own/f", "1"), 0); }), 1u);
+  EXPECT_LE(Count([&] { EXPECT_EQ(mount_.Put("own/f", "1"), 0); }), 2u + 1u);
   EXPECT_EQ(CountOf(*store_, {"put"}), 1u);
 }
 

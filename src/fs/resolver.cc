@@ -187,6 +187,11 @@ Result<Resolver::Answer> Resolver::AskStore(const std::string& key, bool file_fi
   if (page->entries.empty()) return answer;
   answer.directory = true;
   answer.marker = page->entries.front().key == key + "/";
+  if (!answer.marker || !context_.options.keep_attributes) return answer;
+  // Lists have no metadata: only the marker itself tells mode, owner and times of the directory.
+  Result<ObjectInfo> marker = context_.store.Head(key + "/");
+  if (marker) answer.marker_info = std::move(*marker);
+  else if (!IsAbsent(marker.error())) return marker.error();
   return answer;
 }
 
@@ -217,6 +222,7 @@ std::optional<Result<Ino>> Resolver::Take(Node* directory, const std::string& na
   } else {
     node->valid_until = context_.ValidUntil();
     node->directory->marker = answer.marker ? Known::kYes : Known::kNo;
+    if (answer.marker_info) TakeMarker(context_, node, *answer.marker_info);
   }
   return Result<Ino>(node->ino);
 }

@@ -44,6 +44,7 @@ class Resolver {
     std::optional<ObjectInfo> file;
     bool directory = false;
     bool marker = false;
+    std::optional<ObjectInfo> marker_info;  // its HEAD, when attributes are kept
   };
   using Key = std::pair<Ino, std::string>;
 

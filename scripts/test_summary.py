@@ -10,8 +10,9 @@ only if ctest did, at least one test ran, and none failed.
 import re
 import sys
 
+# A parameterised test has more than a word as its name: x/lean  # GetParam() = "lean" ....   Passed
 RESULT = re.compile(
-    r"^\s*(?:\d+/\d+ )?\s*Test\s+#\d+: (\S+) \.*\s*(\**)\s*"
+    r"^\s*(?:\d+/\d+ )?\s*Test\s+#\d+: (.+?) \.{2,}\s*(\**)\s*"
     r"(Passed|Failed|Timeout|Not Run|Skipped|Exception|Subprocess aborted|\S.*?)\s+([\d.]+) sec")
 
 

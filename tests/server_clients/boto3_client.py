@@ -38,7 +38,8 @@ def objects(s3, folder):
     expect_error(416, s3.get_object, Bucket=BUCKET, Key=key, Range="bytes=300000-")
     expect_error(412, s3.get_object, Bucket=BUCKET, Key=key, IfMatch='"0"')
     expect_error(404, s3.head_object, Bucket=BUCKET, Key=folder + "absent")
-    expect_error(412, s3.put_object, Bucket=BUCKET, Key=key, Body=b"", IfNoneMatch="*")
+    if "IfNoneMatch" in s3.meta.service_model.operation_model("PutObject").input_shape.members:
+        expect_error(412, s3.put_object, Bucket=BUCKET, Key=key, Body=b"", IfNoneMatch="*")  # not in Debian 12's
     s3.copy_object(Bucket=BUCKET, Key=folder + "copy", CopySource={"Bucket": BUCKET, "Key": key})
     assert read(s3, folder + "copy") == data
     url = s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": key}, ExpiresIn=60)

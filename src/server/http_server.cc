@@ -37,8 +37,7 @@ void CloseGently(int fd, StopSignal& stop) {
 HttpServer::~HttpServer() { Stop(); }
 
 Status HttpServer::Start(const HttpServerConfig& config) {
-  ::signal(SIGPIPE, SIG_IGN);  // sendfile and TLS have no MSG_NOSIGNAL
-  ::signal(SIGPIPE, SIG_IGN);  // sendfile has no MSG_NOSIGNAL; a client that left is an error of one call
+  ::signal(SIGPIPE, SIG_IGN);  // sendfile and TLS have no MSG_NOSIGNAL; a client that left is an error of one call
   if (!config.tls_certificate_file.empty()) {
     std::string reason;
     tls_ = MakeTlsContext(config.tls_certificate_file.c_str(), config.tls_key_file.c_str(), reason);

@@ -105,8 +105,8 @@ std::string PercentEncode(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '_' || c == '.' || c == '~' || c == '/';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~' || c == '/';
     if (plain) {
       out += c;
     } else {
@@ -206,7 +206,8 @@ Metadata StoredMetadata(const Node* node, const FsOptions& options) {
   const bool flagged = node->is_directory() && node->directory->keeps_attributes == Known::kYes;
   if (flagged || (extra != nullptr && extra->chosen)) metadata[std::string(kFlagMetadata)] = "1";
   if (!options.keep_attributes) return metadata;
-  if (!node->is_directory() || (extra != nullptr && extra->chosen)) metadata["mtime"] = FormatTime(node->mtime_ns);
+  if (!node->is_directory() || (extra != nullptr && extra->chosen))
+    metadata["mtime"] = FormatTime(node->mtime_ns);
   if (extra == nullptr) return metadata;
   if (extra->mode) metadata["mode"] = std::to_string(TypeBits(node) | *extra->mode);
   if (extra->uid) metadata["uid"] = std::to_string(*extra->uid);

@@ -27,7 +27,8 @@ Attr ShownAttr(const Node* node, const FsOptions& options);
 // version was shown already, only a chosen mtime replaces what was shown.
 void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtime) REQUIRES(tree.mutex);
 // Mode and owner of a file or directory that a caller makes; what equals the defaults is not kept.
-void SetCreation(NodeExtra& extra, NodeType type, uint32_t mode, const Caller& caller, const FsOptions& options);
+void SetCreation(NodeExtra& extra, NodeType type, uint32_t mode, const Caller& caller,
+                 const FsOptions& options);
 // The user metadata that stores the node's attributes.
 Metadata StoredMetadata(const Node* node, const FsOptions& options);
 size_t MetadataBytes(const Metadata& metadata);

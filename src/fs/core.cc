@@ -52,7 +52,8 @@ std::optional<Result<Entry>> CoreFileSystem::TryLookup(Ino parent, std::string_v
   MutexLock lock(context_.tree.mutex);
   Node* directory = context_.tree.Find(parent);
   if (directory == nullptr) return Result<Entry>(StaleInode());
-  if (!directory->is_directory()) return Result<Entry>(MakeError(ENOTDIR, ErrorKind::kInvalid, "Not a directory."));
+  if (!directory->is_directory())
+    return Result<Entry>(MakeError(ENOTDIR, ErrorKind::kInvalid, "Not a directory."));
   auto known = resolver_.Known(directory, name);
   if (!known) return std::nullopt;
   context_.tree.Touch(directory);
@@ -103,7 +104,8 @@ std::optional<Result<AttrReply>> CoreFileSystem::TryGetAttr(Ino ino, std::option
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return Result<AttrReply>(StaleInode());
-  if (node->parent != nullptr && (!context_.IsFresh(node) || context_.NeedsMetadata(node))) return std::nullopt;
+  if (node->parent != nullptr && (!context_.IsFresh(node) || context_.NeedsMetadata(node)))
+    return std::nullopt;
   return Result<AttrReply>(AttrReply{ShownAttr(node, context_.options), context_.AttrValidS(node)});
 }
 

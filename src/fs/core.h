@@ -1,7 +1,7 @@
 // CoreFileSystem: the FileSystem over an object store and the two engines: puts the parts of fs/ together.
 //
-// Threads, errors: file_system.h. The parts: Tree (what is known), Resolver and Lister (asking), Publisher and
-// Renamer (changing), NameLocker (keeping changes apart), HandleTable. Methods are in core_*.cc by kind.
+// Threads, errors: file_system.h. The parts: Tree (what is known), Resolver and Lister (asking), Publisher
+// and Renamer (changing), NameLocker (keeping changes apart), HandleTable. Methods are in core_*.cc by kind.
 #pragma once
 
 #include <atomic>
@@ -36,7 +36,8 @@ class CoreFileSystem final : public FileSystem {
   std::optional<Result<AttrReply>> TryGetAttr(Ino ino, std::optional<HandleId> handle) override;
   Result<AttrReply> GetAttr(Ino ino, std::optional<HandleId> handle) override;
   Result<AttrReply> SetAttr(Ino ino, const AttrChange& change, std::optional<HandleId> handle) override;
-  Result<Entry> MakeDirectory(Ino parent, const std::string& name, uint32_t mode, const Caller& caller) override;
+  Result<Entry> MakeDirectory(Ino parent, const std::string& name, uint32_t mode,
+                              const Caller& caller) override;
   Result<Entry> MakeNode(Ino parent, const std::string& name, uint32_t mode, const Caller& caller) override;
   Status Unlink(Ino parent, const std::string& name) override;
   Status RemoveDirectory(Ino parent, const std::string& name) override;
@@ -59,8 +60,8 @@ class CoreFileSystem final : public FileSystem {
   Status Fsync(HandleId handle) override;
   void Release(HandleId handle) override;
   Status Allocate(HandleId handle, int mode, uint64_t offset, uint64_t length) override;
-  Result<size_t> CopyFileRange(HandleId source, uint64_t source_offset, HandleId target, uint64_t target_offset,
-                               size_t length) override;
+  Result<size_t> CopyFileRange(HandleId source, uint64_t source_offset, HandleId target,
+                               uint64_t target_offset, size_t length) override;
 
   Result<HandleId> OpenDirectory(Ino ino) override;
   Status ReadDirectory(HandleId handle, uint64_t cookie, bool plus,

@@ -19,7 +19,7 @@ constexpr uint64_t kFirstSlotCookie = 2;
 
 struct CoreFileSystem::Batch {
   std::vector<DirEntry> entries;
-  std::vector<Ino> counted;   // lookups taken for `entries`, 0 where none
+  std::vector<Ino> counted;  // lookups taken for `entries`, 0 where none
   bool ended = false;
 };
 
@@ -79,7 +79,8 @@ Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool pl
   size_t slot = cookie <= kFirstSlotCookie ? 0 : static_cast<size_t>(cookie - kFirstSlotCookie);
   Status status;
   while (batch.entries.size() < kBatchEntries) {
-    if (handle.run && handle.run->canceled) handle.run = directory->unlinked ? nullptr : lister_.Start(directory);
+    if (handle.run && handle.run->canceled)
+      handle.run = directory->unlinked ? nullptr : lister_.Start(directory);
     const std::shared_ptr<ListingRun> run = handle.run;
     if (run) lister_.Want(directory, run, run->pages + (run->ended ? 0 : Lister::kLookAheadPages));
     bool wait = false;
@@ -146,7 +147,8 @@ Status CoreFileSystem::ReadDirectory(HandleId id, uint64_t cookie, bool plus,
           entry.entry = context_.MakeEntry(node);
     }
     size_t taken = 0;
-    while (status && taken < batch.entries.size() && add(batch.entries[taken])) cookie = batch.entries[taken++].cookie;
+    while (status && taken < batch.entries.size() && add(batch.entries[taken]))
+      cookie = batch.entries[taken++].cookie;
     wants_more = status.has_value() && taken == batch.entries.size() && !batch.ended;
     delivered = delivered || taken > 0;
     MutexLock lock(context_.tree.mutex);

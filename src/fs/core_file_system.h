@@ -16,30 +16,30 @@
 namespace ossfs2 {
 
 struct FsOptions {
-  std::string prefix;                // key prefix without leading or trailing slash; empty: the bucket
+  std::string prefix;  // key prefix without leading or trailing slash; empty: the bucket
   bool read_only = false;
-  uint32_t uid = 0;                  // owner shown when the object has none of its own
+  uint32_t uid = 0;  // owner shown when the object has none of its own
   uint32_t gid = 0;
   uint32_t file_mode = 0777;
   uint32_t dir_mode = 0777;
-  double attr_timeout_s = 60;        // how long attributes and listings are believed
-  double kernel_attr_timeout_s = -1;   // -1: attr_timeout_s
-  double kernel_entry_timeout_s = -1;  // -1: attr_timeout_s
-  double negative_timeout_s = 0;     // kernel negative entries
+  double attr_timeout_s = 60;               // how long attributes and listings are believed
+  double kernel_attr_timeout_s = -1;        // -1: attr_timeout_s
+  double kernel_entry_timeout_s = -1;       // -1: attr_timeout_s
+  double negative_timeout_s = 0;            // kernel negative entries
   double oss_negative_cache_timeout_s = 0;  // own cache of absent names
   uint64_t oss_negative_cache_size = 10000;
-  bool close_to_open = false;        // HEAD at every open
+  bool close_to_open = false;  // HEAD at every open
   bool enable_symlink = true;
   bool enable_xattr = true;
   uint64_t rename_dir_limit = 2'000'000;  // more descendants: EMFILE
   int rename_dir_concurrency = 128;
   bool allow_rename_dir = true;
   bool ignore_fsync = false;
-  bool sync_upload = true;           // false: close does not wait; the upload ends at release
-  bool direct_io = false;            // every open passes by the page cache (mmap stays possible)
+  bool sync_upload = true;                     // false: close does not wait; the upload ends at release
+  bool direct_io = false;                      // every open passes by the page cache (mmap stays possible)
   uint64_t metadata_bytes_max = 256ull << 20;  // inodes, names and listings; estimated, enforced by eviction
   int list_page_size = 1000;
-  bool keep_attributes = true;       // chmod, chown, utimens are kept in object metadata
+  bool keep_attributes = true;  // chmod, chown, utimens are kept in object metadata
 };
 
 std::unique_ptr<FileSystem> MakeFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngine& writes,

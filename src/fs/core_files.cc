@@ -50,7 +50,8 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone do
   reader->Read(handle->id, offset, size, std::move(done));
 }
 
-void CoreFileSystem::ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, ReadDone done) {
+void CoreFileSystem::ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size,
+                               ReadDone done) {
   context_.Spawn([handle = std::move(handle), offset, size, done = std::move(done)] {
     const auto writer = handle->file->writer();
     const uint64_t end = writer->size();
@@ -151,7 +152,8 @@ Status CoreFileSystem::Resize(Ino ino, uint64_t size, std::optional<HandleId> id
     const Node* node = context_.tree.Find(ino);
     if (node == nullptr) return StaleInode();
     if (node->is_directory()) return MakeError(EISDIR, ErrorKind::kInvalid, "A directory has no size.");
-    if (node->type == NodeType::kSymlink) return MakeError(EINVAL, ErrorKind::kInvalid, "A symlink has no size.");
+    if (node->type == NodeType::kSymlink)
+      return MakeError(EINVAL, ErrorKind::kInvalid, "A symlink has no size.");
     if (handle) {
       file = handle->file;
     } else if (node->extra && node->extra->open && node->extra->open->writable_handles > 0) {
@@ -197,7 +199,8 @@ Status CoreFileSystem::Flush(HandleId id) {
   if (!handle->writable) return {};
   if (handle->unflushed.exchange(false)) handle->file->unflushed.fetch_sub(1);
   // Another handle is in the middle of writing this file: its close stores all.
-  if (handle->file->unflushed > 0 || !context_.options.sync_upload) return handle->file->writer()->sticky_error();
+  if (handle->file->unflushed > 0 || !context_.options.sync_upload)
+    return handle->file->writer()->sticky_error();
   return PublishHandle(*handle, false);
 }
 
@@ -268,7 +271,8 @@ std::optional<std::pair<uint64_t, ObjectVersion>> CoreFileSystem::NextShard(uint
   const auto name = NextShardName(node->name);
   if (!name) return std::nullopt;
   Node* next = context_.tree.Child(node->parent, *name);
-  if (next == nullptr || next->type != NodeType::kFile || !next->published || next->size == 0) return std::nullopt;
+  if (next == nullptr || next->type != NodeType::kFile || !next->published || next->size == 0)
+    return std::nullopt;
   if (next->extra && next->extra->open && next->extra->open->dirty()) return std::nullopt;
   if (IsUnavailableArchive(next)) return std::nullopt;
   return std::make_pair(next->ino, context_.VersionOf(next));

@@ -1,6 +1,7 @@
 // Symbolic links: OSS symlink objects whose exact text is kept in metadata.
 //
-// The object's own target is the key that the text leads to inside the mount, so other OSS tools follow it too.
+// The object's own target is the key that the text leads to inside the mount, so other OSS tools follow it
+// too.
 #include <cerrno>
 
 #include "base/log.h"
@@ -60,7 +61,8 @@ Result<std::string> CoreFileSystem::LinkTargetKey(Ino parent, const std::string&
   for (size_t i = 0; i < parts.size(); ++i) key += (i > 0 ? "/" : "") + parts[i];
   if (parts.empty()) key += ".";
   if (key.size() > kKeyBytesMax)
-    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The link's target key would have more than 1023 bytes.");
+    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid,
+                     "The link's target key would have more than 1023 bytes.");
   return key;
 }
 
@@ -97,7 +99,8 @@ Result<Entry> CoreFileSystem::Symlink(Ino parent, const std::string& name, const
   options.metadata = StoredMetadata(&made, context_.options);
   options.forbid_overwrite = true;
   if (MetadataBytes(options.metadata) > kMetadataBytesMax)
-    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The link's target does not fit into object metadata.");
+    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid,
+                     "The link's target does not fit into object metadata.");
   Result<WriteResult> put = context_.store.PutSymlink(key, *target_key, options);
   if (!put) return put.error().kind == ErrorKind::kAlreadyExists ? exists_error : put.error();
   MutexLock lock(context_.tree.mutex);
@@ -143,8 +146,9 @@ Result<std::string> CoreFileSystem::ReadLink(Ino ino) {
   const std::string_view below(key);
   const size_t slash = below.rfind('/');
   const std::string_view directory =
-      slash == std::string_view::npos || slash < context_.prefix.size() ? std::string_view()
-                                                                       : below.substr(context_.prefix.size(), slash - context_.prefix.size());
+      slash == std::string_view::npos || slash < context_.prefix.size()
+          ? std::string_view()
+          : below.substr(context_.prefix.size(), slash - context_.prefix.size());
   const std::string text = RelativePath(directory, std::string_view(*target).substr(context_.prefix.size()));
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);

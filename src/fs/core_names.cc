@@ -1,4 +1,5 @@
 // Making and removing names: mkdir, mknod, unlink, rmdir, rename.
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -9,8 +10,6 @@
 #include "fs/core.h"
 #include "fs/names.h"
 #include "fs/store_calls.h"
-
-#include <fcntl.h>
 
 namespace ossfs2 {
 
@@ -80,7 +79,8 @@ Result<Entry> CoreFileSystem::MakeDirectory(Ino parent, const std::string& name,
     key = StrCat(context_.tree.Key(directory), name, "/");
   }
   if (key.size() > kKeyBytesMax)
-    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The directory's key would have more than 1023 bytes.");
+    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid,
+                     "The directory's key would have more than 1023 bytes.");
   WriteOptions options;
   options.metadata = StoredMetadata(&made, context_.options);
   options.forbid_overwrite = true;
@@ -97,9 +97,11 @@ Result<Entry> CoreFileSystem::MakeDirectory(Ino parent, const std::string& name,
   return context_.MakeEntry(node);
 }
 
-Result<Entry> CoreFileSystem::MakeNode(Ino parent, const std::string& name, uint32_t mode, const Caller& caller) {
+Result<Entry> CoreFileSystem::MakeNode(Ino parent, const std::string& name, uint32_t mode,
+                                       const Caller& caller) {
   if ((mode & S_IFMT) != 0 && !S_ISREG(mode))
-    return MakeError(EPERM, ErrorKind::kInvalid, "Only regular files can be made; a bucket has no devices or pipes.");
+    return MakeError(EPERM, ErrorKind::kInvalid,
+                     "Only regular files can be made; a bucket has no devices or pipes.");
   auto created = Create(parent, name, mode & 07777, O_WRONLY | O_EXCL, caller);
   if (!created) return created.error();
   const Status stored = Flush(created->second.handle);
@@ -125,7 +127,8 @@ Status CoreFileSystem::UnlinkLocked(Ino parent, const std::string& name) {
     MutexLock lock(context_.tree.mutex);
     const Node* node = context_.tree.Find(*ino);
     if (node == nullptr || node->unlinked) return NoEntry(name);
-    if (node->is_directory()) return MakeError(EISDIR, ErrorKind::kInvalid, StrCat("'", name, "' is a directory."));
+    if (node->is_directory())
+      return MakeError(EISDIR, ErrorKind::kInvalid, StrCat("'", name, "' is a directory."));
     if (node->published) key = context_.tree.Key(node);
   }
   bool check_parent = false;
@@ -205,12 +208,13 @@ Status CoreFileSystem::RemoveDirectory(Ino parent, const std::string& name) {
   return *check_parent ? parents_.CheckAfter(parent) : Status();
 }
 
-Status CoreFileSystem::Rename(Ino parent, const std::string& name, Ino new_parent, const std::string& new_name,
-                              uint32_t flags) {
+Status CoreFileSystem::Rename(Ino parent, const std::string& name, Ino new_parent,
+                              const std::string& new_name, uint32_t flags) {
   OSSFS2_RETURN_IF_ERROR(CheckNewName(new_parent, new_name));
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   if ((flags & ~static_cast<uint32_t>(RENAME_NOREPLACE)) != 0)
-    return MakeError(EINVAL, ErrorKind::kInvalid, "Only RENAME_NOREPLACE is possible; names cannot be exchanged.");
+    return MakeError(EINVAL, ErrorKind::kInvalid,
+                     "Only RENAME_NOREPLACE is possible; names cannot be exchanged.");
   Renamer::Names names{parent, name, new_parent, new_name, (flags & RENAME_NOREPLACE) != 0};
   return renamer_.Rename(names);
 }

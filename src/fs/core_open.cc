@@ -26,8 +26,10 @@ bool CoreFileSystem::IsUnavailableArchive(const Node* node) const {
   switch (node->storage_class) {
     case StorageClass::kArchive:
     case StorageClass::kColdArchive:
-    case StorageClass::kDeepColdArchive: break;
-    default: return false;
+    case StorageClass::kDeepColdArchive:
+      break;
+    default:
+      return false;
   }
   return !node->extra || node->extra->restore.find("ongoing-request=\"false\"") == std::string::npos;
 }
@@ -113,9 +115,9 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
     Node* node = context_.tree.Find(ino);
     if (node == nullptr) return StaleInode();
     if (ask_restore && IsUnavailableArchive(node)) {
-      const std::string text =
-          StrCat(context_.tree.Key(node), " is in storage class ", StorageClassName(node->storage_class),
-                 " and not restored. Call RestoreObject (ossutil restore) and open it again when that is done.");
+      const std::string text = StrCat(
+          context_.tree.Key(node), " is in storage class ", StorageClassName(node->storage_class),
+          " and not restored. Call RestoreObject (ossutil restore) and open it again when that is done.");
       LogLimited(LogLevel::kWarning, text);
       return MakeError(EACCES, ErrorKind::kAccessDenied, text);
     }
@@ -200,8 +202,9 @@ void CoreFileSystem::Release(HandleId id) {
       if (!published) {
         MutexLock lock(context_.tree.mutex);
         const Node* node = context_.tree.Find(handle->ino);
-        Log(LogLevel::kError, StrCat("Data written to ", node != nullptr ? context_.tree.Path(node) : "a file",
-                                     " could not be stored and is lost: ", published.error().ToString()));
+        Log(LogLevel::kError,
+            StrCat("Data written to ", node != nullptr ? context_.tree.Path(node) : "a file",
+                   " could not be stored and is lost: ", published.error().ToString()));
       }
     }
   }

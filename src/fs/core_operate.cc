@@ -53,10 +53,12 @@ Result<std::vector<std::string>> CoreFileSystem::Explain(const std::string& path
     lines.push_back(StrCat("stored: ", node->published ? "yes" : "not yet"));
     const double valid_s =
         std::chrono::duration<double>(node->valid_until - context_.clock.NowSteady()).count();
-    lines.push_back(StrCat("believed for another: ", static_cast<int64_t>(std::clamp(valid_s, 0.0, 1e9)), " s"));
+    lines.push_back(
+        StrCat("believed for another: ", static_cast<int64_t>(std::clamp(valid_s, 0.0, 1e9)), " s"));
     lines.push_back(StrCat("kernel references: ", node->lookups));
     if (node->extra && node->extra->pending) lines.push_back("attributes: changed here, not stored yet");
-    if (node->extra && node->extra->open) lines.push_back(StrCat("open handles: ", node->extra->open->handles));
+    if (node->extra && node->extra->open)
+      lines.push_back(StrCat("open handles: ", node->extra->open->handles));
     if (node->directory) ExplainDirectory(*node->directory, lines);
   }
   if (!is_file) return lines;
@@ -104,7 +106,8 @@ std::vector<std::string> CoreFileSystem::FlushAll(std::chrono::milliseconds dead
     if (now >= until || !report->done.WaitFor(lock, until - now)) break;
   }
   std::vector<std::string> failed = report->failed;
-  for (const auto& [ino, path] : report->waiting) failed.push_back(StrCat(path, ": not stored before the deadline"));
+  for (const auto& [ino, path] : report->waiting)
+    failed.push_back(StrCat(path, ": not stored before the deadline"));
   return failed;
 }
 

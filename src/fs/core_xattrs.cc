@@ -1,5 +1,5 @@
-// Extended attributes: user.* kept in metadata; user.ossfs2.* facts about the object, read-only and not listed
-// (copying tools would try to set them).
+// Extended attributes: user.* kept in metadata; user.ossfs2.* facts about the object, read-only and not
+// listed (copying tools would try to set them).
 #include <sys/xattr.h>
 
 #include <cerrno>
@@ -18,7 +18,9 @@ constexpr std::string_view kFacts = "user.ossfs2.";
 
 Error NoData() { return MakeError(ENODATA, ErrorKind::kNotFound, "There is no such extended attribute."); }
 
-bool StartsWith(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
+bool StartsWith(std::string_view text, std::string_view start) {
+  return text.substr(0, start.size()) == start;
+}
 
 Result<std::string> Fact(std::string_view name, const Node* node, const std::string& key) {
   if (name == "key") return key;
@@ -45,7 +47,8 @@ Result<std::string> CoreFileSystem::GetXattr(Ino ino, const std::string& name) {
     return StartsWith(name, "security.") || StartsWith(name, "system.") || StartsWith(name, "trusted.")
                ? NoData()
                : MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Only user.* attributes exist.");
-  if (!context_.options.enable_xattr) return MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Extended attributes are off.");
+  if (!context_.options.enable_xattr)
+    return MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Extended attributes are off.");
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
   bool is_fact = StartsWith(name, kFacts);
   const bool wants_head = !is_fact || name == "user.ossfs2.crc64";
@@ -81,7 +84,8 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
   if (!context_.options.enable_xattr || !StartsWith(name, kUser))
     return MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Only user.* attributes can be kept.");
   if (StartsWith(name, kFacts)) return MakeError(EPERM, ErrorKind::kInvalid, "user.ossfs2.* is read-only.");
-  if (name.size() > kNameBytesMax) return MakeError(ERANGE, ErrorKind::kInvalid, "The attribute's name is too long.");
+  if (name.size() > kNameBytesMax)
+    return MakeError(ERANGE, ErrorKind::kInvalid, "The attribute's name is too long.");
   if (!IsValidUtf8(name)) return MakeError(EINVAL, ErrorKind::kInvalid, "An attribute's name must be UTF-8.");
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
   OSSFS2_RETURN_IF_ERROR(publisher_.FetchForeign(ino));
@@ -97,8 +101,10 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
   const std::optional<std::string> before = exists ? std::optional<std::string>(it->second) : std::nullopt;
   extra.xattrs[name] = std::string(value);
   if (MetadataBytes(StoredMetadata(*node, context_.options)) > kMetadataBytesMax) {
-    if (before) extra.xattrs[name] = *before;
-    else extra.xattrs.erase(name);
+    if (before)
+      extra.xattrs[name] = *before;
+    else
+      extra.xattrs.erase(name);
     return MakeError(ENOSPC, ErrorKind::kNoSpace, "All attributes of one object together may have 8 KiB.");
   }
   extra.xattrs_changed = extra.pending = true;

@@ -69,7 +69,8 @@ Entry FsContext::MakeEntry(const Node* node) const {
   const double own = options.kernel_entry_timeout_s;
   entry.entry_valid_s = own >= 0 ? own : entry.attr_valid_s;
   if (own < 0 && options.kernel_attr_timeout_s >= 0)
-    entry.entry_valid_s = std::clamp(Seconds(node->valid_until - clock.NowSteady()), 0.0, options.attr_timeout_s);
+    entry.entry_valid_s =
+        std::clamp(Seconds(node->valid_until - clock.NowSteady()), 0.0, options.attr_timeout_s);
   return entry;
 }
 

@@ -26,8 +26,8 @@ struct FileHandle {
   std::shared_ptr<OpenFile> file;
   std::atomic<bool> unflushed{false};  // wrote since its last flush
   Mutex mutex;
-  std::shared_ptr<ReadFile> reader GUARDED_BY(mutex);   // of the version this handle reads
-  uint64_t reader_version GUARDED_BY(mutex) = 0;        // OpenFile::version when it was taken
+  std::shared_ptr<ReadFile> reader GUARDED_BY(mutex);  // of the version this handle reads
+  uint64_t reader_version GUARDED_BY(mutex) = 0;       // OpenFile::version when it was taken
 };
 
 struct DirectoryHandle {

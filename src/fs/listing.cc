@@ -12,8 +12,8 @@ namespace ossfs2 {
 namespace {
 
 Counter& HiddenKeys() {
-  static Counter& counter = Registry::Default().counter(
-      "hidden_keys", "Keys met in listings that cannot be shown as file names.");
+  static Counter& counter =
+      Registry::Default().counter("hidden_keys", "Keys met in listings that cannot be shown as file names.");
   return counter;
 }
 
@@ -25,7 +25,8 @@ std::string ListedName(const Node* node) {
 
 std::shared_ptr<ListingRun> Lister::Start(Node* directory) {
   DirectoryState& state = *directory->directory;
-  if (state.run && !state.run->ended) return state.run;
+  // A run that its readers left long ago is not what a new reader may believe.
+  if (state.run && state.run->Believed(context_.clock.NowSteady())) return state.run;
   auto run = std::make_shared<ListingRun>();
   run->directory = directory->ino;
   run->generation = ++state.generation;
@@ -38,7 +39,7 @@ std::shared_ptr<ListingRun> Lister::Start(Node* directory) {
 }
 
 std::optional<bool> Lister::Shows(const ListingRun& run, const Node* child) {
-  if (child->seen_generation == run.generation || child->local_stamp > run.start_stamp || !child->published)
+  if (child->seen_generation >= run.generation || child->local_stamp > run.start_stamp || !child->published)
     return true;
   if (run.ended) return !run.error && !run.canceled ? std::optional<bool>(false) : std::nullopt;
   if (ListedName(child) <= run.last_key) return false;
@@ -93,8 +94,8 @@ std::optional<ObjectInfo> Lister::AskMarker(const ListingRun& run, const ListPag
   if (first.key != run.prefix || MarkerVersion(first.etag, first.mtime_s) == known) return std::nullopt;
   Result<ObjectInfo> head = context_.store.Head(run.prefix);
   if (head) return *head;
-  LogLimited(LogLevel::kWarning, StrCat("Attributes kept below ", run.prefix, " could not be asked for: ",
-                                        head.error().ToString()));
+  LogLimited(LogLevel::kWarning, StrCat("Attributes kept below ", run.prefix,
+                                        " could not be asked for: ", head.error().ToString()));
   return std::nullopt;
 }
 
@@ -127,8 +128,8 @@ void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry
   if (is_directory) relative.remove_suffix(1);
   const std::string name(relative);
   Node* node = IsNameShowable(name) ? context_.tree.Child(directory, name) : nullptr;
-  const bool file_wins = is_directory && node != nullptr && !node->is_directory() &&
-                         node->seen_generation == run.generation;
+  const bool file_wins =
+      is_directory && node != nullptr && !node->is_directory() && node->seen_generation >= run.generation;
   if (!IsNameShowable(name) || file_wins) {
     ++run.hidden_keys;
     HiddenKeys().Add();
@@ -137,14 +138,14 @@ void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry
   const auto removed = state.removed.find(name);
   if (removed != state.removed.end() && removed->second > stamp) return;
   if (node != nullptr && node->local_stamp > stamp) {
-    node->seen_generation = run.generation;
+    node->seen_generation = std::max(node->seen_generation, run.generation);
     return;
   }
   bool first = false;
   const NodeType type = is_directory ? NodeType::kDirectory : TypeOfObject(entry.type);
   node = ChildOfType(context_, directory, name, type, first, notices);
   if (node == nullptr) return;
-  node->seen_generation = run.generation;
+  node->seen_generation = std::max(node->seen_generation, run.generation);
   if (is_directory) {
     node->valid_until = context_.ValidUntil();
   } else {
@@ -153,17 +154,18 @@ void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry
 }
 
 void Lister::Finish(Node* directory, ListingRun& run, Notices& notices) {
+  run.ended = true;
   DirectoryState& state = *directory->directory;
+  if (state.generation != run.generation) return;  // a newer listing decides
   std::vector<Node*> gone;
   for (Node* child : state.children)
-    if (child->seen_generation != run.generation && child->local_stamp <= run.start_stamp &&
+    if (child->seen_generation < run.generation && child->local_stamp <= run.start_stamp &&
         !context_.tree.HasLocalState(child))
       gone.push_back(child);
   for (Node* child : gone) {
     notices.entries.emplace_back(directory->ino, child->name);
     context_.tree.Remove(child);
   }
-  run.ended = true;
   state.complete = true;
   state.fresh_until = run.fresh_until;
   state.hidden_keys = run.hidden_keys;

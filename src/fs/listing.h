@@ -22,16 +22,19 @@ struct ListingRun {
   uint32_t generation = 0;
   uint64_t start_stamp = 0;
   SteadyTime fresh_until{};
-  std::string prefix;        // the directory's key when the run began
-  std::string continuation;  // of the next page
-  std::string last_key;      // the listing has passed it; relative to the prefix
-  uint64_t pages = 0;        // merged
-  uint64_t pages_wanted = 0; // look-ahead goes so far
+  std::string prefix;         // the directory's key when the run began
+  std::string continuation;   // of the next page
+  std::string last_key;       // the listing has passed it; relative to the prefix
+  uint64_t pages = 0;         // merged
+  uint64_t pages_wanted = 0;  // look-ahead goes so far
   uint64_t hidden_keys = 0;
   bool fetching = false;
-  bool ended = false;        // complete, failed or canceled
-  bool canceled = false;     // the directory moved
+  bool ended = false;     // complete, failed or canceled
+  bool canceled = false;  // the directory moved
   std::optional<Error> error;
+
+  // Still going, and what its first pages said is not too old.
+  bool Believed(SteadyTime now) const { return !ended && (fetching || now < fresh_until); }
 };
 
 class Lister {

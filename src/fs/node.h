@@ -29,7 +29,14 @@ struct Node;
 
 enum class NodeType : uint8_t { kFile, kDirectory, kSymlink };
 enum class Known : uint8_t { kUnknown, kNo, kYes };
-enum class StorageClass : uint8_t { kStandard, kInfrequent, kArchive, kColdArchive, kDeepColdArchive, kOther };
+enum class StorageClass : uint8_t {
+  kStandard,
+  kInfrequent,
+  kArchive,
+  kColdArchive,
+  kDeepColdArchive,
+  kOther
+};
 
 StorageClass ParseStorageClass(std::string_view text);
 const char* StorageClassName(StorageClass storage_class);
@@ -48,10 +55,10 @@ struct NodeExtra {
   std::optional<uint64_t> crc64;
   std::optional<std::string> link_target;  // as readlink gives it
   bool metadata_known = false;             // from a HEAD, or written here
-  bool chosen = false;       // attributes were chosen by a user, not only by circumstance
+  bool chosen = false;                     // attributes were chosen by a user, not only by circumstance
   bool xattrs_changed = false;
-  bool pending = false;      // attributes wait to be stored
-  bool mtime_chosen = false; // a pending change includes mtime
+  bool pending = false;       // attributes wait to be stored
+  bool mtime_chosen = false;  // a pending change includes mtime
   std::shared_ptr<OpenFile> open;
 };
 
@@ -76,17 +83,18 @@ struct DirectoryState {
   std::vector<Node*> slots;  // readdir order; a child's place is its cookie; null: gone
   bool complete = false;     // children are all there is, until fresh_until
   SteadyTime fresh_until{};
-  uint32_t generation = 0;             // of the newest listing
-  std::shared_ptr<ListingRun> run;     // the listing in progress
-  int requests = 0;                    // lookups and list pages in flight
-  std::map<std::string, uint64_t, std::less<>> removed;  // names removed here while requests are in flight: stamp
-  int handles = 0;                     // open directory handles
-  uint32_t cold_lookups = 0;           // since the last listing
-  Known marker = Known::kUnknown;      // the object "dir/"
+  uint32_t generation = 0;          // of the newest listing
+  std::shared_ptr<ListingRun> run;  // the listing in progress
+  int requests = 0;                 // lookups and list pages in flight
+  std::map<std::string, uint64_t, std::less<>>
+      removed;                               // names removed here while requests are in flight: stamp
+  int handles = 0;                           // open directory handles
+  uint32_t cold_lookups = 0;                 // since the last listing
+  Known marker = Known::kUnknown;            // the object "dir/"
   Known keeps_attributes = Known::kUnknown;  // some file in it has chosen attributes
-  std::string marker_version;          // ETag and date of the marker that was asked last
-  uint64_t hidden_keys = 0;            // names that cannot be shown, in the newest listing
-  std::list<Node*>::iterator recent;   // place in Tree's list of directories by use
+  std::string marker_version;                // ETag and date of the marker that was asked last
+  uint64_t hidden_keys = 0;                  // names that cannot be shown, in the newest listing
+  std::list<Node*>::iterator recent;         // place in Tree's list of directories by use
 };
 
 struct Node {
@@ -100,14 +108,14 @@ struct Node {
   uint64_t local_stamp = 0;  // Tree::NextStamp of the last change made here; older answers are ignored
   uint32_t used_stamp = 0;   // of the last answer that named it: kept for a while for who asked
   uint32_t slot = 0;
-  uint32_t lookups = 0;      // the kernel's references
-  uint32_t pins = 0;         // running operations and handles
+  uint32_t lookups = 0;  // the kernel's references
+  uint32_t pins = 0;     // running operations and handles
   uint32_t seen_generation = 0;
-  uint16_t changing = 0;     // running renames and publishes: answers of the bucket say nothing reliable
-  uint32_t date_s = 0;       // Last-Modified as last seen; 0: unknown since a change made here
+  uint16_t changing = 0;  // running renames and publishes: answers of the bucket say nothing reliable
+  uint32_t date_s = 0;    // Last-Modified as last seen; 0: unknown since a change made here
   NodeType type = NodeType::kFile;
   StorageClass storage_class = StorageClass::kStandard;
-  bool published = true;     // there is an object (or, for a directory, a marker or a child)
+  bool published = true;  // there is an object (or, for a directory, a marker or a child)
   bool unlinked = false;
   bool pages_stale = false;  // the kernel's pages are of an older version
   std::unique_ptr<NodeExtra> extra;

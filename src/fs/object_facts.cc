@@ -19,7 +19,8 @@ struct Facts {
 };
 
 bool HasUnpublishedData(const Node* node) {
-  return !node->published || node->changing > 0 || (node->extra && node->extra->open && node->extra->open->dirty());
+  return !node->published || node->changing > 0 ||
+         (node->extra && node->extra->open && node->extra->open->dirty());
 }
 
 // Returns whether the version is another than before.

@@ -1,8 +1,9 @@
-// OpenFile: what all open handles of one inode share: its WriteFile, its write gate, and who still has to flush.
+// OpenFile: what all open handles of one inode share: its WriteFile, its write gate, and who still has to
+// flush.
 //
 // It lives while handles are open or data is unpublished. `handles`, `writable_handles` and
-// `writer_etag` are guarded by Tree::mutex; the rest is thread-safe. Writers pass the gate; a rename closes it, so that no byte is
-// written under the old key while the object gets its new one.
+// `writer_etag` are guarded by Tree::mutex; the rest is thread-safe. Writers pass the gate; a rename closes
+// it, so that no byte is written under the old key while the object gets its new one.
 #pragma once
 
 #include <atomic>

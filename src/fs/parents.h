@@ -1,8 +1,8 @@
 // Parents: directories stay when their last child goes.
 //
 // A directory without a marker object exists only through its children. Before a name is taken out of one,
-// Keep puts the marker when that name is known to be the last; CheckAfter asks (one list) when nothing is known.
-// No request when the marker or another child is known. Blocking. The caller holds the name.
+// Keep puts the marker when that name is known to be the last; CheckAfter asks (one list) when nothing is
+// known. No request when the marker or another child is known. Blocking. The caller holds the name.
 #pragma once
 
 #include <string>

@@ -25,8 +25,9 @@ bool IsGone(const Error& error) {
 }
 
 Error TooMuchMetadata(const std::string& key) {
-  return MakeError(ENOSPC, ErrorKind::kNoSpace,
-                   StrCat(key, ": attributes of one object may have 8 KiB; its extended attributes are too large."));
+  return MakeError(
+      ENOSPC, ErrorKind::kNoSpace,
+      StrCat(key, ": attributes of one object may have 8 KiB; its extended attributes are too large."));
 }
 
 }  // namespace
@@ -231,8 +232,7 @@ Status Publisher::StoreFile(Ino ino) {
     ObjectVersion before{job.source_key, job.size, job.source_etag, job.crc64};
     ObjectVersion after = before;
     after.etag = copied->etag;
-    if (after.etag != before.etag && job.size > 0)
-      context_.reads.Open(ino, before)->Rebind(after);
+    if (after.etag != before.etag && job.size > 0) context_.reads.Open(ino, before)->Rebind(after);
     if (file && file->writer()) file->writer()->Rebind(after, true);
   }
   if (file) file->Thaw();

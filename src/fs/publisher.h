@@ -2,10 +2,9 @@
 //
 // A publish holds the file's name (NameLocks), so it never runs beside a rename or unlink of it. Attributes
 // changed on a published file wait kAttributeDelay for more changes, then cost one metadata copy (the object
-// onto itself), never the data; a dirty file's attributes go with its upload. Before the first chosen attribute
-// of a directory is stored, the directory's marker gets the flag that tells other mounts to look for them.
-// A file unlinked meanwhile is not published.
-// Blocking, except Note.
+// onto itself), never the data; a dirty file's attributes go with its upload. Before the first chosen
+// attribute of a directory is stored, the directory's marker gets the flag that tells other mounts to look
+// for them. A file unlinked meanwhile is not published. Blocking, except Note.
 #pragma once
 
 #include <chrono>
@@ -39,7 +38,8 @@ class Publisher {
   Status EnsureFlag(Ino directory) EXCLUDES(context_.tree.mutex);
   // Writes the directory's marker with its attributes.
   Status PutMarker(Ino directory) EXCLUDES(context_.tree.mutex);
-  // HEADs what the node's object or marker keeps, unless it is known: for xattrs, and before all is written anew.
+  // HEADs what the node's object or marker keeps, unless it is known: for xattrs, and before all is written
+  // anew.
   Status FetchForeign(Ino ino) EXCLUDES(context_.tree.mutex);
   // No more delayed saves are started.
   void Stop();

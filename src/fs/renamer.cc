@@ -72,9 +72,11 @@ Status Renamer::Rename(const Names& names) {
   for (;;) {
     Result<Pair> before = Find(names);
     if (!before) return before.error();
-    if (before->source == before->target) return names.no_replace ? Status(ExistsError(names.new_name)) : Status();
-    Result<NameLocks::Guard> guard = locker_.Lock({{names.parent, names.name}, {names.new_parent, names.new_name}},
-                                                  before->is_directory ? before->source : 0);
+    if (before->source == before->target)
+      return names.no_replace ? Status(ExistsError(names.new_name)) : Status();
+    Result<NameLocks::Guard> guard =
+        locker_.Lock({{names.parent, names.name}, {names.new_parent, names.new_name}},
+                     before->is_directory ? before->source : 0);
     if (!guard) return guard.error();
     const NodeChange change(context_.tree, before->source);
     // The names are ours now; what they are may have changed while we waited.
@@ -169,7 +171,8 @@ Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::s
     replaced = true;
     copied = CopyVerified(context_.store, context_.executor, job);
   }
-  if (!copied) return copied.error().kind == ErrorKind::kNotFound ? Status(NoEntry(names.name)) : Status(copied.error());
+  if (!copied)
+    return copied.error().kind == ErrorKind::kNotFound ? Status(NoEntry(names.name)) : Status(copied.error());
   Result<bool> check = parents_.Keep(names.parent, names.name);
   if (!check) return check.error();
   OSSFS2_RETURN_IF_ERROR(context_.store.Delete(from));
@@ -195,7 +198,8 @@ Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::s
   return *check ? parents_.CheckAfter(names.parent) : Status();
 }
 
-Status Renamer::RenameLink(const Names& names, const Pair& pair, const std::string& from, const std::string& to) {
+Status Renamer::RenameLink(const Names& names, const Pair& pair, const std::string& from,
+                           const std::string& to) {
   // The text stays the same, so a relative link may lead elsewhere from its new place: as on any file system.
   CopyRequest request;
   request.source_key = from;

@@ -145,8 +145,10 @@ Status Renamer::CopyAll(std::vector<Copied>& files) {
       request.source_key = file.source.key;
       request.target_key = file.target_key;
       Result<WriteResult> copied = context_.store.Copy(request);
-      if (copied) file.etag = copied->etag;
-      else status = copied.error();
+      if (copied)
+        file.etag = copied->etag;
+      else
+        status = copied.error();
     } else {
       CopyJob job;
       job.source_key = file.source.key;
@@ -175,7 +177,8 @@ Status Renamer::DeleteAll(const std::vector<std::string>& keys) {
   Status failed;
   RunParallel(context_.executor, batches, 8, [&](size_t i) {
     const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(i * kDeleteBatch);
-    const auto end = keys.begin() + static_cast<std::ptrdiff_t>(std::min(keys.size(), (i + 1) * kDeleteBatch));
+    const auto end =
+        keys.begin() + static_cast<std::ptrdiff_t>(std::min(keys.size(), (i + 1) * kDeleteBatch));
     const Status status = context_.store.DeleteMany(std::vector<std::string>(begin, end));
     MutexLock lock(mutex);
     if (!status && failed) failed = status;

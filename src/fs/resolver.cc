@@ -13,7 +13,8 @@ namespace {
 constexpr double kAbsentForCreateS = 2;
 constexpr auto kAbsentForCreate = std::chrono::seconds(2);
 constexpr size_t kMetadataWidth = 64;
-constexpr int kAsksMax = 5;  // a name that changes during every one of so many questions
+constexpr int kWaitPages = 2;  // of a listing under way that may soon name what is asked for
+constexpr int kAsksMax = 5;    // a name that changes during every one of so many questions
 
 // A HEAD in this thread and a list of one key beside it; the list is not waited for when the HEAD answers.
 class PairOfProbes {
@@ -69,7 +70,8 @@ std::optional<Result<Node*>> Resolver::Known(Node* directory, std::string_view n
   const double keep_s = context_.options.oss_negative_cache_timeout_s;
   if (context_.SaysAbsent(directory, keep_s)) return Result<Node*>(NoEntry(name));
   const auto keep = std::chrono::duration_cast<SteadyTime::duration>(std::chrono::duration<double>(keep_s));
-  if (keep_s > 0 && context_.tree.absent.Has(directory->ino, std::string(name), context_.clock.NowSteady() - keep))
+  if (keep_s > 0 &&
+      context_.tree.absent.Has(directory->ino, std::string(name), context_.clock.NowSteady() - keep))
     return Result<Node*>(NoEntry(name));
   return std::nullopt;
 }
@@ -86,20 +88,25 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
   Node* directory = context_.tree.Find(parent);
   if (directory == nullptr) return StaleInode();
   if (!directory->is_directory())
-    return MakeError(ENOTDIR, ErrorKind::kInvalid, StrCat(context_.tree.Path(directory), " is not a directory."));
+    return MakeError(ENOTDIR, ErrorKind::kInvalid,
+                     StrCat(context_.tree.Path(directory), " is not a directory."));
   context_.tree.Pin(directory);
-  bool waited_for_listing = false;
+  int waited_pages = 0;
   Result<Ino> result = StaleInode();
   for (;;) {
     if (!ask) {
       if (auto known = Known(directory, name)) {
-        if (*known) result = Result<Ino>((**known)->ino);
-        else result = known->error();
+        if (*known)
+          result = Result<Ino>((**known)->ino);
+        else
+          result = known->error();
         break;
       }
       // A listing under way will soon know better than a question of its own, most times.
-      if (const auto run = directory->directory->run; run && !run->ended && !waited_for_listing) {
-        waited_for_listing = true;
+      if (const auto run = directory->directory->run; run && waited_pages < kWaitPages &&
+                                                      run->Believed(context_.clock.NowSteady()) &&
+                                                      run->last_key <= name) {
+        ++waited_pages;
         lister_.Step(lock, directory, run);
         continue;
       }
@@ -131,7 +138,8 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
     const bool file_first = node != nullptr && !node->is_directory();
     const std::string key = context_.tree.Key(directory) + name;
     if (key.size() > kKeyBytesMax) {
-      result = Result<Ino>(MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The object key has more than 1023 bytes."));
+      result = Result<Ino>(
+          MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The object key has more than 1023 bytes."));
       break;
     }
     const uint64_t stamp = context_.tree.NextStamp();
@@ -190,8 +198,10 @@ Result<Resolver::Answer> Resolver::AskStore(const std::string& key, bool file_fi
   if (!answer.marker || !context_.options.keep_attributes) return answer;
   // Lists have no metadata: only the marker itself tells mode, owner and times of the directory.
   Result<ObjectInfo> marker = context_.store.Head(key + "/");
-  if (marker) answer.marker_info = std::move(*marker);
-  else if (!IsAbsent(marker.error())) return marker.error();
+  if (marker)
+    answer.marker_info = std::move(*marker);
+  else if (!IsAbsent(marker.error()))
+    return marker.error();
   return answer;
 }
 
@@ -230,7 +240,7 @@ std::optional<Result<Ino>> Resolver::Take(Node* directory, const std::string& na
 void Resolver::NoteColdLookup(Node* directory) {
   if (++directory->directory->cold_lookups < kColdLookupsBeforeListing) return;
   directory->directory->cold_lookups = 0;
-  if (context_.options.attr_timeout_s <= 0 || directory->directory->run) return;
+  if (context_.options.attr_timeout_s <= 0) return;
   lister_.Want(directory, lister_.Start(directory), kColdListingPages);
 }
 

@@ -2,9 +2,9 @@
 //
 // In this order: the known node while fresh; the directory's fresh listing (also for "no"); the own cache of
 // absent names; the listing that is under way; then a HEAD of the key and, in parallel, a list of one key
-// below "key/" (a name known as a file is only HEADed first). One question per name at a time; others wait for
-// its answer. After kColdLookupsBeforeListing such questions in one directory its listing begins in the background.
-// Errors: ENOENT; ESTALE for a number whose file is gone; what the store answered otherwise.
+// below "key/" (a name known as a file is only HEADed first). One question per name at a time; others wait
+// for its answer. After kColdLookupsBeforeListing such questions in one directory its listing begins in the
+// background. Errors: ENOENT; ESTALE for a number whose file is gone; what the store answered otherwise.
 #pragma once
 
 #include <map>
@@ -50,8 +50,8 @@ class Resolver {
 
   Result<Ino> Ask(MutexLock& lock, Node* directory, const std::string& name) REQUIRES(context_.tree.mutex);
   // Unset: the answer is older than a local change; ask again.
-  std::optional<Result<Ino>> Take(Node* directory, const std::string& name, uint64_t stamp, const Answer& answer,
-                                  Notices& notices) REQUIRES(context_.tree.mutex);
+  std::optional<Result<Ino>> Take(Node* directory, const std::string& name, uint64_t stamp,
+                                  const Answer& answer, Notices& notices) REQUIRES(context_.tree.mutex);
   Result<Answer> AskStore(const std::string& key, bool file_first) EXCLUDES(context_.tree.mutex);
   void NoteColdLookup(Node* directory) REQUIRES(context_.tree.mutex);
 

@@ -9,7 +9,7 @@
 namespace ossfs2 {
 namespace {
 
-constexpr size_t kIndexBytes = 112;        // entries of the two hash sets, the slot and the allocator's share
+constexpr size_t kIndexBytes = 112;  // entries of the two hash sets, the slot and the allocator's share
 constexpr size_t kExtraBytes = sizeof(NodeExtra) + 256;
 constexpr size_t kDirectoryBytes = sizeof(DirectoryState) + 64;
 constexpr size_t kForgetBatch = 2000;
@@ -35,8 +35,8 @@ StorageClass ParseStorageClass(std::string_view text) {
 }
 
 const char* StorageClassName(StorageClass storage_class) {
-  static constexpr const char* kNames[] = {"Standard",    "IA",              "Archive",
-                                           "ColdArchive", "DeepColdArchive", "other"};
+  static constexpr const char* kNames[] = {"Standard",        "IA",   "Archive", "ColdArchive",
+                                           "DeepColdArchive", "other"};
   return kNames[static_cast<size_t>(storage_class)];
 }
 
@@ -44,7 +44,8 @@ Tree::Tree(std::string prefix, uint64_t bytes_max, uint64_t absent_max, Clock& c
     : absent(absent_max),
       prefix_(std::move(prefix)),
       bytes_max_(bytes_max),
-      bytes_gauge_(Registry::Default().gauge("metadata_bytes", "Estimated memory of inodes, names and listings.")),
+      bytes_gauge_(
+          Registry::Default().gauge("metadata_bytes", "Estimated memory of inodes, names and listings.")),
       nodes_gauge_(Registry::Default().gauge("metadata_inodes", "Inodes in memory.")) {
   MutexLock lock(mutex);
   root_ = new Node;
@@ -135,6 +136,7 @@ void Tree::Move(Node* node, Node* directory, const std::string& name) {
   Account(NodeBytes(node));
   Attach(node, directory);
   node->local_stamp = NextStamp();
+  node->seen_generation = 0;  // generations count within one directory
   if (node->is_directory()) last_directory_move_ = node->local_stamp;
 }
 
@@ -222,13 +224,14 @@ bool Tree::Droppable(const Node* node) const {
   if (node->lookups > 0 || node->pins > 0 || !node->published) return false;
   if (node->used_stamp != 0 && static_cast<uint32_t>(stamp_) - node->used_stamp < kUsedStamps) return false;
   if (node->extra && (node->extra->pending || node->extra->open)) return false;
-  return !node->directory ||
-         (node->directory->children.empty() && node->directory->requests == 0 && node->directory->handles == 0);
+  return !node->directory || (node->directory->children.empty() && node->directory->requests == 0 &&
+                              node->directory->handles == 0);
 }
 
 void Tree::CompactSlots(Node* directory) {
   DirectoryState& state = *directory->directory;
-  if (state.handles > 0 || state.run || state.slots.size() < 64 || state.children.size() * 2 > state.slots.size())
+  if (state.handles > 0 || state.run || state.slots.size() < 64 ||
+      state.children.size() * 2 > state.slots.size())
     return;
   std::erase(state.slots, nullptr);
   for (size_t i = 0; i < state.slots.size(); ++i) state.slots[i]->slot = static_cast<uint32_t>(i);

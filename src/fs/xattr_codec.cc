@@ -15,8 +15,7 @@ std::string EncodeBase64(std::string_view bytes) {
     uint32_t word = 0;
     for (size_t j = 0; j < 3; ++j)
       word = (word << 8) | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    for (size_t j = 0; j < 4; ++j)
-      out += i + j > bytes.size() ? '=' : kDigits[(word >> (18 - 6 * j)) & 63];
+    for (size_t j = 0; j < 4; ++j) out += i + j > bytes.size() ? '=' : kDigits[(word >> (18 - 6 * j)) & 63];
   }
   return out;
 }

@@ -257,8 +257,7 @@ TEST_F(Consistency, AFailedCloseTellsAndKeepsTheOldObject) {
 
 TEST_F(Consistency, MetadataStaysInItsBudget) {
   for (size_t i = 0; i < 80; ++i)
-    for (size_t j = 0; j < 100; ++j)
-      store_->PutContent("d" + std::to_string(i) + "/" + ManyNames(j), "1");
+    for (size_t j = 0; j < 100; ++j) store_->PutContent("d" + std::to_string(i) + "/" + ManyNames(j), "1");
   FsOptions options;
   options.metadata_bytes_max = 700'000;
   TestMount mount(*store_, options);

@@ -1,4 +1,5 @@
-// TestMount: a FileSystem over a MemoryStore with the real engines, driven by paths; every call gives an errno.
+// TestMount: a FileSystem over a MemoryStore with the real engines, driven by paths; every call gives an
+// errno.
 #pragma once
 
 #include <fcntl.h>
@@ -185,9 +186,11 @@ class TestMount {
     std::optional<Result<std::string>> text;
     fs_->Read(handle, offset, size, [&](Result<ReadReply> reply) {
       Result<std::string> bytes = std::string();
-      if (!reply) bytes = reply.error();
+      if (!reply)
+        bytes = reply.error();
       else
-        for (const iovec& part : reply->parts) bytes->append(static_cast<const char*>(part.iov_base), part.iov_len);
+        for (const iovec& part : reply->parts)
+          bytes->append(static_cast<const char*>(part.iov_base), part.iov_len);
       std::lock_guard lock(mutex);
       text = std::move(bytes);
       done.notify_one();
@@ -235,7 +238,8 @@ class TestMount {
     return ErrnoOf(ToStatus(fs_->SetAttr(entry->attr.ino, change, std::nullopt)));
   }
   // Names in the order they come, without the dots; `plus` entries by name in `attrs`.
-  Result<std::vector<std::string>> List(const std::string& path, std::map<std::string, Attr>* attrs = nullptr) {
+  Result<std::vector<std::string>> List(const std::string& path,
+                                        std::map<std::string, Attr>* attrs = nullptr) {
     Result<Entry> entry = Find(path);
     if (!entry) return entry.error();
     Result<HandleId> handle = fs_->OpenDirectory(entry->attr.ino);

@@ -1,7 +1,8 @@
 // Names and keys: odd keys, both kinds of one name, prefixes; pure functions of names and tags.
+#include "fs/names.h"
+
 #include "base/metrics.h"
 #include "fs/attributes.h"
-#include "fs/names.h"
 #include "fs/packed_tag.h"
 #include "fs/xattr_codec.h"
 #include "tests/fs/mount_fixture.h"
@@ -32,9 +33,10 @@ TEST(Names, NextShard) {
 
 TEST(Names, TagsKeepTheirText) {
   const std::string hex = "0123456789ABCDEF0123456789ABCDEF";
-  for (const std::string& text : {std::string(), hex, std::string("0123456789abcdef0123456789abcdef"), hex + "-17",
-                                  hex + "-0", hex + "-", hex + "-99999999999", std::string("null"), hex + "x",
-                                  std::string("0123456789aBcdef0123456789abcdef")}) {
+  for (const std::string& text :
+       {std::string(), hex, std::string("0123456789abcdef0123456789abcdef"), hex + "-17", hex + "-0",
+        hex + "-", hex + "-99999999999", std::string("null"), hex + "x",
+        std::string("0123456789aBcdef0123456789abcdef")}) {
     PackedTag tag;
     tag.Set("something else");
     tag.Set(text);
@@ -52,8 +54,10 @@ TEST(Names, TimesAndXattrsRoundTrip) {
     }
   }
   EXPECT_EQ(ParseTime("1700000000"), 1'700'000'000'000'000'000);
-  for (const char* text : {"", "x", "1.x", "99999999999999"}) EXPECT_FALSE(ParseTime(text).has_value()) << text;
-  const std::map<std::string, std::string> xattrs{{"user.a", std::string("\0\xff", 2)}, {"user.b", ""}, {"user.ü", "xyz"}};
+  for (const char* text : {"", "x", "1.x", "99999999999999"})
+    EXPECT_FALSE(ParseTime(text).has_value()) << text;
+  const std::map<std::string, std::string> xattrs{
+      {"user.a", std::string("\0\xff", 2)}, {"user.b", ""}, {"user.ü", "xyz"}};
   EXPECT_EQ(DecodeXattrs(EncodeXattrs(xattrs)), xattrs);
   for (const char* text : {"", "[]", "{", "%7B%22a%22%3A1%7D", "%7B%22a%22%3A%22*%22%7D"})
     EXPECT_FALSE(DecodeXattrs(text).has_value()) << text;
@@ -63,8 +67,15 @@ TEST(Names, TimesAndXattrsRoundTrip) {
 
 TEST(Names, OddKeysAreHiddenAndCounted) {
   auto store = oss::MakeMemoryStore();
-  const std::vector<std::string> odd{"//", "/a", "d//x", "d/./y", "d/../z", "./q", "../escape",
-                                     std::string(256, 'n'), "d/" + std::string(300, 'm') + "/deep"};
+  const std::vector<std::string> odd{"//",
+                                     "/a",
+                                     "d//x",
+                                     "d/./y",
+                                     "d/../z",
+                                     "./q",
+                                     "../escape",
+                                     std::string(256, 'n'),
+                                     "d/" + std::string(300, 'm') + "/deep"};
   for (const std::string& key : odd) store->PutContent(key, "odd");
   store->PutContent(std::string("nul\0x", 5), "odd");
   store->PutContent("d/good", "1");
@@ -107,7 +118,8 @@ TEST(Names, PrefixHoldsEverything) {
   EXPECT_EQ(*mount.List(""), std::vector<std::string>{"inside"});
   EXPECT_EQ(mount.Put("new", "1"), 0);
   EXPECT_EQ(mount.Mkdir("d"), 0);
-  EXPECT_EQ(store->Keys(), (std::vector<std::string>{"outside", "p/q-not", "p/q/d/", "p/q/inside", "p/q/new"}));
+  EXPECT_EQ(store->Keys(),
+            (std::vector<std::string>{"outside", "p/q-not", "p/q/d/", "p/q/inside", "p/q/new"}));
 }
 
 TEST(Names, KeysOfMoreThan1023BytesAreRefused) {

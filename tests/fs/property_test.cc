@@ -156,7 +156,8 @@ void RunProperty(double attr_timeout_s, int steps) {
   const auto path = [&] {
     std::string out;
     const uint64_t depth = 1 + pick(3);
-    for (uint64_t i = 0; i < depth; ++i) out += (i > 0 ? "/" : "") + std::string(1, static_cast<char>('a' + pick(4)));
+    for (uint64_t i = 0; i < depth; ++i)
+      out += (i > 0 ? "/" : "") + std::string(1, static_cast<char>('a' + pick(4)));
     return out;
   };
   for (int step = 0; step < steps; ++step) {
@@ -167,11 +168,19 @@ void RunProperty(double attr_timeout_s, int steps) {
     int got = 0;
     const uint64_t what = pick(10);
     switch (what) {
-      case 0: expected = model.Mkdir(p), got = mount.Mkdir(p); break;
-      case 1: expected = model.Rmdir(p), got = mount.Rmdir(p); break;
-      case 2: expected = model.Unlink(p), got = mount.Unlink(p); break;
+      case 0:
+        expected = model.Mkdir(p), got = mount.Mkdir(p);
+        break;
+      case 1:
+        expected = model.Rmdir(p), got = mount.Rmdir(p);
+        break;
+      case 2:
+        expected = model.Unlink(p), got = mount.Unlink(p);
+        break;
       case 3:
-      case 4: expected = model.Put(p, text), got = mount.Put(p, text); break;
+      case 4:
+        expected = model.Put(p, text), got = mount.Put(p, text);
+        break;
       case 5: {
         const size_t offset = pick(3000);
         const std::string patch = text + "x";
@@ -252,17 +261,29 @@ TEST(Hammer, ThreadsDoNotDisturbEachOther) {
         expect(mount.Rename(own, own + ".new") == 0, "rename");
         expect(mount.Get(own + ".new") == text, "get after rename");
         const auto names = mount.List("shared");
-        expect(names && std::count(names->begin(), names->end(), "own" + std::to_string(t) + ".new") == 1, "list");
+        expect(names && std::count(names->begin(), names->end(), "own" + std::to_string(t) + ".new") == 1,
+               "list");
         expect(mount.Unlink(own + ".new") == 0, "unlink");
         expect(mount.Stat(own + ".new").error().errno_value == ENOENT, "stat after unlink");
         // Everybody fights for these; any errno of the rules is right.
         const std::string common = "other/" + std::string(1, static_cast<char>('a' + random() % 3));
         switch (random() % 5) {
-          case 0: mount.Put(common, text); break;
-          case 1: mount.Unlink(common); break;
-          case 2: mount.Rename(common, "other/z"); break;
-          case 3: mount.Mkdir(common); break;
-          default: mount.Rename("other/dir", "other/dir2"); mount.Rename("other/dir2", "other/dir"); break;
+          case 0:
+            mount.Put(common, text);
+            break;
+          case 1:
+            mount.Unlink(common);
+            break;
+          case 2:
+            mount.Rename(common, "other/z");
+            break;
+          case 3:
+            mount.Mkdir(common);
+            break;
+          default:
+            mount.Rename("other/dir", "other/dir2");
+            mount.Rename("other/dir2", "other/dir");
+            break;
         }
       }
     });

@@ -44,8 +44,9 @@ class ArchiveStore final : public ObjectStore {
   Result<std::string> InitiateUpload(const std::string& key, const WriteOptions& options) override {
     return wrapped_.InitiateUpload(key, options);
   }
-  Result<PartResult> CopyPart(const std::string& key, const std::string& id, int number, const std::string& source,
-                              const std::string& etag, uint64_t offset, uint64_t size) override {
+  Result<PartResult> CopyPart(const std::string& key, const std::string& id, int number,
+                              const std::string& source, const std::string& etag, uint64_t offset,
+                              uint64_t size) override {
     return wrapped_.CopyPart(key, id, number, source, etag, offset, size);
   }
   Result<WriteResult> CompleteUpload(const std::string& key, const std::string& id,

@@ -58,6 +58,7 @@ struct Chunk {
 
   ByteRange range;                 // (file) shrinks to what came when the GET fails
   const uint64_t size;             // of the GET
+  int64_t started_ns = 0;          // of the GET; set before it starts
   const bool demand;               // a read asked for it; false: prefetch
   bool fetching = true;            // (file)
   bool mapped = false;             // (file) in the chunk map

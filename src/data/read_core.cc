@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "data/stream_window.h"
+
 namespace ossfs2 {
 namespace {
 constexpr size_t kPressureBlocks = 32;  // reclaimed at a time for those who wait
@@ -17,6 +19,10 @@ uint64_t ReadCore::PrefetchBytesMax() const {
 uint64_t ReadCore::StreamBudget() const {
   const int sharers = std::max(active_streams.load(std::memory_order_relaxed), 1);
   return std::max<uint64_t>(PrefetchBytesMax() / static_cast<uint64_t>(sharers), MemoryPool::kBlockBytes);
+}
+
+uint64_t ReadCore::PieceBytesOf(uint64_t window) const {
+  return PieceBytes(window, options.chunk_bytes, StreamBudget(), pace.NearServer());
 }
 
 bool ReadCore::AllocateDemand(size_t count, std::vector<BlockRef>& blocks) {

@@ -14,6 +14,7 @@
 #include "data/read_cache.h"
 #include "data/read_engine.h"
 #include "data/read_metrics.h"
+#include "data/read_pace.h"
 #include "data/read_scheduler.h"
 
 namespace ossfs2 {
@@ -39,6 +40,8 @@ class ReadCore {
 
   // What one stream may hold ahead of its reader.
   uint64_t StreamBudget() const;
+  // The GETs that a window is fetched in.
+  uint64_t PieceBytesOf(uint64_t window) const;
   // What all streams together may hold: the pool less the data cache, which is at least a quarter, so that
   // demand always finds room, and at most three.
   uint64_t PrefetchBytesMax() const;
@@ -55,6 +58,7 @@ class ReadCore {
   const ReadOptions options;
   FetchScheduler scheduler;
   ReadCache cache;
+  ReadPace pace;
   ReadMetrics& metrics;
   std::atomic<bool> stopping{false};
   std::atomic<int> active_streams{0};  // recounted by the engine's tick

@@ -76,6 +76,7 @@ void CachedFile::Launch(Start start) {
     return;
   }
   auto self = shared_from_this();
+  chunk->started_ns = ReadCore::NowNs();
   std::shared_ptr<StoreCall> call =
       core_->store.GetAsync(std::move(start.request), std::make_shared<ChunkSink>(self, chunk),
                             [self, chunk](Status status) { self->OnFetchDone(chunk, std::move(status)); });
@@ -116,6 +117,7 @@ void CachedFile::OnFetchDone(const ChunkRef& chunk, Status status) {
   const uint64_t filled = chunk->filled.load();
   if (status && filled != chunk->size)
     status = MakeError(EIO, ErrorKind::kCorrupt, StrCat("GET ended after ", filled, " of ", chunk->size, " bytes"));
+  if (status) core_->pace.OnGetDone(filled, chunk->started_ns, now_ns);
   if (core_->options.verify_crc64 && filled != 0) CheckCrc(*chunk, filled);
   const bool throttled = !status && status.error().kind == ErrorKind::kThrottled;
   Outcome outcome;

@@ -114,6 +114,7 @@ class CachedFile final : public ChunkOwner,
   // --- read_prefetch.cc: streams and what to fetch ahead ---
   After NoteRead(uint64_t handle, ByteRange range, bool waited, int64_t now_ns) REQUIRES(mutex_);
   void NoteWait(Stream& stream, ByteRange range) REQUIRES(mutex_);
+  void NoteWhole(const Stream& stream) REQUIRES(mutex_);
   bool WindowOpen(const Stream& stream) const REQUIRES(mutex_);
   bool PumpOne() EXCLUDES(mutex_);
   std::optional<ByteRange> PickPrefetch() REQUIRES(mutex_);
@@ -145,6 +146,7 @@ class CachedFile final : public ChunkOwner,
   bool pumping_ GUARDED_BY(mutex_) = false;
   bool pump_again_ GUARDED_BY(mutex_) = false;
   bool next_asked_ GUARDED_BY(mutex_) = false;
+  bool whole_noted_ GUARDED_BY(mutex_) = false;  // told ReadPace that it was read to its end
   uint64_t asked_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t read_bytes_ GUARDED_BY(mutex_) = 0;
 };

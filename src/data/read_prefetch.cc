@@ -10,7 +10,8 @@ namespace {
 
 constexpr int64_t kStreamIdleNs = 30'000'000'000;    // then a stream is forgotten
 constexpr int64_t kPausedReaderNs = 3'000'000'000;   // then nothing more is fetched for it
-constexpr uint64_t kNextFileBytes = 32ull << 20;     // of the next shard, before anybody opens it
+constexpr uint64_t kNextFileBytesMax = 256ull << 20;  // of the next shard, before anybody opens it
+constexpr uint64_t kFileHeadBytes = 8ull << 20;
 constexpr uint64_t kWholeFileBytes = 16ull << 20;    // pulled ahead of faults at first
 
 }  // namespace
@@ -22,10 +23,15 @@ CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool wa
   const bool continues = stream->consumed > range.size() || stream->confirmed;
   if (stream->confirmed && !stream->counted) {
     stream->counted = true;
+    // Only from the begin of a file: ranks that fault here and there have many streams.
+    stream->carried = stream->backward || stream->begin >= kFileHeadBytes ? 0 : core_->pace.CarriedWindow();
+    stream->window = std::max(stream->window, FirstWindow(stream->consumed, stream->carried));
     core_->active_streams.fetch_add(1, std::memory_order_relaxed);
     detector_.OnRunConfirmed();
   }
+  if (stream->confirmed) stream->window = SteadyWindow(stream->window, stream->consumed, core_->StreamBudget());
   if (waited) NoteWait(*stream, range);
+  NoteWhole(*stream);
   if (core_->options.detect_whole_file && !whole_ && !whole_refused_) {
     detector_.OnRead(range, continues, FileBytes());
     if (detector_.Detected(FileBytes())) {
@@ -41,9 +47,17 @@ CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool wa
   if (core_->options.prefetch_next_shard && !next_asked_ && stream->confirmed && !stream->backward &&
       stream->frontier >= FileBytes() && delivered_.TotalBytes() >= FileBytes() / 2) {
     next_asked_ = true;
-    after.next_window = std::min({kNextFileBytes, std::max(stream->window, kWindowFreeBytes), FileBytes()});
+    after.next_window = std::min({kNextFileBytesMax, std::max(stream->window, kWindowFreeBytes), FileBytes()});
   }
   return after;
+}
+
+// A large file was read to its end: tells those that start the next.
+void CachedFile::NoteWhole(const Stream& stream) {
+  if (whole_noted_ || FileBytes() < ReadPace::kLargeFileBytes) return;
+  if (delivered_.TotalBytes() + MemoryPool::kBlockBytes * 8 < FileBytes()) return;
+  whole_noted_ = true;
+  core_->pace.OnFileReadWhole(stream.window);
 }
 
 // The reader had to wait: the window was too small, unless it was not even asked for yet.
@@ -64,9 +78,11 @@ void CachedFile::NoteWait(Stream& stream, ByteRange range) {
   }
   if (!stream.confirmed) return;
   const uint64_t budget = core_->StreamBudget();
-  const uint64_t piece = PieceBytes(stream.window, core_->options.chunk_bytes, budget);
+  const uint64_t piece = core_->PieceBytesOf(stream.window);
   if (chunk != nullptr && stream.Ahead() + piece < stream.window) return;
-  stream.window = GrownWindow(stream.window, stream.consumed, budget);
+  uint64_t bound = WindowBound(stream.consumed, stream.carried);
+  if (core_->pace.NearServer()) bound = std::min(bound, kNearWindowBytesMax);
+  stream.window = GrownWindow(stream.window, bound, budget);
 }
 
 bool CachedFile::WindowOpen(const Stream& stream) const {
@@ -76,7 +92,7 @@ bool CachedFile::WindowOpen(const Stream& stream) const {
   const uint64_t ahead = stream.Ahead();
   const uint64_t left = stream.backward ? stream.low : FileBytes() - std::min(FileBytes(), stream.high);
   if (ahead == 0 || window >= left) return true;
-  return ahead + PieceBytes(stream.window, core_->options.chunk_bytes, budget) <= window;
+  return ahead + core_->PieceBytesOf(stream.window) <= window;
 }
 
 uint64_t CachedFile::SkipHeld(uint64_t position, uint64_t stop, bool delivered_too) const {
@@ -97,7 +113,7 @@ std::optional<ByteRange> CachedFile::PickForward(Stream& stream) {
   const uint64_t budget = core_->StreamBudget();
   stream.window = std::min(stream.window, std::max(budget, MemoryPool::kBlockBytes));
   const uint64_t target = std::min(size, stream.high + stream.window);
-  const uint64_t piece = PieceBytes(stream.window, core_->options.chunk_bytes, budget);
+  const uint64_t piece = core_->PieceBytesOf(stream.window);
   const uint64_t position = SkipHeld(std::max(stream.frontier, stream.high), target, !stream.reread);
   stream.frontier = std::max(stream.frontier, position);
   if (position >= target) return std::nullopt;
@@ -114,7 +130,7 @@ std::optional<ByteRange> CachedFile::PickBackward(Stream& stream) {
   const uint64_t budget = core_->StreamBudget();
   stream.window = std::min(stream.window, std::max(budget, MemoryPool::kBlockBytes));
   const uint64_t target = stream.low > stream.window ? stream.low - stream.window : 0;
-  const uint64_t piece = PieceBytes(stream.window, core_->options.chunk_bytes, budget);
+  const uint64_t piece = core_->PieceBytesOf(stream.window);
   uint64_t position = std::min(stream.frontier, stream.low);
   while (position > target) {
     const ChunkRef* chunk = chunks_.Find(position - 1);
@@ -135,7 +151,7 @@ std::optional<ByteRange> CachedFile::PickWhole() {
   // Ranks read the same tensors at different times: most of the memory is for what they share.
   const uint64_t allowed = std::min({core_->StreamBudget(), core_->PrefetchBytesMax() / 3,
                                      std::max(kWholeFileBytes, delivered_.TotalBytes() / 2)});
-  const uint64_t piece = PieceBytes(allowed, core_->options.chunk_bytes, core_->StreamBudget());
+  const uint64_t piece = core_->PieceBytesOf(allowed);
   if (unread_bytes_ + piece > allowed) return std::nullopt;
   for (int pass = 0; pass < 2; ++pass) {
     const uint64_t position = SkipHeld(whole_position_, size, true);
@@ -238,7 +254,10 @@ void CachedFile::Closed() {
   {
     Garbage garbage;
     MutexLock lock(mutex_);
+    const uint64_t read = delivered_.TotalBytes();  // 0: the page cache had it all
+    if (FileBytes() >= ReadPace::kLargeFileBytes && read != 0 && read < FileBytes() / 2) core_->pace.OnFileGivenUp();
     streams_.Clear();
+    whole_noted_ = false;
     whole_ = false;
     whole_position_ = 0;
     next_asked_ = false;

@@ -62,6 +62,7 @@ void Score(Stream& stream, ByteRange range, bool random) {
 Stream Fresh(ByteRange range, int64_t now_ns, std::vector<uint64_t> handles) {
   Stream stream;
   stream.handles = std::move(handles);
+  stream.begin = range.begin;
   stream.low = range.begin;
   stream.high = range.end;
   stream.frontier = range.end;
@@ -148,7 +149,7 @@ Stream* StreamTracker::OnRead(uint64_t handle, ByteRange range, int64_t now_ns) 
     stream->low = was_confirmed ? range.begin : std::min(stream->low, range.begin);
     stream->frontier = std::max(stream->frontier, stream->high);
   }
-  if (!was_confirmed && stream->confirmed) stream->window = FirstWindow(stream->consumed);
+  if (!was_confirmed && stream->confirmed) stream->window = FirstWindow(stream->consumed, 0);
   return stream;
 }
 

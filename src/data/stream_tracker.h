@@ -26,11 +26,13 @@ struct Stream {
   bool confirmed = false;
   bool counted = false;    // in the count of active streams
   bool reread = false;     // reads again what was delivered: fetch ahead there too
+  uint64_t begin = 0;      // where the run began
   uint64_t low = 0;        // the run read lately is [low, high)
   uint64_t high = 0;
   uint64_t frontier = 0;   // fetched or passed over up to here, in its direction
   uint64_t consumed = 0;   // bytes of the run
   uint64_t window = 0;     // bytes to hold ahead
+  uint64_t carried = 0;    // window of the file before it (ReadPace)
   int forward_score = 0;
   int backward_score = 0;
   int jumps = 0;

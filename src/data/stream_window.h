@@ -1,12 +1,15 @@
 // Window policy: how far ahead of a stream to fetch, and in which pieces. Pure functions.
 //
 // Why these numbers: a window may never grow past a share of what the stream has proven
-// to want, so a reader that stops after 64 MiB has cost at most 3/8 more; within that it
-// doubles each time the reader had to wait for a piece, which reaches the bandwidth x
-// delay product of 1 GiB/s at 10 ms (112 MiB) after about a quarter of a second. A reader
-// that never waits keeps the window it has. Pieces are a sixteenth of the window, between
-// 1 MiB and chunk_bytes: a server that gives 100 MB/s to a connection is read by many at once (measured:
-// docs/results/many-cores-2026-11-26.md), and a small window still uses several.
+// to want, so a reader that stops after 64 MiB has cost at most 3/8 more; a stream of more
+// than 128 MiB may have all ahead that it read beyond its first 80 MiB. Within that a window
+// doubles each time the reader had to wait for a piece, and is an eighth of what was read in
+// any case, up to 64 MiB.
+//
+// Pieces: each GET costs about 0.1 ms of CPU, and a connection gives only so much. From a far
+// server (below kNearBytesPerS a connection, latency included: a bucket gives 100 MB/s) a window is
+// fetched by 32 GETs, so that a small window already uses many connections. From a near one four are
+// enough, and few large GETs cost the least (measured: docs/performance.md).
 #pragma once
 
 #include <cstdint>
@@ -15,16 +18,23 @@ namespace ossfs2 {
 
 inline constexpr uint64_t kWindowBytesMin = 512ull << 10;
 inline constexpr uint64_t kWindowFreeBytes = 8ull << 20;  // allowed to any confirmed stream of 4 MiB
+inline constexpr uint64_t kSteadyWindowBytesMax = 64ull << 20;
+inline constexpr uint64_t kNearWindowBytesMax = 128ull << 20;  // waiting longer is for the processor, not the network
 inline constexpr uint64_t kPieceBytesMin = 1ull << 20;
-inline constexpr uint64_t kWindowPieces = 16;
+inline constexpr uint64_t kNearPieces = 4;
+inline constexpr uint64_t kFarPieces = 32;
+inline constexpr uint64_t kNearBytesPerS = 300'000'000;
 
-// The most that a stream which has read `consumed` bytes may have ahead.
-uint64_t WindowBound(uint64_t consumed);
+// The most that a stream which has read `consumed` bytes may have ahead. `carried`: what a stream
+// of a file before it, read to its end, had ahead; 0: nothing is known.
+uint64_t WindowBound(uint64_t consumed, uint64_t carried);
 // The window when the stream is recognised.
-uint64_t FirstWindow(uint64_t consumed);
-// The window after its reader had to wait.
-uint64_t GrownWindow(uint64_t window, uint64_t consumed, uint64_t budget);
+uint64_t FirstWindow(uint64_t consumed, uint64_t carried);
+// The window of a stream whose reader does not wait.
+uint64_t SteadyWindow(uint64_t window, uint64_t consumed, uint64_t budget);
+// The window after its reader had to wait; never smaller than before, but for the budget.
+uint64_t GrownWindow(uint64_t window, uint64_t bound, uint64_t budget);
 // How large the GETs for that window are; a multiple of the pool's block.
-uint64_t PieceBytes(uint64_t window, uint64_t chunk_bytes, uint64_t budget);
+uint64_t PieceBytes(uint64_t window, uint64_t chunk_bytes, uint64_t budget, bool near_server);
 
 }  // namespace ossfs2

@@ -151,7 +151,9 @@ TEST(ReadTrafficTest, FaultStormPullsTheFileWhole) {
   for (uint64_t i = 0; i < count; ++i)
     for (uint64_t rank = 0; rank < 4; ++rank)
       harness.ReadRange(*file, rank, orders[rank][i] * tensor, (orders[rank][i] + 1) * tensor, 128 * kKiB);
-  EXPECT_EQ(harness.Asked(), tensor * count);
+  // Half of this small pool holds what was read; a piece of it may go before the last rank has come.
+  EXPECT_GE(harness.Asked(), tensor * count);
+  EXPECT_LE(harness.Asked(), tensor * count / 32 * 33);
   EXPECT_EQ(ReadMetrics::Get().whole_files.Value(), whole_before + 1);
 }
 
@@ -223,11 +225,13 @@ TEST(ReadTrafficTest, ColdStartOpensTheWindowFast) {
   uint64_t offset = 0;
   size_t rounds = 0;
   size_t in_flight = 0;
-  while (in_flight < 8 && rounds < 20) {
+  while (in_flight < 8 && offset < 96 * kMiB) {
     auto read = harness.Start(*file, 7, offset, kMiB);
     if (read.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
       ++rounds;  // one round trip: all that is in flight arrives
       in_flight = harness.store().HeldCalls();
+      // A far server: what comes faster than kNearBytesPerS is fetched in few large pieces.
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
       harness.store().ReleaseHeld(in_flight);
       while (ReadMetrics::Get().in_flight.Value() != static_cast<int64_t>(harness.store().HeldCalls()))
         std::this_thread::yield();

@@ -1,3 +1,4 @@
+#include "data/read_pace.h"
 #include "data/stream_tracker.h"
 
 #include <gtest/gtest.h>
@@ -79,20 +80,59 @@ TEST(StreamTrackerTest, IdleStreamsGo) {
 }
 
 TEST(StreamWindowTest, WindowGrowsWithProofAndWithinTheBudget) {
-  EXPECT_EQ(FirstWindow(128 * kKiB), kWindowBytesMin);
-  EXPECT_EQ(FirstWindow(2 * kMiB), 4 * kMiB);
-  EXPECT_EQ(GrownWindow(4 * kMiB, 4 * kMiB, 1 << 30), 8 * kMiB);
-  EXPECT_EQ(GrownWindow(8 * kMiB, 8 * kMiB, 1 << 30), 8 * kMiB);       // not proven yet
-  EXPECT_EQ(GrownWindow(16 * kMiB, 64 * kMiB, 1 << 30), 24 * kMiB);    // 3/8
-  EXPECT_EQ(GrownWindow(64 * kMiB, 1 << 30, 32 * kMiB), 32 * kMiB);    // budget
+  constexpr uint64_t kGiB = 1 << 30;
+  EXPECT_EQ(FirstWindow(128 * kKiB, 0), kWindowBytesMin);
+  EXPECT_EQ(FirstWindow(2 * kMiB, 0), 4 * kMiB);
+  EXPECT_EQ(GrownWindow(4 * kMiB, WindowBound(4 * kMiB, 0), kGiB), 8 * kMiB);
+  EXPECT_EQ(GrownWindow(8 * kMiB, WindowBound(8 * kMiB, 0), kGiB), 8 * kMiB);     // not proven yet
+  EXPECT_EQ(GrownWindow(16 * kMiB, WindowBound(64 * kMiB, 0), kGiB), 24 * kMiB);  // 3/8
+  EXPECT_EQ(GrownWindow(64 * kMiB, WindowBound(kGiB, 0), 32 * kMiB), 32 * kMiB);  // budget
+  EXPECT_EQ(WindowBound(kGiB, 0), kGiB - 80 * kMiB);
 }
 
-TEST(StreamWindowTest, PiecesFollowTheWindowAndTheBudget) {
-  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1 << 30), kMiB);
-  EXPECT_EQ(PieceBytes(64 * kMiB, 8 * kMiB, 1 << 30), 4 * kMiB);
-  EXPECT_EQ(PieceBytes(1 << 30, 8 * kMiB, 1 << 30), 8 * kMiB);
-  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 512 * kKiB), 256 * kKiB);
-  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1), 256 * kKiB);
+TEST(StreamWindowTest, AReaderThatNeverWaitsGetsAnEighth) {
+  EXPECT_EQ(SteadyWindow(4 * kMiB, 16 * kMiB, 1 << 30), 4 * kMiB);
+  EXPECT_EQ(SteadyWindow(4 * kMiB, 64 * kMiB, 1 << 30), 8 * kMiB);
+  EXPECT_EQ(SteadyWindow(4 * kMiB, 8ull << 30, 1 << 30), kSteadyWindowBytesMax);
+  EXPECT_EQ(SteadyWindow(4 * kMiB, 8ull << 30, 16 * kMiB), 16 * kMiB);
+}
+
+TEST(StreamWindowTest, AFileAfterAWholeOneStartsWithItsWindow) {
+  EXPECT_EQ(FirstWindow(128 * kKiB, 96 * kMiB), 96 * kMiB);
+  EXPECT_EQ(WindowBound(128 * kKiB, 96 * kMiB), 96 * kMiB);
+}
+
+TEST(StreamWindowTest, PiecesFollowTheWindowTheServerAndTheBudget) {
+  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1 << 30, false), kMiB);
+  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1 << 30, true), 2 * kMiB);
+  EXPECT_EQ(PieceBytes(64 * kMiB, 8 * kMiB, 1 << 30, false), 2 * kMiB);
+  EXPECT_EQ(PieceBytes(64 * kMiB, 8 * kMiB, 1 << 30, true), 8 * kMiB);
+  EXPECT_EQ(PieceBytes(1 << 30, 8 * kMiB, 1 << 30, false), 8 * kMiB);
+  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 512 * kKiB, true), 256 * kKiB);
+  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1, false), 256 * kKiB);
+}
+
+TEST(ReadPaceTest, ServerIsNearWhileSomeGetIsFast) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  ReadPace pace;
+  EXPECT_FALSE(pace.NearServer());
+  pace.OnGetDone(1 << 20, 100 * kSecond, 100 * kSecond + 20'000'000);  // 52 MB/s
+  EXPECT_FALSE(pace.NearServer());
+  pace.OnGetDone(1 << 20, 101 * kSecond, 101 * kSecond + 1'000'000);  // 1 GB/s
+  pace.OnGetDone(1 << 20, 102 * kSecond, 102 * kSecond + 20'000'000);
+  EXPECT_TRUE(pace.NearServer());
+  pace.OnGetDone(1024, 102 * kSecond, 102 * kSecond + 1);  // too short to tell
+  for (int i = 0; i < 3; ++i) pace.OnGetDone(1 << 20, (106 + 6 * i) * kSecond, (106 + 6 * i) * kSecond + 20'000'000);
+  EXPECT_FALSE(pace.NearServer()) << "a network that changed is learnt within two periods";
+}
+
+TEST(ReadPaceTest, OneFileGivenUpEndsTheCarriedWindow) {
+  ReadPace pace;
+  EXPECT_EQ(pace.CarriedWindow(), 0u);
+  pace.OnFileReadWhole(96 * kMiB);
+  EXPECT_EQ(pace.CarriedWindow(), 96 * kMiB);
+  pace.OnFileGivenUp();
+  EXPECT_EQ(pace.CarriedWindow(), 0u);
 }
 
 TEST(WholeFileDetectorTest, RunsAllOverAreDetectedRandomReadsAreNot) {

@@ -1,0 +1,66 @@
+// ReadPace: what a read engine has learnt of its server and of its readers, for all files.
+//
+// Of the server: the best rate of one GET of the last 5 to 10 seconds, latency included. A server
+// that is near shows it even while all connections share one processor, and one that limits
+// each connection never does. Until the first GET has come the server counts as far.
+//
+// Of the readers: after a large file was read to its end, the next one may start with the
+// window that this one ended with (a loader goes from shard to shard). A large file that is closed
+// with less than half of it read ends that, so a program that reads heads wastes one window.
+//
+// Threads: any.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "base/mutex.h"
+#include "data/stream_window.h"
+
+namespace ossfs2 {
+
+class ReadPace {
+ public:
+  static constexpr uint64_t kLargeFileBytes = 64ull << 20;
+  static constexpr uint64_t kGetBytesMin = 64ull << 10;  // shorter ones show latency only
+  static constexpr int64_t kPeriodNs = 5'000'000'000;
+
+  void OnGetDone(uint64_t bytes, int64_t started_ns, int64_t now_ns) EXCLUDES(mutex_) {
+    if (bytes < kGetBytesMin || now_ns <= started_ns) return;
+    const double rate = static_cast<double>(bytes) * 1e9 / static_cast<double>(now_ns - started_ns);
+    MutexLock lock(mutex_);
+    if (now_ns - period_start_ns_ > kPeriodNs) {
+      before_bytes_per_s_ = now_ns - period_start_ns_ > 2 * kPeriodNs ? 0 : best_bytes_per_s_;
+      best_bytes_per_s_ = 0;
+      period_start_ns_ = now_ns;
+    }
+    best_bytes_per_s_ = std::max(best_bytes_per_s_, rate);
+  }
+  bool NearServer() const EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return std::max(best_bytes_per_s_, before_bytes_per_s_) >= static_cast<double>(kNearBytesPerS);
+  }
+
+  void OnFileReadWhole(uint64_t window) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    carried_window_ = window;
+  }
+  void OnFileGivenUp() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    carried_window_ = 0;
+  }
+  // For the first window of a stream; 0: no file was read whole lately.
+  uint64_t CarriedWindow() const EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return carried_window_;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  int64_t period_start_ns_ GUARDED_BY(mutex_) = 0;
+  double best_bytes_per_s_ GUARDED_BY(mutex_) = 0;
+  double before_bytes_per_s_ GUARDED_BY(mutex_) = 0;
+  uint64_t carried_window_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace ossfs2

@@ -120,21 +120,24 @@ Result<ObjectVersion> ConvertToAppendable(WriteServices& services, const ObjectV
   Result<std::unique_ptr<Provisional>> begun = Provisional::Begin(services, base.key, base);
   if (!begun) return begun.error();
   Provisional& record = **begun;
+  // The record says from here on that the key is being made anew.
+  Status status = record.BeforeConvert();
   ObjectVersion backup = base;
   backup.key = record.backup_key();
   backup.etag = record.backup_etag();
-  Result<ObjectInfo> old = services.store.Head(backup.key);
-  if (!old || old->size != base.size) {
-    record.Undo();
-    return old ? MakeError(EIO, ErrorKind::kCorrupt, StrCat("the backup of ", base.key, " has another size")) : old.error();
-  }
+  Result<ObjectInfo> old = ObjectInfo();
+  if (status) old = services.store.Head(backup.key);
+  if (status && !old) status = old.error();
+  if (status && old->size != base.size)
+    status = MakeError(EIO, ErrorKind::kCorrupt, StrCat("the backup of ", base.key, " has another size"));
   WriteOptions options;
-  options.metadata = old->metadata;
-  options.content_type = old->content_type;
   ObjectVersion made;
   made.key = base.key;
-  Status status = record.BeforeConvert();
-  if (status) status = services.store.Delete(base.key);
+  if (status) {
+    options.metadata = old->metadata;
+    options.content_type = old->content_type;
+    status = services.store.Delete(base.key);
+  }
   std::vector<BlockRef> blocks;
   if (status) blocks = services.memory.Acquire(kConvertPieceBytes / kBlock);
   while (status && (made.size < base.size || made.etag.empty())) {

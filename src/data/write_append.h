@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "data/upload_buffer.h"
 #include "data/write_provisional.h"
@@ -35,6 +36,13 @@ class WriteAppend {
   Result<ObjectVersion> Publish(uint64_t size);
   const Status& failure() const { return failure_; }
   int64_t mtime_s() const { return mtime_s_; }
+  // What is in the object so far; it exists when anything was appended.
+  const ObjectVersion& stored() const { return base_; }
+  bool exists() const { return exists_; }
+  // The bytes that are not in it yet, in ranges.
+  std::vector<std::span<const std::byte>> Unstored() const {
+    return buffer_ ? buffer_->Spans() : std::vector<std::span<const std::byte>>();
+  }
 
  private:
   Status Flush();

@@ -28,6 +28,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/executor.h"
@@ -57,6 +58,23 @@ struct Published {
   ObjectVersion version;
   int64_t mtime_s = 0;   // of the answer; 0 when unknown
   bool changed = false;  // false: there was nothing to publish
+};
+
+// Names of objects that hold bytes of files which lost their name while open; in the folder of NameLoss.
+inline constexpr std::string_view kParkedNameStart = ".ossfs2-unlinked-";
+
+// A stream that has sent more is not completed and copied just because it might still be read after it lost its
+// name: whoever breaks a large download off and removes it should not wait for that.
+inline constexpr uint64_t kDetachedStoreBytes = 1ull << 30;
+
+// How a file that is open loses its name (unlink, or a rename onto it): WriteFile::Detach.
+struct NameLoss {
+  std::string parking_folder;  // ends in '/', or empty: where kParkedNameStart objects go
+  // Copies that version to the key, proven; returns the copy.
+  std::function<Result<ObjectVersion>(const ObjectVersion& from, const std::string& to)> park;
+  // Deletes or replaces the object under the name. `parked`: where the bytes that are only in the bucket are read
+  // from now on; no key: none are needed. `stored`: there is an object under the name, maybe only since now.
+  std::function<Status(const ObjectVersion& parked, bool stored)> take;
 };
 
 class WriteFile {
@@ -91,11 +109,21 @@ class WriteFile {
   virtual void SetOptions(const WriteOptions& options) { (void)options; }
   // Drops unpublished data and its upload (unlink, O_TRUNC follows with Truncate(0)).
   virtual void Discard() = 0;
+  // The file goes on without a name, as POSIX wants it: it stays readable and writable until its end, nothing of it
+  // is published any more (Publish and Sync return "unchanged"), and its end frees everything. What it holds
+  // moves to a staging file; what is only in the object is copied to a parked object first (the journal knows it),
+  // and parts already sent become readable by a provisional publication, up to kDetachedStoreBytes; reads of
+  // more than that give ESTALE. Then `take` runs. Its error is returned, and the file keeps its name. So is an error
+  // of the parking, unless the object is gone or may not be copied: then its bytes give ESTALE.
+  // Without staging space the content is given up, and every later call gives that error.
+  virtual Status Detach(const NameLoss& loss) = 0;
+  virtual bool detached() const = 0;
   // The base object changed name or was made anew while this file is clean.
   virtual void Rebind(const ObjectVersion& version, bool exists) = 0;
 
   virtual uint64_t size() const = 0;   // the logical size
-  virtual bool dirty() const = 0;      // Publish would send something
+  // Publish would send something; detached: it is no longer just the parked version. Then reads must come here.
+  virtual bool dirty() const = 0;
   virtual Status sticky_error() const = 0;
 };
 

@@ -39,9 +39,10 @@ WriteFileImpl::WriteFileImpl(WriteServices& services, WriteTarget target)
 
 WriteFileImpl::~WriteFileImpl() {
   DropContent();
-  if (!provisional_) return;
   // Never finished: the old version comes back.
-  services_.Background([left = std::shared_ptr<Provisional>(std::move(provisional_))] { left->Undo(); });
+  if (provisional_)
+    services_.Background([left = std::shared_ptr<Provisional>(std::move(provisional_))] { left->Undo(); });
+  if (parking_) services_.Background([left = std::shared_ptr<Parking>(std::move(parking_))] { left->End(); });
 }
 
 void WriteFileImpl::DropContent() {
@@ -76,7 +77,7 @@ Result<bool> WriteFileImpl::TryWritePiece(uint64_t offset, std::span<const std::
     return true;
   }
   if (!stream_) {
-    if (base_bytes_ != 0 || offset != 0 || services_.options.appendable) return false;
+    if (base_bytes_ != 0 || offset != 0 || services_.options.appendable || detached()) return false;
     stream_ = std::make_unique<WriteStream>(services_, file_id_, base_.key, options_);
   }
   if (offset == stream_->end()) return stream_->TryAppend(data);
@@ -151,6 +152,7 @@ uint64_t WriteFileImpl::HeadCapacity() const {
 }
 
 Status WriteFileImpl::BeginContent(uint64_t offset, uint64_t length) {
+  if (detached()) return EnterStaged();
   const bool whole_base = exists_ && base_bytes_ == base_.size;
   if (services_.options.appendable && offset == base_bytes_ && (whole_base || !exists_)) {
     Result<bool> begun = BeginAppendable();
@@ -233,7 +235,7 @@ Status WriteFileImpl::ShrinkTo(uint64_t size) {
   } else if (!staged_) {
     // At rest: only zeros are cut, or part of the base.
     if (size >= base_bytes_) return {};
-    if (exists_ && base_bytes_ == base_.size && base_bytes_ <= std::min(kLoadBytesMax, HeadCapacity())) {
+    if (!detached() && exists_ && base_bytes_ == base_.size && base_bytes_ <= std::min(kLoadBytesMax, HeadCapacity())) {
       auto stream = std::make_unique<WriteStream>(services_, file_id_, base_.key, options_);
       OSSFS2_RETURN_IF_ERROR(stream->SeedByDownload(base_));
       stream_ = std::move(stream);
@@ -272,6 +274,7 @@ Result<bool> WriteFileImpl::CopyRange(const ObjectVersion& source, uint64_t sour
                                       uint64_t length) {
   Operation operation(*this);
   if (failed_.load(std::memory_order_acquire)) return sticky_error().error();
+  if (detached()) return false;
   if (length < kPartBytesMin || source_offset + length > source.size || offset + length > kObjectBytesMax) return false;
   const bool at_rest = !stream_ && !staged_ && !append_;
   if (at_rest && offset == base_bytes_ && !services_.options.appendable)
@@ -336,6 +339,7 @@ void WriteFileImpl::Discard() {
 
 void WriteFileImpl::Rebind(const ObjectVersion& version, bool exists) {
   Operation operation(*this);
+  if (detached()) return;
   if (dirty() && !discarded_) {
     // Unpublished bytes go to the new name at Publish, unless an upload is open under the old one.
     if (stream_ || staged_ || append_) return;
@@ -390,6 +394,7 @@ Explanation WriteFileImpl::Explain() {
   if (staged_) lines.push_back(StrCat("staged bytes: ", staged_->LocalBytes()));
   if (stream_) lines.push_back(StrCat("buffered bytes: ", stream_->MemoryBytes()));
   if (provisional_) lines.push_back("stored provisionally: yes");
+  if (detached()) lines.push_back(StrCat("without a name: yes", parking_ ? StrCat(", parked: ", parking_->version().key) : ""));
   if (Status status = sticky_error(); !status) lines.push_back(StrCat("error: ", status.error().text));
   return lines;
 }

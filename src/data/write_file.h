@@ -10,6 +10,7 @@
 // (write_provisional.h), and the staged file goes on over that version: nothing is sent twice. The same
 // happens when the 10,000 part numbers run out: the next stream is seeded with the version, by few large
 // copies, and so files grow to 48.8 TiB.
+// A detached file (no name any more) is at rest or staged_ for good, over a parked copy of its base.
 //
 // Threads: calls take their turn in order (write_turn.h). size(), dirty() and sticky_error() never wait.
 #pragma once
@@ -22,6 +23,7 @@
 #include "base/mutex.h"
 #include "data/write_append.h"
 #include "data/write_engine.h"
+#include "data/write_parking.h"
 #include "data/write_provisional.h"
 #include "data/write_services.h"
 #include "data/write_staged.h"
@@ -46,6 +48,8 @@ class WriteFileImpl final : public WriteFile {
   Result<Published> Sync(const WriteOptions& options) override;
   void SetOptions(const WriteOptions& options) override;
   void Discard() override;
+  Status Detach(const NameLoss& loss) override;
+  bool detached() const override { return detached_.load(std::memory_order_acquire); }
   void Rebind(const ObjectVersion& version, bool exists) override;
   uint64_t size() const override { return size_.load(std::memory_order_acquire); }
   bool dirty() const override { return dirty_.load(std::memory_order_acquire); }
@@ -71,6 +75,9 @@ class WriteFileImpl final : public WriteFile {
   Status StageStream();
   Status StoreProvisionally();
   Status Compact();
+  Status StageAppended();
+  Status StageRest();
+  Status MakeReadable();
   Status ShrinkTo(uint64_t size);
   void StartOver();  // O_TRUNC: nothing of the base is content any more
   void DropContent();
@@ -85,6 +92,7 @@ class WriteFileImpl final : public WriteFile {
   uint64_t WrittenEnd() const;
   uint64_t HeadCapacity() const;
   void NoteFailure(const Status& status) EXCLUDES(sticky_mutex_);
+  void Stick(const Error& error) EXCLUDES(sticky_mutex_);
   void Refresh();
 
   WriteServices& services_;
@@ -104,11 +112,13 @@ class WriteFileImpl final : public WriteFile {
   std::unique_ptr<WriteAppend> append_;
   std::unique_ptr<Provisional> provisional_;
   WriteOptions provisional_options_;  // what the provisional version was stored with
+  std::unique_ptr<Parking> parking_;  // detached: where the rest of the base is
 
   std::atomic<uint64_t> size_;
   std::atomic<bool> dirty_;
   std::atomic<uint64_t> unpublished_{0};
   std::atomic<bool> failed_{false};
+  std::atomic<bool> detached_{false};
   mutable Mutex sticky_mutex_;
   Status sticky_ GUARDED_BY(sticky_mutex_);
 };

@@ -25,6 +25,7 @@ bool SameOptions(const WriteOptions& a, const WriteOptions& b) {
 
 bool WriteFileImpl::HasWork() const {
   if (discarded_) return false;
+  if (detached()) return staged_ || changed_ || !exists_;
   if (!exists_ || provisional_) return true;
   if (staged_) return staged_->dirty();
   if (append_) return append_->dirty() || size() != append_->end();
@@ -33,7 +34,8 @@ bool WriteFileImpl::HasWork() const {
 
 void WriteFileImpl::Refresh() {
   uint64_t unpublished = 0;
-  if (staged_) unpublished = staged_->DirtyBytes();
+  if (detached()) unpublished = 0;
+  else if (staged_) unpublished = staged_->DirtyBytes();
   else if (stream_ && changed_) unpublished = stream_->end() - stream_->seed_bytes();
   else if (append_) unpublished = append_->end() - base_.size;
   unpublished_.store(unpublished, std::memory_order_relaxed);
@@ -45,10 +47,13 @@ void WriteFileImpl::NoteFailure(const Status& status) {
   // What can never be put right: parts that are lost, and a base that somebody replaced.
   const bool lost = (stream_ && !stream_->failure()) || (append_ && !append_->failure()) ||
                     ((stream_ || staged_) && status.error().kind == ErrorKind::kVersionChanged);
-  if (!lost) return;
+  if (lost) Stick(stream_ && !stream_->failure() ? stream_->failure().error() : status.error());
+}
+
+void WriteFileImpl::Stick(const Error& error) {
   MutexLock lock(sticky_mutex_);
   if (!sticky_) return;
-  sticky_ = stream_ && !stream_->failure() ? stream_->failure() : status;
+  sticky_ = error;
   failed_.store(true, std::memory_order_release);
   services_.metrics.stuck_errors.Add();
   Log(LogLevel::kError, StrCat(base_.key, ": writing failed for good: ", sticky_.error().ToString()));
@@ -71,6 +76,7 @@ Status WriteFileImpl::EnterStaged() {
       WriteStaged::Open(services_, file_id_, base_.key, base_, base_bytes_, size(), options_);
   if (!staged) return staged.error();
   staged_ = std::move(*staged);
+  if (detached()) staged_->Detach(base_);
   return {};
 }
 
@@ -170,7 +176,7 @@ uint64_t WriteFileImpl::WrittenEnd() const {
 
 Result<Published> WriteFileImpl::PublishTurn(const WriteOptions& options, bool sync) {
   if (failed_.load(std::memory_order_acquire)) return sticky_error().error();
-  if (!HasWork()) return Published{base_, 0, false};
+  if (detached() || !HasWork()) return Published{base_, 0, false};
   const uint64_t written_end = std::min(WrittenEnd(), size());
   const uint64_t size_wanted = sync ? written_end : size();
   if (sync && !provisional_) {

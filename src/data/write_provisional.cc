@@ -1,10 +1,5 @@
 #include "data/write_provisional.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <atomic>
-#include <random>
 #include <utility>
 
 #include "base/clock.h"
@@ -13,18 +8,6 @@
 
 namespace ossfs2 {
 namespace {
-
-Status CopyObject(ObjectStore& store, const std::string& from, const std::string& from_etag, const std::string& to,
-                  std::string* etag) {
-  CopyRequest request;
-  request.source_key = from;
-  request.source_etag = from_etag;
-  request.target_key = to;
-  Result<WriteResult> copied = store.Copy(request);
-  if (!copied) return copied.error();
-  if (etag != nullptr) *etag = copied->etag;
-  return {};
-}
 
 bool NotFound(const Error& error) { return error.kind == ErrorKind::kNotFound; }
 
@@ -53,36 +36,40 @@ Result<bool> IsOurs(ObjectStore& store, const JournalEntry& entry) {
 
 }  // namespace
 
-std::string BackupKey(const std::string& key) {
-  static std::atomic<uint64_t> counter{0};
-  static const uint64_t random = (static_cast<uint64_t>(std::random_device{}()) << 32) | std::random_device{}();
-  const size_t slash = key.rfind('/');
-  const std::string folder = slash == std::string::npos ? "" : key.substr(0, slash + 1);
-  return StrCat(folder, ".ossfs2-backup-", random, "-", getpid(), "-", counter.fetch_add(1));
-}
-
 Result<std::unique_ptr<Provisional>> Provisional::Begin(WriteServices& services, const std::string& key,
                                                         const std::optional<ObjectVersion>& old_version) {
   JournalEntry entry;
   entry.kind = JournalKind::kProvisional;
   entry.key = key;
   entry.started_s = Clock::Real().NowWallNs() / 1'000'000'000;
-  if (old_version) entry.backup_key = BackupKey(key);
   Result<Journal::Id> record = services.journal.Begin(entry);
   if (!record) return record.error();
-  auto provisional = std::make_unique<Provisional>(services, std::move(entry), *record);
-  if (!old_version) return provisional;
-  Status status =
-      CopyObject(services.store, key, old_version->etag, provisional->entry_.backup_key, &provisional->entry_.backup_etag);
-  if (status) status = services.journal.Update(*record, provisional->entry_);
-  if (!status) {
-    provisional->Settle();
-    return status.error();
+  return std::make_unique<Provisional>(services, std::move(entry), *record, old_version);
+}
+
+Status Provisional::MakeBackup(BackupKind kind, uint64_t size, std::optional<uint64_t> crc64) {
+  if (!old_version_) return {};
+  const bool have_one = !entry_.backup_etag.empty();
+  if (have_one && entry_.size == size && entry_.crc64 == crc64) return {};  // another try
+  const std::string last_key = entry_.backup_key;
+  const std::string key = MakeBackupKey({kind, size, crc64, entry_.key});
+  if (!have_one) {
+    entry_.backup_key = key;
+    OSSFS2_RETURN_IF_ERROR(services_.journal.Update(record_, entry_));
   }
-  return provisional;
+  Result<WriteResult> copied = have_one ? CopyWhole(services_.store, last_key, entry_.backup_etag, key)
+                                        : CopyWhole(services_.store, old_version_->key, old_version_->etag, key);
+  if (!copied) return copied.error();
+  entry_.backup_key = key;
+  entry_.backup_etag = copied->etag;
+  OSSFS2_RETURN_IF_ERROR(services_.journal.Update(record_, entry_));
+  // Of a later one, or of a try that failed. If it stays, `ossfs2 gc` finds it.
+  if (!last_key.empty()) (void)services_.store.Delete(last_key);
+  return {};
 }
 
 Status Provisional::BeforeComplete(const std::string& upload_id, uint64_t size, std::optional<uint64_t> crc64) {
+  OSSFS2_RETURN_IF_ERROR(MakeBackup(BackupKind::kProvisional, size, crc64));
   entry_.upload_id = upload_id;
   entry_.completing = true;
   entry_.size = size;
@@ -97,6 +84,7 @@ Status Provisional::Completed(const std::string& etag) {
 }
 
 Status Provisional::BeforeConvert() {
+  OSSFS2_RETURN_IF_ERROR(MakeBackup(BackupKind::kConverting, old_version_->size, old_version_->crc64));
   entry_.converting = true;
   return services_.journal.Update(record_, entry_);
 }
@@ -127,9 +115,10 @@ Status UndoProvisional(ObjectStore& store, const JournalEntry& entry) {
   if (!entry.settled) {
     Result<bool> ours = IsOurs(store, entry);
     if (!ours) return ours.error();
-    if (*ours && !entry.backup_etag.empty())
-      OSSFS2_RETURN_IF_ERROR(CopyObject(store, entry.backup_key, entry.backup_etag, entry.key, nullptr));
-    else if (*ours)
+    if (*ours && !entry.backup_etag.empty()) {
+      Result<WriteResult> restored = CopyWhole(store, entry.backup_key, entry.backup_etag, entry.key);
+      if (!restored) return restored.error();
+    } else if (*ours)
       OSSFS2_RETURN_IF_ERROR(store.Delete(entry.key));
     if (!entry.upload_id.empty()) OSSFS2_RETURN_IF_ERROR(store.AbortUpload(entry.key, entry.upload_id));
   }

@@ -173,6 +173,19 @@ Status WriteStaged::FetchMissing(uint64_t begin, uint64_t end) {
   return {};
 }
 
+bool WriteStaged::NeedsBase() const {
+  const std::vector<ExtentMap::Run> runs = extents_.Runs(0, base_bytes_);
+  return std::any_of(runs.begin(), runs.end(), [](const ExtentMap::Run& run) { return !run.kind; });
+}
+
+void WriteStaged::Detach(const ObjectVersion& base) {
+  if (upload_) upload_->Abort();
+  upload_.reset();
+  early_.clear();
+  base_ = base;
+  detached_ = true;
+}
+
 uint64_t WriteStaged::WrittenEnd() const {
   return std::min(size_, std::max(extents_.DirtyEnd(), base_bytes_));
 }
@@ -193,6 +206,7 @@ void WriteStaged::Touch(uint64_t begin, uint64_t end) {
 }
 
 void WriteStaged::SendEarly(uint64_t begin, uint64_t end) {
+  if (detached_) return;
   const size_t last = services_.cells.IndexOf(end - 1);
   for (size_t cell = services_.cells.IndexOf(begin); cell <= last; ++cell) {
     const uint64_t cell_begin = services_.cells.Begin(cell);

@@ -70,6 +70,13 @@ class WriteStaged {
   // The published version became the base; what is local stays as its cache.
   void Rebase(const ObjectVersion& base);
 
+  // Some byte is only in the base.
+  bool NeedsBase() const;
+  // Fetches what is only in the base, as far as there is room for it.
+  Status FetchBase() { return FetchMissing(0, base_bytes_); }
+  // Nothing is published any more; the base's bytes are now there (no key: nowhere, ESTALE).
+  void Detach(const ObjectVersion& base);
+
  private:
   struct EarlyPart {
     uint64_t generation = 0;  // of the cell when it was read
@@ -105,6 +112,7 @@ class WriteStaged {
   ExtentMap extents_;
   bool changed_;
   bool data_changed_;
+  bool detached_ = false;
   std::map<size_t, uint64_t> generations_;  // of cells that were changed after being sent
   std::map<size_t, EarlyPart> early_;
   std::shared_ptr<MultipartUpload> upload_;

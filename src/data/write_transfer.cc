@@ -1,6 +1,7 @@
 #include "data/write_transfer.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -39,6 +40,9 @@ struct Answer {
 
 Status FetchRange(ObjectStore& store, const ObjectVersion& version, uint64_t offset, std::span<std::byte> out) {
   if (out.empty()) return {};
+  if (version.key.empty())
+    return MakeError(ESTALE, ErrorKind::kNotFound,
+                     "these bytes of an unlinked file were only in the bucket, and are gone with its name");
   const auto answer = std::make_shared<Answer<Status>>();
   GetRequest request;
   request.key = version.key;

@@ -12,7 +12,8 @@
 
 namespace ossfs2 {
 
-// Fills `out` with the bytes at `offset` of exactly that version.
+// Fills `out` with the bytes at `offset` of exactly that version. A version without a key is one whose bytes are
+// gone (WriteFile::Detach): ESTALE.
 Status FetchRange(ObjectStore& store, const ObjectVersion& version, uint64_t offset, std::span<std::byte> out);
 
 // One PUT, in the scheduler's order. The body stays valid until it returns.

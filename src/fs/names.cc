@@ -3,8 +3,14 @@
 #include <cerrno>
 
 #include "base/str.h"
+#include "data/write_engine.h"
 
 namespace ossfs2 {
+
+bool IsHiddenName(std::string_view prefix, std::string_view name) {
+  if (name.substr(0, kParkedNameStart.size()) == kParkedNameStart) return true;
+  return prefix.empty() && name == kRootFlagName;
+}
 
 bool IsNameShowable(std::string_view name) {
   if (name.empty() || name.size() > kNameBytesMax || name == "." || name == "..") return false;

@@ -44,4 +44,30 @@ void OpenFile::Thaw() {
   changed_.NotifyAll();
 }
 
+void OpenFile::NoteClosed() {
+  MutexLock lock(mutex_);
+  closed_ = true;
+  changed_.NotifyAll();
+}
+
+bool OpenFile::WaitClosed(std::chrono::milliseconds wait) {
+  const auto until = std::chrono::steady_clock::now() + wait;
+  MutexLock lock(mutex_);
+  while (!closed_) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= until || !changed_.WaitFor(lock, until - now)) break;
+  }
+  return closed_;
+}
+
+void OpenFile::Park(const ObjectVersion& place) {
+  MutexLock lock(mutex_);
+  parked_ = place;
+}
+
+std::optional<ObjectVersion> OpenFile::parked() const {
+  MutexLock lock(mutex_);
+  return parked_;
+}
+
 }  // namespace ossfs2

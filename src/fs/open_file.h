@@ -7,8 +7,10 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/mutex.h"
@@ -39,10 +41,19 @@ class OpenFile {
   void Freeze() EXCLUDES(mutex_);  // waits for writers inside; one at a time
   void Thaw() EXCLUDES(mutex_);
 
+  // --- losing its name (detacher.h) ---
+  void NoteClosed() EXCLUDES(mutex_);  // the last handle
+  bool WaitClosed(std::chrono::milliseconds wait) EXCLUDES(mutex_);
+  // Where readers go instead of the object that had the name.
+  void Park(const ObjectVersion& place) EXCLUDES(mutex_);
+  std::optional<ObjectVersion> parked() const EXCLUDES(mutex_);
+
   std::atomic<int64_t> last_write_ns{0};  // newest write since the last publish; 0: none
   std::atomic<int> unflushed{0};          // handles that wrote and did not flush
+  std::atomic<bool> told{false};          // a close said that the data could not be stored; nothing came since
   std::atomic<uint64_t> version{0};       // counts versions made here: handles then take the new reader
   std::atomic<bool> unlinked{false};
+  std::atomic<int> closing{0};            // handles that flushed: their close may be on its way
   int handles = 0;
   int writable_handles = 0;
   std::string writer_etag;  // the version the writer stands on, when it is clean
@@ -54,6 +65,8 @@ class OpenFile {
   std::shared_ptr<WriteFile> writer_ GUARDED_BY(mutex_);
   int inside_ GUARDED_BY(mutex_) = 0;
   bool frozen_ GUARDED_BY(mutex_) = false;
+  bool closed_ GUARDED_BY(mutex_) = false;
+  std::optional<ObjectVersion> parked_ GUARDED_BY(mutex_);
 };
 
 // Holds the gate for a scope.

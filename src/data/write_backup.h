@@ -1,0 +1,46 @@
+// Backups: the old version of a file while an unfinished one lies under its key (write_provisional.h).
+//
+// Their names say what the unfinished version is, so that `ossfs2 gc` can put things right without the journal:
+//   <folder>.ossfs2-backup-<kind>-<size>-<crc64, hex, or x>-<id>=<name of the file>
+// Without the last part, where the key would be too long, nobody but the journal knows the file.
+// Threads: any; CopyWhole blocks.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ossfs2/object_store.h"
+
+namespace ossfs2 {
+
+inline constexpr std::string_view kBackupNameStart = ".ossfs2-backup-";
+
+enum class BackupKind : char {
+  kProvisional = 'p',  // the unfinished version has that size and checksum
+  kConverting = 'a',   // it is an Appendable object shorter than the backup
+};
+
+struct BackupName {
+  BackupKind kind = BackupKind::kProvisional;
+  uint64_t size = 0;
+  std::optional<uint64_t> crc64;
+  std::string key;  // of the file; empty: not known
+};
+
+// A key that no other process makes.
+std::string MakeBackupKey(const BackupName& backup);
+// Unset: not a backup of ours.
+std::optional<BackupName> ParseBackupKey(std::string_view key);
+
+// "<folder><name_start><id>": a key that no other process makes. The folder is empty or ends in '/'.
+std::string PrivateKey(std::string_view folder, std::string_view name_start);
+// "a/b/" of "a/b/c".
+std::string_view FolderOf(std::string_view key);
+
+// The object of that ETag (empty: any) with its metadata; by parts where one copy is refused for its size.
+Result<WriteResult> CopyWhole(ObjectStore& store, const std::string& from, const std::string& from_etag,
+                              const std::string& to, bool forbid_overwrite = false);
+
+}  // namespace ossfs2

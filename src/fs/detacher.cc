@@ -1,0 +1,67 @@
+#include "fs/detacher.h"
+
+#include "fs/store_calls.h"
+
+namespace ossfs2 {
+
+std::shared_ptr<OpenFile> Detacher::StillOpen(Ino ino) {
+  const auto find = [this, ino]() -> std::shared_ptr<OpenFile> {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(ino);
+    return node != nullptr && node->extra ? node->extra->open : nullptr;
+  };
+  const std::shared_ptr<OpenFile> file = find();
+  if (!file || file->closing == 0 || !file->WaitClosed(kCloseWait)) return file;
+  return find();
+}
+
+Result<ObjectVersion> Detacher::Park(const ObjectVersion& from, const std::string& to) {
+  CopyJob job;
+  job.source_key = from.key;
+  job.source_etag = from.etag;
+  job.size = from.size;
+  job.crc64 = from.crc64;
+  job.target_key = to;
+  Result<WriteResult> copied = CopyVerified(context_.store, context_.executor, job);
+  if (!copied) return copied.error();
+  return ObjectVersion{to, from.size, copied->etag, from.crc64 ? from.crc64 : copied->crc64};
+}
+
+void Detacher::Redirect(OpenFile& file, const ObjectVersion& from, const ObjectVersion& to) {
+  if (from.size > 0) context_.reads.Open(file.ino(), from)->Rebind(to);
+  file.Park(to);
+  file.version.fetch_add(1);
+}
+
+Status Detacher::Detach(Ino ino, const Take& take) {
+  const std::shared_ptr<OpenFile> file = StillOpen(ino);
+  if (!file) return take(false);
+  WriteTarget target;
+  bool rebind = false;
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(ino);
+    if (node == nullptr || node->unlinked) return StaleInode();
+    target.file_id = ino;
+    target.base = context_.VersionOf(node);
+    target.exists = node->published;
+    rebind = target.exists && file->writer() && !file->dirty() && file->writer_etag != target.base.etag;
+    file->writer_etag = target.base.etag;
+  }
+  const auto writer = file->EnsureWriter(context_.writes, target);
+  if (rebind) writer->Rebind(target.base, true);
+  NameLoss loss;
+  loss.parking_folder = context_.prefix;
+  loss.park = [this](const ObjectVersion& from, const std::string& to) { return Park(from, to); };
+  loss.take = [&](const ObjectVersion& parked, bool stored) {
+    // What was changed here is read from the writer, which knows where the rest is.
+    const bool redirect = !parked.key.empty() && !writer->dirty();
+    if (redirect) Redirect(*file, target.base, parked);
+    Status taken = take(stored);
+    if (!taken && redirect) Redirect(*file, parked, target.base);
+    return taken;
+  };
+  return writer->Detach(loss);
+}
+
+}  // namespace ossfs2

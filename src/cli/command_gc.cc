@@ -1,4 +1,5 @@
-// `ossfs2 gc -c FILE [--older-than 1d] [--dry-run]`: aborts multipart uploads that nobody will finish.
+// `ossfs2 gc -c FILE [--older-than 1d] [--dry-run]`: aborts multipart uploads that nobody will finish, and puts
+// right what runs left whose journal was lost (data/write_leftovers.h).
 #include <cstdio>
 #include <ctime>
 
@@ -6,6 +7,7 @@
 #include "cli/mount_stack.h"
 #include "cli/probe_advice.h"
 #include "cli/tool_arguments.h"
+#include "data/write_leftovers.h"
 
 namespace ossfs2 {
 namespace {
@@ -48,6 +50,20 @@ GcCount AbortOld(ObjectStore& store, const std::vector<UploadInfo>& uploads, int
   return count;
 }
 
+void TellLeftover(const Leftover& item, bool dry_run) {
+  static constexpr const char* kWords[] = {"delete", "restore", "keep"};
+  if (!item.result) {
+    fprintf(stderr, "ossfs2: %s: %s\n", item.key.c_str(), item.result.error().ToString().c_str());
+    return;
+  }
+  const bool would = dry_run && item.action != LeftoverAction::kKeep;
+  printf("%s%s %s%s%s (%s)\n", would ? "would " : "", kWords[static_cast<size_t>(item.action)], item.key.c_str(),
+         item.action == LeftoverAction::kRestore ? " as " : "",
+         item.action == LeftoverAction::kRestore ? item.target.c_str() : "", item.reason.c_str());
+}
+
+std::string FailedText(size_t failed) { return failed == 0 ? "" : StrCat(", ", failed, " failed"); }
+
 }  // namespace
 
 int GcCommand(const Arguments& arguments) {
@@ -77,10 +93,17 @@ int GcCommand(const Arguments& arguments) {
   const std::string prefix = settings->fs.prefix.empty() ? "" : settings->fs.prefix + "/";
   const auto uploads = stack->store->ListUploads(prefix);
   if (!uploads) return FailWith(1, AdviseProbe(uploads.error(), *settings).ToString());
-  const GcCount count = AbortOld(*stack->store, *uploads, time(nullptr) - *age, dry_run);
+  const int64_t before_s = time(nullptr) - *age;
+  const GcCount count = AbortOld(*stack->store, *uploads, before_s, dry_run);
+  const auto leftovers = CleanLeftovers(*stack->store, prefix, before_s, dry_run,
+                                        [dry_run](const Leftover& item) { TellLeftover(item, dry_run); });
   printf("%zu uploads %s, %zu younger ones kept%s\n", count.aborted, dry_run ? "would be aborted" : "aborted",
-         count.kept, count.failed == 0 ? "" : StrCat(", ", count.failed, " failed").c_str());
-  return count.failed == 0 ? 0 : 1;
+         count.kept, FailedText(count.failed).c_str());
+  if (!leftovers) return FailWith(1, AdviseProbe(leftovers.error(), *settings).ToString());
+  printf("%zu leftover objects %s, %zu %s, %zu younger ones and %zu unclear ones kept%s\n", leftovers->deleted,
+         dry_run ? "would be deleted" : "deleted", leftovers->restored, dry_run ? "would be restored" : "restored",
+         leftovers->younger, leftovers->kept, FailedText(leftovers->failed).c_str());
+  return count.failed + leftovers->failed == 0 ? 0 : 1;
 }
 
 }  // namespace ossfs2

@@ -294,9 +294,22 @@ Status WriteStream::GrowHead(uint64_t size) {
   if (!head_) OpenBuffer();
   if (head_->size() >= size) return {};
   const uint64_t missing = size - head_->size();
-  const size_t needed = missing <= head_->Room() ? 0 : static_cast<size_t>((missing - head_->Room() + kBlock - 1) / kBlock);
-  if (needed > 0)
-    for (BlockRef& block : services_.memory.Acquire(needed)) head_->AddBlock(std::move(block));
+  const uint64_t room = head_->Room();
+  const size_t needed = missing <= room ? 0 : static_cast<size_t>((missing - room + kBlock - 1) / kBlock);
+  if (needed > 0) {
+    std::vector<BlockRef> blocks = services_.memory.TryAcquire(needed);
+    if (blocks.size() != needed) {
+      // Whoever waits for memory holds none: the head goes to disk meanwhile, or all may wait for each other.
+      SpillBuffer(*head_);
+      const size_t reload = SpilledBlocks();
+      blocks = services_.memory.Acquire(reload + needed);
+      const auto border = blocks.begin() + static_cast<std::ptrdiff_t>(reload);
+      std::vector<BlockRef> own(std::make_move_iterator(blocks.begin()), std::make_move_iterator(border));
+      blocks.erase(blocks.begin(), border);
+      if (spilled_ != nullptr) OSSFS2_RETURN_IF_ERROR(Reload(std::move(own)));
+    }
+    for (BlockRef& block : blocks) head_->AddBlock(std::move(block));
+  }
   head_->AppendZeros(missing);
   return {};
 }

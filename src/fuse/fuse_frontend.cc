@@ -27,6 +27,11 @@
 namespace ossfs2 {
 namespace {
 
+constexpr int kInitWaitMs = 1;
+constexpr int kInitWaitsMax = 5000;  // INIT takes a millisecond; a machine may be busy
+constexpr int kReadAheadRetryMs = 20;
+constexpr int kReadAheadTriesMax = 25;  // half a second
+
 int WorkerThreads(int wanted) {
   if (wanted > 0) return std::min(wanted, 1024);
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
@@ -131,7 +136,7 @@ class Frontend final : public FuseFrontend {
     WorkerPool workers(session_, WorkerThreads(options_.worker_threads), [this] { Stop(); });
     workers.Start();
     RaiseReadAhead();
-    WaitForStop();
+    WaitForStop(-1);
     fuse_session_exit(session_);
     workers.WakeAndJoin();
     context_.file_system.SetNotifier(nullptr);
@@ -178,19 +183,40 @@ class Frontend final : public FuseFrontend {
     return {};
   }
 
+  // The kernel sets the read-ahead itself while it takes the answer to INIT, from what it read there before: what is
+  // written at that moment is lost. So this waits for the answer, and looks whether what it wrote is there.
   void RaiseReadAhead() {
     if (options_.read_ahead_bytes == 0 || options_.device_fd >= 0) return;
-    const auto mount = FindMount(options_.mount_point);
-    if (!mount) return;
-    if (const Status set = SetReadAhead(mount->device, options_.read_ahead_bytes); !set)
-      Log(LogLevel::kInfo, StrCat("kernel read-ahead stays at its default (mmap loads will be slower): ",
-                                  set.error().text));
+    for (int waits = 0; waits < kInitWaitsMax && !IsInitAnswered(); ++waits)
+      if (WaitForStop(kInitWaitMs)) return;
+    Status set = MakeError(ENOENT, ErrorKind::kNotFound, "the mount is not in /proc/self/mountinfo");
+    for (int tries = 0; tries < kReadAheadTriesMax; ++tries) {
+      if (tries > 0 && WaitForStop(kReadAheadRetryMs)) return;
+      const auto mount = FindMount(options_.mount_point);
+      if (!mount) continue;
+      set = TryReadAhead(mount->device);
+      if (set) return;
+    }
+    Log(LogLevel::kInfo, StrCat("kernel read-ahead stays at its default (mmap loads will be slower): ",
+                                set.error().text));
   }
 
-  void WaitForStop() {
+  Status TryReadAhead(const std::string& device) const {
+    OSSFS2_RETURN_IF_ERROR(SetReadAhead(device, options_.read_ahead_bytes));
+    const Result<uint64_t> now = GetReadAhead(device);
+    if (!now) return now.error();
+    // The kernel counts in pages.
+    if (*now + static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) > options_.read_ahead_bytes) return {};
+    return MakeError(EAGAIN, ErrorKind::kOther, StrCat("it has ", *now >> 10, " KiB after it was set"));
+  }
+
+  // Whether Stop was called; a negative time waits for it.
+  bool WaitForStop(int milliseconds) {
     pollfd waited{stop_event_, POLLIN, 0};
-    while (poll(&waited, 1, -1) < 0 && errno == EINTR) {
+    int ready;
+    while ((ready = poll(&waited, 1, milliseconds)) < 0 && errno == EINTR) {
     }
+    return ready != 0;
   }
 
   const FuseOptions options_;

@@ -57,8 +57,16 @@ std::optional<MountInfo> FindMount(std::string_view mount_point) {
   return found;
 }
 
+namespace {
+
+std::string ReadAheadPath(const std::string& device) {
+  return StrCat("/sys/class/bdi/", device, "/read_ahead_kb");
+}
+
+}  // namespace
+
 Status SetReadAhead(const std::string& device, uint64_t bytes) {
-  const std::string path = StrCat("/sys/class/bdi/", device, "/read_ahead_kb");
+  const std::string path = ReadAheadPath(device);
   const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
   if (fd < 0) return ErrnoError(errno, "open " + path);
   const std::string text = StrCat(bytes >> 10);
@@ -67,6 +75,14 @@ Status SetReadAhead(const std::string& device, uint64_t bytes) {
   close(fd);
   if (wrote != static_cast<ssize_t>(text.size())) return ErrnoError(failure, "write " + path);
   return {};
+}
+
+Result<uint64_t> GetReadAhead(const std::string& device) {
+  const std::string path = ReadAheadPath(device);
+  std::ifstream file(path);
+  uint64_t kib = 0;
+  if (!(file >> kib)) return ErrnoError(EIO, "read " + path);
+  return kib << 10;
 }
 
 }  // namespace ossfs2

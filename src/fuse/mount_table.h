@@ -27,5 +27,7 @@ std::optional<MountInfo> FindMount(std::string_view mount_point);
 
 // Writes /sys/class/bdi/DEVICE/read_ahead_kb; needs root.
 Status SetReadAhead(const std::string& device, uint64_t bytes);
+// What the kernel has there, in whole KiB.
+Result<uint64_t> GetReadAhead(const std::string& device);
 
 }  // namespace ossfs2

@@ -20,6 +20,7 @@ constexpr uint32_t kDirectIoAllowMmapFlags2 = 1u << 4;  // bit 36 of the 64-bit 
 constexpr uint32_t kReadAheadBytesMax = 1u << 30;       // 1048576 KiB, the most that read_ahead_kb allows
 
 std::atomic<uint64_t> g_init_unique{0};
+std::atomic<bool> g_init_answered{false};
 std::atomic<bool> g_offers_mmap{false};
 std::atomic<bool> g_offers_killpriv{false};
 
@@ -35,11 +36,13 @@ void NoteInit(const char* request, size_t size) {
   g_init_unique = header.unique;
 }
 
-void CompleteInitReply(iovec* iov, int count, uint64_t unique) {
+// False when this is another reply.
+bool CompleteInitReply(iovec* iov, int count, uint64_t unique) {
   fuse_out_header header;
   memcpy(&header, iov[0].iov_base, sizeof(header));
-  if (header.unique != unique || header.error != 0 || count < 2) return;
-  if (iov[1].iov_len < offsetof(fuse_init_out, flags2) + sizeof(uint32_t)) return;
+  if (header.unique != unique || header.error != 0 || count < 2) return false;
+  g_init_unique = 0;
+  if (iov[1].iov_len < offsetof(fuse_init_out, flags2) + sizeof(uint32_t)) return true;
   fuse_init_out reply;
   const size_t size = std::min(sizeof(reply), iov[1].iov_len);
   memcpy(&reply, iov[1].iov_base, size);
@@ -51,7 +54,7 @@ void CompleteInitReply(iovec* iov, int count, uint64_t unique) {
     reply.flags2 |= kDirectIoAllowMmapFlags2;
   }
   memcpy(iov[1].iov_base, &reply, size);
-  g_init_unique = 0;
+  return true;
 }
 
 ssize_t ReadHook(int fd, void* buffer, size_t size, void*) {
@@ -65,14 +68,20 @@ ssize_t ReadHook(int fd, void* buffer, size_t size, void*) {
 }
 
 ssize_t WritevHook(int fd, iovec* iov, int count, void*) {
-  if (const uint64_t unique = g_init_unique.load(std::memory_order_relaxed); unique != 0 && count > 0)
-    CompleteInitReply(iov, count, unique);
+  if (const uint64_t unique = g_init_unique.load(std::memory_order_relaxed); unique != 0 && count > 0) {
+    const bool is_init = CompleteInitReply(iov, count, unique);
+    const ssize_t wrote = writev(fd, iov, count);
+    // The kernel works on the reply before writev returns.
+    if (is_init) g_init_answered = true;
+    return wrote;
+  }
   return writev(fd, iov, count);
 }
 
 }  // namespace
 
 Status InstallSessionIo(fuse_session* session) {
+  g_init_answered = false;
   fuse_custom_io io{};
   io.read = ReadHook;
   io.writev = WritevHook;
@@ -80,6 +89,8 @@ Status InstallSessionIo(fuse_session* session) {
   if (failure != 0) return ErrnoError(-failure, "fuse_session_custom_io");
   return {};
 }
+
+bool IsInitAnswered() { return g_init_answered; }
 
 KernelOffer GetKernelOffer() { return {g_offers_mmap, g_offers_killpriv}; }
 

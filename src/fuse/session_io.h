@@ -27,4 +27,8 @@ Status InstallSessionIo(fuse_session* session);
 // What the kernel's INIT offered; valid once the first request after INIT came.
 KernelOffer GetKernelOffer();
 
+// Whether the kernel has taken the answer to INIT. Before that it may still set limits of the mount, the read-ahead
+// among them.
+bool IsInitAnswered();
+
 }  // namespace ossfs2

@@ -74,6 +74,27 @@ TEST_F(FuseFrontendTest, ShowsItsTypeAndSource) {
   EXPECT_EQ(mount->source, "bucket, with comma");
 }
 
+// The kernel's answer to INIT must not undo it, however the two fall together.
+TEST_F(FuseFrontendTest, ReadAheadHoldsInEveryMount) {
+  if (access("/sys/class/bdi", W_OK) != 0 || geteuid() != 0) GTEST_SKIP() << "needs root and /sys";
+  constexpr int kMounts = 100;
+  constexpr int kPollsMax = 20'000;  // of a millisecond
+  for (int i = 0; i < kMounts; ++i) {
+    Enter();
+    const auto mount = FindMount(folder_);
+    ASSERT_TRUE(mount);
+    uint64_t bytes = 0;
+    for (int polls = 0; polls < kPollsMax && bytes != 1u << 20; ++polls) {
+      if (polls > 0) usleep(1000);
+      bytes = GetReadAhead(mount->device).value_or(0);
+    }
+    EXPECT_EQ(access(Path("data").c_str(), F_OK), 0);  // INIT is answered by now in any case
+    EXPECT_TRUE(IsInitAnswered());
+    EXPECT_EQ(GetReadAhead(mount->device).value_or(0), 1u << 20) << "mount " << i;
+    Leave();
+  }
+}
+
 TEST_F(FuseFrontendTest, ReadsFastAndSlowPaths) {
   fake_.content = std::string(3'000'000, 'x') + "end";
   Enter();

@@ -24,7 +24,10 @@ TEST(MountTableTest, FindsTheRootAndNoMissingOne) {
   EXPECT_FALSE(FindMount("/no/such/mount"));
 }
 
-TEST(MountTableTest, ReadAheadOfNoDeviceIsAnError) { EXPECT_FALSE(SetReadAhead("no:device", 1 << 20)); }
+TEST(MountTableTest, ReadAheadOfNoDeviceIsAnError) {
+  EXPECT_FALSE(SetReadAhead("no:device", 1 << 20));
+  EXPECT_FALSE(GetReadAhead("no:device"));
+}
 
 TEST(DirectoryCacheClockTest, KeepsForTheTimeoutOnly) {
   FakeClock clock;

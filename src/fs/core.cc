@@ -21,7 +21,8 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
       resolver_(context_, lister_),
       publisher_(context_, locker_),
       parents_(context_, publisher_),
-      renamer_(context_, locker_, resolver_, publisher_, parents_) {
+      detacher_(context_),
+      renamer_(context_, locker_, resolver_, publisher_, parents_, detacher_) {
   context_.reads.SetNextFileResolver([this](uint64_t file_id) { return NextShard(file_id); });
 }
 
@@ -54,6 +55,7 @@ std::optional<Result<Entry>> CoreFileSystem::TryLookup(Ino parent, std::string_v
   if (directory == nullptr) return Result<Entry>(StaleInode());
   if (!directory->is_directory())
     return Result<Entry>(MakeError(ENOTDIR, ErrorKind::kInvalid, "Not a directory."));
+  resolver_.SharesTree(context_.tree);
   auto known = resolver_.Known(directory, name);
   if (!known) return std::nullopt;
   context_.tree.Touch(directory);
@@ -135,6 +137,7 @@ void CoreFileSystem::ChangeAttributes(Node* node, const AttrChange& change) {
   if (!keep || !context_.options.keep_attributes) return;
   extra.chosen = extra.pending = true;
   node->local_stamp = context_.tree.NextStamp();
+  publisher_.SharesTree(context_.tree);
   if (!node->unlinked && node != context_.tree.root()) publisher_.Note(node);
 }
 
@@ -151,6 +154,7 @@ Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std
     if (change.mode || change.uid || change.gid || change.atime_ns || change.mtime_ns) {
       ChangeAttributes(node, change);
       if (node->extra->open) writer = node->extra->open->writer();
+      publisher_.SharesTree(context_.tree);
       upload = publisher_.UploadOptionsOf(node);
     }
   }

@@ -126,6 +126,7 @@ class CoreFileSystem final : public FileSystem {
   Resolver resolver_;
   Publisher publisher_;
   Parents parents_;
+  Detacher detacher_;
   Renamer renamer_;
   HandleTable<FileHandle> files_;
   HandleTable<DirectoryHandle> directories_;

@@ -20,6 +20,7 @@ constexpr uint64_t kFirstSlotCookie = 2;
 struct CoreFileSystem::Batch {
   std::vector<DirEntry> entries;
   std::vector<Ino> counted;  // lookups taken for `entries`, 0 where none
+  std::vector<Ino> unknown;  // of them, those whose kept attributes must be asked for
   bool ended = false;
 };
 
@@ -31,8 +32,8 @@ Result<HandleId> CoreFileSystem::OpenDirectory(Ino ino) {
   context_.tree.CompactSlots(node);
   context_.tree.Touch(node);
   context_.tree.Pin(node);
-  ++node->directory->handles;
   auto handle = std::make_shared<DirectoryHandle>();
+  node->directory->readers.push_back(&handle->reader);
   handle->id = next_handle_.fetch_add(1);
   handle->ino = ino;
   directories_.Add(handle);
@@ -46,7 +47,8 @@ void CoreFileSystem::ReleaseDirectory(HandleId id) {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(handle->ino);
     // Nobody reads on: the listing stops after the page that is under way.
-    if (--node->directory->handles == 0 && handle->run) handle->run->pages_wanted = 0;
+    std::erase(node->directory->readers, &handle->reader);
+    if (node->directory->readers.empty() && handle->run) handle->run->pages_wanted = 0;
     context_.tree.Unpin(node);
   }
   context_.Shrink();
@@ -68,15 +70,20 @@ void CoreFileSystem::AddDots(Node* directory, uint64_t cookie, Batch& batch) {
 // Fills the batch with what comes after the cookie; waits for list pages only while it is empty.
 Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool plus, Batch& batch) {
   MutexLock lock(context_.tree.mutex);
+  lister_.SharesTree(context_.tree);
   Node* directory = context_.tree.Find(handle.ino);
   const NodePin pin(context_.tree, directory);
   DirectoryState& state = *directory->directory;
-  if (cookie == 0 || !handle.begun) {
-    handle.begun = true;
-    handle.run = directory->unlinked || context_.IsListed(directory) ? nullptr : lister_.Start(directory);
-  }
   AddDots(directory, cookie, batch);
   size_t slot = cookie <= kFirstSlotCookie ? 0 : static_cast<size_t>(cookie - kFirstSlotCookie);
+  // A seek back to where names are out of memory lists them anew; they come behind the others.
+  if (cookie == 0 || !handle.begun || (slot < handle.reader.next_slot && slot < state.dropped_end)) {
+    handle.begun = true;
+    if (state.dropped_end > 0 && state.readers.size() == 1 && !context_.IsListed(directory))
+      context_.tree.DropForRelisting(directory, slot == 0);
+    handle.run = directory->unlinked || context_.IsListed(directory) ? nullptr : lister_.Start(directory);
+  }
+  handle.reader.next_slot = slot;
   Status status;
   while (batch.entries.size() < kBatchEntries) {
     if (handle.run && handle.run->canceled)
@@ -98,7 +105,9 @@ Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool pl
         entry.cookie = slot + kFirstSlotCookie;
         batch.entries.push_back(std::move(entry));
         batch.counted.push_back(plus ? child->ino : 0);
-        if (plus) ++child->lookups;
+        if (!plus) continue;
+        ++child->lookups;
+        if (context_.NeedsMetadata(child)) batch.unknown.push_back(child->ino);
         continue;
       }
     }
@@ -130,17 +139,9 @@ Status CoreFileSystem::ReadDirectory(HandleId id, uint64_t cookie, bool plus,
   while (wants_more) {
     Batch batch;
     const Status collected = Collect(*handle, cookie, plus, batch);
-    std::vector<Ino> unknown;
-    if (plus) {
-      MutexLock lock(context_.tree.mutex);
-      for (const Ino ino : batch.counted) {
-        const Node* node = ino == 0 ? nullptr : context_.tree.Find(ino);
-        if (node != nullptr && context_.NeedsMetadata(node)) unknown.push_back(ino);
-      }
-    }
     Status status = collected;
-    if (!unknown.empty()) {
-      if (status) status = resolver_.FetchMetadata(unknown);
+    if (!batch.unknown.empty()) {
+      if (status) status = resolver_.FetchMetadata(batch.unknown);
       MutexLock lock(context_.tree.mutex);
       for (DirEntry& entry : batch.entries)
         if (const Node* node = context_.tree.Find(entry.entry.attr.ino); node != nullptr && !node->unlinked)

@@ -12,8 +12,8 @@
 namespace ossfs2 {
 namespace {
 
-// An unlinked file that was never stored is read from memory; what already left it cannot come back.
-constexpr uint64_t kUnlinkedReadBytesMax = 1ull << 20;
+// A file that another host removed is read from memory; what already left it cannot come back.
+constexpr uint64_t kRemovedReadBytesMax = 1ull << 20;
 constexpr size_t kCopyPieceBytes = 1u << 20;
 constexpr size_t kCopyThroughBytesMax = 64u << 20;
 
@@ -28,7 +28,9 @@ std::shared_ptr<ReadFile> CoreFileSystem::ReaderOf(FileHandle& handle) {
   const uint64_t version = handle.file->version;
   if (handle.reader && handle.reader_version == version) return handle.reader;
   ObjectVersion object;
-  {
+  if (const auto parked = handle.file->parked()) {
+    object = *parked;
+  } else {
     MutexLock tree_lock(context_.tree.mutex);
     const Node* node = context_.tree.Find(handle.ino);
     if (node == nullptr || node->unlinked) return handle.reader;
@@ -43,7 +45,8 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone do
   auto handle = files_.Get(id);
   if (!handle || !handle->readable) return done(BadHandle());
   const auto writer = handle->file->writer();
-  if (writer && (writer->dirty() || (handle->file->unlinked && writer->size() > 0)))
+  const bool removed = handle->file->unlinked && writer && !writer->detached();
+  if (writer && (writer->dirty() || (removed && writer->size() > 0)))
     return ReadDirty(std::move(handle), offset, size, std::move(done));
   const auto reader = ReaderOf(*handle);
   if (!reader) return done(StaleInode());
@@ -55,7 +58,7 @@ void CoreFileSystem::ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offs
   context_.Spawn([handle = std::move(handle), offset, size, done = std::move(done)] {
     const auto writer = handle->file->writer();
     const uint64_t end = writer->size();
-    if (handle->file->unlinked && end > kUnlinkedReadBytesMax) return done(StaleInode());
+    if (handle->file->unlinked && !writer->detached() && end > kRemovedReadBytesMax) return done(StaleInode());
     const size_t wanted = offset >= end ? 0 : static_cast<size_t>(std::min<uint64_t>(size, end - offset));
     ReadReply reply;
     if (wanted > 0) {
@@ -102,6 +105,7 @@ Result<size_t> CoreFileSystem::ReadSome(FileHandle& handle, uint64_t offset, std
 
 void CoreFileSystem::NoteWrite(FileHandle& handle) {
   handle.file->last_write_ns = context_.clock.NowWallNs();
+  if (handle.file->told) handle.file->told = false;
   if (!handle.unflushed.exchange(true)) handle.file->unflushed.fetch_add(1);
 }
 
@@ -180,7 +184,9 @@ Status CoreFileSystem::Resize(Ino ino, uint64_t size, std::optional<HandleId> id
 
 bool CoreFileSystem::NothingToFlush(HandleId id) {
   const auto handle = files_.Get(id);
-  if (!handle || !handle->writable) return true;
+  if (!handle) return true;
+  if (!handle->closing.exchange(true)) handle->file->closing.fetch_add(1);
+  if (!handle->writable) return true;
   const auto writer = handle->file->writer();
   return !writer || (!writer->dirty() && writer->sticky_error().has_value());
 }
@@ -201,7 +207,9 @@ Status CoreFileSystem::Flush(HandleId id) {
   // Another handle is in the middle of writing this file: its close stores all.
   if (handle->file->unflushed > 0 || !context_.options.sync_upload)
     return handle->file->writer()->sticky_error();
-  return PublishHandle(*handle, false);
+  Status stored = PublishHandle(*handle, false);
+  handle->file->told = !stored.has_value();
+  return stored;
 }
 
 Status CoreFileSystem::Fsync(HandleId id) {

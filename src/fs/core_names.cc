@@ -22,18 +22,15 @@ Status CoreFileSystem::CheckNewName(Ino parent, const std::string& name) {
   if (!directory->is_directory()) return MakeError(ENOTDIR, ErrorKind::kInvalid, "Not a directory.");
   if (context_.tree.Key(directory).size() + name.size() > kKeyBytesMax)
     return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The object key would have more than 1023 bytes.");
-  if (directory == context_.tree.root() && context_.prefix.empty() && name == kRootFlagName)
+  if (directory == context_.tree.root() && IsHiddenName(context_.prefix, name))
     return MakeError(EPERM, ErrorKind::kInvalid, StrCat("'", name, "' is reserved at the root of a bucket."));
   return {};
 }
 
 Result<bool> CoreFileSystem::Exists(Ino parent, const std::string& name) {
-  {
-    MutexLock lock(context_.tree.mutex);
-    Node* directory = context_.tree.Find(parent);
-    if (directory == nullptr || directory->unlinked) return NoEntry(name);
-    if (resolver_.KnownAbsentForCreate(directory, name)) return false;
-  }
+  Result<bool> absent = resolver_.KnownAbsentForCreate(parent, name);
+  if (!absent) return absent.error();
+  if (*absent) return false;
   Result<Ino> found = resolver_.Resolve(parent, name);
   if (found) return true;
   if (found.error().errno_value == ENOENT) return false;
@@ -123,21 +120,24 @@ Status CoreFileSystem::UnlinkLocked(Ino parent, const std::string& name) {
   Result<Ino> ino = resolver_.Resolve(parent, name);
   if (!ino) return ino.error();
   std::string key;
+  bool published = false;
   {
     MutexLock lock(context_.tree.mutex);
     const Node* node = context_.tree.Find(*ino);
     if (node == nullptr || node->unlinked) return NoEntry(name);
     if (node->is_directory())
       return MakeError(EISDIR, ErrorKind::kInvalid, StrCat("'", name, "' is a directory."));
-    if (node->published) key = context_.tree.Key(node);
+    published = node->published;
+    key = context_.tree.Key(node);
   }
   bool check_parent = false;
-  if (!key.empty()) {
+  if (published) {
     Result<bool> check = parents_.Keep(parent, name);
     if (!check) return check.error();
     check_parent = *check;
-    OSSFS2_RETURN_IF_ERROR(context_.store.Delete(key));
   }
+  OSSFS2_RETURN_IF_ERROR(detacher_.Detach(
+      *ino, [&](bool stored) { return published || stored ? context_.store.Delete(key) : Status(); }));
   bool in_use = false;
   {
     MutexLock lock(context_.tree.mutex);

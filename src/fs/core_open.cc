@@ -73,6 +73,7 @@ Status CoreFileSystem::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool
     target.base = context_.VersionOf(node);
     target.exists = node->published && !node->unlinked;
     target.exclusive = exclusive;
+    publisher_.SharesTree(context_.tree);
     options = publisher_.UploadOptionsOf(node);
     const auto writer = file->writer();
     rebind = writer && !node->unlinked && !writer->dirty() && file->writer_etag != target.base.etag;
@@ -104,6 +105,8 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
     Node* node = context_.tree.Find(ino);
     if (node == nullptr) return StaleInode();
     OSSFS2_RETURN_IF_ERROR(CheckOpen(node, flags));
+    // Without a name a file lives as long as its handles.
+    if (node->unlinked && !(node->extra && node->extra->open)) return StaleInode();
     ask_restore = (flags & O_TRUNC) == 0 && IsUnavailableArchive(node) && node->published;
   }
   // The list does not say whether an archived object was restored, and that can change any time.
@@ -196,8 +199,9 @@ void CoreFileSystem::Release(HandleId id) {
       MutexLock lock(context_.tree.mutex);
       last_writer = file.writable_handles <= (handle->writable ? 1 : 0);
     }
-    // What nobody flushed (an asynchronous close, a mapping written after it, a deferred close).
-    if (last_writer && file.dirty() && !file.unlinked) {
+    // What nobody flushed (an asynchronous close, a mapping written after it, a deferred close). After a close
+    // that failed the program knows: another try would keep the name busy for one more deadline.
+    if (last_writer && file.dirty() && !file.unlinked && !file.told) {
       const Status published = publisher_.Publish(handle->ino, false);
       if (!published) {
         MutexLock lock(context_.tree.mutex);
@@ -219,7 +223,9 @@ void CoreFileSystem::DropHandle(const std::shared_ptr<FileHandle>& handle) {
     Node* node = context_.tree.Find(handle->ino);
     OpenFile& file = *handle->file;
     if (handle->writable) --file.writable_handles;
+    if (handle->closing.exchange(false)) file.closing.fetch_sub(1);
     if (--file.handles == 0) {
+      file.NoteClosed();
       const auto writer = file.writer();
       if (writer && (writer->dirty() || !writer->sticky_error())) abandoned = writer;
       if (node->extra && node->extra->open == handle->file) node->extra->open.reset();

@@ -42,9 +42,10 @@ Result<Node*> CoreFileSystem::XattrNode(Ino ino) {
 }
 
 Result<std::string> CoreFileSystem::GetXattr(Ino ino, const std::string& name) {
-  // Asked for by ls for every file: answered without a look at the node.
+  // Asked for by programs for every file: answered without a look at the node. Access lists cannot be here at all:
+  // told so, `ls -l` asks for one file only.
   if (!StartsWith(name, kUser))
-    return StartsWith(name, "security.") || StartsWith(name, "system.") || StartsWith(name, "trusted.")
+    return StartsWith(name, "security.") || StartsWith(name, "trusted.")
                ? NoData()
                : MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Only user.* attributes exist.");
   if (!context_.options.enable_xattr)
@@ -110,6 +111,7 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
   extra.xattrs_changed = extra.pending = true;
   (*node)->local_stamp = context_.tree.NextStamp();
   extra.ctime_ns = context_.clock.NowWallNs();
+  publisher_.SharesTree(context_.tree);
   if (!(*node)->unlinked) publisher_.Note(*node);
   return {};
 }
@@ -126,6 +128,7 @@ Status CoreFileSystem::RemoveXattr(Ino ino, const std::string& name) {
   if (!(*node)->extra || (*node)->extra->xattrs.erase(name) == 0) return NoData();
   (*node)->extra->xattrs_changed = (*node)->extra->pending = true;
   (*node)->local_stamp = context_.tree.NextStamp();
+  publisher_.SharesTree(context_.tree);
   if (!(*node)->unlinked) publisher_.Note(*node);
   return {};
 }

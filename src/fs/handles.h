@@ -25,6 +25,7 @@ struct FileHandle {
   bool append = false;
   std::shared_ptr<OpenFile> file;
   std::atomic<bool> unflushed{false};  // wrote since its last flush
+  std::atomic<bool> closing{false};    // flushed once: counted in OpenFile::closing
   Mutex mutex;
   std::shared_ptr<ReadFile> reader GUARDED_BY(mutex);  // of the version this handle reads
   uint64_t reader_version GUARDED_BY(mutex) = 0;       // OpenFile::version when it was taken
@@ -35,6 +36,7 @@ struct DirectoryHandle {
   Ino ino = 0;
   std::shared_ptr<ListingRun> run;  // the listing that this handle follows; guarded by Tree::mutex
   bool begun = false;               // read from the start at least once; guarded by Tree::mutex
+  DirectoryReader reader;           // guarded by Tree::mutex
 };
 
 template <class T>

@@ -26,7 +26,7 @@ std::string ListedName(const Node* node) {
 std::shared_ptr<ListingRun> Lister::Start(Node* directory) {
   DirectoryState& state = *directory->directory;
   // A run that its readers left long ago is not what a new reader may believe.
-  if (state.run && state.run->Believed(context_.clock.NowSteady())) return state.run;
+  if (state.run && !state.run->dropped && state.run->Believed(context_.clock.NowSteady())) return state.run;
   auto run = std::make_shared<ListingRun>();
   run->directory = directory->ino;
   run->generation = ++state.generation;
@@ -46,67 +46,95 @@ std::optional<bool> Lister::Shows(const ListingRun& run, const Node* child) {
   return std::nullopt;
 }
 
+void Lister::Prepare(Node* directory, const std::shared_ptr<ListingRun>& run) {
+  auto question = std::make_shared<PageQuestion>();
+  question->stamp = context_.tree.NextStamp();
+  question->known_marker = directory->directory->marker_version;
+  question->first = run->pages == 0;
+  question->request.prefix = run->prefix;
+  question->request.delimiter = "/";
+  question->request.continuation = run->continuation;
+  question->request.max_keys = context_.options.list_page_size;
+  run->question = std::move(question);
+  ++directory->directory->requests;
+  context_.tree.Pin(directory);
+}
+
 void Lister::Step(MutexLock& lock, Node* directory, const std::shared_ptr<ListingRun>& run) {
   if (run->ended) return;
-  if (run->fetching) {
+  if (!run->question) Prepare(directory, run);
+  const std::shared_ptr<PageQuestion> question = run->question;
+  if (question->taken.exchange(true)) {
     context_.listed.Wait(lock);
     return;
   }
-  run->fetching = true;
-  ++directory->directory->requests;
-  const uint64_t stamp = context_.tree.NextStamp();
-  const std::string known_marker = directory->directory->marker_version;
-  ListRequest request;
-  request.prefix = run->prefix;
-  request.delimiter = "/";
-  request.continuation = run->continuation;
-  request.max_keys = context_.options.list_page_size;
-  lock.Unlock();
-  Result<ListPage> page = context_.store.List(request);
-  std::optional<ObjectInfo> marker;
-  if (page && run->pages == 0) marker = AskMarker(*run, *page, known_marker);
-  Notices notices;
-  lock.Lock();
-  run->fetching = false;
-  if (!page) {
-    run->error = page.error();
-    run->ended = true;
-  } else if (directory->unlinked || context_.tree.Key(directory) != run->prefix) {
-    run->canceled = run->ended = true;
-  } else {
-    if (marker) TakeMarker(context_, directory, *marker);
-    Merge(directory, *run, *page, stamp, notices);
-  }
-  if (run->ended && directory->directory->run == run) directory->directory->run = nullptr;
-  context_.tree.EndRequest(directory);
-  context_.listed.NotifyAll();
-  Want(directory, run, run->pages_wanted);
-  if (notices.inodes.empty() && notices.entries.empty()) return;
-  lock.Unlock();
-  context_.Tell(notices);
-  lock.Lock();
+  // Opened and closed on the mutex itself: the analysis does not follow a caller's MutexLock.
+  context_.tree.mutex.Unlock();
+  Answer(run, question);
+  context_.tree.mutex.Lock();
 }
 
-std::optional<ObjectInfo> Lister::AskMarker(const ListingRun& run, const ListPage& page,
-                                            const std::string& known) {
-  if (run.prefix.empty() || page.entries.empty() || !context_.options.keep_attributes) return std::nullopt;
+void Lister::Want(Node* directory, const std::shared_ptr<ListingRun>& run, uint64_t pages_wanted) {
+  run->pages_wanted = std::max(run->pages_wanted, pages_wanted);
+  if (run->ended || run->question || run->pages >= run->pages_wanted) return;
+  Prepare(directory, run);
+  context_.Spawn([this, run, question = run->question] {
+    if (question->taken.exchange(true)) return;
+    Answer(run, question);
+    context_.Shrink();
+  });
+}
+
+void Lister::Answer(const std::shared_ptr<ListingRun>& run, const std::shared_ptr<PageQuestion>& question) {
+  Result<ListPage> page = context_.store.List(question->request);
+  std::optional<ObjectInfo> marker;
+  if (page && question->first) marker = AskMarker(*question, *page);
+  Notices notices;
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* directory = context_.tree.Find(run->directory);  // pinned by Prepare
+    run->question = nullptr;
+    if (!page) {
+      run->error = page.error();
+      run->ended = true;
+    } else if (directory->unlinked || context_.tree.Key(directory) != run->prefix) {
+      run->canceled = run->ended = true;
+    } else {
+      if (marker) TakeMarker(context_, directory, *marker);
+      Merge(directory, run, *page, question->stamp, notices);
+    }
+    if (run->ended && directory->directory->run == run) directory->directory->run = nullptr;
+    context_.tree.EndRequest(directory);
+    context_.listed.NotifyAll();
+    context_.tree.Unpin(directory);
+  }
+  context_.Tell(notices);
+}
+
+std::optional<ObjectInfo> Lister::AskMarker(const PageQuestion& question, const ListPage& page) {
+  const std::string& key = question.request.prefix;
+  if (key.empty() || page.entries.empty() || !context_.options.keep_attributes) return std::nullopt;
   const ListEntry& first = page.entries.front();
-  if (first.key != run.prefix || MarkerVersion(first.etag, first.mtime_s) == known) return std::nullopt;
-  Result<ObjectInfo> head = context_.store.Head(run.prefix);
+  if (first.key != key || MarkerVersion(first.etag, first.mtime_s) == question.known_marker)
+    return std::nullopt;
+  Result<ObjectInfo> head = context_.store.Head(key);
   if (head) return *head;
-  LogLimited(LogLevel::kWarning, StrCat("Attributes kept below ", run.prefix,
+  LogLimited(LogLevel::kWarning, StrCat("Attributes kept below ", key,
                                         " could not be asked for: ", head.error().ToString()));
   return std::nullopt;
 }
 
-void Lister::Merge(Node* directory, ListingRun& run, const ListPage& page, uint64_t stamp, Notices& notices) {
-  if (run.pages == 0 && (page.entries.empty() || page.entries.front().key != run.prefix) &&
+void Lister::Merge(Node* directory, const std::shared_ptr<ListingRun>& run, const ListPage& page,
+                   uint64_t stamp, Notices& notices) {
+  if (run->pages == 0 && (page.entries.empty() || page.entries.front().key != run->prefix) &&
       directory->local_stamp < stamp)
     directory->directory->marker = Known::kNo;
-  for (const ListEntry& entry : page.entries) MergeEntry(directory, run, entry, stamp, notices);
-  ++run.pages;
-  run.continuation = page.continuation;
-  if (page.continuation.empty()) Finish(directory, run, notices);
+  ++run->pages;
+  run->continuation = page.continuation;
+  // The next page is on its way while this one is merged; it is merged after it, for we hold the mutex.
+  if (!page.continuation.empty()) Want(directory, run, run->pages_wanted);
+  for (const ListEntry& entry : page.entries) MergeEntry(directory, *run, entry, stamp, notices);
+  if (page.continuation.empty()) Finish(directory, *run, notices);
 }
 
 void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry, uint64_t stamp,
@@ -124,6 +152,7 @@ void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry
     state.keeps_attributes = Known::kYes;
     return;
   }
+  if (directory == context_.tree.root() && IsHiddenName(context_.prefix, relative)) return;
   const bool is_directory = relative.back() == '/';
   if (is_directory) relative.remove_suffix(1);
   const std::string name(relative);
@@ -166,28 +195,9 @@ void Lister::Finish(Node* directory, ListingRun& run, Notices& notices) {
     notices.entries.emplace_back(directory->ino, child->name);
     context_.tree.Remove(child);
   }
-  state.complete = true;
+  state.complete = !run.dropped;
   state.fresh_until = run.fresh_until;
   state.hidden_keys = run.hidden_keys;
-}
-
-void Lister::Want(Node* directory, const std::shared_ptr<ListingRun>& run, uint64_t pages_wanted) {
-  run->pages_wanted = std::max(run->pages_wanted, pages_wanted);
-  if (run->ended || run->fetching || run->pages >= run->pages_wanted) return;
-  context_.Spawn([this, ino = directory->ino, run] { LookAhead(ino, run); });
-}
-
-void Lister::LookAhead(Ino ino, const std::shared_ptr<ListingRun>& run) {
-  MutexLock lock(context_.tree.mutex);
-  Node* directory = context_.tree.Find(ino);
-  if (directory == nullptr || directory->directory->run != run || run->fetching || run->ended) return;
-  if (run->pages >= run->pages_wanted) return;
-  context_.tree.Pin(directory);
-  Step(lock, directory, run);  // asks for the page after it by itself
-  context_.tree.Unpin(directory);
-  lock.Unlock();
-  context_.Shrink();
-  lock.Lock();
 }
 
 }  // namespace ossfs2

@@ -77,6 +77,11 @@ struct NameEqual {
   }
 };
 
+// How far an open directory was read: what lies behind may be dropped from memory.
+struct DirectoryReader {
+  size_t next_slot = 0;
+};
+
 // What a directory knows of its children.
 struct DirectoryState {
   std::unordered_set<Node*, NameHash, NameEqual> children;
@@ -88,7 +93,8 @@ struct DirectoryState {
   int requests = 0;                 // lookups and list pages in flight
   std::map<std::string, uint64_t, std::less<>>
       removed;                               // names removed here while requests are in flight: stamp
-  int handles = 0;                           // open directory handles
+  std::vector<DirectoryReader*> readers;     // open directory handles
+  size_t dropped_end = 0;                    // no slot from here on was dropped since slots were numbered
   uint32_t cold_lookups = 0;                 // since the last listing
   Known marker = Known::kUnknown;            // the object "dir/"
   Known keeps_attributes = Known::kUnknown;  // some file in it has chosen attributes

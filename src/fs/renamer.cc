@@ -25,20 +25,9 @@ Result<Renamer::Pair> Renamer::Find(const Names& names) {
   Result<Ino> source = resolver_.Resolve(names.parent, names.name);
   if (!source) return source.error();
   pair.source = *source;
-  bool absent = false;
-  {
-    MutexLock lock(context_.tree.mutex);
-    Node* directory = context_.tree.Find(names.new_parent);
-    if (directory == nullptr || directory->unlinked) return NoEntry(names.new_name);
-    absent = resolver_.KnownAbsentForCreate(directory, names.new_name);
-    const Node* known = context_.tree.Child(directory, names.new_name);
-    const Node* node = context_.tree.Find(*source);
-    // A copy replaces whatever file is there; only a directory there must be known.
-    if (known == nullptr && node != nullptr && !node->is_directory() && node->published &&
-        context_.IsFresh(directory) && absent)
-      absent = true;
-  }
-  if (!absent) {
+  Result<bool> absent = resolver_.KnownAbsentForCreate(names.new_parent, names.new_name);
+  if (!absent) return absent.error();
+  if (!*absent) {
     Result<Ino> target = resolver_.Resolve(names.new_parent, names.new_name);
     if (!target && target.error().errno_value != ENOENT) return target.error();
     if (target) pair.target = *target;
@@ -112,14 +101,34 @@ Status Renamer::RenameFile(const Names& names, const Pair& pair) {
         is_link = node->type == NodeType::kSymlink;
       }
     }
-    status = is_link ? RenameLink(names, pair, from, to) : CopyAndDelete(names, pair, from, to);
+    status = ReplaceTarget(pair.target, [&](bool& copied) {
+      return is_link ? RenameLink(names, pair, from, to, copied) : CopyAndDelete(names, pair, from, to, copied);
+    });
   }
   if (file) file->Thaw();
   return status;
 }
 
+// Open handles of the target keep what they have.
+Status Renamer::ReplaceTarget(Ino target, const std::function<Status(bool& copied)>& move) {
+  bool copied = false;
+  if (target == 0) return move(copied);
+  Status moved;
+  const Status detached = detacher_.Detach(target, [&](bool) {
+    moved = move(copied);
+    return copied ? Status() : moved;
+  });
+  if (!copied) return detached;
+  if (!moved) {
+    // Its object is gone, although the source could not be removed.
+    MutexLock lock(context_.tree.mutex);
+    if (Node* node = context_.tree.Find(target); node != nullptr && !node->unlinked) context_.tree.Remove(node);
+  }
+  return moved;
+}
+
 Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::string& from,
-                              const std::string& to) {
+                              const std::string& to, bool& target_gone) {
   CopyJob job;
   std::shared_ptr<OpenFile> file;
   bool pending = false;
@@ -173,13 +182,20 @@ Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::s
   }
   if (!copied)
     return copied.error().kind == ErrorKind::kNotFound ? Status(NoEntry(names.name)) : Status(copied.error());
+  target_gone = true;
   Result<bool> check = parents_.Keep(names.parent, names.name);
   if (!check) return check.error();
-  OSSFS2_RETURN_IF_ERROR(context_.store.Delete(from));
   const ObjectVersion before{from, job.size, job.source_etag, job.crc64};
   const ObjectVersion after{to, job.size, copied->etag, job.crc64 ? job.crc64 : copied->crc64};
-  if (job.size > 0) context_.reads.Open(pair.source, before)->Rebind(after);
-  if (file && file->writer()) file->writer()->Rebind(after, true);
+  const auto rebind = [&](const ObjectVersion& old_version, const ObjectVersion& new_version) {
+    if (job.size > 0) context_.reads.Open(pair.source, old_version)->Rebind(new_version);
+    if (file && file->writer()) file->writer()->Rebind(new_version, true);
+  };
+  rebind(before, after);  // first: a read must not ask for what is being deleted
+  if (Status deleted = context_.store.Delete(from); !deleted) {
+    rebind(after, before);
+    return deleted;
+  }
   {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(pair.source);
@@ -199,7 +215,7 @@ Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::s
 }
 
 Status Renamer::RenameLink(const Names& names, const Pair& pair, const std::string& from,
-                           const std::string& to) {
+                           const std::string& to, bool& target_gone) {
   // The text stays the same, so a relative link may lead elsewhere from its new place: as on any file system.
   CopyRequest request;
   request.source_key = from;
@@ -208,6 +224,7 @@ Status Renamer::RenameLink(const Names& names, const Pair& pair, const std::stri
   Result<WriteResult> copied = context_.store.Copy(request);
   if (!copied && copied.error().kind == ErrorKind::kAlreadyExists) return ExistsError(names.new_name);
   if (!copied) return copied.error();
+  target_gone = true;
   Result<bool> check = parents_.Keep(names.parent, names.name);
   if (!check) return check.error();
   OSSFS2_RETURN_IF_ERROR(context_.store.Delete(from));

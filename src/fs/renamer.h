@@ -2,7 +2,7 @@
 //
 // File: an unpublished or dirty source is published, the object is copied (attributes that wait to be stored
 // ride along), the copy is proven, then the source is deleted. Open handles, the inode number and cached
-// bytes stay. Directory: all keys below are listed and copied, rename_dir_concurrency at once, each copy
+// bytes stay; handles of a file that it replaces go on without a name (detacher.h). Directory: all keys below are listed and copied, rename_dir_concurrency at once, each copy
 // proven; only when all are there, the old keys are deleted. A failed rename of a directory
 // removes the copies it made; if even that fails, the same rename may be repeated and goes on.
 // Other operations on the names (and on all below a directory) wait; nothing is locked over the network that
@@ -10,12 +10,14 @@
 // directories are off; EIO a copy that could not be proven (the source is kept).
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "fs/detacher.h"
 #include "fs/publisher.h"
 #include "fs/resolver.h"
 
@@ -25,8 +27,14 @@ class Parents;
 
 class Renamer {
  public:
-  Renamer(FsContext& context, NameLocker& locker, Resolver& resolver, Publisher& publisher, Parents& parents)
-      : context_(context), locker_(locker), resolver_(resolver), publisher_(publisher), parents_(parents) {}
+  Renamer(FsContext& context, NameLocker& locker, Resolver& resolver, Publisher& publisher, Parents& parents,
+          Detacher& detacher)
+      : context_(context),
+        locker_(locker),
+        resolver_(resolver),
+        publisher_(publisher),
+        parents_(parents),
+        detacher_(detacher) {}
 
   struct Names {
     Ino parent = 0;
@@ -55,8 +63,12 @@ class Renamer {
   Result<Pair> Find(const Names& names) EXCLUDES(context_.tree.mutex);
   Status CheckTypes(const Pair& pair, const Names& names);
   Status RenameFile(const Names& names, const Pair& pair);
-  Status RenameLink(const Names& names, const Pair& pair, const std::string& from, const std::string& to);
-  Status CopyAndDelete(const Names& names, const Pair& pair, const std::string& from, const std::string& to);
+  // `copied`: the target has been replaced, whatever comes after.
+  Status RenameLink(const Names& names, const Pair& pair, const std::string& from, const std::string& to,
+                    bool& copied);
+  Status CopyAndDelete(const Names& names, const Pair& pair, const std::string& from, const std::string& to,
+                       bool& copied);
+  Status ReplaceTarget(Ino target, const std::function<Status(bool& copied)>& move);
   Status RenameDirectory(const Names& names, const Pair& pair);
   Status MoveKeys(const Pair& pair, const std::string& from, const std::string& to);
   Result<std::vector<ListEntry>> ListAll(const std::string& prefix);
@@ -74,6 +86,7 @@ class Renamer {
   Resolver& resolver_;
   Publisher& publisher_;
   Parents& parents_;
+  Detacher& detacher_;
   Mutex mutex_;
   std::set<std::pair<std::string, std::string>> unfinished_ GUARDED_BY(mutex_);  // from, to
 };

@@ -60,7 +60,7 @@ bool IsAbsent(const Error& error) {
 
 std::optional<Result<Node*>> Resolver::Known(Node* directory, std::string_view name) {
   if (!directory->directory || directory->unlinked) return Result<Node*>(StaleInode());
-  if (directory == context_.tree.root() && context_.prefix.empty() && name == kRootFlagName)
+  if (directory == context_.tree.root() && IsHiddenName(context_.prefix, name))
     return Result<Node*>(NoEntry(name));
   Node* node = context_.tree.Child(directory, name);
   if (node != nullptr) {
@@ -76,10 +76,14 @@ std::optional<Result<Node*>> Resolver::Known(Node* directory, std::string_view n
   return std::nullopt;
 }
 
-bool Resolver::KnownAbsentForCreate(Node* directory, const std::string& name) {
+Result<bool> Resolver::KnownAbsentForCreate(Ino parent, const std::string& name) {
+  MutexLock lock(context_.tree.mutex);
+  const Node* directory = context_.tree.Find(parent);
+  if (directory == nullptr || directory->unlinked) return NoEntry(name);
+  if (!directory->is_directory()) return false;
   if (context_.tree.Child(directory, name) != nullptr) return false;
   return context_.SaysAbsent(directory, kAbsentForCreateS) ||
-         context_.tree.absent.Has(directory->ino, name, context_.clock.NowSteady() - kAbsentForCreate);
+         context_.tree.absent.Has(parent, name, context_.clock.NowSteady() - kAbsentForCreate);
 }
 
 Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
@@ -107,13 +111,14 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
                                                       run->Believed(context_.clock.NowSteady()) &&
                                                       run->last_key <= name) {
         ++waited_pages;
+        lister_.SharesTree(context_.tree);
         lister_.Step(lock, directory, run);
         continue;
       }
     }
     const auto flight = flights_.find(Key{parent, name});
     if (flight == flights_.end()) {
-      result = Ask(lock, directory, name);
+      result = Ask(directory, name);
       break;
     }
     const std::shared_ptr<Flight> joined = flight->second;
@@ -126,7 +131,8 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
   return result;
 }
 
-Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& name) {
+// Opens the mutex while it asks.
+Result<Ino> Resolver::Ask(Node* directory, const std::string& name) {
   const auto flight = std::make_shared<Flight>();
   flights_[Key{directory->ino, name}] = flight;
   NoteColdLookup(directory);
@@ -144,9 +150,9 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
     }
     const uint64_t stamp = context_.tree.NextStamp();
     ++directory->directory->requests;
-    lock.Unlock();
+    context_.tree.mutex.Unlock();
     Result<Answer> answer = AskStore(key, file_first);
-    lock.Lock();
+    context_.tree.mutex.Lock();
     if (!answer) {
       result = Result<Ino>(answer.error());
     } else if (context_.tree.last_directory_move() < stamp) {
@@ -160,10 +166,10 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
   flight->done = true;
   flights_.erase(Key{directory->ino, name});
   context_.listed.NotifyAll();
-  lock.Unlock();
+  context_.tree.mutex.Unlock();
   context_.Tell(notices);
   context_.Shrink();
-  lock.Lock();
+  context_.tree.mutex.Lock();
   return *result;
 }
 
@@ -241,6 +247,7 @@ void Resolver::NoteColdLookup(Node* directory) {
   if (++directory->directory->cold_lookups < kColdLookupsBeforeListing) return;
   directory->directory->cold_lookups = 0;
   if (context_.options.attr_timeout_s <= 0) return;
+  lister_.SharesTree(context_.tree);
   lister_.Want(directory, lister_.Start(directory), kColdListingPages);
 }
 

@@ -24,12 +24,18 @@ class Resolver {
   static constexpr uint64_t kColdListingPages = 32;
   Resolver(FsContext& context, Lister& lister) : context_(context), lister_(lister) {}
 
+  // For Clang's analysis: the caller's tree is this one, so its mutex is the one that the methods need.
+  void SharesTree(const Tree& tree) const REQUIRES(tree.mutex) OSSFS2_TSA(assert_capability(context_.tree.mutex)) {
+    (void)tree;
+  }
+
   // Without the network: the node, ENOENT, or nullopt when the bucket must be asked.
   std::optional<Result<Node*>> Known(Node* directory, std::string_view name) REQUIRES(context_.tree.mutex);
   // `ask`: what is known is not enough, whatever its age.
   Result<Ino> Resolve(Ino parent, const std::string& name, bool ask = false) EXCLUDES(context_.tree.mutex);
   // The name was absent in a listing or an answer of the last moments: enough to create it.
-  bool KnownAbsentForCreate(Node* directory, const std::string& name) REQUIRES(context_.tree.mutex);
+  // ENOENT when the directory itself is gone.
+  Result<bool> KnownAbsentForCreate(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
   // Brings a node up to date by its name; ESTALE when it is no longer there.
   Status Refresh(Ino ino, bool ask = false) EXCLUDES(context_.tree.mutex);
   // HEADs nodes whose attributes are kept in metadata, in parallel. Errors are returned of the first.
@@ -48,7 +54,7 @@ class Resolver {
   };
   using Key = std::pair<Ino, std::string>;
 
-  Result<Ino> Ask(MutexLock& lock, Node* directory, const std::string& name) REQUIRES(context_.tree.mutex);
+  Result<Ino> Ask(Node* directory, const std::string& name) REQUIRES(context_.tree.mutex);
   // Unset: the answer is older than a local change; ask again.
   std::optional<Result<Ino>> Take(Node* directory, const std::string& name, uint64_t stamp,
                                   const Answer& answer, Notices& notices) REQUIRES(context_.tree.mutex);

@@ -3,16 +3,19 @@
 #include <algorithm>
 
 #include "base/str.h"
+#include "fs/listing_run.h"
 #include "fs/names.h"
 #include "fs/open_file.h"
 
 namespace ossfs2 {
 namespace {
 
-constexpr size_t kIndexBytes = 112;  // entries of the two hash sets, the slot and the allocator's share
+constexpr size_t kIndexBytes = 104;  // entries of the two hash sets and the allocator's share
+constexpr int64_t kSlotBytes = sizeof(Node*);
 constexpr size_t kExtraBytes = sizeof(NodeExtra) + 256;
 constexpr size_t kDirectoryBytes = sizeof(DirectoryState) + 64;
-constexpr size_t kForgetBatch = 2000;
+constexpr size_t kForgetMax = 65536;  // names that the kernel is asked to forget at once
+constexpr size_t kForgetBytes = 256;  // what one of them frees, about
 constexpr uint32_t kUsedStamps = 1024;  // so many requests and changes later nobody is still about to use it
 
 int64_t NodeBytes(const Node* node) {
@@ -89,6 +92,7 @@ void Tree::Attach(Node* node, Node* directory) {
   node->parent = directory;
   node->slot = static_cast<uint32_t>(state.slots.size());
   state.slots.push_back(node);
+  Account(kSlotBytes);
   state.children.insert(node);
 }
 
@@ -189,7 +193,10 @@ NodeExtra& Tree::Extra(Node* node) {
 
 void Tree::FreeIfUnused(Node* node) {
   if (node->lookups > 0 || node->pins > 0 || !node->unlinked) return;
-  if (node->directory) directories_.erase(node->directory->recent);
+  if (node->directory) {
+    directories_.erase(node->directory->recent);
+    Account(-kSlotBytes * static_cast<int64_t>(node->directory->slots.size()));
+  }
   Account(-NodeBytes(node));
   nodes_.erase(node);
   nodes_gauge_.Add(-1);
@@ -225,47 +232,76 @@ bool Tree::Droppable(const Node* node) const {
   if (node->used_stamp != 0 && static_cast<uint32_t>(stamp_) - node->used_stamp < kUsedStamps) return false;
   if (node->extra && (node->extra->pending || node->extra->open)) return false;
   return !node->directory || (node->directory->children.empty() && node->directory->requests == 0 &&
-                              node->directory->handles == 0);
+                              node->directory->readers.empty());
 }
 
 void Tree::CompactSlots(Node* directory) {
   DirectoryState& state = *directory->directory;
-  if (state.handles > 0 || state.run || state.slots.size() < 64 ||
+  if (!state.readers.empty() || state.run || state.slots.size() < 64 ||
       state.children.size() * 2 > state.slots.size())
     return;
-  std::erase(state.slots, nullptr);
+  NumberSlots(directory);
+}
+
+void Tree::NumberSlots(Node* directory) {
+  DirectoryState& state = *directory->directory;
+  Account(-kSlotBytes * static_cast<int64_t>(std::erase(state.slots, nullptr)));
+  state.dropped_end = 0;
   for (size_t i = 0; i < state.slots.size(); ++i) state.slots[i]->slot = static_cast<uint32_t>(i);
+}
+
+// Takes a child out of memory if nothing needs it.
+bool Tree::Drop(Node* directory, size_t slot) {
+  DirectoryState& state = *directory->directory;
+  Node* child = state.slots[slot];
+  if (!Droppable(child)) return false;
+  state.complete = false;
+  state.dropped_end = std::max(state.dropped_end, slot + 1);
+  if (state.run) state.run->dropped = true;
+  Unhook(child);
+  child->unlinked = true;
+  FreeIfUnused(child);
+  return true;
+}
+
+void Tree::DropForRelisting(Node* directory, bool renumber) {
+  DirectoryState& state = *directory->directory;
+  for (size_t i = 0; i < state.slots.size(); ++i)
+    if (state.slots[i] != nullptr) Drop(directory, i);
+  if (renumber) NumberSlots(directory);
+}
+
+void Tree::DropChildren(Node* directory, uint64_t target, std::vector<std::pair<Ino, std::string>>& forget) {
+  DirectoryState& state = *directory->directory;
+  if (state.run && state.readers.empty()) return;  // a listing for lookups: a few pages, wanted at once
+  size_t end = state.slots.size();
+  for (const DirectoryReader* reader : state.readers) end = std::min(end, reader->next_slot);
+  const size_t forget_max = std::min(kForgetMax, (bytes_ - target) / kForgetBytes + 1);
+  for (size_t i = 0; i < end && bytes_ > target; ++i) {
+    Node* child = state.slots[i];
+    if (child == nullptr || Drop(directory, i)) continue;
+    if (child->lookups > 0 && child->pins == 0 && forget.size() < forget_max) {
+      forget.emplace_back(directory->ino, child->name);
+    }
+  }
+  CompactSlots(directory);
 }
 
 std::vector<std::pair<Ino, std::string>> Tree::Shrink() {
   std::vector<std::pair<Ino, std::string>> forget;
-  if (bytes_ <= bytes_max_ || bytes_ < shrink_again_at_) return forget;
+  // A little below the limit: the pages that are under way come on top.
+  const uint64_t high = bytes_max_ - bytes_max_ / 32;
+  if (bytes_ <= high || bytes_ < shrink_again_at_) return forget;
   const uint64_t target = bytes_max_ / 10 * 9;
   std::vector<Ino> order;  // numbers: a directory may be dropped as a child of an earlier one
   for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) order.push_back((*it)->ino);
   for (const Ino ino : order) {
     if (bytes_ <= target) break;
-    Node* directory = Find(ino);
-    if (directory == nullptr) continue;
-    DirectoryState& state = *directory->directory;
-    if (state.handles > 0 || state.run) continue;
-    for (size_t i = 0; i < state.slots.size() && bytes_ > target; ++i) {
-      Node* child = state.slots[i];
-      if (child == nullptr) continue;
-      if (Droppable(child)) {
-        state.complete = false;
-        Unhook(child);
-        child->unlinked = true;
-        FreeIfUnused(child);
-      } else if (child->lookups > 0 && child->pins == 0 && forget.size() < kForgetBatch) {
-        forget.emplace_back(directory->ino, child->name);
-      }
-    }
-    CompactSlots(directory);
+    if (Node* directory = Find(ino)) DropChildren(directory, target, forget);
   }
   if (bytes_ <= target) forget.clear();
   // A pass over everything that found little is not repeated for every new node.
-  shrink_again_at_ = bytes_ > bytes_max_ ? bytes_ + bytes_max_ / 100 : 0;
+  shrink_again_at_ = bytes_ > high ? bytes_ + bytes_max_ / 100 : 0;
   return forget;
 }
 

@@ -62,6 +62,9 @@ class Tree {
 
   // Drops unused nodes until the budget holds. Returns names that the kernel should be asked to forget.
   std::vector<std::pair<Ino, std::string>> Shrink() REQUIRES(mutex);
+  // Before a directory whose names did not fit is listed anew: drops all that can go, so that its names come
+  // in the order of the listing again. `renumber`: nobody holds a cookie.
+  void DropForRelisting(Node* directory, bool renumber) REQUIRES(mutex);
   // Frees unused slots of a directory that nobody reads.
   void CompactSlots(Node* directory) REQUIRES(mutex);
   uint64_t bytes() const REQUIRES(mutex) { return bytes_; }
@@ -88,6 +91,10 @@ class Tree {
   void Attach(Node* node, Node* directory) REQUIRES(mutex);
   void Unhook(Node* node) REQUIRES(mutex);
   bool Droppable(const Node* node) const REQUIRES(mutex);
+  bool Drop(Node* directory, size_t slot) REQUIRES(mutex);
+  void NumberSlots(Node* directory) REQUIRES(mutex);
+  void DropChildren(Node* directory, uint64_t target, std::vector<std::pair<Ino, std::string>>& forget)
+      REQUIRES(mutex);
   void FreeIfUnused(Node* node) REQUIRES(mutex);
   void Account(int64_t bytes) REQUIRES(mutex);
 

@@ -9,6 +9,7 @@ namespace ossfs2 {
 namespace {
 
 bool IsUserName(std::string_view name) { return name.starts_with("user."); }
+bool IsAccessList(std::string_view name) { return name.starts_with("system."); }
 
 void ReplyValue(fuse_req_t request, size_t size_max, std::string_view value) {
   if (size_max == 0) {
@@ -22,7 +23,8 @@ void ReplyValue(fuse_req_t request, size_t size_max, std::string_view value) {
 
 void Get(fuse_req_t request, fuse_ino_t ino, const char* name, size_t size_max) {
   if (!IsUserName(name)) {
-    fuse_reply_err(request, ENODATA);
+    // A file system without access lists is asked once by `ls -l`, not for every file.
+    fuse_reply_err(request, IsAccessList(name) ? EOPNOTSUPP : ENODATA);
     return;
   }
   FuseContext& context = ContextOf(request);

@@ -1,6 +1,7 @@
 """Keys that are no good names, and prefixes: nothing crashes, hides or escapes."""
 import errno
 import os
+import sys
 import unittest
 
 import harness
@@ -136,6 +137,18 @@ class Prefix(unittest.TestCase):
             os.unlink(os.path.join(one.path, "f"))
             harness.wait_until(lambda: not os.path.exists(os.path.join(two.path, "f")), 10,
                                "the other mount to see the removal")
+
+
+class ManyEntries(unittest.TestCase):
+    """The cases of bench/metadata_cases.py with 2,000 entries: requests are counted, time is not judged."""
+
+    def test_requests_of_listings_and_walks(self):
+        sys.path.append(os.path.join(harness.ROOT, "bench"))
+        import metadata_cases
+        results = metadata_cases.run(metadata_cases.Sizes(small=True))
+        self.assertEqual(len(results), len(metadata_cases.CASES))
+        for result in results:
+            self.assertEqual(result["missed"], [], result)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 // What other hosts do to the bucket, and when this mount sees it; listings under change; limits.
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include "base/metrics.h"
@@ -265,6 +266,53 @@ TEST_F(Consistency, MetadataStaysInItsBudget) {
   for (size_t i = 0; i < 80; ++i) EXPECT_EQ(mount.List("d" + std::to_string(i))->size(), 100u);
   EXPECT_LT(gauge.Value(), 1'000'000);
   for (size_t i = 0; i < 80; ++i) EXPECT_EQ(*mount.Get("d" + std::to_string(i) + "/" + ManyNames(99)), "1");
+}
+
+// Reads a directory through one handle from a cookie to its end.
+std::vector<std::pair<std::string, uint64_t>> ReadOn(TestMount& mount, HandleId handle, uint64_t cookie,
+                                                     int64_t* peak_bytes) {
+  auto& gauge = Registry::Default().gauge("metadata_bytes", "");
+  std::vector<std::pair<std::string, uint64_t>> entries;
+  for (size_t taken = 1; taken > 0;) {
+    taken = 0;
+    EXPECT_TRUE(mount.fs().ReadDirectory(handle, cookie, false, [&](const DirEntry& entry) {
+      if (taken == 100) return false;
+      ++taken;
+      cookie = entry.cookie;
+      if (entry.name != "." && entry.name != "..") entries.emplace_back(entry.name, cookie);
+      return true;
+    }));
+    *peak_bytes = std::max(*peak_bytes, gauge.Value());
+  }
+  return entries;
+}
+
+TEST_F(Consistency, AnOpenDirectoryOfAnySizeStaysInTheBudget) {
+  constexpr size_t kFiles = 8000;
+  for (size_t i = 0; i < kFiles; ++i) store_->PutContent("d/" + ManyNames(i), "1");
+  FsOptions options;
+  options.metadata_bytes_max = 700'000;  // a third of what the names need
+  options.list_page_size = 100;
+  TestMount mount(*store_, options);
+  Result<HandleId> handle = mount.fs().OpenDirectory(mount.InoOf("d"));
+  ASSERT_TRUE(handle);
+  int64_t peak_bytes = 0;
+  const auto first = ReadOn(mount, *handle, 0, &peak_bytes);
+  const auto again = ReadOn(mount, *handle, 0, &peak_bytes);  // rewinddir
+  ASSERT_EQ(first.size(), kFiles);
+  ASSERT_EQ(again.size(), kFiles);
+  for (size_t i = 0; i < kFiles; ++i) {
+    EXPECT_EQ(first[i].first, ManyNames(i));
+    EXPECT_EQ(again[i].first, ManyNames(i));
+  }
+  // seekdir to where names are out of memory: none that follows is missing.
+  std::set<std::string> rest;
+  for (const auto& [name, cookie] : ReadOn(mount, *handle, again[1000].second, &peak_bytes)) rest.insert(name);
+  for (size_t i = 1001; i < kFiles; ++i) EXPECT_TRUE(rest.contains(ManyNames(i))) << i;
+  // Above the budget: pages fetched ahead, and a pointer for each name that was handed out.
+  EXPECT_LT(peak_bytes, 700'000 + 600 * 300 + static_cast<int64_t>(3 * kFiles * sizeof(void*)));
+  mount.fs().ReleaseDirectory(*handle);
+  EXPECT_EQ(mount.List("d")->size(), kFiles);
 }
 
 TEST_F(Consistency, ForgottenAndSeenAgainKeepsItsNumber) {

@@ -98,13 +98,26 @@ TEST_F(Requests, NegativeCacheOfItsOwn) {
   EXPECT_TRUE(mount.Stat("missing"));
 }
 
+TEST_F(Requests, NegativeCacheIsBounded) {
+  FsOptions options;
+  options.attr_timeout_s = 0;  // no listing may answer instead
+  options.oss_negative_cache_timeout_s = 100;
+  options.oss_negative_cache_size = 1000;
+  TestMount mount(*store_, options);
+  EXPECT_FALSE(mount.Stat("first"));
+  for (size_t i = 0; i < 999; ++i) EXPECT_FALSE(mount.Stat(ManyNames(i)));
+  EXPECT_EQ(Count([&] { EXPECT_FALSE(mount.Stat("first")); }), 0u);
+  EXPECT_FALSE(mount.Stat("one more"));  // the oldest goes
+  EXPECT_GT(Count([&] { EXPECT_FALSE(mount.Stat("first")); }), 0u);
+}
+
 TEST_F(Requests, ForeignXattrNamesAskNothing) {
   store_->PutContent("f", "1");
   ASSERT_TRUE(mount_.List(""));
   const Ino ino = mount_.InoOf("f");
   EXPECT_EQ(Count([&] {
               EXPECT_EQ(mount_.fs().GetXattr(ino, "security.capability").error().errno_value, ENODATA);
-              EXPECT_EQ(mount_.fs().GetXattr(ino, "system.posix_acl_access").error().errno_value, ENODATA);
+              EXPECT_EQ(mount_.fs().GetXattr(ino, "system.posix_acl_access").error().errno_value, EOPNOTSUPP);
             }),
             0u);
 }

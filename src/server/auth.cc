@@ -90,8 +90,15 @@ struct V4Parts {
   std::string signature;
 };
 
+// As OSS answers; `place` is where the signature stands.
+Failure WrongRegion(std::string_view place, std::string_view code) {
+  auto failure = InvalidArgument(StrCat("Invalid signing region in ", place, "."));
+  failure.value().elements = {{"EC", std::string(code)}};
+  return failure;
+}
+
 // "ak/20231216/cn-hangzhou/oss/aliyun_v4_request"
-Reply<void> ParseCredential(std::string_view text, V4Parts& parts, const AuthConfig& config) {
+Reply<void> ParseCredential(std::string_view text, V4Parts& parts, const AuthConfig& config, bool in_url) {
   std::vector<std::string> fields;
   for (;;) {
     const size_t slash = text.find('/');
@@ -103,8 +110,8 @@ Reply<void> ParseCredential(std::string_view text, V4Parts& parts, const AuthCon
     return InvalidArgument("The Credential is not id/date/region/product/aliyun_v4_request.");
   }
   if (!config.region.empty() && fields[2] != config.region) {
-    return InvalidArgument(
-        StrCat("Invalid region in the signature: ", fields[2], ", expected ", config.region, "."));
+    return in_url ? WrongRegion("the URL's x-oss-credential", "0002-00000226")
+                  : WrongRegion("Authorization header", "0002-00000228");
   }
   if (parts.scope.iso_time.substr(0, 8) != fields[1])
     return AccessDenied("The date in the Credential differs.");
@@ -167,7 +174,7 @@ Reply<void> HeaderV4(const KeyRing& keys, const AuthConfig& config, int64_t now_
   if (!seconds) seconds = oss::ParseHttpDate(e.http.HeaderOr("Date", ""));
   if (!seconds) return AccessDenied("OSS authentication requires a valid x-oss-date or Date.");
   parts.scope.iso_time = oss::IsoBasicDate(*seconds);
-  if (auto good = ParseCredential(CredentialField(text, "Credential"), parts, config); !good) return good;
+  if (auto good = ParseCredential(CredentialField(text, "Credential"), parts, config, false); !good) return good;
   const std::string additional = CredentialField(text, "AdditionalHeaders");
   if (text.find("AdditionalHeaders=") != std::string_view::npos &&
       (additional.empty() || additional.back() == ';')) {
@@ -187,7 +194,7 @@ Reply<void> UrlV4(const KeyRing& keys, const AuthConfig& config, int64_t now_s, 
   if (valid_s < 1 || valid_s > kPresignSecondsMax)
     return AccessDenied("x-oss-expires must be 1 to 604800 seconds.");
   parts.scope.iso_time = oss::IsoBasicDate(*seconds);
-  if (auto good = ParseCredential(e.QueryOr("x-oss-credential", ""), parts, config); !good) return good;
+  if (auto good = ParseCredential(e.QueryOr("x-oss-credential", ""), parts, config, true); !good) return good;
   if (*seconds - kClockWindowSeconds > now_s || *seconds + valid_s < now_s)
     return AccessDenied("Request has expired.");
   parts.additional = SplitNames(e.QueryOr("x-oss-additional-headers", ""));
@@ -272,7 +279,7 @@ Reply<void> Authenticate(const KeyRing& keys, const AuthConfig& config, int64_t 
     return InvalidArgument("Signatures in the header and in the URL exclude each other.");
   }
   if (e.dialect.s3 && (!authorization.empty() || e.HasQuery("X-Amz-Algorithm")))
-    return AuthenticateS3(keys, now_s, e);
+    return AuthenticateS3(keys, config, now_s, e);
   if (authorization.starts_with("OSS ")) return HeaderV1(keys, now_s, e, TrimSpace(authorization.substr(4)));
   if (authorization.starts_with(kAlgorithmV4)) {
     return HeaderV4(keys, config, now_s, e, TrimSpace(authorization.substr(kAlgorithmV4.size())));

@@ -1,6 +1,6 @@
 // Who sent a request: signatures of OSS (V1, V4; header or URL) and S3 (V4), tokens, the clock window.
 //
-// The payload hash of S3 requests is part of the signature but is not compared with the body.
+// The payload hash of S3 requests is part of the signature; the body is compared with it as it is received.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,6 @@ Failure SignatureDoesNotMatch(std::string_view id, std::string_view provided, st
                               std::string_view canonical_request);
 // "a=1,b=2" or "a=1, b=2" -> the value of `name`; empty when absent.
 std::string CredentialField(std::string_view text, std::string_view name);
-Reply<void> AuthenticateS3(const KeyRing& keys, int64_t now_s, Exchange& e);
+Reply<void> AuthenticateS3(const KeyRing& keys, const AuthConfig& config, int64_t now_s, Exchange& e);
 
 }  // namespace ossfs2::server

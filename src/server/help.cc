@@ -12,9 +12,10 @@ std::string HelpText() {
   --listen ADDRESS:PORT      default 127.0.0.1:0 (0: any free port); prints "listening on ADDRESS:PORT"
   --bucket NAME              made at the start when missing; may be repeated
   --access-key-id ID, --access-key-secret SECRET
-                             or OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET
+                             or OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET in the environment
+  --secret-file FILE         the secret, in a file of mode 0600
   --security-token TOKEN     requests must carry it (a temporary key; or OSS_SESSION_TOKEN)
-  --region REGION            V4 signatures must name it; default: any
+  --region REGION            V4 signatures (OSS and S3) must name it; default: any
   --public                   unsigned requests may read and write everything
   --endpoint HOST            a host name of the service: HOST/bucket/key and bucket.HOST/key; may be repeated
   --cname HOST=BUCKET        a host name that belongs to one bucket; may be repeated

@@ -5,7 +5,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
+#include "base/environment.h"
 #include "server/oss_server.h"
 
 namespace {
@@ -16,6 +18,22 @@ std::map<std::string, std::string> Environment() {
     if (const char* value = std::getenv(name)) out[name] = value;
   }
   return out;
+}
+
+// What /proc/PID/cmdline and environ show.
+void WipeSecrets(int argc, char** argv) {
+  ossfs2::HideSecretVariables();
+  for (int i = 1; i < argc; ++i) {
+    for (const std::string_view name : {"--access-key-secret", "--security-token"}) {
+      char* value = nullptr;
+      if (argv[i] == name && i + 1 < argc) {
+        value = argv[i + 1];
+      } else if (std::string_view(argv[i]).starts_with(name) && argv[i][name.size()] == '=') {
+        value = argv[i] + name.size() + 1;
+      }
+      if (value != nullptr) std::memset(value, '*', std::strlen(value));
+    }
+  }
 }
 
 // Connections and open files of 4096 clients.
@@ -30,7 +48,10 @@ void RaiseFileLimit() {
 
 int main(int argc, char** argv) {
   using namespace ossfs2::server;
-  const auto options = ParseOptions(std::vector<std::string>(argv + 1, argv + argc), Environment());
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const auto environment = Environment();
+  WipeSecrets(argc, argv);
+  const auto options = ParseOptions(arguments, environment);
   if (!options) {
     std::fprintf(stderr, "ossfs2-server: %s\n", options.error().text.c_str());
     return 2;

@@ -1,7 +1,10 @@
 #include "server/options.h"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <charconv>
+#include <fstream>
 #include <functional>
 
 #include "base/size.h"
@@ -62,6 +65,22 @@ Status AddCname(Options& options, const std::string& value) {
   return {};
 }
 
+// One line, which only its owner may read.
+Status ReadSecretFile(Options& options) {
+  const std::string& path = options.secret_file;
+  if (path.empty()) return {};
+  if (!options.access_key_secret.empty())
+    return Invalid("--secret-file and --access-key-secret exclude each other");
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return ErrnoError(errno, StrCat("--secret-file ", path));
+  if ((info.st_mode & 077) != 0)
+    return Invalid(StrCat("--secret-file: others may read ", path, "; run chmod 600 on it"));
+  std::ifstream file(path);
+  if (!std::getline(file, options.access_key_secret) || options.access_key_secret.empty())
+    return Invalid(StrCat("--secret-file: the first line of ", path, " is not a secret"));
+  return {};
+}
+
 using Setter = std::function<Status(Options&, const std::string&)>;
 
 Setter Text(std::string Options::*member) {
@@ -78,6 +97,7 @@ const std::map<std::string, Setter, std::less<>>& Setters() {
       {"--bucket", AddBucket},
       {"--access-key-id", Text(&Options::access_key_id)},
       {"--access-key-secret", Text(&Options::access_key_secret)},
+      {"--secret-file", Text(&Options::secret_file)},
       {"--security-token", Text(&Options::security_token)},
       {"--region", Text(&Options::region)},
       {"--requests-log", Text(&Options::requests_log)},
@@ -204,6 +224,7 @@ Result<Options> ParseOptions(const std::vector<std::string>& arguments,
       return Invalid(StrCat(name, ": ", set.error().text));
     }
   }
+  OSSFS2_RETURN_IF_ERROR(ReadSecretFile(options));
   const auto from_environment = [&](std::string& target, const char* name) {
     const auto found = environment.find(name);
     if (target.empty() && found != environment.end()) target = found->second;

@@ -26,6 +26,7 @@ struct Options {
   std::vector<std::string> buckets;
   std::string access_key_id;
   std::string access_key_secret;
+  std::string secret_file;  // the secret was read from it
   std::string security_token;
   std::string region;
   bool public_access = false;

@@ -47,6 +47,8 @@ class BodySource {
   virtual ~BodySource() = default;
   // Bytes read (> 0), 0 at the end of the body, -1 when it broke off or is malformed.
   virtual ssize_t Read(void* data, size_t size) = 0;
+  // After -1: all bytes came, but they are not those that were signed.
+  virtual bool wrong_hash() const { return false; }
 };
 
 // The body of one request, by Content-Length or HTTP chunks. Sends "100 Continue" at the first Read

@@ -6,6 +6,7 @@
 #include "oss/signing.h"
 #include "server/auth.h"
 #include "server/aws_chunked.h"
+#include "server/hashed_body.h"
 
 namespace ossfs2::server {
 namespace {
@@ -85,10 +86,31 @@ Reply<S3Parts> FromUrl(const Exchange& e, int64_t now_s) {
   return parts;
 }
 
+bool IsSha256(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// A body whose hash was signed is compared with it when it has been received; an absent one at once.
+Reply<void> CheckHash(const std::string& hash, Exchange& e) {
+  if (hash == "UNSIGNED-PAYLOAD") return {};
+  if (!IsSha256(hash)) {
+    return Fail(400, "InvalidArgument",
+                "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- kind, or a SHA-256 in hex.");
+  }
+  if (e.body_bytes.value_or(0) > 0 || e.http.chunked) {
+    e.owned_body = std::make_unique<HashedBody>(*e.body, hash);
+    e.body = e.owned_body.get();
+  } else if (hash != oss::HexEncode(oss::Sha256(""))) {
+    return Fail(400, "XAmzContentSHA256Mismatch",
+                "The provided x-amz-content-sha256 header does not match what was computed.");
+  }
+  return {};
+}
+
 // Unwraps the body of an aws-chunked upload.
 Reply<void> UnwrapBody(const S3Parts& parts, const std::string& secret, Exchange& e) {
   const std::string& kind = parts.payload_hash;
-  if (!kind.starts_with("STREAMING-")) return {};
+  if (!kind.starts_with("STREAMING-")) return CheckHash(kind, e);
   const bool is_signed = kind.starts_with("STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
   if (!is_signed && kind != "STREAMING-UNSIGNED-PAYLOAD-TRAILER") {
     return Fail(400, "InvalidArgument", StrCat("Unsupported x-amz-content-sha256: ", kind, "."));
@@ -104,9 +126,16 @@ Reply<void> UnwrapBody(const S3Parts& parts, const std::string& secret, Exchange
 
 }  // namespace
 
-Reply<void> AuthenticateS3(const KeyRing& keys, int64_t now_s, Exchange& e) {
+Reply<void> AuthenticateS3(const KeyRing& keys, const AuthConfig& config, int64_t now_s, Exchange& e) {
   const auto parts = e.HasQuery("X-Amz-Algorithm") ? FromUrl(e, now_s) : FromHeader(e, now_s);
   if (!parts) return Failure(parts.error());
+  if (!config.region.empty() && parts->scope.region != config.region) {
+    auto failure = Fail(400, "AuthorizationHeaderMalformed",
+                        StrCat("The authorization header is malformed; the region '", parts->scope.region,
+                               "' is wrong; expecting '", config.region, "'."));
+    failure.value().elements = {{"Region", config.region}};
+    return failure;
+  }
   const auto key = FindKey(keys, parts->id, parts->token);
   if (!key) return Failure(key.error());
   std::string canonical;

@@ -128,6 +128,10 @@ class Target {
 };
 
 Failure BrokenBody(const Exchange& e) {
+  if (e.body->wrong_hash()) {
+    return Fail(400, "XAmzContentSHA256Mismatch",
+                "The provided x-amz-content-sha256 header does not match what was computed.");
+  }
   if (e.raw_body.timed_out()) {
     return Fail(400, "RequestTimeout",
                 "Your socket connection to the server was not read from or written to "

@@ -111,7 +111,13 @@ TEST_F(AuthTest, V4RulesOfRegionAndPayload) {
   options_.region = "cn-beijing";
   Start();
   signing_ = oss::SignatureVersion::kV4;  // the tests sign for cn-hangzhou
-  EXPECT_EQ(Do("GET", "a").Code(), "InvalidArgument");
+  const Answer region = Do("GET", "a");
+  EXPECT_EQ(region.status, 400);
+  EXPECT_EQ(region.Code(), "InvalidArgument");
+  EXPECT_EQ(region.Element("Message"), "Invalid signing region in Authorization header.");
+  EXPECT_EQ(region.Element("EC"), "0002-00000228");
+  const Answer url = GetUrl(oss::PresignV4(Get(), keys_, "cn-hangzhou", std::time(nullptr), 60));
+  EXPECT_EQ(url.Element("EC"), "0002-00000226");
   std::string request = Build("GET", "a", {}, "", {});
   const std::string literal = "UNSIGNED-PAYLOAD";
   request.replace(request.find(literal), literal.size(), "e3b0c442");

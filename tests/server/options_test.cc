@@ -2,6 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/str.h"
 
 namespace ossfs2::server {
 namespace {
@@ -78,6 +84,23 @@ TEST(OptionsTest, KeysFromTheEnvironment) {
   EXPECT_EQ(options->security_token, "t");
 }
 
+TEST(OptionsTest, SecretFromAPrivateFile) {
+  const std::string path = StrCat(testing::TempDir(), "ossfs2-secret-", getpid());
+  std::ofstream(path) << "hush\n";
+  chmod(path.c_str(), 0600);
+  const auto options = ParseOptions({"--root", "/r", "--access-key-id", "i", "--secret-file", path}, {});
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(options->access_key_secret, "hush");
+  EXPECT_THAT(ErrorOf({"--root", "/r", "--access-key-id", "i", "--access-key-secret", "s", "--secret-file", path}),
+              testing::HasSubstr("exclude each other"));
+  chmod(path.c_str(), 0644);
+  EXPECT_THAT(ErrorOf({"--root", "/r", "--access-key-id", "i", "--secret-file", path}),
+              testing::HasSubstr("chmod 600"));
+  unlink(path.c_str());
+  EXPECT_THAT(ErrorOf({"--root", "/r", "--access-key-id", "i", "--secret-file", path}),
+              testing::HasSubstr("--secret-file"));
+}
+
 TEST(OptionsTest, MistakesAreNamed) {
   EXPECT_THAT(ErrorOf({}), testing::HasSubstr("--root"));
   EXPECT_THAT(ErrorOf({"--root", "/r"}), testing::HasSubstr("--access-key-id"));
@@ -94,7 +117,7 @@ TEST(OptionsTest, MistakesAreNamed) {
 
 TEST(OptionsTest, HelpNamesEveryFlag) {
   for (const char* flag :
-       {"--root", "--listen", "--bucket", "--access-key-id", "--security-token", "--region", "--public",
+       {"--root", "--listen", "--bucket", "--access-key-id", "--secret-file", "--security-token", "--region", "--public",
         "--latency", "--rate-per-connection", "--discard", "--synthetic", "--fault", "--requests-log",
         "--tls-cert", "--tls-key", "--cname", "--endpoint", "--restore-seconds", "--page-entries-max"}) {
     EXPECT_THAT(HelpText(), testing::HasSubstr(flag));

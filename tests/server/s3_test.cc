@@ -102,6 +102,30 @@ TEST_F(S3Test, ChunkSignedBodies) {
   EXPECT_EQ(Do("GET", "chunked").body, first + "second");
 }
 
+TEST_F(S3Test, SignedHashesOfBodiesAreCompared) {
+  const auto put = [&](const std::string& body, const std::string& hash) {
+    return Send(Sign("PUT", "/bkt/h", {}, {{"content-length", StrCat(body.size())}}, hash).head + body);
+  };
+  const std::string of_hello = oss::HexEncode(oss::Sha256("hello"));
+  EXPECT_EQ(put("hello", of_hello).status, 200);
+  EXPECT_EQ(put("hellO", of_hello).Code(), "XAmzContentSHA256Mismatch");
+  EXPECT_EQ(put("", of_hello).Code(), "XAmzContentSHA256Mismatch");
+  EXPECT_EQ(put("", oss::HexEncode(oss::Sha256(""))).status, 200);
+  EXPECT_EQ(put("hello", of_hello).status, 200);
+  EXPECT_EQ(put("other", "e3b0c442").Code(), "InvalidArgument");
+  EXPECT_EQ(Do("GET", "h").body, "hello");
+}
+
+TEST_F(S3Test, TheScopeMustNameTheRegion) {
+  Stop();
+  options_.region = "cn-beijing";  // these tests sign for cn-hangzhou
+  Start();
+  const Answer answer = Send(Sign("GET", "/bkt/a", {}, {}, "UNSIGNED-PAYLOAD").head);
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.Code(), "AuthorizationHeaderMalformed");
+  EXPECT_EQ(answer.Element("Region"), "cn-beijing");
+}
+
 TEST_F(S3Test, UnsignedChunksWithTrailers) {
   const std::string body = "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n";
   const NameValues headers = {{"x-amz-decoded-content-length", "5"}, {"content-length", StrCat(body.size())}};

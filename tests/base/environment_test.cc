@@ -1,0 +1,44 @@
+// Hidden variables, tunable numbers and seeds.
+#include "base/environment.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "base/random.h"
+#include "base/tunable.h"
+
+namespace ossfs2 {
+namespace {
+
+TEST(EnvironmentTest, HiddenVariablesAreKnownButNotInherited) {
+  setenv("OSSFS2_TEST_HIDDEN", "key", 1);
+  setenv("OSSFS2_TEST_SHOWN", "word", 1);
+  const char* memory = getenv("OSSFS2_TEST_HIDDEN");
+  const std::string names[] = {"OSSFS2_TEST_HIDDEN", "OSSFS2_TEST_UNSET"};
+  HideSecretVariables(names);
+  EXPECT_EQ(getenv("OSSFS2_TEST_HIDDEN"), nullptr);
+  EXPECT_STREQ(memory, "") << "overwritten where the system shows it";
+  EXPECT_EQ(EnvironmentText("OSSFS2_TEST_HIDDEN"), "key");
+  EXPECT_EQ(EnvironmentText("OSSFS2_TEST_SHOWN"), "word");
+  EXPECT_STREQ(getenv("OSSFS2_TEST_SHOWN"), "word");
+  EXPECT_FALSE(EnvironmentVariable("OSSFS2_TEST_UNSET"));
+  HideSecretVariables(names);
+  EXPECT_EQ(EnvironmentText("OSSFS2_TEST_HIDDEN"), "key") << "the second time finds nothing and loses nothing";
+  unsetenv("OSSFS2_TEST_SHOWN");
+}
+
+TEST(TunableTest, ChangeReachesCopiesAndAssignmentDoesNot) {
+  Tunable<int> one = 1;
+  Tunable<int> copy = one;
+  copy.Change(2);
+  EXPECT_EQ(one, 2);
+  copy = 3;
+  EXPECT_EQ(one, 2);
+  EXPECT_EQ(copy, 3);
+}
+
+TEST(RandomTest, SeedsDiffer) { EXPECT_NE(RandomSeed(), RandomSeed()); }
+
+}  // namespace
+}  // namespace ossfs2

@@ -2,7 +2,7 @@
 # Makes dist/ossfs2-VERSION-ARCH.tar.gz, .deb and .rpm from a release build.
 #
 # The tarball is relocatable: it carries libfuse3 and every other library but glibc, found through
-# $ORIGIN, so it runs unpacked anywhere on a bare Debian 12, Ubuntu 24.04 or later of the same
+# $ORIGIN, so it runs unpacked anywhere on a bare Debian 12, Ubuntu 22.04 or later of the same
 # architecture. The .deb and .rpm install the same tree under /usr/lib/ossfs2 with links in
 # /usr/bin and /usr/sbin/mount.ossfs2.
 #
@@ -48,6 +48,11 @@ done | sort -u | while read -r library; do
   base=$(basename "$library")
   if ! printf '%s' "$base" | grep -Eq "$keep_out"; then cp -L "$library" "$tree/lib/$base"; fi
 done
+# Debian 12's libstdc++ asks for GLIBC_2.36 only for arc4random, which nothing of ours calls (base/random.h). Marked
+# weak, that version may be absent, so that the tree also runs on Ubuntu 22.04 (glibc 2.35).
+if [ -f "$tree/lib/libstdc++.so.6" ]; then
+  python3 "$root/scripts/weaken_version.py" "$tree/lib/libstdc++.so.6" GLIBC_2.36 arc4random
+fi
 cp -r "$root/conf" "$tree/share/conf"
 cp "$root/README.md" "$root/LICENSE" "$root/CHANGELOG.md" "$tree/"
 cp -r "$root/docs" "$tree/share/docs"
@@ -55,7 +60,8 @@ cp -r "$root/bench" "$tree/share/bench"
 mkdir -p "$tree/share/man" "$tree/share/completion"
 "$build/ossfs2" docs man > "$tree/share/man/ossfs2.8"
 "$build/ossfs2" docs completion > "$tree/share/completion/ossfs2"
-needs=$(for f in "$tree"/bin/* "$tree"/lib/*; do objdump -T "$f" 2>/dev/null; done | grep -o 'GLIBC_2\.[0-9]*' | sort -uV | tail -1)
+needs=$(for f in "$tree"/bin/* "$tree"/lib/*; do objdump -T "$f" 2>/dev/null; done | grep -v arc4random |
+  grep -o 'GLIBC_2\.[0-9]*' | sort -uV | tail -1)
 say "needs ${needs:-an unknown glibc} or later on the host"
 
 tar -C "$work" -czf "$out/$name.tar.gz" "$name"

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Marks a version that a 64-bit little-endian shared library needs of another as weak: it may be absent.
+
+Usage: weaken_version.py LIBRARY VERSION SYMBOL
+
+Refuses (exit status 1) when symbols other than SYMBOL need that version: then it must not be absent.
+An absent VERSION in LIBRARY is no error: there is nothing to do.
+"""
+import struct
+import sys
+
+VER_FLG_WEAK = 2
+SHT_DYNSYM, SHT_GNU_VERNEED, SHT_GNU_VERSYM = 11, 0x6ffffffe, 0x6fffffff
+
+
+def sections(data):
+    """type -> (offset, size, offset of the linked string table)"""
+    start, = struct.unpack_from("<Q", data, 0x28)
+    entry, count = struct.unpack_from("<HH", data, 0x3a)
+    headers = [struct.unpack_from("<IIQQQQIIQQ", data, start + i * entry) for i in range(count)]
+    return {h[1]: (h[4], h[5], headers[h[6]][4]) for h in headers
+            if h[1] in (SHT_DYNSYM, SHT_GNU_VERNEED, SHT_GNU_VERSYM)}
+
+
+def text(data, offset):
+    return data[offset:data.index(b"\0", offset)].decode()
+
+
+def needed_versions(data, table):
+    """Yields (offset of the record, version index, name)."""
+    need, _, strings = table
+    while True:
+        _, count, _, first, following = struct.unpack_from("<HHIII", data, need)
+        at = need + first
+        for _ in range(count):
+            _, _, index, name, step = struct.unpack_from("<IHHII", data, at)
+            yield at, index & 0x7fff, text(data, strings + name)
+            at += step
+        if following == 0:
+            return
+        need += following
+
+
+def main():
+    path, version, symbol = sys.argv[1:]
+    with open(path, "rb") as stream:
+        data = bytearray(stream.read())
+    if data[:6] != b"\x7fELF\x02\x01":
+        sys.exit("%s is not a 64-bit little-endian ELF file" % path)
+    tables = sections(data)
+    records = [(at, index) for at, index, name in needed_versions(data, tables[SHT_GNU_VERNEED])
+               if name == version]
+    symbols, size, strings = tables[SHT_DYNSYM]
+    versions = tables[SHT_GNU_VERSYM][0]
+    for at, index in records:
+        for number in range(size // 24):
+            if struct.unpack_from("<H", data, versions + 2 * number)[0] & 0x7fff != index:
+                continue
+            name = text(data, strings + struct.unpack_from("<I", data, symbols + 24 * number)[0])
+            if name != symbol:
+                sys.exit("%s: %s needs %s too" % (path, name, version))
+        flags, = struct.unpack_from("<H", data, at + 4)
+        struct.pack_into("<H", data, at + 4, flags | VER_FLG_WEAK)
+    with open(path, "r+b") as stream:
+        stream.write(data)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,7 @@
 #include "cli/mount_service.h"
 #include "cli/option_parser.h"
 #include "cli/reference_docs.h"
+#include "cli/remount.h"
 
 namespace ossfs2 {
 namespace {
@@ -74,6 +75,8 @@ Result<Configuration> ReadHelper(const MountHelperLine& line) {
   auto settings = MakeSettings(options, ResolveMountPoint(line.mount_point));
   if (!settings) return settings.error();
   configuration.settings = std::move(*settings);
+  // By the source of the kernel's table `mount -a` sees that a line of fstab is mounted already.
+  configuration.settings.fuse.source = line.source;
   return configuration;
 }
 
@@ -129,6 +132,10 @@ int MountCommand(const Arguments& given) {
 int MountHelperCommand(const Arguments& arguments) {
   const auto line = ParseMountHelperLine(arguments);
   if (!line) return FailWith(1, line.error().text);
+  if (WantsRemount(*line)) {
+    const Status done = line->fake ? Status() : Remount(*line);
+    return done ? 0 : FailWith(kMountFailedStatus, done.error().ToString());
+  }
   const ReadConfiguration read = [line = *line] { return ReadHelper(line); };
   auto configuration = read();
   if (!configuration) return FailWith(1, configuration.error().ToString());

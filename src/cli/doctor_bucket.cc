@@ -12,6 +12,7 @@
 #include <random>
 
 #include "base/size.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "cli/endpoint_parts.h"
 #include "cli/probe_advice.h"
@@ -63,7 +64,7 @@ Status GetAndWait(ObjectStore& store, const std::string& key, const std::shared_
 // Random, so that no proxy or store can shrink it.
 std::vector<std::byte> ScratchData() {
   std::vector<std::byte> data(kScratchBytes);
-  std::mt19937_64 random(std::random_device{}());
+  std::mt19937_64 random(RandomSeed());
   for (size_t i = 0; i + 8 <= data.size(); i += 8) {
     const uint64_t value = random();
     memcpy(data.data() + i, &value, 8);
@@ -171,7 +172,7 @@ void BucketDoctor::Scratch(const Show& show) {
     return;
   }
   const std::string key = StrCat(settings_.fs.prefix, settings_.fs.prefix.empty() ? "" : "/",
-                                 ".ossfs2-check-", getpid(), "-", std::random_device{}());
+                                 ".ossfs2-check-", getpid(), "-", RandomSeed());
   const auto data = ScratchData();
   auto started = SteadyClock::now();
   const auto put = PutAndWait(*stack_.store, key, data);

@@ -1,3 +1,7 @@
 #include "cli/app.h"
+#include "cli/secrets.h"
 
-int main(int argc, char** argv) { return ossfs2::RunOssfs2(argc, argv); }
+int main(int argc, char** argv) {
+  ossfs2::HideSecretEnvironment();
+  return ossfs2::RunOssfs2(argc, argv);
+}

@@ -15,9 +15,9 @@ namespace ossfs2 {
 MountCommands::MountCommands(MountStack& stack, const Settings& settings, const OptionSet& options)
     : stack_(stack),
       settings_(settings),
-      options_(options),
       started_(std::chrono::steady_clock::now()),
-      flush_deadline_s_(settings.flush_deadline.count()) {}
+      flush_deadline_s_(settings.flush_deadline.count()),
+      options_(options) {}
 
 bool MountCommands::Enter() {
   MutexLock lock(mutex_);
@@ -87,6 +87,21 @@ Result<std::vector<std::string>> MountCommands::Explain(const std::string& path)
   return facts;
 }
 
+void MountCommands::Apply(const Settings& fresh) {
+  ApplyTunables(fresh, settings_);
+  SetLogLevel(fresh.log.level);
+  flush_deadline_s_ = fresh.flush_deadline.count();
+}
+
+// `mount -o remount` repeats the options of the mount.
+bool MountCommands::IsSoAlready(const OptionSpec& spec, const std::string& value) {
+  if (spec.secret) return false;
+  MutexLock lock(set_mutex_);
+  if (spec.type != OptionType::kBool) return options_.Text(spec.name) == value;
+  const auto wanted = ParseBool(value);
+  return wanted && *wanted == options_.Bool(spec.name);
+}
+
 Result<std::string> MountCommands::Set(const std::string& option, const std::string& value) {
   const OptionSpec* spec = FindOption(option);
   if (spec == nullptr) {
@@ -95,27 +110,28 @@ Result<std::string> MountCommands::Set(const std::string& option, const std::str
                      StrCat("unknown option \"", std::string_view(option).substr(0, 64), "\"",
                             nearest.empty() ? "" : StrCat("; did you mean \"", nearest, "\"?")));
   }
+  if (!spec->runtime && IsSoAlready(*spec, value)) return StrCat(spec->name, " is so already");
   if (!spec->runtime)
-    return MakeError(
-        ENOTSUP, ErrorKind::kInvalid,
-        StrCat(spec->name, " cannot change while mounted; change the config file and mount again"));
-  OSSFS2_RETURN_IF_ERROR(CheckValue(*spec, value));
-  if (spec->name == "log_level") {
-    SetLogLevel(value == "debug"     ? LogLevel::kDebug
-                : value == "warning" ? LogLevel::kWarning
-                : value == "error"   ? LogLevel::kError
-                                     : LogLevel::kInfo);
-  } else if (spec->name == "flush_deadline") {
-    flush_deadline_s_ = *ParseInt(value);
-  }
-  Log(LogLevel::kInfo,
-      StrCat("set ", spec->name, "=", value, " (was given: ", options_.Origin(spec->name), ")"));
+    return MakeError(ENOTSUP, ErrorKind::kInvalid,
+                     StrCat(spec->name, " needs a new mount; change the config file and mount again"));
+  // Read as if the mount began now, so that a value which does not fit the others is refused as at a mount.
+  MutexLock lock(set_mutex_);
+  OptionSet changed = options_;
+  OSSFS2_RETURN_IF_ERROR(changed.Set(spec->name, value, "ossfs2 set", OptionLayer::kCommandLine));
+  const auto fresh = MakeSettings(changed, settings_.mount_point);
+  if (!fresh) return fresh.error();
+  options_ = std::move(changed);
+  Apply(*fresh);
+  Log(LogLevel::kInfo, StrCat("set ", spec->name, "=", value));
   return StrCat(spec->name, " is now ", value);
 }
 
-void MountCommands::TakeOver(const Settings& fresh) {
-  SetLogLevel(fresh.log.level);
-  flush_deadline_s_ = fresh.flush_deadline.count();
+void MountCommands::TakeOver(const Settings& fresh, const OptionSet& options) {
+  {
+    MutexLock lock(set_mutex_);
+    options_ = options;
+    Apply(fresh);
+  }
   if (!Enter()) return;
   if (Status reloaded = stack_.ReloadCredentials(fresh.credentials); !reloaded) {
     Log(LogLevel::kError, StrCat("the old credentials stay: ", reloaded.error().ToString()));

@@ -24,8 +24,8 @@ class MountCommands final : public AdminCommands {
   Result<std::vector<std::string>> Explain(const std::string& path) override;
   Result<std::string> Set(const std::string& option, const std::string& value) override;
 
-  // SIGHUP: takes log level, credentials and flush deadline of newly read settings.
-  void TakeOver(const Settings& fresh);
+  // SIGHUP: takes the credentials and all that `ossfs2 set` can change from what was read anew.
+  void TakeOver(const Settings& fresh, const OptionSet& options);
   // The stack is about to close: from now on only MountJson and MetricsJson answer. Returns when the
   // calls under way have left it.
   void SetClosing() EXCLUDES(mutex_);
@@ -35,12 +35,15 @@ class MountCommands final : public AdminCommands {
   // Counts a call that uses the stack; false when the stack is closing.
   bool Enter() EXCLUDES(mutex_);
   void Leave() EXCLUDES(mutex_);
+  void Apply(const Settings& fresh);
+  bool IsSoAlready(const OptionSpec& spec, const std::string& value) EXCLUDES(set_mutex_);
 
   MountStack& stack_;
   const Settings& settings_;
-  const OptionSet& options_;
   const std::chrono::steady_clock::time_point started_;
   std::atomic<int64_t> flush_deadline_s_;
+  Mutex set_mutex_;
+  OptionSet options_ GUARDED_BY(set_mutex_);  // with what `ossfs2 set` changed
   Mutex mutex_;
   CondVar left_;
   bool closing_ GUARDED_BY(mutex_) = false;

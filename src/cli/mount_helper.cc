@@ -65,6 +65,7 @@ Result<MountHelperLine> ParseMountHelperLine(const std::vector<std::string>& arg
   if (positional.size() != 2)
     return invalid(
         "usage: mount.ossfs2 BUCKET[:/PREFIX] DIR [-sfnvrw] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]");
+  line.source = positional[0];
   SplitSource(positional[0], line);
   line.mount_point = positional[1];
   if (line.bucket.empty()) return invalid(StrCat("\"", positional[0], "\" names no bucket"));

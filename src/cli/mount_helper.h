@@ -12,6 +12,7 @@
 namespace ossfs2 {
 
 struct MountHelperLine {
+  std::string source;  // as given: "bucket:/prefix"
   std::string bucket;
   std::string prefix;
   std::string mount_point;

@@ -58,9 +58,8 @@ Status ApplyMountOptions(std::string_view text, OptionSet& options, std::string&
     while (option.size() > 2 && option[0] == '-' && option[1] == '-') option.remove_prefix(2);
     if (Accepted(option)) continue;
     if (option == "remount")
-      return MakeError(
-          EINVAL, ErrorKind::kInvalid,
-          "mount option: remount is not supported; use `ossfs2 umount` and mount again, or `ossfs2 set`");
+      return MakeError(EINVAL, ErrorKind::kInvalid,
+                       "mount option: remount goes with mount(8) only; use `ossfs2 set DIR option=value`");
     const size_t equals = option.find('=');
     std::string_view name = option.substr(0, equals);
     std::string value = equals == std::string_view::npos ? "true" : std::string(option.substr(equals + 1));

@@ -178,7 +178,7 @@ void MountService::Reload() {
     Log(LogLevel::kError, StrCat("the configuration is not taken over: ", fresh.error().ToString()));
     return;
   }
-  commands_->TakeOver(fresh->settings);
+  commands_->TakeOver(fresh->settings, fresh->options);
 }
 
 }  // namespace

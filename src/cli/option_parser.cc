@@ -5,11 +5,11 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <optional>
 
+#include "base/environment.h"
 #include "base/str.h"
 
 namespace ossfs2 {
@@ -110,14 +110,14 @@ Status Reader::Apply(Token token, const std::string& origin, const std::string* 
 Status Reader::FromEnvironment(std::string_view names, bool required, const std::string& place) {
   for (const std::string& name : SplitNames(names)) {
     const std::string variable = StrCat("FLAGS_", name);
-    const char* value = getenv(variable.c_str());
-    if (value == nullptr) {
+    const std::optional<std::string> value = EnvironmentVariable(variable);
+    if (!value) {
       if (required)
         return At(place, Invalid(StrCat("--fromenv=", name, ": the environment has no ", variable)));
       continue;
     }
     const std::string origin = StrCat("environment ", variable);
-    if (Status status = options_.Set(name, value, origin, layer_); !status) return At(origin, status.error());
+    if (Status status = options_.Set(name, *value, origin, layer_); !status) return At(origin, status.error());
   }
   return {};
 }

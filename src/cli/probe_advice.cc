@@ -106,6 +106,10 @@ Error AdviseProbe(const Error& error, const Settings& settings) {
   // A server of plain HTTP answers a TLS hello with silence.
   if (handshake)
     advised.text += " If the service speaks plain HTTP at that port, write http:// in oss_endpoint.";
+  // And one of TLS hangs up on a request in plain text.
+  if (no_answer && !SplitEndpoint(settings.oss.endpoint).tls &&
+      (Contains(error.text, "reset") || Contains(error.text, "closed")))
+    advised.text += " If the service speaks TLS at that port, write https:// in oss_endpoint.";
   return advised;
 }
 

@@ -1,8 +1,8 @@
 #include "cli/reference_docs.h"
 
 #include <algorithm>
-#include <cstdlib>
 
+#include "base/environment.h"
 #include "base/str.h"
 #include "cli/option_table.h"
 #include "cli/secrets.h"
@@ -108,7 +108,7 @@ std::string HelpText(bool all) {
 
 std::string PrintedConfig(const OptionSet& options) {
   std::string out = "# effective configuration; secrets are masked\n";
-  const char* environment_key = getenv("OSS_ACCESS_KEY_ID");
+  const bool environment_key = EnvironmentVariable("OSS_ACCESS_KEY_ID").has_value();
   for (const OptionSpec& spec : OptionTable()) {
     const bool set = options.IsSet(spec.name);
     if (!set && (spec.support != OptionSupport::kWorks)) continue;
@@ -116,7 +116,7 @@ std::string PrintedConfig(const OptionSet& options) {
     if (spec.secret) value = MaskSecret(value);
     std::string origin = options.Origin(spec.name);
     const bool key_pair = spec.name == "oss_access_key_id" || spec.name == "oss_access_key_secret";
-    if (key_pair && !set && environment_key != nullptr) origin = "not given; the environment is asked";
+    if (key_pair && !set && environment_key) origin = "not given; the environment is asked";
     if (spec.support == OptionSupport::kNotice) origin += "; no effect";
     out += StrCat("# ", origin, "\n--", spec.name, "=", value, "\n");
   }

@@ -23,13 +23,12 @@ std::string MarkdownRow(const OptionSpec& spec) {
   if (spec.support == OptionSupport::kRefused) effect += StrCat(" **Refused:** ", Cell(spec.note), ".");
   if (spec.support == OptionSupport::kNotice)
     effect += StrCat(" *Accepted with a notice:* ", Cell(spec.note), ".");
-  if (spec.runtime) effect += " Can be changed with `ossfs2 set`.";
   const char* kind = spec.kind == OptionKind::kPublic         ? ""
                      : spec.kind == OptionKind::kExperimental ? " (experimental)"
                                                               : " (hidden)";
   return StrCat("| `", spec.name, "`", spec.alias.empty() ? "" : StrCat(", `", spec.alias, "`"), kind, " | ",
                 type, " | ", spec.default_value.empty() ? "" : StrCat("`", spec.default_value, "`"), " | ",
-                Cell(RangeText(spec)), " | ", spec.since, " | ", effect, " |\n");
+                Cell(RangeText(spec)), " | ", spec.since, " | ", spec.runtime ? "set" : "", " | ", effect, " |\n");
 }
 
 std::string RoffText(std::string_view text) {
@@ -84,10 +83,13 @@ std::string ConfigurationMarkdown() {
       "  group's memory, at most 8 GiB, and `memory_data_cache_size` is added to it. The log shows the "
       "division.\n"
       "\n"
-      "*since*: version of the existing ossfs2 that has the option; `-`: unknown; `3.0.0`: ours.\n";
+      "*since*: version of the existing ossfs2 that has the option; `-`: unknown; `3.0.0`: ours.\n"
+      "*change*: `set` means that `ossfs2 set DIR option=value`, or a changed file and SIGHUP, changes it while "
+      "mounted; what\n"
+      "was asked before keeps its old time-out. All others need a new mount.\n";
   for (int group = 0; group < kOptionGroups; ++group) {
     out += StrCat("\n## ", GroupTitle(static_cast<OptionGroup>(group)),
-                  "\n\n| option | type | default | range | since | effect |\n|---|---|---|---|---|---|\n");
+                  "\n\n| option | type | default | range | since | change | effect |\n|---|---|---|---|---|---|---|\n");
     for (const OptionSpec& spec : OptionTable())
       if (static_cast<int>(spec.group) == group) out += MarkdownRow(spec);
   }

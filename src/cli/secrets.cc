@@ -1,7 +1,10 @@
 #include "cli/secrets.h"
 
 #include <cstring>
+#include <vector>
 
+#include "base/environment.h"
+#include "base/str.h"
 #include "cli/option_table.h"
 
 namespace ossfs2 {
@@ -58,6 +61,16 @@ void WipeSecretArguments(int argc, char** argv) {
       ++i;
     }
   }
+}
+
+void HideSecretEnvironment() {
+  std::vector<std::string> names;
+  for (const OptionSpec& spec : OptionTable()) {
+    if (!spec.secret) continue;
+    names.push_back(StrCat("FLAGS_", spec.name));
+    if (!spec.alias.empty()) names.push_back(StrCat("FLAGS_", spec.alias));
+  }
+  HideSecretVariables(names);
 }
 
 std::string MaskSecret(std::string_view value) { return value.empty() ? "" : "********"; }

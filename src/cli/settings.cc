@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <fstream>
 
+#include "base/environment.h"
 #include "base/str.h"
 #include "cli/mount_name.h"
 
@@ -24,11 +24,6 @@ std::vector<std::string> Split(std::string_view text, char separator) {
     text = end == std::string_view::npos ? "" : text.substr(end + 1);
   }
   return parts;
-}
-
-std::string Environment(const char* name) {
-  const char* value = getenv(name);
-  return value == nullptr ? "" : value;
 }
 
 // The host[:port] of an endpoint.
@@ -109,6 +104,12 @@ Status FillHttp(const OptionSet& options, http::HttpConfig& http) {
   return {};
 }
 
+// An address in brackets has no other family to go to.
+Status CheckFamily(const std::string& endpoint, bool ipv6) {
+  if (ipv6 || HostOf(endpoint).rfind('[', 0) != 0) return {};
+  return Refuse(StrCat("oss_endpoint: ", endpoint, " is an IPv6 address, and enable_ipv6 is off; leave that out"));
+}
+
 Status FillCredentials(const OptionSet& options, Settings& settings) {
   oss::CredentialOptions& keys = settings.credentials;
   keys.anonymous = options.Bool("anonymous");
@@ -117,7 +118,7 @@ Status FillCredentials(const OptionSet& options, Settings& settings) {
   keys.security_token = options.Text("oss_security_token");
   if (keys.access_key_id.empty() != keys.access_key_secret.empty()) {
     // As the existing client: with one half missing, both come from the environment.
-    if (Environment("OSS_ACCESS_KEY_ID").empty() || Environment("OSS_ACCESS_KEY_SECRET").empty())
+    if (EnvironmentText("OSS_ACCESS_KEY_ID").empty() || EnvironmentText("OSS_ACCESS_KEY_SECRET").empty())
       return Refuse(StrCat(keys.access_key_id.empty() ? "oss_access_key_id" : "oss_access_key_secret",
                            " is missing, and OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set"));
     settings.notices.push_back("one half of the key pair is missing; both come from the environment");
@@ -274,9 +275,9 @@ Status FillFuse(const OptionSet& options, Settings& settings) {
 
 std::string DefaultLogDirectory() {
   if (geteuid() == 0) return "/var/log/ossfs2";
-  const std::string state = Environment("XDG_STATE_HOME");
+  const std::string state = EnvironmentText("XDG_STATE_HOME");
   if (!state.empty()) return state + "/ossfs2";
-  const std::string home = Environment("HOME");
+  const std::string home = EnvironmentText("HOME");
   return home.empty() ? StrCat("/tmp/ossfs2-", geteuid()) : home + "/.local/state/ossfs2";
 }
 
@@ -333,6 +334,7 @@ Result<Settings> MakeSettings(const OptionSet& options, const std::string& mount
   settings.fs.prefix = prefix;
   OSSFS2_RETURN_IF_ERROR(FillOss(options, settings));
   OSSFS2_RETURN_IF_ERROR(FillHttp(options, settings.http));
+  OSSFS2_RETURN_IF_ERROR(CheckFamily(settings.oss.endpoint, settings.http.ipv6));
   OSSFS2_RETURN_IF_ERROR(FillCredentials(options, settings));
   OSSFS2_RETURN_IF_ERROR(FillData(options, settings));
   OSSFS2_RETURN_IF_ERROR(FillDirectories(options, settings));

@@ -53,6 +53,10 @@ struct Settings {
 // `mount_point` may be empty for tools that mount nothing (check, gc).
 Result<Settings> MakeSettings(const OptionSet& options, const std::string& mount_point);
 
+// Gives `running` (and so the layers that were made from it) what `fresh` says of all that can change while mounted:
+// the options whose row says `runtime`, but for log_level and flush_deadline, which are no layer's.
+void ApplyTunables(const Settings& fresh, const Settings& running);
+
 // Makes log, staging and journal directories (0700; logs 0750) and refuses unsafe or full ones. Adds notices.
 Status PrepareDirectories(Settings& settings);
 // Removes those of them that are empty, at the end of a mount that left nothing.

@@ -181,7 +181,7 @@ void MultipartUpload::Copy(int number, const ObjectVersion& source, uint64_t off
     parts_.erase(number);
   }
   Admit([self = shared_from_this(), number, source, offset, size] {
-    self->services_.Background([self, number, source, offset, size] {
+    self->services_.BackgroundCopy([self, number, source, offset, size] {
       std::optional<Error> refusal = self->Refusal();
       Result<PartResult> result =
           refusal ? Result<PartResult>(std::move(*refusal))

@@ -5,7 +5,7 @@
 
 namespace ossfs2 {
 namespace {
-// Beside the copies: uploads being opened or aborted, and early parts being read from disk.
+// Uploads being opened or aborted, and early parts being read from disk.
 constexpr size_t kOtherThreadsMax = 16;
 }  // namespace
 
@@ -51,11 +51,12 @@ WriteServices::WriteServices(ObjectStore& object_store, MemoryPool& memory_pool,
       journal(upload_options.journal_dir),
       memory(memory_pool),
       scheduler(upload_options.concurrency),
-      background("upload", static_cast<size_t>(std::max(upload_options.copy_concurrency, 1)) + kOtherThreadsMax) {}
+      background("upload", kOtherThreadsMax),
+      copies("upload-copy", static_cast<size_t>(std::max(upload_options.copy_concurrency, 1))) {}
 
-void WriteServices::Background(std::function<void()> task) {
+void WriteServices::RunOn(Executor& executor, std::function<void()> task) {
   activity.Start();
-  background.Run([this, run = std::move(task)]() mutable {
+  executor.Run([this, run = std::move(task)]() mutable {
     run();
     run = nullptr;  // what it holds goes before the engine may go
     activity.End();

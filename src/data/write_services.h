@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 #include "base/executor.h"
 #include "base/metrics.h"
@@ -53,7 +55,9 @@ struct WriteServices {
   WriteServices(ObjectStore& object_store, MemoryPool& memory_pool, const UploadOptions& upload_options);
 
   // Runs `task` in the background; counted as activity until it returns. Such tasks never wait for memory.
-  void Background(std::function<void()> task);
+  void Background(std::function<void()> task) { RunOn(background, std::move(task)); }
+  // The same for a part copy: upload_copy_concurrency of them at once.
+  void BackgroundCopy(std::function<void()> task) { RunOn(copies, std::move(task)); }
 
   ObjectStore& store;
   MemoryPool& pool;
@@ -67,6 +71,10 @@ struct WriteServices {
   UploadScheduler scheduler;
   Activity activity;
   Executor background;
+  Executor copies;
+
+ private:
+  void RunOn(Executor& executor, std::function<void()> task);
 };
 
 }  // namespace ossfs2

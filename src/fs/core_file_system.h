@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/tunable.h"
 #include "data/read_engine.h"
 #include "data/write_engine.h"
 #include "ossfs2/file_system.h"
@@ -15,6 +16,7 @@
 
 namespace ossfs2 {
 
+// A Tunable may change while the file system is in use: from then on what is asked obeys it.
 struct FsOptions {
   std::string prefix;  // key prefix without leading or trailing slash; empty: the bucket
   bool read_only = false;
@@ -22,19 +24,19 @@ struct FsOptions {
   uint32_t gid = 0;
   uint32_t file_mode = 0777;
   uint32_t dir_mode = 0777;
-  double attr_timeout_s = 60;               // how long attributes and listings are believed
-  double kernel_attr_timeout_s = -1;        // -1: attr_timeout_s
-  double kernel_entry_timeout_s = -1;       // -1: attr_timeout_s
-  double negative_timeout_s = 0;            // kernel negative entries
-  double oss_negative_cache_timeout_s = 0;  // own cache of absent names
+  Tunable<double> attr_timeout_s{60.0};               // how long attributes and listings are believed
+  Tunable<double> kernel_attr_timeout_s{-1.0};        // -1: attr_timeout_s
+  Tunable<double> kernel_entry_timeout_s{-1.0};       // -1: attr_timeout_s
+  Tunable<double> negative_timeout_s{0.0};            // kernel negative entries
+  Tunable<double> oss_negative_cache_timeout_s{0.0};  // own cache of absent names
   uint64_t oss_negative_cache_size = 10000;
   bool close_to_open = false;  // HEAD at every open
   bool enable_symlink = true;
   bool enable_xattr = true;
-  uint64_t rename_dir_limit = 2'000'000;  // more descendants: EMFILE
-  int rename_dir_concurrency = 128;
-  bool allow_rename_dir = true;
-  bool ignore_fsync = false;
+  Tunable<uint64_t> rename_dir_limit{2'000'000};  // more descendants: EMFILE
+  Tunable<int> rename_dir_concurrency{128};
+  Tunable<bool> allow_rename_dir{true};
+  Tunable<bool> ignore_fsync{false};
   bool sync_upload = true;                     // false: close does not wait; the upload ends at release
   bool direct_io = false;                      // every open passes by the page cache (mmap stays possible)
   uint64_t metadata_bytes_max = 256ull << 20;  // inodes, names and listings; estimated, enforced by eviction

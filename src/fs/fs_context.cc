@@ -31,7 +31,7 @@ FsContext::FsContext(ObjectStore& store_arg, ReadEngine& reads_arg, WriteEngine&
            std::max(options_arg.oss_negative_cache_size, kAbsentNamesMin), clock_arg) {}
 
 SteadyTime FsContext::ValidUntil() const {
-  const std::chrono::duration<double> timeout(std::clamp(options.attr_timeout_s, 0.0, kForeverS));
+  const std::chrono::duration<double> timeout(std::clamp(options.attr_timeout_s.value(), 0.0, kForeverS));
   return clock.NowSteady() + std::chrono::duration_cast<SteadyTime::duration>(timeout);
 }
 
@@ -46,7 +46,10 @@ bool FsContext::IsListed(const Node* directory) const {
 
 bool FsContext::SaysAbsent(const Node* directory, double believed_s) const {
   if (!IsListed(directory)) return false;
-  return options.attr_timeout_s - Seconds(directory->directory->fresh_until - clock.NowSteady()) < believed_s;
+  // Below 0 when attr_timeout was made shorter since: then its age is not known.
+  const double age_s =
+      options.attr_timeout_s - Seconds(directory->directory->fresh_until - clock.NowSteady());
+  return std::max(age_s, 0.0) < believed_s;
 }
 
 bool FsContext::NeedsMetadata(const Node* node) const {
@@ -59,7 +62,7 @@ double FsContext::AttrValidS(const Node* node) const {
   const double own = options.kernel_attr_timeout_s;
   if (own >= 0) return own;
   if (node->parent == nullptr || !node->published) return options.attr_timeout_s;
-  return std::clamp(Seconds(node->valid_until - clock.NowSteady()), 0.0, options.attr_timeout_s);
+  return std::clamp(Seconds(node->valid_until - clock.NowSteady()), 0.0, options.attr_timeout_s.value());
 }
 
 Entry FsContext::MakeEntry(const Node* node) const {
@@ -70,7 +73,7 @@ Entry FsContext::MakeEntry(const Node* node) const {
   entry.entry_valid_s = own >= 0 ? own : entry.attr_valid_s;
   if (own < 0 && options.kernel_attr_timeout_s >= 0)
     entry.entry_valid_s =
-        std::clamp(Seconds(node->valid_until - clock.NowSteady()), 0.0, options.attr_timeout_s);
+        std::clamp(Seconds(node->valid_until - clock.NowSteady()), 0.0, options.attr_timeout_s.value());
   return entry;
 }
 

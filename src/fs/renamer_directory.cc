@@ -88,7 +88,7 @@ Result<std::vector<ListEntry>> Renamer::ListAll(const std::string& prefix) {
     for (ListEntry& entry : page->entries) all.push_back(std::move(entry));
     if (all.size() > context_.options.rename_dir_limit)
       return MakeError(EMFILE, ErrorKind::kInvalid,
-                       StrCat("The directory has more than ", context_.options.rename_dir_limit,
+                       StrCat("The directory has more than ", context_.options.rename_dir_limit.value(),
                               " files below it (rename_dir_limit)."));
   } while (!request.continuation.empty());
   return all;
@@ -131,7 +131,7 @@ Status Renamer::TargetIsFree(const std::string& from, const std::string& to, std
 Status Renamer::CopyAll(std::vector<Copied>& files) {
   Mutex mutex;
   Status failed;
-  const auto width = static_cast<size_t>(std::max(1, context_.options.rename_dir_concurrency));
+  const auto width = static_cast<size_t>(std::max(1, context_.options.rename_dir_concurrency.value()));
   RunParallel(context_.executor, files.size(), width, [&](size_t i) {
     Copied& file = files[i];
     if (file.was_there) return;

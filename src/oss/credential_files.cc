@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <vector>
 
+#include "base/environment.h"
 #include "base/str.h"
 #include "oss/credential_source.h"
 
@@ -116,10 +116,7 @@ std::string TrimText(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(kBlank) - first + 1));
 }
 
-std::string Environment(const char* name) {
-  const char* value = getenv(name);
-  return value == nullptr ? "" : value;
-}
+std::string Environment(const char* name) { return EnvironmentText(name); }
 
 Result<std::string> ReadSmallFile(const std::string& path, size_t bytes_max) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);

@@ -39,6 +39,12 @@ std::optional<int64_t> RefreshTime(const Credentials& credentials, int64_t fetch
   return at;
 }
 
+std::chrono::seconds RetryDelay(int failures, bool backoff, double random) {
+  if (!backoff) return std::chrono::seconds(kRetrySeconds);
+  const int64_t cap = std::min<int64_t>(kBackoffMaxSeconds, int64_t{2} << std::min(failures, 6));
+  return std::chrono::seconds(1 + static_cast<int64_t>(random * static_cast<double>(cap)));
+}
+
 CredentialRefresher::CredentialRefresher(SourcePtr source, std::chrono::seconds refresh_interval,
                                          bool refresh_backoff, Clock& clock)
     : source_(std::move(source)),
@@ -155,13 +161,8 @@ void CredentialRefresher::OnFetched(Credentials credentials) {
 
 void CredentialRefresher::OnFailed(Error error) {
   ++failures_;
-  int64_t wait = kRetrySeconds;
-  if (refresh_backoff_) {
-    const int64_t cap = std::min<int64_t>(kBackoffMaxSeconds, int64_t{2} << std::min(failures_, 6));
-    wait = 1 + static_cast<int64_t>(std::uniform_real_distribution<double>(0.0, 1.0)(random_) *
-                                    static_cast<double>(cap));
-  }
-  refresh_at_s_ = Now() + wait;
+  const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
+  refresh_at_s_ = Now() + RetryDelay(failures_, refresh_backoff_, random).count();
   if (IsValid()) {
     LogLimited(LogLevel::kWarning,
                StrCat("Credentials could not be renewed, the old ones serve on: ", error.text));

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/mutex.h"
+#include "base/random.h"
 #include "base/timer.h"
 #include "oss/credential_source.h"
 #include "oss/credentials.h"
@@ -22,6 +23,9 @@ namespace ossfs2::oss {
 std::optional<int64_t> RefreshTime(const Credentials& credentials, int64_t fetched_s,
                                    std::chrono::seconds refresh_interval, std::chrono::seconds recheck,
                                    double random);
+
+// How long after that many failures in a row the source is asked again.
+std::chrono::seconds RetryDelay(int failures, bool backoff, double random);
 
 class CredentialRefresher final : public CredentialProvider {
  public:
@@ -61,7 +65,7 @@ class CredentialRefresher final : public CredentialProvider {
   bool is_running_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
   Timer::Id timer_id_ GUARDED_BY(mutex_) = 0;
-  std::minstd_rand random_ GUARDED_BY(mutex_){std::random_device{}()};
+  std::mt19937_64 random_ GUARDED_BY(mutex_){RandomSeed()};
 
   Timer timer_;
   Executor executor_{"credentials", 1};

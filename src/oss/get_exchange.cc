@@ -30,7 +30,7 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
         etag_(request_.etag),
         retry_({context.config.retry_delay_min, context.config.retry_delay_max,
                 context.config.throttle_delay_min, 0},
-               started_ + context.config.request_timeout) {}
+               started_ + context.config.request_timeout.value()) {}
 
   void Start() {
     if (!context_.Register(this, weak_from_this())) canceled_ = true;
@@ -75,8 +75,8 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
     out.headers = {{"range", StrCat("bytes=", first, "-", request_.offset + request_.size - 1)},
                    {"x-oss-range-behavior", "standard"}};
     if (!etag_.empty()) out.headers.emplace_back("if-match", StrCat("\"", etag_, "\""));
-    if (context_.config.traffic_limit_bits_per_s > 0) {
-      out.headers.emplace_back("x-oss-traffic-limit", StrCat(context_.config.traffic_limit_bits_per_s));
+    if (context_.config.traffic_limit_bits_per_s.value() > 0) {
+      out.headers.emplace_back("x-oss-traffic-limit", StrCat(context_.config.traffic_limit_bits_per_s.value()));
     }
     return out;
   }
@@ -243,7 +243,7 @@ void GetExchange::Send(int round, bool is_hedge) {
   const uint64_t size = request_.offset + request_.size - first;
   const std::string etag = is_hedge ? request_.etag : etag_;
   const OssRequest request = MakeRequest(first);
-  const SteadyTime deadline = context_.clock.NowSteady() + context_.config.request_timeout +
+  const SteadyTime deadline = context_.clock.NowSteady() + context_.config.request_timeout.value() +
                               std::chrono::milliseconds(size * 1000 / (256 << 10));
   http::Request http_request = context_.Build(request, *keys, deadline);
   http_request.collect_bytes_max = kErrorBodyBytesMax;
@@ -323,7 +323,7 @@ void GetExchange::OnAttemptDone(Attempt& attempt, Result<http::Response> respons
   auto failure = FailureOfAttempt(attempt, response);
   if (failure) {
     if (attempt.is_owner_ && delivered_ > attempt.first_ - request_.offset) {
-      retry_.OnProgress(context_.clock.NowSteady() + context_.config.request_timeout);
+      retry_.OnProgress(context_.clock.NowSteady() + context_.config.request_timeout.value());
     }
     used_key_id_ = attempt.key_id_;
     return OnFailure(std::move(*failure));

@@ -1,5 +1,6 @@
 #include "oss/oss_context.h"
 
+#include "base/log.h"
 #include "base/str.h"
 #include "oss/encoding.h"
 
@@ -31,7 +32,7 @@ std::chrono::milliseconds OssContext::TimeoutOf(const OssRequest& request) const
   if (request.timeout.count() > 0) return request.timeout;
   uint64_t bytes = 0;
   for (const auto& span : request.body) bytes += span.size();
-  return config.request_timeout + std::chrono::milliseconds(bytes * 1000 / kSlowestBytesPerSecond);
+  return config.request_timeout.value() + std::chrono::milliseconds(bytes * 1000 / kSlowestBytesPerSecond);
 }
 
 http::Request OssContext::Build(const OssRequest& request, const KeySet& keys, SteadyTime deadline) const {
@@ -53,13 +54,17 @@ http::Request OssContext::Build(const OssRequest& request, const KeySet& keys, S
     out.body = {std::as_bytes(std::span(request.text_body->data(), request.text_body->size()))};
   }
   out.connect_timeout = config.connect_timeout;
-  out.stall_timeout = request.stall_timeout.count() > 0 ? request.stall_timeout : config.stall_timeout;
+  out.stall_timeout = request.stall_timeout.count() > 0 ? request.stall_timeout : config.stall_timeout.value();
   out.deadline = deadline;
   return out;
 }
 
 void OssContext::LearnClock(int64_t date_s) {
-  clock_offset_s_.store(date_s - clock.NowWallNs() / 1'000'000'000, std::memory_order_relaxed);
+  const int64_t offset_s = date_s - clock.NowWallNs() / 1'000'000'000;
+  clock_offset_s_.store(offset_s, std::memory_order_relaxed);
+  LogLimited(LogLevel::kWarning,
+             StrCat("the clock of this machine differs from the service's by ", offset_s,
+                    " s; requests are signed with the service's time. Next: timedatectl set-ntp true"));
 }
 
 double OssContext::Random() {
@@ -69,10 +74,9 @@ double OssContext::Random() {
 
 std::string OssContext::RandomText() {
   // Two hosts must not draw the same, so it does not come from the seeded generator.
-  std::random_device device;
   std::string bytes;
-  for (int i = 0; i < 4; ++i) {
-    const uint32_t word = device();
+  for (int i = 0; i < 2; ++i) {
+    const uint64_t word = RandomSeed();
     bytes.append(reinterpret_cast<const char*>(&word), sizeof(word));
   }
   return HexEncode(bytes);

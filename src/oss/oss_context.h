@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/mutex.h"
+#include "base/random.h"
 #include "base/timer.h"
 #include "http/http_client.h"
 #include "oss/endpoint.h"
@@ -77,7 +78,7 @@ class OssContext {
   CondVar all_gone_;
   std::map<StoreCall*, std::weak_ptr<StoreCall>> active_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
-  std::mt19937_64 random_ GUARDED_BY(mutex_){std::random_device{}()};
+  std::mt19937_64 random_ GUARDED_BY(mutex_){RandomSeed()};
 
  public:
   // Last, so that their threads end first.

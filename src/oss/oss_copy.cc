@@ -13,8 +13,8 @@ namespace {
 
 // A server-side copy is silent until it is done, which may take longer than other answers.
 void AllowSilence(const OssContext& context, OssRequest& request) {
-  request.timeout = 2 * context.config.request_timeout;
-  request.stall_timeout = std::max(context.config.stall_timeout, context.config.request_timeout);
+  request.timeout = 2 * context.config.request_timeout.value();
+  request.stall_timeout = std::max(context.config.stall_timeout.value(), context.config.request_timeout.value());
 }
 
 void AddSource(const OssContext& context, const std::string& key, const std::string& etag,

@@ -77,7 +77,7 @@ Status RunDeleteMany(OssContext& context, const std::vector<std::string>& keys) 
       OSSFS2_RETURN_IF_ERROR(RunDelete(context, key));
     }
   }
-  const SteadyTime deadline = context.clock.NowSteady() + context.config.request_timeout;
+  const SteadyTime deadline = context.clock.NowSteady() + context.config.request_timeout.value();
   auto delay = context.config.retry_delay_min;
   while (!left.empty()) {
     const auto gone = DeleteBatch(context, TakeBatch(left));

@@ -60,7 +60,7 @@ Result<WriteResult> RunComplete(OssContext& context, const std::string& key, con
   request.query = {{"uploadId", upload_id}};
   request.headers = {{"content-type", "application/xml"}};
   // Silent until thousands of parts are joined.
-  request.stall_timeout = std::max(context.config.stall_timeout, context.config.request_timeout);
+  request.stall_timeout = std::max(context.config.stall_timeout.value(), context.config.request_timeout.value());
   if (forbid_overwrite) request.headers.emplace_back("x-oss-forbid-overwrite", "true");
   request.text_body = std::make_shared<const std::string>(MakeCompleteXml(parts));
   const RequestNames names = {"complete", key, context.endpoint.bucket, context.endpoint.text};

@@ -20,8 +20,8 @@ void AddBody(const OssContext& context, const UploadBody& body, OssRequest& requ
   if (context.config.check_crc64 && body.crc64) {
     request.headers.emplace_back("x-oss-hash-crc64ecma", StrCat(*body.crc64));
   }
-  if (context.config.traffic_limit_bits_per_s > 0) {
-    request.headers.emplace_back("x-oss-traffic-limit", StrCat(context.config.traffic_limit_bits_per_s));
+  if (context.config.traffic_limit_bits_per_s.value() > 0) {
+    request.headers.emplace_back("x-oss-traffic-limit", StrCat(context.config.traffic_limit_bits_per_s.value()));
   }
 }
 

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 
+#include "base/tunable.h"
 #include "oss/credentials.h"
 #include "oss/signing.h"
 #include "ossfs2/object_store.h"
@@ -25,6 +26,7 @@ class HttpClient;
 
 namespace ossfs2::oss {
 
+// A Tunable may change while the store is in use.
 struct OssConfig {
   std::string endpoint;  // "http://host[:port]", "https://...", or bare (= https)
   std::string bucket;
@@ -34,9 +36,9 @@ struct OssConfig {
   int signature_version = 0;  // 0: by region; 1; 4
   // Of a whole operation with its retries. Uploads get what their body needs at 256 KiB/s besides; a GET
   // starts it over whenever bytes come.
-  std::chrono::milliseconds request_timeout{60000};
+  Tunable<std::chrono::milliseconds> request_timeout{std::chrono::milliseconds(60000)};
   std::chrono::milliseconds connect_timeout{5000};
-  std::chrono::milliseconds stall_timeout{15000};
+  Tunable<std::chrono::milliseconds> stall_timeout{std::chrono::milliseconds(15000)};
   std::chrono::milliseconds retry_delay_min{100};  // back-off: a random wait up to min * 2^n, at most max
   std::chrono::milliseconds retry_delay_max{5000};
   std::chrono::milliseconds throttle_delay_min{1000};  // in place of retry_delay_min after 429 and 503
@@ -49,8 +51,8 @@ struct OssConfig {
   std::string tagging;  // "k1=v1&k2=v2", already encoded
   Metadata user_metadata;
   bool requester_pays = false;
-  uint64_t traffic_limit_bits_per_s = 0;  // x-oss-traffic-limit, per connection
-  std::string user_agent;                 // empty: "ossfs2/VERSION"
+  Tunable<uint64_t> traffic_limit_bits_per_s{0};  // x-oss-traffic-limit, per connection
+  std::string user_agent;                         // empty: "ossfs2/VERSION"
 };
 
 Result<std::unique_ptr<ObjectStore>> MakeOssStore(http::HttpClient& http, CredentialProvider& credentials,

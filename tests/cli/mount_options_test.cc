@@ -55,7 +55,7 @@ TEST(MountOptions, RefuseTyposAndRemount) {
   EXPECT_EQ(ApplyMountOptions("oss_buket=x", options, file).error().text,
             "mount option: unknown option \"oss_buket\"; did you mean \"oss_bucket\"?");
   EXPECT_THAT(ApplyMountOptions("remount,ro", options, file).error().text,
-              HasSubstr("remount is not supported"));
+              HasSubstr("mount(8) only"));
   EXPECT_THAT(ApplyMountOptions("oss_bucket", options, file).error().text, HasSubstr("needs a value"));
   options.IgnoreAllUnknown();  // mount -s
   EXPECT_TRUE(ApplyMountOptions("frobnicate=1", options, file));
@@ -67,6 +67,7 @@ TEST(MountHelper, UnderstandsWhatMountPasses) {
       {"bucket", "/mnt", "-sfnv", "-o", "rw,a=b", "-N", "/proc/1/ns/mnt", "-t", "ossfs2", "-ox"});
   ASSERT_TRUE(line) << line.error().text;
   EXPECT_EQ(line->bucket, "bucket");
+  EXPECT_EQ(line->source, "bucket");
   EXPECT_EQ(line->mount_point, "/mnt");
   EXPECT_EQ(line->options, "rw,a=b,x");
   EXPECT_EQ(line->mount_namespace, "/proc/1/ns/mnt");

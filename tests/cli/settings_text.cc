@@ -16,8 +16,8 @@ std::string SettingsText(const Settings& s) {
       c.assume_role_session_name, c.assume_role_external_id, c.oidc_role_arn, c.oidc_provider_arn,
       c.oidc_token_file, c.sts_endpoint, c.bucket, c.refresh_interval.count(), c.refresh_backoff);
   const oss::OssConfig& o = s.oss;
-  put(o.endpoint, o.bucket, o.region, o.path_style, o.cname, o.signature_version, o.request_timeout.count(),
-      o.connect_timeout.count(), o.stall_timeout.count(), o.check_crc64, o.storage_class, o.sse, o.sse_key_id,
+  put(o.endpoint, o.bucket, o.region, o.path_style, o.cname, o.signature_version, o.request_timeout.value().count(),
+      o.connect_timeout.count(), o.stall_timeout.value().count(), o.check_crc64, o.storage_class, o.sse, o.sse_key_id,
       o.object_acl, o.tagging, o.requester_pays, o.traffic_limit_bits_per_s);
   for (const auto& [name, value] : o.user_metadata) put(name, value);
   put(s.memory.total_bytes, s.memory.metadata_bytes, s.memory.pool_bytes, s.memory.cache_bytes);

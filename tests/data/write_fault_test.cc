@@ -160,6 +160,14 @@ TEST_F(WriteFault, TheDiskKeepsAReserve) {
   EXPECT_EQ(ErrnoOf(WriteAt(*file, 10 * kMiB, "x")), ENOSPC);
 }
 
+TEST_F(WriteFault, TheDiskKeepsAShare) {
+  options_.staging_free_percent_min = 100;
+  EXPECT_EQ(ErrnoOf(WriteAt(*NewFile(), 10 * kMiB, "x")), ENOSPC);
+  engine_.reset();
+  options_.staging_free_percent_min = 0;
+  EXPECT_TRUE(WriteAt(*NewFile(), 10 * kMiB, "x"));
+}
+
 TEST_F(WriteFault, SizesHaveLimits) {
   options_.staged_file_bytes_max = kMiB;
   auto file = NewFile();

@@ -19,6 +19,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -76,6 +77,19 @@ def wait_until(condition, seconds=20.0, what="a condition"):
         time.sleep(0.02)
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def fetch(url):
+    """The text at a URL, without any proxy."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=10) as answer:
+        return answer.read().decode()
+
+
 def is_mounted(path):
     """Looks at the kernel's table: works for a dead mount too."""
     escaped = os.path.realpath(os.path.dirname(path)) + "/" + os.path.basename(path)
@@ -118,8 +132,8 @@ class Stats:
 class Server:
     """An ossfs2-server of its own on a free port, with a folder of its own."""
 
-    def __init__(self, *options, bucket="test", root=None):
-        self.options = list(options)
+    def __init__(self, *options, bucket="test", root=None, secret=KEY_SECRET):
+        self.options = list(options) + (["--access-key-secret", secret] if secret else [])
         self.bucket = bucket
         self.root = root or temporary_folder("server")
         self.log = os.path.join(temporary_folder("log"), "server.log")
@@ -131,8 +145,7 @@ class Server:
     def start(self):
         """Starts it, or starts it again on the same port and folder."""
         command = [SERVER, "--root", self.root, "--listen", "127.0.0.1:%d" % self.port,
-                   "--bucket", self.bucket, "--access-key-id", KEY_ID,
-                   "--access-key-secret", KEY_SECRET] + self.options
+                   "--bucket", self.bucket, "--access-key-id", KEY_ID] + self.options
         with open(self.log, "ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,

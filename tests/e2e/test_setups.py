@@ -3,6 +3,7 @@
 And the ways in which a right set-up may be written: the file form of the existing
 client, environment, fstab helper. And that no secret shows up anywhere.
 """
+import contextlib
 import glob
 import os
 import socket
@@ -12,18 +13,43 @@ import time
 import unittest
 
 import harness
-from harness import KEY_ID, KEY_SECRET, OSSFS2, Server, clean_environment, is_mounted, tail
+from harness import (KEY_ID, KEY_SECRET, OSSFS2, Server, clean_environment, fetch, free_port,
+                     is_mounted, tail)
 
 LIMIT_S = 15
 
 
-def mount(arguments, **more):
-    """Runs `ossfs2 mount ...`; returns (status, output, seconds)."""
+AS_ROOT = unittest.skipIf(os.geteuid() != 0, "needs root")
+
+
+def mount(arguments, before=(), **more):
+    """Runs `ossfs2 mount ...` (`before`: a command that runs it); returns (status, output, seconds)."""
     started = time.monotonic()
-    done = subprocess.run([OSSFS2, "mount"] + arguments, stdout=subprocess.PIPE,
+    done = subprocess.run([*before, OSSFS2, "mount"] + arguments, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", timeout=60,
                           stdin=subprocess.DEVNULL, env=more.get("env") or clean_environment())
     return done.returncode, done.stdout, time.monotonic() - started
+
+
+def make_certificate(folder):
+    """A key and a self-signed certificate for 127.0.0.1; returns their paths."""
+    certificate, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
+    harness.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                 "-nodes", "-days", "2", "-subj", "/CN=test", "-addext",
+                 "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate])
+    return certificate, key
+
+
+class TlsServer(Server):
+    """A server that speaks TLS with a certificate of its own."""
+
+    def __init__(self):
+        self.certificate, key = make_certificate(harness.temporary_folder("tls"))
+        super().__init__("--tls-cert", self.certificate, "--tls-key", key)
+
+    @property
+    def endpoint(self):
+        return "https://127.0.0.1:%d" % self.port
 
 
 class SetupCase(unittest.TestCase):
@@ -56,13 +82,13 @@ class SetupCase(unittest.TestCase):
 
 
 class Wrong(SetupCase):
-    def refuse(self, arguments, *words, path=None, limit=LIMIT_S, env=None):
+    def refuse(self, arguments, *words, path=None, limit=LIMIT_S, env=None, before=(), busy=False):
         """The mount must fail; each of `words` is a text or a tuple of alternatives."""
         path = path or harness.temporary_folder("mnt")
         try:
-            status, output, seconds = mount([path] + arguments, env=env)
+            status, output, seconds = mount([path] + arguments, env=env, before=before)
             self.assertNotEqual(status, 0, output)
-            self.assertFalse(is_mounted(path), output)
+            self.assertEqual(is_mounted(path), busy, output)
             self.assertLess(seconds, limit, output)
             self.assertGreater(len(output.strip()), 20, "no explanation")
             self.assertNotIn(KEY_SECRET, output)
@@ -72,7 +98,7 @@ class Wrong(SetupCase):
                                 "none of %s in:\n%s" % (choices, output))
             return output
         finally:
-            if is_mounted(path):
+            if is_mounted(path) and not busy:
                 subprocess.run(["umount", "-l", path], check=False)
 
     def test_no_bucket(self):
@@ -103,6 +129,117 @@ class Wrong(SetupCase):
         with Server("--region", "cn-hangzhou") as server:
             self.refuse(self.good(oss_endpoint=server.endpoint, oss_region="cn-beijing"),
                         ("region", "cn-hangzhou"))
+
+    def test_expired_token(self):
+        self.server.config(key="STS.expired:secret:token", expire_key="STS.expired")
+        self.refuse(self.good(oss_access_key_id="STS.expired", oss_access_key_secret="secret",
+                              oss_security_token="token"),
+                    "SecurityTokenExpired", "expired", ("new token", "get a new one", "renew"))
+
+    def test_clock_that_the_service_refuses(self):
+        self.server.set_fault("kind=status:403:RequestTimeTooSkewed")
+        try:
+            self.refuse(self.good(), "clock", ("timedatectl", "ntp"))
+        finally:
+            self.server.clear_fault()
+
+    def test_no_right_to_list(self):
+        self.server.set_fault("op=list,kind=status:403:AccessDenied")
+        try:
+            self.refuse(self.good(), "AccessDenied", "oss:ListObjects")
+        finally:
+            self.server.clear_fault()
+
+    def test_http_to_a_tls_port(self):
+        with TlsServer() as server:
+            self.refuse(self.good(oss_endpoint="http://127.0.0.1:%d" % server.port), "https://")
+
+    def test_authority_that_signed_something_else(self):
+        with TlsServer() as server:
+            other = make_certificate(harness.temporary_folder("ca"))[0]
+            self.refuse(self.good(oss_endpoint=server.endpoint, ca_file=other),
+                        "certificate", "ca_file")
+
+    def test_authority_file_that_is_none(self):
+        path = self.config("this is no certificate\n")
+        self.refuse(self.good(oss_endpoint=self.server.endpoint.replace("http", "https", 1),
+                              ca_file=path), "ca_file", path)
+        self.refuse(self.good(ca_file="/nonexistent.pem"), "ca_file", "/nonexistent.pem")
+
+    def test_proxy_is_down(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.refuse(self.good(http_proxy="http://127.0.0.1:%d" % port), "proxy", "http_proxy",
+                    ("refused", "connect"))
+
+    def test_address_that_answers_nothing(self):
+        with socket.socket() as listener:  # a full queue: further connections are dropped silently
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            port = listener.getsockname()[1]
+            fillers = [socket.socket() for _ in range(4)]
+            for one in fillers:
+                one.setblocking(False)
+                one.connect_ex(("127.0.0.1", port))
+            self.refuse(self.good(oss_endpoint="http://127.0.0.1:%d" % port),
+                        "127.0.0.1:%d" % port, ("time", "deadline", "no answer"),
+                        ("firewall", "internal endpoint", "check"))
+            for one in fillers:
+                one.close()
+
+    @AS_ROOT
+    def test_no_fuse_device(self):
+        script = "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && exec \"$@\""
+        self.refuse(self.good(), "/dev/fuse", ("modprobe fuse", "--device /dev/fuse"),
+                    before=["unshare", "-m", "sh", "-c", script, "sh"])
+
+    def test_busy_mount_point(self):
+        with harness.Mount(self.server) as first:
+            self.refuse(self.good(), "already", str(first.pid), "ossfs2 umount", path=first.path,
+                        busy=True)
+            self.assertTrue(os.path.exists(os.path.join(first.path, "hello")))
+
+    @AS_ROOT
+    def test_busy_mount_point_of_another_file_system(self):
+        path = harness.temporary_folder("busy")
+        harness.run(["mount", "-t", "tmpfs", "none", path])
+        try:
+            open(os.path.join(path, "theirs"), "w").close()
+            self.refuse(self.good(), "not empty", "nonempty", path=path, busy=True)
+        finally:
+            harness.run(["umount", path])
+
+    def test_unreadable_config_file(self):
+        folder = harness.temporary_folder("conf")
+        self.refuse(["-c", folder], folder, ("directory", "not a file"))
+
+    @AS_ROOT
+    def test_unreadable_config_file_of_somebody_else(self):
+        path = self.config("--oss_bucket=test\n")
+        done = subprocess.run([OSSFS2, "mount", "/mnt", "-c", path], user=65534, group=65534,
+                              cwd="/", capture_output=True, text=True, timeout=20, check=False,
+                              stdin=subprocess.DEVNULL, env=clean_environment())
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(path, done.stderr)
+        self.assertIn("Permission denied", done.stderr)
+
+    def test_credential_file_that_all_may_read(self):
+        path = self.config("%s:%s\n" % (KEY_ID, KEY_SECRET))
+        os.chmod(path, 0o644)
+        self.refuse(self.good(oss_access_key_id=None, oss_access_key_secret=None,
+                              credential_file=path), path, "chmod 600")
+
+    @AS_ROOT
+    def test_full_log_disk(self):
+        folder = harness.temporary_folder("full")
+        harness.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder])
+        try:
+            with open(os.path.join(folder, "rubbish"), "wb") as stream:
+                stream.write(b"x" * 65536)
+            self.refuse(self.good(log_dir=folder), "log_dir", "full", "free space")
+        finally:
+            harness.run(["umount", folder])
 
     def test_nobody_listens(self):
         with socket.socket() as probe:
@@ -219,6 +356,16 @@ class Wrong(SetupCase):
 
 
 class Right(SetupCase):
+    def test_clock_that_is_off_by_an_hour_is_learnt(self):
+        self.server.set_fault("kind=skew:3600")
+        try:
+            self.check(self.good(log_dir=self.log_dir + "/skew"))
+            logs = "".join(tail(x) for x in glob.glob(self.log_dir + "/skew/*.log"))
+            self.assertIn("clock of this machine differs", logs)
+            self.assertIn("timedatectl", logs)
+        finally:
+            self.server.clear_fault()
+
     def check(self, arguments, env=None, command=None):
         """The mount must come up in the background and serve; then it is taken down."""
         path = harness.temporary_folder("mnt")
@@ -298,40 +445,122 @@ class Right(SetupCase):
 
 
 class Secrets(SetupCase):
-    def test_no_secret_is_shown(self):
+    """A search of everything that others can see for the secret and the token."""
+    TOKEN = "stsTokenThatMustNotLeak1234567"
+
+    def processes(self):
+        """argv and environment of every ossfs2 and of its children, as the kernel shows them."""
+        ours = os.path.realpath(OSSFS2)
+        parents, shown, found = {}, {}, set()
+        for folder in glob.glob("/proc/[0-9]*"):
+            try:
+                pid = int(folder[6:])
+                with open(folder + "/stat") as stream:
+                    parents[pid] = int(stream.read().rsplit(")", 1)[1].split()[1])
+                if os.readlink(folder + "/exe") == ours:
+                    found.add(pid)
+            except OSError:
+                continue
+        found |= {pid for pid, parent in parents.items() if parent in found}
+        for pid in found:
+            for name in "cmdline", "environ":
+                try:
+                    with open("/proc/%d/%s" % (pid, name), errors="replace") as stream:
+                        shown["%s of %d" % (name, pid)] = stream.read()
+                except OSError:
+                    continue
+        return shown
+
+    def look(self, shown):
+        self.assertGreater(len(shown), 0)
+        for name, text in shown.items():
+            for secret in KEY_SECRET, self.TOKEN:
+                self.assertNotIn(secret, text, name)
+
+    def mounted(self, arguments, env):
+        """Mounts, uses the mount, and searches what can be seen of it."""
+        self.server.config(key="%s:%s:%s" % ("STSKEY", KEY_SECRET, self.TOKEN))
         path = harness.temporary_folder("mnt")
-        status, output, _ = mount([path] + self.good(log_level="debug"))
+        port = free_port()
+        arguments = arguments + ["--log_level=debug", "--metrics_port=%d" % port]
+        status, output, _ = mount([path] + arguments, env=env)
         self.assertEqual(status, 0, output)
         try:
             with open(os.path.join(path, "f"), "w") as stream:
                 stream.write("x" * 100000)
             os.rename(os.path.join(path, "f"), os.path.join(path, "g"))
-            shown = {"output": output}
-            for folder in glob.glob("/proc/[0-9]*"):
-                try:
-                    if os.readlink(folder + "/exe").startswith(os.path.realpath(OSSFS2)) and \
-                            "server" not in os.path.basename(os.readlink(folder + "/exe")):
-                        with open(folder + "/cmdline") as stream:
-                            shown[folder] = stream.read()
-                except OSError:
-                    continue
-            self.assertGreater(len(shown), 1, "the daemon was not found")
+            self.server.set_fault("op=head,count=2,kind=status:403:AccessDenied")
+            with contextlib.suppress(OSError):
+                os.stat(os.path.join(path, "absent"))  # errors are logged
+            self.server.clear_fault()
+            shown = self.processes()
+            self.assertGreaterEqual(len(shown), 2, "the daemon was not found")
+            shown["output"] = output
+            shown["metrics"] = fetch("http://127.0.0.1:%d/metrics" % port)
             with open("/proc/self/mountinfo") as stream:
                 shown["mountinfo"] = stream.read()
-            for command in (["list"], ["print-config"] + self.good(), ["stats", path],
-                            ["check"] + self.good(), ["bugreport", path]):
+            for command in (["list"], ["mount", "--print-config", path] + arguments,
+                            ["stats", path], ["stats", path, "--json"],
+                            ["explain", os.path.join(path, "g")], ["explain", path],
+                            ["set", path, "log_level=info"], ["set", path, "oss_access_key_secret=x"],
+                            ["check"] + arguments, ["check", "--json"] + arguments,
+                            ["gc", "--dry-run"] + arguments):
                 done = subprocess.run([OSSFS2] + command, capture_output=True, text=True,
-                                      timeout=30, env=clean_environment(),
-                                      stdin=subprocess.DEVNULL)
-                shown[" ".join(command[:1])] = done.stdout + done.stderr
-            for name, text in shown.items():
-                self.assertNotIn(KEY_SECRET, text, name)
+                                      timeout=60, env=env, stdin=subprocess.DEVNULL, check=False)
+                shown[" ".join(command[:2])] = done.stdout + done.stderr
+            self.assertIn("****", shown["mount --print-config"] + "*" * (
+                0 if "oss_security_token" in " ".join(arguments) else 4))
+            self.look(shown)
         finally:
             harness.run([OSSFS2, "umount", path], timeout=40)
-        for folder in (self.log_dir, self.state):
+        files = {}
+        for folder in (self.log_dir, self.state, "/run/ossfs2"):
             for name in glob.glob(folder + "/**", recursive=True):
                 if os.path.isfile(name):
-                    self.assertNotIn(KEY_SECRET, tail(name, 1 << 24), name)
+                    files[name] = tail(name, 1 << 24)
+        self.look(files)
+
+    def test_given_as_options(self):
+        self.mounted(self.good(oss_access_key_id="STSKEY", oss_security_token=self.TOKEN),
+                     clean_environment())
+
+    def test_given_in_the_environment(self):
+        self.mounted(self.good(oss_access_key_id=None, oss_access_key_secret=None),
+                     clean_environment(OSS_ACCESS_KEY_ID="STSKEY", OSS_ACCESS_KEY_SECRET=KEY_SECRET,
+                                       OSS_SESSION_TOKEN=self.TOKEN,
+                                       ALIBABA_CLOUD_ACCESS_KEY_SECRET=KEY_SECRET))
+
+    def test_given_by_fromenv(self):
+        self.mounted(self.good(oss_access_key_id="STSKEY", oss_access_key_secret=None) +
+                     ["--fromenv=oss_access_key_secret,security_token"],
+                     clean_environment(FLAGS_oss_access_key_secret=KEY_SECRET,
+                                       FLAGS_security_token=self.TOKEN))
+
+    def test_children_do_not_inherit_keys(self):
+        folder = harness.temporary_folder("process")
+        program, seen = os.path.join(folder, "give"), os.path.join(folder, "seen")
+        with open(program, "w") as script:
+            script.write("#!/bin/sh\n/usr/bin/env > %s\ncat /proc/$PPID/environ >> %s\n"
+                         "printf '%%s' '{\"AccessKeyId\":\"%s\",\"AccessKeySecret\":\"%s\"}'\n"
+                         % (seen, seen, KEY_ID, KEY_SECRET))
+        os.chmod(program, 0o700)
+        self.mounted(self.good(oss_access_key_id=None, oss_access_key_secret=None,
+                               credential_process=program),
+                     clean_environment(OSS_ACCESS_KEY_ID="STSKEY", OSS_ACCESS_KEY_SECRET=KEY_SECRET,
+                                       OSS_SESSION_TOKEN=self.TOKEN, KEPT="visible"))
+        with open(seen, errors="replace") as stream:
+            text = stream.read()
+        self.assertIn("KEPT=visible", text)
+        self.look({"environment of credential_process": text})
+
+    def test_the_server_hides_its_secret(self):
+        pid = self.server.process.pid
+        with open("/proc/%d/cmdline" % pid) as stream:
+            self.assertIn("--access-key-secret", text := stream.read())
+        self.look({"cmdline of the server": text})
+        path = self.config(KEY_SECRET + "\n")
+        with Server("--secret-file", path, secret=None) as server:
+            server.client.put("by-file", b"x")
 
 
 if __name__ == "__main__":

@@ -401,6 +401,30 @@ TEST_F(RefresherTest, FailuresKeepTheOldKeysUntilTheyExpire) {
   EXPECT_TRUE(IdNow().starts_with("id"));
 }
 
+TEST_F(RefresherTest, TheIntervalRenewsKeysThatHaveLongToLive) {
+  auto source = std::make_unique<ScriptedSource>();
+  source_ = source.get();
+  source_->expires_s = Now() + 36000;
+  refresher_ = std::make_unique<CredentialRefresher>(std::move(source), std::chrono::seconds(600), false, clock_);
+  EXPECT_EQ(IdNow(), "id1");
+  clock_.Advance(std::chrono::seconds(599));
+  EXPECT_EQ(IdNow(), "id1");
+  EXPECT_EQ(source_->fetches, 1);
+  clock_.Advance(std::chrono::seconds(2));
+  IdNow();
+  WaitForFetches(2);
+  while (IdNow() != "id2") std::this_thread::yield();
+}
+
+TEST(RetryDelayTest, IsFixedOrGrows) {
+  for (const int failures : {1, 2, 50}) EXPECT_EQ(RetryDelay(failures, false, 0.9), std::chrono::seconds(15));
+  EXPECT_EQ(RetryDelay(1, true, 0), std::chrono::seconds(1)) << "with backoff: full jitter";
+  EXPECT_EQ(RetryDelay(1, true, 1), std::chrono::seconds(5));
+  EXPECT_EQ(RetryDelay(2, true, 1), std::chrono::seconds(9));
+  EXPECT_EQ(RetryDelay(3, true, 1), std::chrono::seconds(17));
+  EXPECT_EQ(RetryDelay(50, true, 1), std::chrono::seconds(121)) << "and a bound";
+}
+
 TEST_F(RefresherTest, SetsThatHaveExpiredAreNotTaken) {
   source_->expires_s = Now() - 1;
   EXPECT_NE(IdNow().find("have expired"), std::string::npos);

@@ -127,6 +127,14 @@ TEST_F(OssWriteTest, PartsCompareTheirCrc) {
   EXPECT_EQ(http_->Count(), 2u);
 }
 
+TEST_F(OssWriteTest, WithoutTheCheckAnotherCrcIsTaken) {
+  config_.check_crc64 = false;
+  ServeInTurn({PutReply(1)});
+  EXPECT_TRUE(PutNow(*store_, "k", kText, {}, kCrc));
+  EXPECT_TRUE(PartNow(*store_, "k", "UP", 7, kText, kCrc));
+  EXPECT_EQ(http_->Count(), 2u) << "nothing is sent again";
+}
+
 TEST_F(OssWriteTest, UploadAnswerWithoutEtagIsNotBelieved) {
   ServeInTurn({Reply{}, PutReply(kCrc)});
   ASSERT_TRUE(PutNow(*store_, "k", kText));

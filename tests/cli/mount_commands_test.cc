@@ -1,0 +1,73 @@
+// `ossfs2 set` and SIGHUP against settings, without a mount.
+#include "cli/mount_commands.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/option_table.h"
+#include "tests/cli/settings_text.h"
+
+namespace ossfs2 {
+namespace {
+
+using testing::HasSubstr;
+
+OptionSet Options() {
+  OptionSet options;
+  for (const auto& [name, value] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"oss_endpoint", "http://h"},
+                                                                  {"oss_bucket", "b"},
+                                                                  {"oss_access_key_id", "id"},
+                                                                  {"oss_access_key_secret", "hush"},
+                                                                  {"state_dir", "/state"},
+                                                                  {"log_dir", "/logs"}})
+    EXPECT_TRUE(options.Set(name, value, "test", OptionLayer::kFile));
+  return options;
+}
+
+// Another allowed value than the default.
+std::string Sample(const OptionSpec& spec) {
+  if (spec.name == "log_level") return "warning";
+  if (spec.name == "traffic_limit") return "819200";
+  if (spec.type == OptionType::kBool) return spec.default_value == "true" ? "false" : "true";
+  if (spec.type == OptionType::kSeconds) return "7";
+  return spec.max != OptionSpec::kNoBound && spec.max < 7001 ? "7" : "7001";
+}
+
+TEST(Tunables, EveryOptionThatMayChangeReachesWhatIsRunning) {
+  for (const OptionSpec& spec : OptionTable()) {
+    if (!spec.runtime || spec.name == "log_level" || spec.name == "flush_deadline") continue;
+    SCOPED_TRACE(spec.name);
+    OptionSet options = Options();
+    const auto running = MakeSettings(options, "/mnt/x");
+    ASSERT_TRUE(running) << running.error().text;
+    const Settings layer = *running;  // as a layer below keeps its copy
+    ASSERT_TRUE(options.Set(spec.name, Sample(spec), "test", OptionLayer::kCommandLine));
+    const auto fresh = MakeSettings(options, "/mnt/x");
+    ASSERT_TRUE(fresh) << fresh.error().text;
+    EXPECT_NE(SettingsText(layer), SettingsText(*fresh));
+    ApplyTunables(*fresh, *running);
+    EXPECT_EQ(SettingsText(layer), SettingsText(*fresh)) << "reached, and nothing else changed";
+  }
+}
+
+TEST(Tunables, WhatNeedsANewMountStays) {
+  OptionSet options = Options();
+  const auto running = MakeSettings(options, "/mnt/x");
+  ASSERT_TRUE(options.Set("ro", "true", "test", OptionLayer::kCommandLine));
+  ApplyTunables(*MakeSettings(options, "/mnt/x"), *running);
+  EXPECT_FALSE(running->fs.read_only);
+}
+
+TEST(Tunables, AssignmentDoesNotReachCopies) {
+  FsOptions one;
+  FsOptions two = one;
+  two.attr_timeout_s = 5;
+  EXPECT_EQ(one.attr_timeout_s, 60);
+  two = one;
+  two.attr_timeout_s.Change(5);
+  EXPECT_EQ(one.attr_timeout_s, 5);
+}
+
+}  // namespace
+}  // namespace ossfs2

@@ -1,0 +1,146 @@
+"""mount(8), fstab, umount(8), remount, and the systemd unit, as an administrator uses them.
+
+Everything runs in a mount namespace of its own, in which /usr/sbin also has mount.ossfs2.
+"""
+import os
+import subprocess
+import unittest
+
+import harness
+from harness import KEY_ID, KEY_SECRET, OSSFS2, ROOT, Server, clean_environment
+
+SCRIPT = r"""
+set -eu
+mount -t tmpfs none "$WORK"
+mkdir "$WORK/up" "$WORK/work"
+ln -s "$OSSFS2" "$WORK/up/mount.ossfs2"
+mount -t overlay none -o "lowerdir=/usr/sbin,upperdir=$WORK/up,workdir=$WORK/work" /usr/sbin
+trap 'umount -l "$DIR" 2>/dev/null || :' EXIT
+fail() { echo "FAILED: $*"; exit 1; }
+mounted() { grep -c " $DIR " /proc/self/mountinfo || :; }
+content() { [ "$(cat "$DIR/hello")" = world ] || fail "content $1"; }
+
+mount -T "$FSTAB" "$DIR"
+content "after mount"
+[ "$(mounted)" = 1 ] || fail "mounted once"
+mount -a -T "$FSTAB"
+[ "$(mounted)" = 1 ] || fail "mount -a mounts again what is mounted"
+findmnt -n -o FSTYPE,SOURCE "$DIR" | grep -q "fuse.ossfs2 *$SOURCE" || fail "source: $(findmnt "$DIR")"
+
+echo new > "$DIR/new"
+mount -T "$FSTAB" -o remount,ro "$DIR"
+if echo x 2>/dev/null > "$DIR/refused"; then fail "written while read-only"; fi
+content "read-only"
+mount -T "$FSTAB" -o remount,rw,attr_timeout=5 "$DIR"
+echo x > "$DIR/new"
+if mount -T "$FSTAB" -o remount,direct_io "$DIR" 2> "$WORK/error"; then fail "direct_io by remount"; fi
+grep -q "needs a new mount" "$WORK/error" || fail "error of remount: $(cat "$WORK/error")"
+
+umount "$DIR"
+[ "$(mounted)" = 0 ] || fail "umount"
+for _ in $(seq 200); do "$OSSFS2" list | grep -q "$DIR" || break; sleep 0.05; done
+mount -a -T "$FSTAB"
+content "after mount -a"
+[ "$(cat "$DIR/new")" = x ] || fail "what was written is gone"
+"$OSSFS2" umount "$DIR"
+mount -t ossfs2 "$SOURCE" "$DIR" -o "conf=$CONF,ro"
+content "without fstab"
+if echo x 2>/dev/null > "$DIR/refused"; then fail "written to a mount made read-only"; fi
+if mount -o remount,rw "$DIR" 2> "$WORK/error"; then fail "rw of a mount made read-only"; fi
+umount "$DIR"
+echo "ALL DONE"
+"""
+
+
+@unittest.skipIf(os.geteuid() != 0, "only root mounts by fstab")
+class Fstab(unittest.TestCase):
+    def test_mount_remount_umount(self):
+        with Server() as server:
+            server.client.put("hello", b"world")
+            folder = harness.temporary_folder("fstab")
+            conf, fstab = os.path.join(folder, "conf"), os.path.join(folder, "fstab")
+            point = harness.temporary_folder("mnt")
+            with open(conf, "w") as stream:
+                stream.write("--oss_endpoint=%s\n--oss_access_key_id=%s\n"
+                             "--oss_access_key_secret=%s\n--log_dir=%s\n--state_dir=%s\n"
+                             % (server.endpoint, KEY_ID, KEY_SECRET, harness.temporary_folder("log"),
+                                harness.temporary_folder("state")))
+            os.chmod(conf, 0o600)
+            with open(fstab, "w") as stream:
+                stream.write("%s %s ossfs2 _netdev,nofail,conf=%s 0 0\n"
+                             % (server.bucket, point, conf))
+            done = harness.run(
+                ["unshare", "-m", "sh", "-c", SCRIPT], timeout=90, check=False,
+                env=clean_environment(WORK=harness.temporary_folder("work"), OSSFS2=OSSFS2,
+                                      FSTAB=fstab, DIR=point, CONF=conf, SOURCE=server.bucket))
+            self.assertIn("ALL DONE", done.stdout, done.stdout)
+
+
+class Systemd(unittest.TestCase):
+    @harness.needs("systemd-analyze")
+    def test_unit_file(self):
+        folder = harness.temporary_folder("units")
+        unit = os.path.join(folder, "ossfs2@mnt-models.service")
+        with open(os.path.join(ROOT, "conf/ossfs2@.service")) as source, open(unit, "w") as copy:
+            copy.write(source.read().replace("/usr/bin/ossfs2", OSSFS2))
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True,
+                              text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+        self.assertEqual((done.returncode, done.stderr.strip()), (0, ""))
+
+    def test_ready_is_told(self):
+        import socket
+        with Server() as server, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            address = os.path.join(harness.temporary_folder("run"), "notify")
+            notify.bind(address)
+            notify.settimeout(20)
+            mount = harness.Mount(server, start=False)
+            with open(mount.log, "ab") as log:
+                mount.process = subprocess.Popen(
+                    mount.arguments(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    env=clean_environment(NOTIFY_SOCKET=address))
+            try:
+                self.assertIn(b"READY=1", notify.recv(4096))
+                self.assertTrue(harness.is_mounted(mount.path))
+                mount.process.terminate()
+                self.assertIn(b"STOPPING=1", notify.recv(4096))
+                self.assertEqual(mount.process.wait(20), 0)
+            finally:
+                mount.destroy()
+
+
+class Generated(unittest.TestCase):
+    """Man page and completion come from the option table."""
+
+    def made(self, kind):
+        return harness.run([OSSFS2, "docs", kind]).stdout
+
+    @harness.needs("man")
+    def test_man_page_renders(self):
+        path = os.path.join(harness.temporary_folder("man"), "ossfs2.8")
+        with open(path, "w") as stream:
+            stream.write(self.made("man"))
+        done = harness.run(["man", "--warnings", "-l", path],
+                           env=clean_environment(MANPAGER="cat", MANWIDTH="100", LC_ALL="C.UTF-8"))
+        self.assertNotIn("warning:", done.stdout)
+        self.assertIn("oss_endpoint", done.stdout)
+
+    def test_completion_completes(self):
+        path = os.path.join(harness.temporary_folder("completion"), "ossfs2")
+        with open(path, "w") as stream:
+            stream.write(self.made("completion"))
+
+        def complete(*words):
+            script = ("source %s; COMP_WORDS=(%s); COMP_CWORD=%d; COMPREPLY=(); "
+                      "f=$(complete -p ossfs2 | sed 's/.*-F \\([^ ]*\\).*/\\1/'); "
+                      "$f ossfs2 '%s' '%s'; echo \"${COMPREPLY[@]}\""
+                      % (path, " ".join("'%s'" % w for w in words), len(words) - 1, words[-1],
+                         words[-2]))
+            return harness.run(["bash", "-c", script]).stdout.split()
+
+        self.assertIn("mount", complete("ossfs2", "mo"))
+        self.assertIn("--oss_bucket=", complete("ossfs2", "mount", "--oss_b"))
+        self.assertIn("attr_timeout=", complete("ossfs2", "set", "/mnt", "attr"))
+
+
+if __name__ == "__main__":
+    harness.main()

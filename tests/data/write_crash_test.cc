@@ -174,6 +174,7 @@ class WriteCrash : public WriteFixture {
       promise = {{*old}, false};
     }
     CrashStore crash(*store_, survive, effect, options.journal_dir, snapshot);
+    live_ = &crash;
     {
       auto engine = MakeWriteEngine(crash, *pool_, executor_, options);
       WriteTarget target;
@@ -213,6 +214,28 @@ class WriteCrash : public WriteFixture {
     for (const std::string& allowed : promise.allowed) found = found || allowed == *content;
     EXPECT_TRUE(found) << "unexpected content of " << content->size() << " bytes";
   }
+
+  // An unlink while the file is open; afterwards the key is gone for good.
+  void Unlink(WriteFile& file, Promise& promise) {
+    NameLoss loss;
+    loss.parking_folder = "dir/";
+    loss.park = [this](const ObjectVersion& from, const std::string& to) -> Result<ObjectVersion> {
+      CopyRequest request;
+      request.source_key = from.key;
+      request.source_etag = from.etag;
+      request.target_key = to;
+      Result<WriteResult> copied = live_->Copy(request);
+      if (!copied) return copied.error();
+      return ObjectVersion{to, from.size, copied->etag, copied->crc64};
+    };
+    loss.take = [&](const ObjectVersion&, bool) {
+      promise.absent = true;  // gone, though the answer may be lost
+      return live_->Delete("dir/file");
+    };
+    if (file.Detach(loss)) promise = {{}, true};
+  }
+
+  ObjectStore* live_ = nullptr;  // of the run that crashes
 };
 
 TEST_F(WriteCrash, SmallAndSequentialFiles) {
@@ -283,6 +306,27 @@ TEST_F(WriteCrash, StagedPatch) {
     std::string model = old;
     model.replace(kMiB, 5, "PATCH");
     Publish(file, model, promise);
+  });
+}
+
+TEST_F(WriteCrash, UnlinkedWhileStreaming) {
+  const std::string old = Random(300'000, 11);
+  const std::string data = Random(kMiB + 200'000, 12);
+  CrashEverywhere(old, [&](WriteFile& file, Promise& promise) {
+    if (!file.Truncate(0)) return;
+    for (size_t at = 0; at < data.size(); at += 128 * kKiB)
+      if (!WriteAt(file, at, std::string_view(data).substr(at, 128 * kKiB))) return;
+    Unlink(file, promise);
+    (void)WriteAt(file, 5, "more");
+    (void)file.Publish({});
+  });
+}
+
+TEST_F(WriteCrash, UnlinkedStoredFile) {
+  const std::string old = Random(2 * kMiB, 13);
+  CrashEverywhere(old, [&](WriteFile& file, Promise& promise) {
+    Unlink(file, promise);
+    (void)WriteAt(file, 5, "more");
   });
 }
 

@@ -14,9 +14,10 @@ uint64_t Seed() {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
 }
 
-// What a POSIX file system would hold: path to content; directories have none.
+// What a POSIX file system would hold: path to content; directories have none. A content lives on in open handles.
 class Model {
  public:
+  using Content = std::shared_ptr<std::string>;
   bool Exists(const std::string& path) const { return path.empty() || files_.contains(path) || IsDir(path); }
   bool IsDir(const std::string& path) const { return path.empty() || directories_.contains(path); }
   static std::string Parent(const std::string& path) {
@@ -63,7 +64,9 @@ class Model {
   int Put(const std::string& path, const std::string& text) {
     if (int error = CheckParent(path)) return error;
     if (IsDir(path)) return EISDIR;
-    files_[path] = text;
+    Content& file = files_[path];
+    if (!file) file = std::make_shared<std::string>();
+    *file = text;
     return 0;
   }
   int Patch(const std::string& path, size_t offset, const std::string& text) {
@@ -71,17 +74,19 @@ class Model {
     if (IsDir(path)) return EISDIR;
     const auto it = files_.find(path);
     if (it == files_.end()) return ENOENT;
-    std::string& file = it->second;
+    PatchContent(*it->second, offset, text);
+    return 0;
+  }
+  static void PatchContent(std::string& file, size_t offset, const std::string& text) {
     if (file.size() < offset + text.size()) file.resize(offset + text.size());
     file.replace(offset, text.size(), text);
-    return 0;
   }
   int Truncate(const std::string& path, size_t size) {
     if (int error = CheckParent(path)) return error;
     if (IsDir(path)) return EISDIR;
     const auto it = files_.find(path);
     if (it == files_.end()) return ENOENT;
-    it->second.resize(size);
+    it->second->resize(size);
     return 0;
   }
   int Rename(const std::string& from, const std::string& to, bool no_replace) {
@@ -102,7 +107,7 @@ class Model {
     Move(directories_, from, to);
     return 0;
   }
-  const std::map<std::string, std::string>& files() const { return files_; }
+  const std::map<std::string, Content>& files() const { return files_; }
   const std::map<std::string, bool>& directories() const { return directories_; }
 
  private:
@@ -120,7 +125,7 @@ class Model {
     }
     map.merge(moved);
   }
-  std::map<std::string, std::string> files_;
+  std::map<std::string, Content> files_;
   std::map<std::string, bool> directories_;
 };
 
@@ -130,7 +135,7 @@ void CompareTrees(TestMount& mount, const Model& model) {
   for (const auto& [path, text] : model.files()) {
     const Result<std::string> got = mount.Get(path);
     ASSERT_TRUE(got) << path << ": " << got.error().ToString();
-    ASSERT_EQ(*got, text) << path;
+    ASSERT_EQ(*got, *text) << path;
   }
   std::vector<std::string> directories{""};
   for (const auto& [path, none] : model.directories()) directories.push_back(path);
@@ -160,14 +165,50 @@ void RunProperty(double attr_timeout_s, int steps) {
       out += (i > 0 ? "/" : "") + std::string(1, static_cast<char>('a' + pick(4)));
     return out;
   };
+  struct Handle {
+    HandleId id = 0;
+    Model::Content content;
+  };
+  std::vector<Handle> handles;  // they outlive names
+  const auto close = [&](size_t index) {
+    ASSERT_EQ(mount.Close(handles[index].id), 0);
+    handles.erase(handles.begin() + static_cast<std::ptrdiff_t>(index));
+  };
   for (int step = 0; step < steps; ++step) {
     const std::string p = path();
     const std::string q = path();
     const std::string text(pick(2000), static_cast<char>('A' + pick(26)));
     int expected = 0;
     int got = 0;
-    const uint64_t what = pick(10);
+    const uint64_t what = pick(14);
     switch (what) {
+      case 10: {
+        if (handles.size() == 6) close(pick(handles.size()));
+        expected = model.CheckParent(p) != 0 ? model.CheckParent(p) : !model.Exists(p) ? ENOENT : 0;
+        if (expected == 0 && model.IsDir(p)) expected = EISDIR;
+        const Result<HandleId> handle = mount.OpenPath(p, O_RDWR);
+        got = handle ? 0 : handle.error().errno_value;
+        if (handle && expected == 0) handles.push_back({*handle, model.files().at(p)});
+        break;
+      }
+      case 11:
+      case 12: {  // through a handle, whatever became of the name
+        if (handles.empty()) break;
+        const Handle& handle = handles[pick(handles.size())];
+        const size_t offset = pick(3000);
+        if (what == 11) {
+          ASSERT_TRUE(mount.Write(handle.id, offset, text + "y"));
+          Model::PatchContent(*handle.content, offset, text + "y");
+        } else {
+          const Result<std::string> read = mount.Read(handle.id, offset, 10000);
+          ASSERT_TRUE(read) << read.error().ToString();
+          ASSERT_EQ(*read, offset < handle.content->size() ? handle.content->substr(offset) : "");
+        }
+        break;
+      }
+      case 13:
+        if (!handles.empty()) close(pick(handles.size()));
+        break;
       case 0:
         expected = model.Mkdir(p), got = mount.Mkdir(p);
         break;
@@ -210,7 +251,7 @@ void RunProperty(double attr_timeout_s, int steps) {
         const Result<Attr> attr = mount.Stat(p);
         got = ErrnoOrZero(attr);
         if (attr && model.files().contains(p)) {
-          ASSERT_EQ(attr->size, model.files().at(p).size()) << p;
+          ASSERT_EQ(attr->size, model.files().at(p)->size()) << p;
         }
       }
     }
@@ -221,6 +262,7 @@ void RunProperty(double attr_timeout_s, int steps) {
       if (::testing::Test::HasFatalFailure()) return;
     }
   }
+  while (!handles.empty()) close(0);
   CompareTrees(mount, model);
   if (::testing::Test::HasFatalFailure()) return;
   TestMount fresh(*store);

@@ -2,13 +2,12 @@
 
 OSSFS2_TEST_SEED repeats a run, OSSFS2_TEST_STEPS changes the number of steps.
 Each thread works in a folder of its own, so that the order of its operations is
-known; after each phase the two trees are compared, at times over a remount.
+known; after each phase the two trees are compared, at times over a remount: contents,
+modes, owners, times that were set, extended attributes.
 """
-import contextlib
 import errno
 import os
 import random
-import re
 import stat
 import threading
 import time
@@ -20,6 +19,29 @@ from harness import Mount, Server, temporary_folder
 SEED = int(os.environ.get("OSSFS2_TEST_SEED", str(time.time_ns() % 10**9)))
 STEPS = int(os.environ.get("OSSFS2_TEST_STEPS", "10000"))
 THREADS, PHASES = 4, 5
+
+
+def own_xattrs(path):
+    """Name -> value of what programs set (a local folder may have others)."""
+    return {name: os.getxattr(path, name) for name in sorted(os.listxattr(path))
+            if name.startswith("user.")}
+
+
+def attributes(root):
+    """Relative path -> what chmod, chown, utimens and setxattr set."""
+    now, result = time.time(), {}
+    for folder, folders, names in os.walk(root):
+        for name in folders + names:
+            path = os.path.join(folder, name)
+            facts = os.lstat(path)
+            if stat.S_ISLNK(facts.st_mode):
+                continue
+            when = None
+            if stat.S_ISREG(facts.st_mode):  # written some seconds ago, or set by utimens
+                when = "now" if abs(facts.st_mtime - now) < 1000 else int(facts.st_mtime)
+            result[os.path.relpath(path, root)] = ("%o" % facts.st_mode, facts.st_uid, facts.st_gid,
+                                                   when, own_xattrs(path))
+    return result
 
 
 class Twin:
@@ -65,7 +87,8 @@ class Twin:
     def step(self):
         kinds = ("write", "write", "write", "append", "append", "read", "read", "patch", "truncate",
                  "unlink", "rename", "rename", "mkdir", "mkdir", "rmdir", "stat", "list", "chmod",
-                 "open", "use", "use", "use", "close", "symlink", "exclusive", "utime", "noreplace")
+                 "open", "use", "use", "use", "close", "symlink", "exclusive", "utime", "noreplace",
+                 "chown", "setxattr", "setxattr", "removexattr", "listxattr")
         getattr(self, "do_" + self.random.choice(kinds))()
 
     def do_write(self):
@@ -165,6 +188,38 @@ class Twin:
             return int(os.stat(path).st_mtime)
         self.both("utime " + name, work)
 
+    def do_chown(self):
+        name, owner = self.name(), self.random.randrange(1, 2000)
+        if os.geteuid() != 0:
+            return
+
+        def work(root):
+            path = os.path.join(root, name)
+            os.chown(path, owner, owner + 1)
+            facts = os.stat(path)
+            return facts.st_uid, facts.st_gid
+        self.both("chown %s %d" % (name, owner), work)
+
+    def do_setxattr(self):
+        name, key = self.name(), "user.k%d" % self.random.randrange(3)
+        value = self.data()[:200]
+        flags = self.random.choice((0, 0, 0, os.XATTR_CREATE, os.XATTR_REPLACE))
+
+        def work(root):
+            path = os.path.join(root, name)
+            os.setxattr(path, key, value, flags)
+            return os.getxattr(path, key)
+        self.both("setxattr %s %s %d" % (name, key, flags), work)
+
+    def do_removexattr(self):
+        name, key = self.name(), "user.k%d" % self.random.randrange(3)
+        self.both("removexattr %s %s" % (name, key),
+                  lambda root: os.removexattr(os.path.join(root, name), key))
+
+    def do_listxattr(self):
+        name = self.name()
+        self.both("listxattr " + name, lambda root: own_xattrs(os.path.join(root, name)))
+
     def do_symlink(self):
         name, target = self.name(), "a%d" % self.random.randrange(4)
 
@@ -176,7 +231,7 @@ class Twin:
     def do_exclusive(self):
         name = self.name()
         self.both("exclusive " + name, lambda root: os.close(
-            os.open(os.path.join(root, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY)))
+            os.open(os.path.join(root, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)))
 
     def do_open(self):
         if len(self.handles) >= 6:
@@ -218,18 +273,7 @@ class Twin:
             if kind == "fsync":
                 return os.fsync(handle)
             return size
-        try:
-            self.both("use #%d %s %.3f %d" % (local, kind, place, len(data)), work)
-        except AssertionError as error:
-            # A file without a name any more: its bytes may be gone from the bucket. An honest
-            # errno is right then; other bytes are not.
-            gone = os.fstat(local).st_nlink == 0
-            if not gone or not re.search(r"mount \('errno', '(ESTALE|ENOENT|EIO)'\)", str(error)):
-                raise
-            self.handles.remove((mounted, local, flags))
-            for handle in (mounted, local):
-                with contextlib.suppress(OSError):
-                    os.close(handle)
+        self.both("use #%d %s %.3f %d" % (local, kind, place, len(data)), work)
 
     @staticmethod
     def read_all(handle, count, offset):
@@ -257,7 +301,9 @@ class Property(unittest.TestCase):
     def test_same_as_a_local_folder(self):
         print("seed %d, %d steps (OSSFS2_TEST_SEED repeats it)" % (SEED, STEPS), flush=True)
         local = temporary_folder("local")
-        with Server() as server, Mount(server) as mount:
+        # A new mount shows defaults where nothing was chosen: those that this program creates with.
+        os.umask(0o022)
+        with Server() as server, Mount(server, "--file_mode=0644", "--dir_mode=0755") as mount:
             twins = []
             for number in range(THREADS):
                 pair = [os.path.join(root, "t%d" % number) for root in (mount.path, local)]
@@ -285,18 +331,29 @@ class Property(unittest.TestCase):
                     for twin in twins:
                         twin.close_all()
                     mount.remount()
-                self.compare(mount.path, local, phase)
+                self.compare(mount.path, local, phase, twins)
             for twin in twins:
                 twin.close_all()
-            self.compare(mount.path, local, "end")
+            self.compare(mount.path, local, "end", twins)
             print("%d steps done" % done[0], flush=True)
             self.assertGreater(done[0], STEPS // 10, "too slow to say anything")
 
-    def compare(self, mounted, local, phase):
-        one, two = harness.tree_hashes(mounted), harness.tree_hashes(local)
-        wrong = {k: (one.get(k), two.get(k)) for k in set(one) | set(two)
-                 if one.get(k) != two.get(k)}
-        self.assertEqual(wrong, {}, "seed %d, after phase %s (mount, local)" % (SEED, phase))
+    def compare(self, mounted, local, phase, twins):
+        for facts in (harness.tree_hashes, attributes):
+            one, two = facts(mounted), facts(local)
+            wrong = {k: (one.get(k), two.get(k)) for k in set(one) | set(two)
+                     if one.get(k) != two.get(k)}
+            done = [line for name in wrong for line in self.history(name, twins)]
+            self.assertEqual(wrong, {}, "seed %d, after phase %s (mount, local)\n%s"
+                             % (SEED, phase, "\n".join(done)))
+
+    @staticmethod
+    def history(name, twins):
+        """What worked on a path or on handles, in its thread, lately."""
+        number, _, path = name.partition("/")
+        last = path.rsplit("/", 1)[-1]
+        return ["%s: %s" % (name, what) for what, result in twins[int(number[1:])].trace
+                if (result == "..." or result[0] == "ok") and (last in what or "#" in what)][-40:]
 
 
 if __name__ == "__main__":

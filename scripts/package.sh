@@ -48,10 +48,10 @@ done | sort -u | while read -r library; do
   base=$(basename "$library")
   if ! printf '%s' "$base" | grep -Eq "$keep_out"; then cp -L "$library" "$tree/lib/$base"; fi
 done
-# Debian 12's libstdc++ asks for GLIBC_2.36 only for arc4random, which nothing of ours calls (base/random.h). Marked
-# weak, that version may be absent, so that the tree also runs on Ubuntu 22.04 (glibc 2.35).
+# Debian 12's libstdc++ asks for GLIBC_2.36 only for arc4random, which nothing of ours calls (base/random.h): without
+# that the tree also runs on Ubuntu 22.04 (glibc 2.35).
 if [ -f "$tree/lib/libstdc++.so.6" ]; then
-  python3 "$root/scripts/weaken_version.py" "$tree/lib/libstdc++.so.6" GLIBC_2.36 arc4random
+  python3 "$root/scripts/drop_version.py" "$tree/lib/libstdc++.so.6" GLIBC_2.36 arc4random
 fi
 cp -r "$root/conf" "$tree/share/conf"
 cp "$root/README.md" "$root/LICENSE" "$root/CHANGELOG.md" "$tree/"

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Marks a version that a 64-bit little-endian shared library needs of another as weak: it may be absent.
+"""Lets a shared library load without a version of another library that only one symbol needs.
 
-Usage: weaken_version.py LIBRARY VERSION SYMBOL
+Usage: drop_version.py LIBRARY VERSION SYMBOL
 
-Refuses (exit status 1) when symbols other than SYMBOL need that version: then it must not be absent.
-An absent VERSION in LIBRARY is no error: there is nothing to do.
+The record of VERSION (in the version table of a 64-bit little-endian ELF file) becomes one of an older version that
+the library needs anyway. SYMBOL then cannot be found, which matters only when it is called, because libraries are
+bound lazily. Refuses (exit status 1) when other symbols need VERSION. An absent VERSION is no error.
 """
 import struct
 import sys
 
-VER_FLG_WEAK = 2
 SHT_DYNSYM, SHT_GNU_VERNEED, SHT_GNU_VERSYM = 11, 0x6ffffffe, 0x6fffffff
 
 
@@ -48,8 +48,12 @@ def main():
     if data[:6] != b"\x7fELF\x02\x01":
         sys.exit("%s is not a 64-bit little-endian ELF file" % path)
     tables = sections(data)
-    records = [(at, index) for at, index, name in needed_versions(data, tables[SHT_GNU_VERNEED])
-               if name == version]
+    family = version.rsplit("_", 1)[0] + "_"
+    everything = list(needed_versions(data, tables[SHT_GNU_VERNEED]))
+    records = [(at, index) for at, index, name in everything if name == version]
+    others = [at for at, _, name in everything if name.startswith(family) and name != version]
+    if records and not others:
+        sys.exit("%s needs no other version of that library" % path)
     symbols, size, strings = tables[SHT_DYNSYM]
     versions = tables[SHT_GNU_VERSYM][0]
     for at, index in records:
@@ -59,8 +63,8 @@ def main():
             name = text(data, strings + struct.unpack_from("<I", data, symbols + 24 * number)[0])
             if name != symbol:
                 sys.exit("%s: %s needs %s too" % (path, name, version))
-        flags, = struct.unpack_from("<H", data, at + 4)
-        struct.pack_into("<H", data, at + 4, flags | VER_FLG_WEAK)
+        for field in 0, 8:  # its hash and its name
+            data[at + field:at + field + 4] = data[others[0] + field:others[0] + field + 4]
     with open(path, "r+b") as stream:
         stream.write(data)
 

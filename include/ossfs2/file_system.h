@@ -13,6 +13,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <chrono>
 #include <cstddef>
@@ -103,6 +104,9 @@ class KernelNotifier {
   virtual ~KernelNotifier() = default;
   virtual void InvalidateInode(Ino ino) = 0;  // attributes and pages
   virtual void InvalidateEntry(Ino parent, const std::string& name) = 0;
+  // Puts bytes into the file's page cache (multiples of the page size). Unlike the others it may wait for
+  // reads of these pages, so only threads that no request waits for call it. False: not possible.
+  virtual bool StorePages(Ino, uint64_t /*offset*/, const std::vector<iovec>& /*parts*/) { return false; }
 };
 
 class FileSystem {

@@ -171,6 +171,10 @@ constexpr OptionSpec kRows[] = {
      .effect = "When page faults spread over a file, fetch the rest of it in order ahead of them."},
     {.name = "prefetch_next_shard", .type = kBool, .default_value = "true", .group = kPrefetch,
      .effect = "Near the end of model-00001-of-00009 begin with model-00002-of-00009."},
+    {.name = "page_cache_fill_threads", .type = kInt, .default_value = "-1", .min = -1, .max = 64, .group = kPrefetch,
+     .effect = "Threads that put fetched bytes into the page cache before a sequential or mapped reader comes to them; "
+               "0: none. -1: an eighth of the cores, at most 8, on hosts with 8 cores or more and 8 GiB of memory "
+               "beyond total_mem_limit. No effect with direct_io."},
     {.name = "verify_read_crc64", .type = kBool, .default_value = "false", .group = kPrefetch,
      .effect = "Compare the CRC64 of objects that are read whole and in order."},
     {.name = "seq_read_detect_count", .type = kInt, .default_value = "3", .min = 0, .max = 64, .group = kPrefetch,

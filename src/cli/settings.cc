@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <thread>
 
 #include "base/environment.h"
 #include "base/str.h"
@@ -12,6 +13,19 @@
 
 namespace ossfs2 {
 namespace {
+
+// Filling the page cache moves work from readers to other cores; that needs such cores, and memory to be
+// the cache, which counts for the control group of this process.
+int FillThreads(const OptionSet& options, const MemoryPlan& plan) {
+  if (options.Bool("direct_io")) return 0;
+  const int64_t wanted = options.Int("page_cache_fill_threads");
+  if (wanted >= 0) return static_cast<int>(wanted);
+  constexpr int kCoresMin = 8;
+  constexpr uint64_t kCacheBytesMin = 8ull << 30;
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  if (cores < kCoresMin || plan.available_bytes < plan.total_bytes + kCacheBytesMin) return 0;
+  return std::min(cores / 8, 8);
+}
 
 Error Refuse(std::string text) { return MakeError(EINVAL, ErrorKind::kInvalid, std::move(text)); }
 
@@ -169,6 +183,7 @@ Status FillData(const OptionSet& options, Settings& settings) {
   read.cache_until_close = options.Bool("cache_until_close");
   read.detect_whole_file = options.Bool("detect_whole_file");
   read.prefetch_next_shard = options.Bool("prefetch_next_shard");
+  read.fill_threads = FillThreads(options, *plan);
   read.verify_crc64 = options.Bool("verify_read_crc64");
 
   UploadOptions& upload = settings.upload;

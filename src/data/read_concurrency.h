@@ -15,7 +15,7 @@ namespace ossfs2 {
 class AdaptiveLimit {
  public:
   static constexpr int kLimitMin = 4;
-  static constexpr int kLimitStart = 32;  // 2 GiB/s at 10 ms and 100 MB/s a connection needs 28
+  static constexpr int kLimitStart = 64;  // 4 GB/s at 5 ms and 100 MB/s a connection needs 45
   static constexpr int kProbeEpochs = 8;
 
   explicit AdaptiveLimit(int max);

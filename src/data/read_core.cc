@@ -22,7 +22,8 @@ uint64_t ReadCore::StreamBudget() const {
 }
 
 uint64_t ReadCore::PieceBytesOf(uint64_t window) const {
-  return PieceBytes(window, options.chunk_bytes, StreamBudget(), pace.NearServer());
+  const uint64_t pieces = pace.NearServer() ? kNearPieces : static_cast<uint64_t>(scheduler.Limit());
+  return PieceBytes(window, options.chunk_bytes, StreamBudget(), pieces);
 }
 
 bool ReadCore::AllocateDemand(size_t count, std::vector<BlockRef>& blocks) {

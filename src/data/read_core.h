@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "data/memory_pool.h"
+#include "data/page_filler.h"
 #include "data/read_cache.h"
 #include "data/read_engine.h"
 #include "data/read_metrics.h"
@@ -34,6 +35,7 @@ class ReadCore {
         options(read_options),
         scheduler(read_options.concurrency, read_options.concurrency_per_file),
         cache(memory_pool, read_options.cache_bytes),
+        filler(read_options.fill_threads),
         metrics(ReadMetrics::Get()) {}
 
   static int64_t NowNs() { return Clock::Real().NowSteady().time_since_epoch().count(); }
@@ -59,6 +61,7 @@ class ReadCore {
   FetchScheduler scheduler;
   ReadCache cache;
   ReadPace pace;
+  PageFiller filler;
   ReadMetrics& metrics;
   std::atomic<bool> stopping{false};
   std::atomic<int> active_streams{0};  // recounted by the engine's tick

@@ -23,6 +23,7 @@ class OpenFile final : public ReadFile {
   void Read(uint64_t handle, uint64_t offset, size_t size, ReadDone done) override {
     file_->Read(handle, offset, size, std::move(done));
   }
+  void SetDirect(uint64_t handle) override { file_->SetDirect(handle); }
   const ObjectVersion& version() const override { return file_->version(); }
   void Rebind(const ObjectVersion& version) override { file_->Rebind(version); }
   void CloseHandle(uint64_t handle) override { file_->CloseHandle(handle); }
@@ -73,6 +74,8 @@ class Engine final : public ReadEngine {
     resolver_ = std::move(resolver);
   }
 
+  void SetKernelPages(KernelPages* kernel) override { core_->filler.SetKernel(kernel); }
+
   Explanation Explain(uint64_t file_id) const override {
     Explanation lines;
     const std::shared_ptr<CachedFile> file = Find(file_id);
@@ -96,6 +99,7 @@ class Engine final : public ReadEngine {
       tick = tick_;
     }
     timer_.Cancel(tick);
+    core_->filler.SetKernel(nullptr);
     for (const auto& file : AllFiles()) file->CancelAll();
     core_->scheduler.WaitIdle();
     for (const auto& file : AllFiles()) file->DropAll();

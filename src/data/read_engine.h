@@ -47,6 +47,7 @@ struct ReadOptions {
   bool cache_until_close = false;      // the old rule: free the cache at a file's last close
   bool detect_whole_file = true;       // page faults spread over a file pull the rest ahead
   bool prefetch_next_shard = true;     // model-0000N-of-0000M
+  int fill_threads = 0;                // put fetched bytes into the page cache ahead of readers; 0: do not
   bool verify_crc64 = false;           // compare the CRC of a whole object read in order
 };
 
@@ -60,13 +61,26 @@ using ReadDone = std::function<void(Result<ReadReply>)>;
 class ReadFile {
  public:
   virtual ~ReadFile() = default;
-  // `handle` tells readers apart for stream detection; size <= 4 MiB.
+  // `handle` tells readers apart for stream detection; size <= 4 MiB. A handle whose reads bypass the page
+  // cache (O_DIRECT) says so once, before it reads.
+  virtual void SetDirect(uint64_t handle) = 0;
   virtual void Read(uint64_t handle, uint64_t offset, size_t size, ReadDone done) = 0;
   virtual const ObjectVersion& version() const = 0;
   // The object was renamed; same bytes, new key and ETag. Later GETs use it.
   virtual void Rebind(const ObjectVersion& version) = 0;
   // A handle was closed: its streams and unused prefetch go.
   virtual void CloseHandle(uint64_t handle) = 0;
+};
+
+// The kernel's page cache of the mount, as the engine sees it.
+class KernelPages {
+ public:
+  virtual ~KernelPages() = default;
+  // Puts bytes that the object has at `offset` into the file's page cache; both are multiples of the page
+  // size. May wait for reads of these pages; false: the kernel does not know the file.
+  virtual bool Store(uint64_t file_id, uint64_t offset, const std::vector<iovec>& parts) = 0;
+  // Undoes a Store that came after the file had changed. Must not wait.
+  virtual void Drop(uint64_t file_id) = 0;
 };
 
 // What `ossfs2 explain` prints of one file: one fact a line, "name: value".
@@ -84,6 +98,8 @@ class ReadEngine {
   // must not block. Without one, there is no next-shard prefetch.
   virtual void SetNextFileResolver(
       std::function<std::optional<std::pair<uint64_t, ObjectVersion>>(uint64_t file_id)> resolver) = 0;
+  // Where fetched bytes may be put before they are read; null, also at the end: nowhere, and no call runs any more.
+  virtual void SetKernelPages(KernelPages* kernel) = 0;
   virtual Explanation Explain(uint64_t file_id) const = 0;
   // Cancels what is in flight and waits for it; later reads fail with EIO.
   virtual void Shutdown() = 0;

@@ -134,6 +134,7 @@ void CachedFile::OnFetchDone(const ChunkRef& chunk, Status status) {
     if (chunk->mapped) SettleKept(chunk, now_ns);
   }
   for (const PendingRef& read : outcome.ready) Finish(read);
+  if (status) MaybeFill(chunk);
   for (const PendingRef& read : outcome.failed) Fail(read, *outcome.error);
   for (const PendingRef& read : outcome.restart) StartRead(read, {}, false);
   core_->RelievePressure();
@@ -191,7 +192,7 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
   if (chunk->bytes_read >= chunk->range.size() && chunk->read_to >= chunk->range.end) {
     chunk->consumed = true;
     core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kGraceNs);
-  } else if (!chunk->demand && !whole_ && !streams_.AnyWants(chunk->range)) {
+  } else if (!chunk->demand && !InPieces() && !streams_.AnyWants(chunk->range)) {
     GiveUp(chunk, now_ns);
   } else {
     core_->cache.AddUnread(weak_from_this(), chunk, now_ns);
@@ -205,7 +206,7 @@ void CachedFile::Take(const ChunkRef& chunk, Garbage& garbage) {
     const uint64_t size = chunk->range.size();
     if (!chunk->consumed) unread_bytes_ -= std::min(unread_bytes_, size - std::min(size, chunk->bytes_read));
     const uint64_t came = chunk->filled.load();
-    core_->metrics.prefetch_wasted_bytes.Add(came - std::min(came, chunk->bytes_read));
+    core_->metrics.prefetch_wasted_bytes.Add(came - std::min(came, chunk->bytes_read + chunk->page_bytes));
   }
   core_->cache.Remove(*chunk);
   garbage.chunks.push_back(chunks_.Erase(*chunk));
@@ -222,6 +223,7 @@ void CachedFile::Cancel(const ChunkRef& chunk, Garbage& garbage) {
 }
 
 void CachedFile::TakeEverything(Garbage& garbage) {
+  ++drops_;
   std::vector<ChunkRef> all;
   all.reserve(chunks_.Count());
   for (const auto& [begin, chunk] : chunks_.all()) all.push_back(chunk);
@@ -238,12 +240,13 @@ bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
     return false;
   }
   core_->metrics.cache_evicted_bytes.Add(chunk->range.size());
-  if (!chunk->consumed) {
+  FillRest(chunk);
+  if (!chunk->consumed && chunk->page_bytes == 0) {
     // More was fetched than memory lets wait for its reader.
     for (Stream& stream : streams_.all())
       if (stream.Wants(chunk->range)) stream.window = std::max(stream.window / 2, MemoryPool::kBlockBytes);
   }
-  if (whole_ && chunk->bytes_read == 0 && !chunk->demand) whole_wasted_ += chunk->range.size();
+  if (whole_ && chunk->bytes_read == 0 && chunk->page_bytes == 0 && !chunk->demand) whole_wasted_ += chunk->range.size();
   Take(chunk, garbage);
   return true;
 }
@@ -251,6 +254,7 @@ bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
 // After streams went: cancels prefetch that no stream is coming to; what has come may be
 // read by the next open, so it stays as cache for a while.
 void CachedFile::GiveUpUnneeded(int64_t now_ns, Garbage& garbage) {
+  if (InPieces() && !streams_.all().empty()) return;  // others read all of it
   for (const auto& [begin, chunk] : chunks_.all()) {
     if (chunk->demand || chunk->consumed || streams_.AnyWants(chunk->range)) continue;
     if (!chunk->fetching)

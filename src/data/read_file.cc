@@ -119,8 +119,18 @@ void CachedFile::MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns
   }
   chunk->bytes_read += range.size();
   chunk->read_to = std::max(chunk->read_to, range.end);
-  const bool done = chunk->bytes_read >= chunk->range.size() && chunk->read_to >= chunk->range.end;
-  if (done && !chunk->fetching && chunk->mapped) SettleKept(chunk, now_ns);
+  SettleIfRead(chunk, now_ns);
+}
+
+// Read, or put into the page cache for the readers, to its end.
+void CachedFile::SettleIfRead(const ChunkRef& chunk, int64_t now_ns) {
+  if (chunk->bytes_read + chunk->page_bytes < chunk->range.size()) return;
+  if (std::max(chunk->read_to, chunk->pages_to) < chunk->range.end) return;
+  unread_bytes_ -= std::min(unread_bytes_, chunk->page_bytes);
+  chunk->bytes_read += chunk->page_bytes;
+  chunk->page_bytes = 0;
+  chunk->read_to = chunk->range.end;
+  if (!chunk->fetching && chunk->mapped) SettleKept(chunk, now_ns);
 }
 
 void CachedFile::StartRead(const PendingRef& read, std::vector<BlockRef> blocks, bool granted) {

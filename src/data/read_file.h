@@ -37,6 +37,7 @@ class CachedFile final : public ChunkOwner,
   // Good for the file's life, also after a Rebind.
   const ObjectVersion& version() const EXCLUDES(mutex_);
   void Rebind(const ObjectVersion& version) EXCLUDES(mutex_);
+  void SetDirect(uint64_t handle) EXCLUDES(mutex_);
   void CloseHandle(uint64_t handle) EXCLUDES(mutex_);
   // The last handle was closed.
   void Closed() EXCLUDES(mutex_);
@@ -111,6 +112,15 @@ class CachedFile final : public ChunkOwner,
   void GiveUpUnneeded(int64_t now_ns, Garbage& garbage) REQUIRES(mutex_);
   void CheckCrc(const Chunk& chunk, uint64_t filled) EXCLUDES(mutex_);
 
+  // --- read_pages.cc: the page cache ahead of the readers ---
+  void MaybeFill(const ChunkRef& chunk) EXCLUDES(mutex_);
+  void Fill(const ChunkRef& chunk, KernelPages& kernel) EXCLUDES(mutex_);
+  void SettleIfRead(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
+  void FillRest(const ChunkRef& chunk) REQUIRES(mutex_);
+  bool StoreStep(const Chunk& chunk, ByteRange step, uint64_t drops, KernelPages& kernel) EXCLUDES(mutex_);
+  std::optional<ByteRange> NextFill(const Chunk& chunk) const REQUIRES(mutex_);
+  void Bridge(ByteRange range) REQUIRES(mutex_);
+
   // --- read_prefetch.cc: streams and what to fetch ahead ---
   After NoteRead(uint64_t handle, ByteRange range, bool waited, int64_t now_ns) REQUIRES(mutex_);
   void NoteWait(Stream& stream, ByteRange range) REQUIRES(mutex_);
@@ -120,6 +130,9 @@ class CachedFile final : public ChunkOwner,
   std::optional<ByteRange> PickPrefetch() REQUIRES(mutex_);
   std::optional<ByteRange> PickForward(Stream& stream) REQUIRES(mutex_);
   std::optional<ByteRange> PickBackward(Stream& stream) REQUIRES(mutex_);
+  // All of it is wanted: pulled, or pulled to the end already.
+  bool InPieces() const REQUIRES(mutex_) { return whole_ || whole_complete_; }
+  uint64_t WholeAllowed() const REQUIRES(mutex_);
   std::optional<ByteRange> PickWhole() REQUIRES(mutex_);
   uint64_t SkipHeld(uint64_t position, uint64_t stop, bool delivered_too) const REQUIRES(mutex_);
   uint64_t FileBytes() const REQUIRES(mutex_) { return versions_.back().size; }
@@ -137,12 +150,15 @@ class CachedFile final : public ChunkOwner,
   WholeFileDetector detector_ GUARDED_BY(mutex_);
   bool whole_ GUARDED_BY(mutex_) = false;          // pull the file in order
   bool whole_refused_ GUARDED_BY(mutex_) = false;  // it did not pay
+  bool whole_complete_ GUARDED_BY(mutex_) = false;  // nothing of it is left to pull
   uint64_t whole_position_ GUARDED_BY(mutex_) = 0;
   uint64_t whole_wasted_ GUARDED_BY(mutex_) = 0;
   uint64_t unread_bytes_ GUARDED_BY(mutex_) = 0;  // prefetched, in flight or here, not read
   int prefetches_ GUARDED_BY(mutex_) = 0;         // in flight
   int fetches_ GUARDED_BY(mutex_) = 0;            // in flight or queued, all
   int64_t prefetch_paused_until_ns_ GUARDED_BY(mutex_) = 0;  // after a failure
+  std::vector<uint64_t> direct_handles_ GUARDED_BY(mutex_);
+  uint64_t drops_ GUARDED_BY(mutex_) = 0;  // how often all was dropped: what was put in the page cache since is void
   bool pumping_ GUARDED_BY(mutex_) = false;
   bool pump_again_ GUARDED_BY(mutex_) = false;
   bool next_asked_ GUARDED_BY(mutex_) = false;

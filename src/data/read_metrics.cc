@@ -20,6 +20,7 @@ ReadMetrics& ReadMetrics::Get() {
       r.counter("read_crc64_mismatches_total", "Objects whose CRC64 did not match what was read"),
       r.counter("read_crc64_verified_total", "Objects read whole whose CRC64 matched"),
       r.counter("read_whole_files_total", "Files recognised as being read whole by page faults"),
+      r.counter("page_fill_bytes_total", "Bytes put into the kernel's page cache before they were read"),
       r.gauge("read_gets_in_flight", "GETs in flight for reads"),
       r.gauge("read_concurrency_limit", "GETs that prefetch may have in flight now"),
       r.gauge("read_window_bytes", "Sum of the windows of active streams"),

@@ -21,6 +21,7 @@ struct ReadMetrics {
   Counter& crc_mismatches;
   Counter& crc_verified;
   Counter& whole_files;
+  Counter& page_fill_bytes;  // put into the page cache ahead of readers
   Gauge& in_flight;
   Gauge& concurrency_limit;
   Gauge& window_bytes;

@@ -5,7 +5,8 @@
 // each connection never does. Until the first GET has come the server counts as far.
 //
 // Of the readers: after a large file was read to its end, the next one may start with the
-// window that this one ended with (a loader goes from shard to shard). A large file that is closed
+// window that this one ended with (a loader goes from shard to shard), and when page faults all over that file
+// were recognised, the next is taken for such a one at once. A large file that is closed
 // with less than half of it read ends that, so a program that reads heads wastes one window.
 //
 // Threads: any.
@@ -23,6 +24,7 @@ class ReadPace {
  public:
   static constexpr uint64_t kLargeFileBytes = 64ull << 20;
   static constexpr uint64_t kGetBytesMin = 64ull << 10;  // shorter ones show latency only
+  static constexpr uint64_t kCarriedBytesMax = 256ull << 20;
   static constexpr int64_t kPeriodNs = 5'000'000'000;
 
   void OnGetDone(uint64_t bytes, int64_t started_ns, int64_t now_ns) EXCLUDES(mutex_) {
@@ -41,13 +43,20 @@ class ReadPace {
     return std::max(best_bytes_per_s_, before_bytes_per_s_) >= static_cast<double>(kNearBytesPerS);
   }
 
-  void OnFileReadWhole(uint64_t window) EXCLUDES(mutex_) {
+  // `in_pieces`: by page faults all over it, not by one reader from begin to end.
+  void OnFileReadWhole(uint64_t window, bool in_pieces) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    carried_window_ = window;
+    carried_window_ = std::min(window, kCarriedBytesMax);
+    carried_in_pieces_ = in_pieces;
   }
   void OnFileGivenUp() EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     carried_window_ = 0;
+    carried_in_pieces_ = false;
+  }
+  bool CarriedInPieces() const EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return carried_in_pieces_;
   }
   // For the first window of a stream; 0: no file was read whole lately.
   uint64_t CarriedWindow() const EXCLUDES(mutex_) {
@@ -61,6 +70,7 @@ class ReadPace {
   double best_bytes_per_s_ GUARDED_BY(mutex_) = 0;
   double before_bytes_per_s_ GUARDED_BY(mutex_) = 0;
   uint64_t carried_window_ GUARDED_BY(mutex_) = 0;
+  bool carried_in_pieces_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace ossfs2

@@ -19,6 +19,7 @@ constexpr uint64_t kWholeFileBytes = 16ull << 20;    // pulled ahead of faults a
 CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool waited, int64_t now_ns) {
   After after;
   if (core_->options.concurrency <= 0) return after;
+  Bridge(range);
   Stream* stream = streams_.OnRead(handle, range, now_ns);
   const bool continues = stream->consumed > range.size() || stream->confirmed;
   if (stream->confirmed && !stream->counted) {
@@ -34,7 +35,11 @@ CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool wa
   NoteWhole(*stream);
   if (core_->options.detect_whole_file && !whole_ && !whole_refused_) {
     detector_.OnRead(range, continues, FileBytes());
-    if (detector_.Detected(FileBytes())) {
+    const bool one_reader = std::any_of(streams_.all().begin(), streams_.all().end(), [&](const Stream& other) {
+      return other.confirmed && other.consumed >= delivered_.TotalBytes() / 4 * 3;
+    });
+    const bool like_the_last = FileBytes() >= ReadPace::kLargeFileBytes && continues && core_->pace.CarriedInPieces();
+    if (like_the_last || (!one_reader && detector_.Detected(FileBytes()))) {
       whole_ = true;
       core_->metrics.whole_files.Add();
     }
@@ -44,10 +49,11 @@ CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool wa
     whole_refused_ = true;
   }
   after.pump = whole_ || (stream->confirmed && WindowOpen(*stream));
-  if (core_->options.prefetch_next_shard && !next_asked_ && stream->confirmed && !stream->backward &&
-      stream->frontier >= FileBytes() && delivered_.TotalBytes() >= FileBytes() / 2) {
+  const bool at_end = whole_complete_ || (stream->confirmed && !stream->backward && stream->frontier >= FileBytes());
+  if (core_->options.prefetch_next_shard && !next_asked_ && at_end && delivered_.TotalBytes() >= FileBytes() / 2) {
     next_asked_ = true;
-    after.next_window = std::min({kNextFileBytesMax, std::max(stream->window, kWindowFreeBytes), FileBytes()});
+    const uint64_t window = whole_complete_ ? WholeAllowed() : stream->window;
+    after.next_window = std::min({kNextFileBytesMax, std::max(window, kWindowFreeBytes), FileBytes()});
   }
   return after;
 }
@@ -55,9 +61,9 @@ CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool wa
 // A large file was read to its end: tells those that start the next.
 void CachedFile::NoteWhole(const Stream& stream) {
   if (whole_noted_ || FileBytes() < ReadPace::kLargeFileBytes) return;
-  if (delivered_.TotalBytes() + MemoryPool::kBlockBytes * 8 < FileBytes()) return;
+  if (delivered_.TotalBytes() < FileBytes() / 8 * 7) return;
   whole_noted_ = true;
-  core_->pace.OnFileReadWhole(stream.window);
+  core_->pace.OnFileReadWhole(InPieces() ? WholeAllowed() : stream.window, InPieces());
 }
 
 // The reader had to wait: the window was too small, unless it was not even asked for yet.
@@ -144,13 +150,17 @@ std::optional<ByteRange> CachedFile::PickBackward(Stream& stream) {
   return ByteRange{std::max(begin, chunks_.PreviousEnd(position)), position};
 }
 
+// Ranks read the same tensors at different times: most of the memory is for what they share.
+uint64_t CachedFile::WholeAllowed() const {
+  const uint64_t proven = std::max({kWholeFileBytes, delivered_.TotalBytes() / 2, core_->pace.CarriedWindow()});
+  return std::min({core_->StreamBudget(), core_->PrefetchBytesMax() / 3, proven});
+}
+
 // The rest of a file that is read in pieces, in order, paced by what its readers have taken.
 std::optional<ByteRange> CachedFile::PickWhole() {
   if (!whole_) return std::nullopt;
   const uint64_t size = FileBytes();
-  // Ranks read the same tensors at different times: most of the memory is for what they share.
-  const uint64_t allowed = std::min({core_->StreamBudget(), core_->PrefetchBytesMax() / 3,
-                                     std::max(kWholeFileBytes, delivered_.TotalBytes() / 2)});
+  const uint64_t allowed = WholeAllowed();
   const uint64_t piece = core_->PieceBytesOf(allowed);
   if (unread_bytes_ + piece > allowed) return std::nullopt;
   for (int pass = 0; pass < 2; ++pass) {
@@ -163,6 +173,7 @@ std::optional<ByteRange> CachedFile::PickWhole() {
     whole_position_ = 0;
   }
   whole_ = false;  // all of it is here or was read
+  whole_complete_ = true;
   whole_refused_ = true;
   return std::nullopt;
 }
@@ -247,6 +258,7 @@ void CachedFile::Expect(uint64_t window) {
 void CachedFile::CloseHandle(uint64_t handle) {
   Garbage garbage;
   MutexLock lock(mutex_);
+  std::erase(direct_handles_, handle);
   if (streams_.CloseHandle(handle)) GiveUpUnneeded(ReadCore::NowNs(), garbage);
 }
 
@@ -258,6 +270,7 @@ void CachedFile::Closed() {
     if (FileBytes() >= ReadPace::kLargeFileBytes && read != 0 && read < FileBytes() / 2) core_->pace.OnFileGivenUp();
     streams_.Clear();
     whole_noted_ = false;
+    whole_complete_ = false;
     whole_ = false;
     whole_position_ = 0;
     next_asked_ = false;

@@ -28,10 +28,9 @@ uint64_t GrownWindow(uint64_t window, uint64_t bound, uint64_t budget) {
   return std::max(std::min({window * 2, bound, budget}), std::min(window, budget));
 }
 
-uint64_t PieceBytes(uint64_t window, uint64_t chunk_bytes, uint64_t budget, bool near_server) {
+uint64_t PieceBytes(uint64_t window, uint64_t chunk_bytes, uint64_t budget, uint64_t pieces) {
   constexpr uint64_t kBlock = MemoryPool::kBlockBytes;
-  const uint64_t pieces = near_server ? kNearPieces : kFarPieces;
-  uint64_t piece = std::clamp(window / pieces, kPieceBytesMin, std::max(chunk_bytes, kPieceBytesMin));
+  uint64_t piece = std::clamp(window / std::max<uint64_t>(pieces, 1), kPieceBytesMin, std::max(chunk_bytes, kPieceBytesMin));
   // With little memory: at least two pieces in the budget, one block each if need be.
   piece = std::min({piece, std::max(budget / 2, kBlock), std::max(window, kBlock)});
   return std::max(piece / kBlock * kBlock, kBlock);

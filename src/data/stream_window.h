@@ -8,7 +8,8 @@
 //
 // Pieces: each GET costs about 0.1 ms of CPU, and a connection gives only so much. From a far
 // server (below kNearBytesPerS a connection, latency included: a bucket gives 100 MB/s) a window is
-// fetched by 32 GETs, so that a small window already uses many connections. From a near one four are
+// fetched by as many GETs as may run (AdaptiveLimit), so that a small window already uses many
+// connections. From a near one four are
 // enough, and few large GETs cost the least (measured: docs/performance.md).
 #pragma once
 
@@ -22,7 +23,6 @@ inline constexpr uint64_t kSteadyWindowBytesMax = 64ull << 20;
 inline constexpr uint64_t kNearWindowBytesMax = 128ull << 20;  // waiting longer is for the processor, not the network
 inline constexpr uint64_t kPieceBytesMin = 1ull << 20;
 inline constexpr uint64_t kNearPieces = 4;
-inline constexpr uint64_t kFarPieces = 32;
 inline constexpr uint64_t kNearBytesPerS = 300'000'000;
 
 // The most that a stream which has read `consumed` bytes may have ahead. `carried`: what a stream
@@ -34,7 +34,8 @@ uint64_t FirstWindow(uint64_t consumed, uint64_t carried);
 uint64_t SteadyWindow(uint64_t window, uint64_t consumed, uint64_t budget);
 // The window after its reader had to wait; never smaller than before, but for the budget.
 uint64_t GrownWindow(uint64_t window, uint64_t bound, uint64_t budget);
-// How large the GETs for that window are; a multiple of the pool's block.
-uint64_t PieceBytes(uint64_t window, uint64_t chunk_bytes, uint64_t budget, bool near_server);
+// How large the GETs for that window are; a multiple of the pool's block. `pieces`: kNearPieces, or the
+// number of GETs that may run.
+uint64_t PieceBytes(uint64_t window, uint64_t chunk_bytes, uint64_t budget, uint64_t pieces);
 
 }  // namespace ossfs2

@@ -28,12 +28,25 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
 
 CoreFileSystem::~CoreFileSystem() {
   context_.reads.SetNextFileResolver(nullptr);
-  context_.notifier = nullptr;
+  SetNotifier(nullptr);
   publisher_.Stop();
   context_.WaitForTasks();
 }
 
-void CoreFileSystem::SetNotifier(KernelNotifier* notifier) { context_.notifier = notifier; }
+void CoreFileSystem::SetNotifier(KernelNotifier* notifier) {
+  if (notifier != nullptr) context_.notifier = notifier;
+  context_.reads.SetKernelPages(notifier == nullptr ? nullptr : &pages_);
+  context_.notifier = notifier;
+}
+
+bool CoreFileSystem::Pages::Store(uint64_t file_id, uint64_t offset, const std::vector<iovec>& parts) {
+  KernelNotifier* notifier = context_.notifier;
+  return notifier != nullptr && notifier->StorePages(file_id, offset, parts);
+}
+
+void CoreFileSystem::Pages::Drop(uint64_t file_id) {
+  if (KernelNotifier* notifier = context_.notifier) notifier->InvalidateInode(file_id);
+}
 
 Entry CoreFileSystem::Absent() const {
   Entry entry;

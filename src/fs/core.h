@@ -23,6 +23,17 @@
 namespace ossfs2 {
 
 class CoreFileSystem final : public FileSystem {
+  // The notifier as the read engine sees it; file ids are inode numbers.
+  class Pages final : public KernelPages {
+   public:
+    explicit Pages(FsContext& context) : context_(context) {}
+    bool Store(uint64_t file_id, uint64_t offset, const std::vector<iovec>& parts) override;
+    void Drop(uint64_t file_id) override;
+
+   private:
+    FsContext& context_;
+  };
+
  public:
   CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngine& writes, Executor& executor,
                  const FsOptions& options, Clock& clock);
@@ -121,6 +132,7 @@ class CoreFileSystem final : public FileSystem {
   void ChangeAttributes(Node* node, const AttrChange& change) REQUIRES(context_.tree.mutex);
 
   FsContext context_;
+  Pages pages_{context_};
   NameLocker locker_;
   Lister lister_;
   Resolver resolver_;

@@ -1,6 +1,10 @@
 #include "fuse/kernel_invalidator.h"
 
+#include <linux/fuse.h>
 #include <pthread.h>
+#include <sys/uio.h>
+
+#include <algorithm>
 
 namespace ossfs2 {
 
@@ -28,6 +32,21 @@ void KernelInvalidator::InvalidateEntry(Ino parent, const std::string& name) {
   MutexLock lock(mutex_);
   entries_.emplace(parent, name);
   wake_.NotifyOne();
+}
+
+// libfuse's own call copies or splices what is in more than one piece; this is one writev (linux/fuse.h,
+// FUSE_NOTIFY_STORE).
+bool KernelInvalidator::StorePages(Ino ino, uint64_t offset, const std::vector<iovec>& parts) {
+  fuse_out_header header{};
+  fuse_notify_store_out store{};
+  std::vector<iovec> message{{&header, sizeof header}, {&store, sizeof store}};
+  message.insert(message.end(), parts.begin(), parts.end());
+  for (const iovec& part : parts) store.size += static_cast<uint32_t>(part.iov_len);
+  store.nodeid = ino;
+  store.offset = offset;
+  header.error = FUSE_NOTIFY_STORE;
+  header.len = static_cast<uint32_t>(sizeof header + sizeof store) + store.size;
+  return writev(fuse_session_fd(session_), message.data(), static_cast<int>(message.size())) >= 0;
 }
 
 void KernelInvalidator::Drain() {

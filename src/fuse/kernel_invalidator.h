@@ -2,6 +2,7 @@
 //
 // Why a thread: notify_inval_inode waits for pages that are being read, and those reads are answered
 // by other threads of ours; a caller in the middle of an operation must not wait for them.
+// StorePages runs on its caller's thread, which is one of the page filler's.
 // Notices are merged while they wait, so the queue is never longer than the inode and name tables.
 // Threads: any. Drain waits until all notices given before are done. Errors of the kernel (ENOENT: it
 // had nothing cached) are of no interest.
@@ -26,6 +27,7 @@ class KernelInvalidator final : public KernelNotifier {
 
   void InvalidateInode(Ino ino) override EXCLUDES(mutex_);
   void InvalidateEntry(Ino parent, const std::string& name) override EXCLUDES(mutex_);
+  bool StorePages(Ino ino, uint64_t offset, const std::vector<iovec>& parts) override;
   void Drain() EXCLUDES(mutex_);
 
  private:

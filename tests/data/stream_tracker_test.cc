@@ -103,13 +103,13 @@ TEST(StreamWindowTest, AFileAfterAWholeOneStartsWithItsWindow) {
 }
 
 TEST(StreamWindowTest, PiecesFollowTheWindowTheServerAndTheBudget) {
-  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1 << 30, false), kMiB);
-  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1 << 30, true), 2 * kMiB);
-  EXPECT_EQ(PieceBytes(64 * kMiB, 8 * kMiB, 1 << 30, false), 2 * kMiB);
-  EXPECT_EQ(PieceBytes(64 * kMiB, 8 * kMiB, 1 << 30, true), 8 * kMiB);
-  EXPECT_EQ(PieceBytes(1 << 30, 8 * kMiB, 1 << 30, false), 8 * kMiB);
-  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 512 * kKiB, true), 256 * kKiB);
-  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1, false), 256 * kKiB);
+  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1 << 30, 32), kMiB);
+  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1 << 30, kNearPieces), 2 * kMiB);
+  EXPECT_EQ(PieceBytes(64 * kMiB, 8 * kMiB, 1 << 30, 32), 2 * kMiB);
+  EXPECT_EQ(PieceBytes(64 * kMiB, 8 * kMiB, 1 << 30, kNearPieces), 8 * kMiB);
+  EXPECT_EQ(PieceBytes(1 << 30, 8 * kMiB, 1 << 30, 32), 8 * kMiB);
+  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 512 * kKiB, kNearPieces), 256 * kKiB);
+  EXPECT_EQ(PieceBytes(8 * kMiB, 8 * kMiB, 1, 32), 256 * kKiB);
 }
 
 TEST(ReadPaceTest, ServerIsNearWhileSomeGetIsFast) {
@@ -129,8 +129,12 @@ TEST(ReadPaceTest, ServerIsNearWhileSomeGetIsFast) {
 TEST(ReadPaceTest, OneFileGivenUpEndsTheCarriedWindow) {
   ReadPace pace;
   EXPECT_EQ(pace.CarriedWindow(), 0u);
-  pace.OnFileReadWhole(96 * kMiB);
+  pace.OnFileReadWhole(96 * kMiB, true);
   EXPECT_EQ(pace.CarriedWindow(), 96 * kMiB);
+  EXPECT_TRUE(pace.CarriedInPieces());
+  pace.OnFileReadWhole(4ull << 30, false);
+  EXPECT_EQ(pace.CarriedWindow(), ReadPace::kCarriedBytesMax);
+  EXPECT_FALSE(pace.CarriedInPieces());
   pace.OnFileGivenUp();
   EXPECT_EQ(pace.CarriedWindow(), 0u);
 }

@@ -101,6 +101,7 @@ class ResolverCatcher final : public ReadEngine {
       std::function<std::optional<std::pair<uint64_t, ObjectVersion>>(uint64_t)> next) override {
     resolver = std::move(next);
   }
+  void SetKernelPages(KernelPages*) override {}
   Explanation Explain(uint64_t) const override { return {}; }
   void Shutdown() override {}
 };

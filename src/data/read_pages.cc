@@ -1,0 +1,125 @@
+// What a CachedFile puts into the kernel's page cache ahead of its readers.
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "data/page_filler.h"
+#include "data/read_file.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr uint64_t kPageBytes = 4096;
+constexpr uint64_t kReaderBytes = 2ull << 20;  // so close ahead of a reader its own read-ahead is faster
+
+// The next offset at or after `position` that is no tripwire.
+uint64_t AfterTripwire(uint64_t position) {
+  const uint64_t next = position / PageFiller::kTripwireEvery * PageFiller::kTripwireEvery + PageFiller::kTripwireEvery;
+  return position + PageFiller::kTripwireBytes >= next ? next : position;
+}
+
+uint64_t NextTripwire(uint64_t position) {
+  return position / PageFiller::kTripwireEvery * PageFiller::kTripwireEvery + PageFiller::kTripwireEvery -
+         PageFiller::kTripwireBytes;
+}
+
+uint64_t PageUp(uint64_t offset) { return (offset + kPageBytes - 1) / kPageBytes * kPageBytes; }
+uint64_t PageDown(uint64_t offset) { return offset / kPageBytes * kPageBytes; }
+
+}  // namespace
+
+// A chunk has come: is its reader far enough behind to find it in the page cache?
+void CachedFile::MaybeFill(const ChunkRef& chunk) {
+  if (!core_->filler.on() || chunk->demand) return;
+  {
+    MutexLock lock(mutex_);
+    const bool wanted = std::any_of(streams_.all().begin(), streams_.all().end(), [&](const Stream& stream) {
+      return stream.confirmed && !stream.backward && stream.handles.size() == 1 &&
+             stream.window >= PageFiller::kWindowBytesMin &&
+             stream.Wants(chunk->range) && stream.high + kReaderBytes <= chunk->range.begin;
+    });
+    if (!wanted || !NextFill(*chunk)) return;
+  }
+  core_->filler.Queue([self = shared_from_this(), chunk](KernelPages& kernel) { self->Fill(chunk, kernel); });
+}
+
+std::optional<ByteRange> CachedFile::NextFill(const Chunk& chunk) const {
+  // Once a reader has come into the chunk its own read-ahead is faster.
+  if (!chunk.mapped || chunk.consumed || chunk.fetching || chunk.bytes_read != 0 || stale_ || !direct_handles_.empty())
+    return std::nullopt;
+  const uint64_t begin = AfterTripwire(PageUp(std::max(chunk.range.begin, chunk.pages_to)));
+  const uint64_t end = std::min({begin + PageFiller::kStepBytes, NextTripwire(begin), PageDown(chunk.range.end)});
+  if (begin >= end) return std::nullopt;
+  return ByteRange{begin, end};
+}
+
+void CachedFile::Fill(const ChunkRef& chunk, KernelPages& kernel) {
+  for (;;) {
+    ByteRange step;
+    uint64_t drops = 0;
+    {
+      MutexLock lock(mutex_);
+      const std::optional<ByteRange> next = NextFill(*chunk);
+      if (!next || core_->stopping.load(std::memory_order_relaxed)) return;
+      step = *next;
+      drops = drops_;
+    }
+    if (!StoreStep(*chunk, step, drops, kernel)) return;
+    MutexLock lock(mutex_);
+    if (!chunk->mapped || chunk->consumed) return;
+    chunk->pages_to = step.end;
+    chunk->page_bytes += step.size();
+    SettleIfRead(chunk, ReadCore::NowNs());
+  }
+}
+
+bool CachedFile::StoreStep(const Chunk& chunk, ByteRange step, uint64_t drops, KernelPages& kernel) {
+  std::vector<iovec> parts;
+  chunk.AppendParts(step, parts);
+  if (!kernel.Store(file_id_, step.begin, parts)) return false;
+  core_->metrics.page_fill_bytes.Add(step.size());
+  MutexLock lock(mutex_);
+  if (drops != drops_) {
+    kernel.Drop(file_id_);  // the file changed meanwhile
+    return false;
+  }
+  delivered_.Add(step);
+  return true;
+}
+
+// The chunk leaves memory before anybody came to its tripwire: without this, the tripwire would be asked again.
+void CachedFile::FillRest(const ChunkRef& chunk) {
+  if (chunk->page_bytes == 0) return;
+  const uint64_t end = PageDown(chunk->range.end);
+  for (uint64_t position = PageUp(chunk->range.begin); position < end;) {
+    if (const auto delivered = delivered_.Find(position)) {
+      position = delivered->end;
+      continue;
+    }
+    const ByteRange rest{position, std::min(end, delivered_.NextBegin(position))};
+    core_->filler.Queue([self = shared_from_this(), chunk, rest, drops = drops_](KernelPages& kernel) {
+      self->StoreStep(*chunk, rest, drops, kernel);
+    });
+    position = rest.end;
+  }
+}
+
+void CachedFile::SetDirect(uint64_t handle) {
+  MutexLock lock(mutex_);
+  direct_handles_.push_back(handle);
+}
+
+// A reader that comes to a tripwire has read what the page cache had before it.
+void CachedFile::Bridge(ByteRange range) {
+  for (Stream& stream : streams_.all()) {
+    if (!stream.confirmed || stream.backward || stream.high >= range.begin) continue;
+    if (std::max(stream.frontier, stream.high) < range.begin) continue;
+    const auto delivered = delivered_.Find(stream.high);
+    if (!delivered || delivered->end < range.begin) continue;
+    stream.consumed += range.begin - stream.high;
+    stream.low = std::max(stream.low, stream.high);
+    stream.high = range.begin;
+  }
+}
+
+}  // namespace ossfs2

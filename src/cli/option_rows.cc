@@ -195,7 +195,7 @@ constexpr OptionSpec kRows[] = {
      .unit = "bytes", .group = kUpload, .since = "2.0.0",
      .effect = "Part size of uploads; it grows with the file, so there is no 78 GiB limit."},
     {.name = "upload_concurrency", .type = kInt, .default_value = "64", .min = 1, .max = 1024, .group = kUpload,
-     .since = "2.0.0", .effect = "Parts in flight at most, all files."},
+     .since = "2.0.0", .effect = "Parts in flight at most, all files.", .runtime = true},
     {.name = "upload_copy_concurrency", .type = kInt, .default_value = "64", .min = 1, .max = 1024, .group = kUpload,
      .since = "-", .effect = "Server-side part copies of writes in flight at most."},
     {.name = "sync_upload", .type = kBool, .default_value = "true", .group = kUpload, .kind = kHidden,

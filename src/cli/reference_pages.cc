@@ -74,6 +74,8 @@ std::string ConfigurationMarkdown() {
       "`OSS_ACCESS_KEY_SECRET`,\n"
       "  `OSS_SESSION_TOKEN`, then `ALIBABA_CLOUD_*`), profiles and the instance's role. `assume_role_*` "
       "comes on top.\n"
+      "  Keys are taken out of the environment at the start: `credential_process` and other children do not inherit "
+      "them.\n"
       "- **Memory**: `total_mem_limit` is a hard limit. An eighth of it (at most 256 MiB) serves names and "
       "attributes,\n"
       "  an eighth (at most 128 MiB) buffers of threads and connections, the rest is the pool of file data, "

@@ -13,6 +13,7 @@ void ApplyTunables(const Settings& fresh, const Settings& running) {
   running.fs.rename_dir_limit.Change(fresh.fs.rename_dir_limit);
   running.fs.rename_dir_concurrency.Change(fresh.fs.rename_dir_concurrency);
   running.fs.allow_rename_dir.Change(fresh.fs.allow_rename_dir);
+  running.upload.concurrency.Change(fresh.upload.concurrency);
   running.oss.request_timeout.Change(fresh.oss.request_timeout);
   running.oss.stall_timeout.Change(fresh.oss.stall_timeout);
   running.oss.traffic_limit_bits_per_s.Change(fresh.oss.traffic_limit_bits_per_s);

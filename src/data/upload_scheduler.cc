@@ -16,7 +16,7 @@ void UploadScheduler::Submit(uint64_t owner, Job job) {
 }
 
 bool UploadScheduler::TakeNext(Job& job) {
-  if (in_flight_ >= concurrency_ || order_.empty()) return false;
+  if (in_flight_ >= std::max(concurrency_.value(), 1) || order_.empty()) return false;
   const uint64_t owner = order_.front();
   order_.pop_front();
   const auto found = queues_.find(owner);

@@ -10,8 +10,10 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <utility>
 
 #include "base/mutex.h"
+#include "base/tunable.h"
 
 namespace ossfs2 {
 
@@ -20,7 +22,7 @@ class UploadScheduler {
   using Done = std::function<void()>;
   using Job = std::function<void(Done done)>;
 
-  explicit UploadScheduler(int concurrency) : concurrency_(concurrency < 1 ? 1 : concurrency) {}
+  explicit UploadScheduler(Tunable<int> concurrency) : concurrency_(std::move(concurrency)) {}
 
   void Submit(uint64_t owner, Job job) EXCLUDES(mutex_);
   int InFlight() const EXCLUDES(mutex_);
@@ -30,7 +32,7 @@ class UploadScheduler {
   void Pump() EXCLUDES(mutex_);
   bool TakeNext(Job& job) REQUIRES(mutex_);
 
-  const int concurrency_;
+  const Tunable<int> concurrency_;  // at least 1 counts
   mutable Mutex mutex_;
   std::map<uint64_t, std::deque<Job>> queues_ GUARDED_BY(mutex_);
   std::list<uint64_t> order_ GUARDED_BY(mutex_);  // owners with jobs, the next one first

@@ -5,10 +5,10 @@
 #include <atomic>
 #include <charconv>
 #include <cstdio>
-#include <random>
 #include <utility>
 #include <vector>
 
+#include "base/random.h"
 #include "base/str.h"
 #include "data/upload_geometry.h"
 
@@ -17,7 +17,7 @@ namespace {
 
 std::string UniqueId() {
   static std::atomic<uint64_t> counter{0};
-  static const uint64_t random = (static_cast<uint64_t>(std::random_device{}()) << 32) | std::random_device{}();
+  static const uint64_t random = RandomSeed();
   return StrCat(random, ".", getpid(), ".", counter.fetch_add(1));
 }
 

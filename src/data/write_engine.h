@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "base/executor.h"
+#include "base/tunable.h"
 #include "data/memory_pool.h"
 #include "data/read_engine.h"
 #include "ossfs2/object_store.h"
@@ -40,7 +41,7 @@ namespace ossfs2 {
 
 struct UploadOptions {
   uint64_t part_bytes = 8ull << 20;      // upload_buffer_size; grows with the file up to 48.8 TiB
-  int concurrency = 64;                  // upload_concurrency: parts in flight, all files
+  Tunable<int> concurrency{64};               // upload_concurrency: parts in flight, all files
   int copy_concurrency = 64;             // upload_copy_concurrency
   bool check_crc64 = true;               // enable_crc64
   std::string staging_dir;               // staging_dir / temp_dir; made 0700 when missing

@@ -52,7 +52,7 @@ uint64_t WriteStream::end() const {
 }
 
 size_t WriteStream::OutstandingMax() const {
-  return static_cast<size_t>(std::max(services_.options.concurrency, 1)) + 2;
+  return static_cast<size_t>(std::max(services_.options.concurrency.value(), 1)) + 2;
 }
 
 PartBuffer* WriteStream::Current() const {

@@ -313,6 +313,21 @@ class Concurrency(OptionCase):
         self.assertEqual(most("--upload_copy_concurrency=2"), 2)
         self.assertGreater(most(), 3)
 
+    def test_upload_concurrency_while_mounted(self):
+        def most():
+            def write():
+                with open(os.path.join(mount.path, "written"), "wb", buffering=0) as stream:
+                    for _ in range(16):
+                        stream.write(b"w" * MIB)
+
+            return overlap(self.requested("part", write))
+
+        with Mount(self.server, "--upload_buffer_size=1m") as mount:
+            self.server.config(latency="50ms")
+            self.assertGreater(most(), 3)
+            harness.run([OSSFS2, "set", mount.path, "upload_concurrency=2"])
+            self.assertEqual(most(), 2)
+
 
 class Relay:
     """Passes bytes from a port of one address to another port: an IPv6 face of the server."""

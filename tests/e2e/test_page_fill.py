@@ -1,0 +1,100 @@
+"""The page cache ahead of its readers (page_cache_fill_threads), through a real mount: right bytes, once."""
+import os
+import threading
+import time
+import unittest
+
+import harness
+from harness import MIB, Mount, Server, check_file, run, wait_until
+
+
+def fills(mount):
+    """Bytes that the daemon has put into the page cache."""
+    import json
+    stats = run([harness.OSSFS2, "stats", mount.path, "--json"]).stdout
+    found = []
+
+    def walk(value):
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if key.endswith("page_fill_bytes_total"):
+                    found.append(int(inner))
+                walk(inner)
+
+    walk(json.loads(stats))
+    return sum(found)
+
+
+def drop_page_cache():
+    with open("/proc/sys/vm/drop_caches", "w") as stream:
+        stream.write("1\n")
+
+
+class PageFill(unittest.TestCase):
+    SIZE = 448 * MIB
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        with open(os.path.join(harness.temporary_folder(), "big"), "wb") as stream:
+            for index in range(cls.SIZE // MIB):
+                stream.write(harness.block("fill", index))
+            path = stream.name
+        cls.server.client.put_file("big", path)
+        cls.path = path
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.destroy()
+        os.unlink(cls.path)
+
+    def test_bytes_are_right_and_asked_once(self):
+        with Mount(self.server, "--page_cache_fill_threads=2") as mount:
+            self.server.reset()
+            drop_page_cache()
+            check_file(os.path.join(mount.path, "big"), "fill", self.SIZE)
+            # The reader checks each byte and is slow, so most of it must have been ahead of it.
+            self.assertGreater(fills(mount), self.SIZE // 8)
+            self.assertLessEqual(self.server.stats().get_bytes, self.SIZE * 1.01)
+            # Again: from the page cache alone, without a request for data.
+            self.server.reset()
+            check_file(os.path.join(mount.path, "big"), "fill", self.SIZE)
+            self.assertLessEqual(self.server.stats().get_bytes, self.SIZE // 100)
+
+    def test_replaced_while_it_is_read(self):
+        """A version is never mixed with another: the old reader ends or fails, the next open has the new bytes."""
+        with Mount(self.server, "--page_cache_fill_threads=2", "--close_to_open=true") as mount:
+            path = os.path.join(mount.path, "big")
+            drop_page_cache()
+            stop = threading.Event()
+
+            def read_on():
+                try:
+                    with open(path, "rb", buffering=0) as stream:
+                        while not stop.is_set() and stream.read(MIB):
+                            time.sleep(0.001)
+                except OSError:
+                    pass  # ESTALE is the promise
+
+            reader = threading.Thread(target=read_on)
+            reader.start()
+            try:
+                wait_until(lambda: fills(mount) > 0, what="the first filled pages")
+                with open(self.path, "r+b") as stream:
+                    for index in range(self.SIZE // MIB):
+                        stream.write(harness.block("new", index))
+                self.server.client.put_file("big", self.path)
+                check_file(path, "new", self.SIZE)
+            finally:
+                stop.set()
+                reader.join(60)
+            check_file(path, "new", self.SIZE)
+
+    def test_direct_readers_leave_the_page_cache_alone(self):
+        with Mount(self.server, "--page_cache_fill_threads=2") as mount:
+            run(["dd", "if=" + os.path.join(mount.path, "big"), "of=/dev/null", "bs=1M", "iflag=direct"])
+            self.assertEqual(fills(mount), 0)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -135,7 +135,6 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
 Result<Ino> Resolver::Ask(Node* directory, const std::string& name) {
   const auto flight = std::make_shared<Flight>();
   flights_[Key{directory->ino, name}] = flight;
-  NoteColdLookup(directory);
   Notices notices;
   std::optional<Result<Ino>> result;
   for (int asks = 0; !result && asks < kAsksMax; ++asks) {
@@ -162,6 +161,8 @@ Result<Ino> Resolver::Ask(Node* directory, const std::string& name) {
   }
   if (!result) result = Result<Ino>(StaleInode());
   if (Node* node = *result ? context_.tree.Find(**result) : nullptr) context_.tree.MarkUsed(node);
+  // A listing answers for names that are there; one more file to make would only list its folder again.
+  if (*result) NoteColdLookup(directory);
   flight->result = result;
   flight->done = true;
   flights_.erase(Key{directory->ino, name});

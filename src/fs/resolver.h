@@ -3,7 +3,7 @@
 // In this order: the known node while fresh; the directory's fresh listing (also for "no"); the own cache of
 // absent names; the listing that is under way; then a HEAD of the key and, in parallel, a list of one key
 // below "key/" (a name known as a file is only HEADed first). One question per name at a time; others wait
-// for its answer. After kColdLookupsBeforeListing such questions in one directory its listing begins in the
+// for its answer. After kColdLookupsBeforeListing names found so in one directory its listing begins in the
 // background. Errors: ENOENT; ESTALE for a number whose file is gone; what the store answered otherwise.
 #pragma once
 

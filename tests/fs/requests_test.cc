@@ -77,6 +77,16 @@ TEST_F(Requests, ManyColdLookupsBeginAListing) {
   EXPECT_LT(requests, 40u);
 }
 
+// A download into a folder of many files: what is there already is of no interest.
+TEST_F(Requests, NewFilesDoNotListTheirFolder) {
+  for (size_t i = 0; i < 2500; ++i) store_->PutContent("d/" + ManyNames(i), "1");
+  mount_.InoOf("d");
+  const uint64_t requests = Count([&] {
+    for (int i = 0; i < 40; ++i) EXPECT_EQ(mount_.Put("d/new-" + std::to_string(i), "1"), 0);
+  });
+  EXPECT_LE(requests, 40u * 3);
+}
+
 TEST_F(Requests, ConcurrentLookupsOfOneNameAreOneQuestion) {
   store_->PutContent("f", "1");
   store_->SetLatency(std::chrono::milliseconds(50));

@@ -8,7 +8,7 @@ constexpr int64_t kEpochNsMin = 20'000'000;
 constexpr int64_t kEpochNsMax = 2'000'000'000;  // longer: the reader paused, nothing was measured
 }  // namespace
 
-AdaptiveLimit::AdaptiveLimit(int max) : max_(std::max(max, 1)), limit_(std::min(kLimitStart, max_)) {}
+AdaptiveLimit::AdaptiveLimit(int max, int start) : max_(std::max(max, 1)), limit_(std::min(start, max_)) {}
 
 void AdaptiveLimit::Set(int limit) { limit_ = std::clamp(limit, std::min(kLimitMin, max_), max_); }
 

@@ -18,7 +18,7 @@ class AdaptiveLimit {
   static constexpr int kLimitStart = 64;  // 4 GB/s at 5 ms and 100 MB/s a connection needs 45
   static constexpr int kProbeEpochs = 8;
 
-  explicit AdaptiveLimit(int max);
+  explicit AdaptiveLimit(int max, int start = kLimitStart);
   int limit() const { return limit_; }
   // A GET finished; `total_bytes` counts all bytes received so far.
   void OnFinished(uint64_t total_bytes, int64_t now_ns);

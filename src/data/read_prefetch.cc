@@ -86,8 +86,10 @@ void CachedFile::NoteWait(Stream& stream, ByteRange range) {
   const uint64_t budget = core_->StreamBudget();
   const uint64_t piece = core_->PieceBytesOf(stream.window);
   if (chunk != nullptr && stream.Ahead() + piece < stream.window) return;
-  uint64_t bound = WindowBound(stream.consumed, stream.carried);
-  if (core_->pace.NearServer()) bound = std::min(bound, kNearWindowBytesMax);
+  // More than may be in flight would only wait in memory.
+  const uint64_t in_flight_max = static_cast<uint64_t>(core_->scheduler.Limit()) * core_->options.chunk_bytes;
+  const uint64_t useful = core_->pace.NearServer() ? kNearWindowBytesMax : in_flight_max;
+  const uint64_t bound = std::min(WindowBound(stream.consumed, stream.carried), useful);
   stream.window = GrownWindow(stream.window, bound, budget);
 }
 

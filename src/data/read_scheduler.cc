@@ -1,11 +1,19 @@
 #include "data/read_scheduler.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "data/read_metrics.h"
 
 namespace ossfs2 {
 namespace {
+// A core moves 1 GB/s at most, which is 16 connections of 100 MB/s with their latency; more GETs only cost.
+int LimitStart() {
+  constexpr int kGetsPerCore = 16;
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  return std::clamp(cores * kGetsPerCore, AdaptiveLimit::kLimitStart / 2, AdaptiveLimit::kLimitStart);
+}
+
 constexpr int kDemandWithoutPrefetch = 256;  // prefetch_concurrency=0 turns prefetch off, not reads
 }
 
@@ -13,7 +21,7 @@ FetchScheduler::FetchScheduler(int concurrency, int concurrency_per_file)
     : prefetch_enabled_(concurrency > 0),
       concurrency_(concurrency > 0 ? concurrency : kDemandWithoutPrefetch),
       per_file_(std::max(concurrency_per_file, 1)),
-      limit_(concurrency_) {}
+      limit_(concurrency_, LimitStart()) {}
 
 void FetchScheduler::StartDemand(std::function<void()> start) {
   {

@@ -20,7 +20,7 @@ namespace ossfs2 {
 inline constexpr uint64_t kWindowBytesMin = 512ull << 10;
 inline constexpr uint64_t kWindowFreeBytes = 8ull << 20;  // allowed to any confirmed stream of 4 MiB
 inline constexpr uint64_t kSteadyWindowBytesMax = 64ull << 20;
-inline constexpr uint64_t kNearWindowBytesMax = 128ull << 20;  // waiting longer is for the processor, not the network
+inline constexpr uint64_t kNearWindowBytesMax = 128ull << 20;  // waits beyond that are for the processor, not the network
 inline constexpr uint64_t kPieceBytesMin = 1ull << 20;
 inline constexpr uint64_t kNearPieces = 4;
 inline constexpr uint64_t kNearBytesPerS = 300'000'000;

@@ -5,7 +5,7 @@
 #
 # Runs the scenario once (--quick) with the daemon under `perf record` and prints the
 # functions that cost most. OUT (default bench/out/profile) gets perf.data, the table
-# and, when perf can, folded stacks for a flame graph. As root; scripts/setup.sh
+# and, when perf can, folded stacks and a flame graph (flame.svg). As root; scripts/setup.sh
 # --bench installs perf.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -40,4 +40,7 @@ perf script -i "$out/perf.data" 2>/dev/null | awk '
   /^$/ { if (stack != "") count[stack]++; stack = "" }
   END { for (s in count) print s, count[s] }' >"$out/stacks.folded" || true
 head -40 "$out/functions.txt"
-echo "written: $out/functions.txt, $out/stacks.folded (for flamegraph.pl), $out/perf.data"
+if [ -s "$out/stacks.folded" ]; then
+  python3 "$root/bench/ossfs2_bench/flame.py" "$out/stacks.folded" "$out/flame.svg" "ossfs2, $scenario"
+fi
+echo "written: $out/functions.txt, $out/flame.svg, $out/stacks.folded, $out/perf.data"

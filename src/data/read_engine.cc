@@ -76,6 +76,11 @@ class Engine final : public ReadEngine {
 
   void SetKernelPages(KernelPages* kernel) override { core_->filler.SetKernel(kernel); }
 
+  void StopFilling(uint64_t file_id, bool wait) override {
+    if (!core_->filler.on()) return;
+    if (const std::shared_ptr<CachedFile> file = Find(file_id)) file->StopFilling(wait);
+  }
+
   Explanation Explain(uint64_t file_id) const override {
     Explanation lines;
     const std::shared_ptr<CachedFile> file = Find(file_id);

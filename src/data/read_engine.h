@@ -17,6 +17,7 @@
 
 #include <sys/uio.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -100,6 +101,10 @@ class ReadEngine {
       std::function<std::optional<std::pair<uint64_t, ObjectVersion>>(uint64_t file_id)> resolver) = 0;
   // Where fetched bytes may be put before they are read; null, also at the end: nowhere, and no call runs any more.
   virtual void SetKernelPages(KernelPages* kernel) = 0;
+  // Nothing more of the file is put there until it is closed: its bytes change. With `wait` no such call runs any more
+  // afterwards, unless it hangs for longer than kStopFillingWait; then it is undone when it ends.
+  static constexpr std::chrono::milliseconds kStopFillingWait{1000};
+  virtual void StopFilling(uint64_t file_id, bool wait) = 0;
   virtual Explanation Explain(uint64_t file_id) const = 0;
   // Cancels what is in flight and waits for it; later reads fail with EIO.
   virtual void Shutdown() = 0;

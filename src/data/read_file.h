@@ -38,6 +38,7 @@ class CachedFile final : public ChunkOwner,
   const ObjectVersion& version() const EXCLUDES(mutex_);
   void Rebind(const ObjectVersion& version) EXCLUDES(mutex_);
   void SetDirect(uint64_t handle) EXCLUDES(mutex_);
+  void StopFilling(bool wait) EXCLUDES(mutex_);
   void CloseHandle(uint64_t handle) EXCLUDES(mutex_);
   // The last handle was closed.
   void Closed() EXCLUDES(mutex_);
@@ -158,6 +159,9 @@ class CachedFile final : public ChunkOwner,
   int fetches_ GUARDED_BY(mutex_) = 0;            // in flight or queued, all
   int64_t prefetch_paused_until_ns_ GUARDED_BY(mutex_) = 0;  // after a failure
   std::vector<uint64_t> direct_handles_ GUARDED_BY(mutex_);
+  bool fill_stopped_ GUARDED_BY(mutex_) = false;  // its bytes change
+  int fills_running_ GUARDED_BY(mutex_) = 0;
+  CondVar fills_done_;
   uint64_t drops_ GUARDED_BY(mutex_) = 0;  // how often all was dropped: what was put in the page cache since is void
   bool pumping_ GUARDED_BY(mutex_) = false;
   bool pump_again_ GUARDED_BY(mutex_) = false;

@@ -45,7 +45,7 @@ void CachedFile::MaybeFill(const ChunkRef& chunk) {
 
 std::optional<ByteRange> CachedFile::NextFill(const Chunk& chunk) const {
   // Once a reader has come into the chunk its own read-ahead is faster.
-  if (!chunk.mapped || chunk.consumed || chunk.fetching || chunk.bytes_read != 0 || stale_ || !direct_handles_.empty())
+  if (!chunk.mapped || chunk.consumed || chunk.fetching || chunk.bytes_read != 0 || stale_ || fill_stopped_ || !direct_handles_.empty())
     return std::nullopt;
   const uint64_t begin = AfterTripwire(PageUp(std::max(chunk.range.begin, chunk.pages_to)));
   const uint64_t end = std::min({begin + PageFiller::kStepBytes, NextTripwire(begin), PageDown(chunk.range.end)});
@@ -74,17 +74,35 @@ void CachedFile::Fill(const ChunkRef& chunk, KernelPages& kernel) {
 }
 
 bool CachedFile::StoreStep(const Chunk& chunk, ByteRange step, uint64_t drops, KernelPages& kernel) {
+  {
+    MutexLock lock(mutex_);
+    if (fill_stopped_ || stale_ || drops != drops_) return false;
+    ++fills_running_;
+  }
   std::vector<iovec> parts;
   chunk.AppendParts(step, parts);
-  if (!kernel.Store(file_id_, step.begin, parts)) return false;
-  core_->metrics.page_fill_bytes.Add(step.size());
+  const bool stored = kernel.Store(file_id_, step.begin, parts);
+  if (stored) core_->metrics.page_fill_bytes.Add(step.size());
   MutexLock lock(mutex_);
-  if (drops != drops_) {
+  --fills_running_;
+  fills_done_.NotifyAll();
+  if (!stored) return false;
+  if (fill_stopped_ || drops != drops_) {
     kernel.Drop(file_id_);  // the file changed meanwhile
     return false;
   }
   delivered_.Add(step);
   return true;
+}
+
+void CachedFile::StopFilling(bool wait) {
+  const auto deadline = std::chrono::steady_clock::now() + ReadEngine::kStopFillingWait;
+  MutexLock lock(mutex_);
+  fill_stopped_ = true;
+  while (wait && fills_running_ != 0) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left <= left.zero() || !fills_done_.WaitFor(lock, left)) return;
+  }
 }
 
 // The chunk leaves memory before anybody came to its tripwire: without this, the tripwire would be asked again.

@@ -271,6 +271,7 @@ void CachedFile::Closed() {
     const uint64_t read = delivered_.TotalBytes();  // 0: the page cache had it all
     if (FileBytes() >= ReadPace::kLargeFileBytes && read != 0 && read < FileBytes() / 2) core_->pace.OnFileGivenUp();
     streams_.Clear();
+    fill_stopped_ = false;
     whole_noted_ = false;
     whole_complete_ = false;
     whole_ = false;

@@ -80,6 +80,8 @@ Status CoreFileSystem::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool
     file->writer_etag = target.base.etag;
   }
   const auto writer = file->EnsureWriter(context_.writes, target);
+  // What is put into the page cache now would lie over what is written next.
+  context_.reads.StopFilling(file->ino(), true);
   // Somebody replaced the object since the writer was opened.
   if (rebind) writer->Rebind(target.base, target.exists);
   writer->SetOptions(options);
@@ -92,7 +94,7 @@ std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) {
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return Result<Opened>(StaleInode());
   if (Status status = CheckOpen(node, flags); !status) return Result<Opened>(status.error());
-  if (!context_.IsFresh(node) || IsUnavailableArchive(node) || node->unlinked) return std::nullopt;
+  if (!context_.IsFresh(node) || IsUnavailableArchive(node) || node->unlinked || node->pages_stale) return std::nullopt;
   const auto handle = MakeHandle(node, flags);
   return Result<Opened>(Opened{handle->id, TakeKeepCache(node), context_.options.direct_io});
 }
@@ -100,15 +102,19 @@ std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) {
 Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, context_.options.close_to_open));
   bool ask_restore = false;
+  bool new_version = false;
   {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
     if (node == nullptr) return StaleInode();
     OSSFS2_RETURN_IF_ERROR(CheckOpen(node, flags));
+    new_version = node->pages_stale;
     // Without a name a file lives as long as its handles.
     if (node->unlinked && !(node->extra && node->extra->open)) return StaleInode();
     ask_restore = (flags & O_TRUNC) == 0 && IsUnavailableArchive(node) && node->published;
   }
+  // Pages of the old version must not come after the kernel has dropped them for this open.
+  if (new_version) context_.reads.StopFilling(ino, true);
   // The list does not say whether an archived object was restored, and that can change any time.
   if (ask_restore) OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, true));
   std::shared_ptr<FileHandle> handle;

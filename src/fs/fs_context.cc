@@ -93,7 +93,10 @@ void FsContext::TouchDirectory(Node* directory) {
 void FsContext::Tell(const Notices& notices) {
   KernelNotifier* kernel = notifier.load();
   if (kernel == nullptr) return;
-  for (const Ino ino : notices.inodes) kernel->InvalidateInode(ino);
+  for (const Ino ino : notices.inodes) {
+    reads.StopFilling(ino, false);
+    kernel->InvalidateInode(ino);
+  }
   for (const auto& [parent, name] : notices.entries) kernel->InvalidateEntry(parent, name);
 }
 

@@ -133,5 +133,22 @@ TEST(PageFillerTest, AStoreThatCameTooLateIsUndone) {
   harness.engine().SetKernelPages(nullptr);
 }
 
+TEST(PageFillerTest, StoppedFillingStartsNoMoreAndUndoesWhatHangs) {
+  FakePages pages;
+  ReadHarness harness(512 * kMiB, Filling());
+  harness.engine().SetKernelPages(&pages);
+  auto file = harness.engine().Open(1, harness.Put("a", 768 * kMiB));
+  pages.Hold(true);
+  harness.ReadRange(*file, 7, 0, 512 * kMiB, kMiB);
+  pages.WaitEntered();
+  harness.engine().StopFilling(1, true);  // comes back although a store hangs
+  EXPECT_TRUE(pages.stored().empty());
+  pages.Hold(false);
+  pages.WaitDropped();
+  harness.ReadRange(*file, 7, 512 * kMiB, 768 * kMiB, kMiB);
+  harness.engine().SetKernelPages(nullptr);
+  EXPECT_LE(pages.stored().size(), 2u) << "only those that hung, one a thread";
+}
+
 }  // namespace
 }  // namespace ossfs2

@@ -36,12 +36,7 @@ class PageFill(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = Server()
-        with open(os.path.join(harness.temporary_folder(), "big"), "wb") as stream:
-            for index in range(cls.SIZE // MIB):
-                stream.write(harness.block("fill", index))
-            path = stream.name
-        cls.server.client.put_file("big", path)
-        cls.path = path
+        cls.path = os.path.join(harness.temporary_folder(), "big")
 
     @classmethod
     def tearDownClass(cls):
@@ -60,6 +55,12 @@ class PageFill(unittest.TestCase):
             self.server.reset()
             check_file(os.path.join(mount.path, "big"), "fill", self.SIZE)
             self.assertLessEqual(self.server.stats().get_bytes, self.SIZE // 100)
+
+    def setUp(self):
+        with open(self.path, "wb") as stream:
+            for index in range(self.SIZE // MIB):
+                stream.write(harness.block("fill", index))
+        self.server.client.put_file("big", self.path)
 
     def test_replaced_while_it_is_read(self):
         """A version is never mixed with another: the old reader ends or fails, the next open has the new bytes."""
@@ -89,6 +90,38 @@ class PageFill(unittest.TestCase):
                 stop.set()
                 reader.join(60)
             check_file(path, "new", self.SIZE)
+
+    def test_written_while_it_is_read(self):
+        """What was written here is what is read here, however late older bytes come to the page cache."""
+        patch = b"PATCHED!" * 512
+        with Mount(self.server, "--page_cache_fill_threads=2") as mount:
+            path = os.path.join(mount.path, "big")
+            for attempt in range(3):
+                drop_page_cache()
+                before = fills(mount)
+                stop = threading.Event()
+
+                def read_on():
+                    with open(path, "rb", buffering=0) as stream:
+                        while not stop.is_set() and stream.read(MIB):
+                            time.sleep(0.002)
+
+                reader = threading.Thread(target=read_on)
+                reader.start()
+                try:
+                    wait_until(lambda: fills(mount) > before + 8 * MIB, what="filled pages")
+                    with open(path, "r+b", buffering=0) as writer:
+                        offsets = [(self.SIZE // MIB - 1 - 3 * n) * MIB + 4096 * attempt for n in range(60)]
+                        for offset in offsets:
+                            os.pwrite(writer.fileno(), patch, offset)
+                            self.assertEqual(os.pread(writer.fileno(), 4096, offset), patch)
+                        for _ in range(10):
+                            for offset in offsets:
+                                self.assertEqual(os.pread(writer.fileno(), 4096, offset), patch)
+                            time.sleep(0.02)
+                finally:
+                    stop.set()
+                    reader.join(60)
 
     def test_direct_readers_leave_the_page_cache_alone(self):
         with Mount(self.server, "--page_cache_fill_threads=2") as mount:

@@ -102,6 +102,7 @@ class ResolverCatcher final : public ReadEngine {
     resolver = std::move(next);
   }
   void SetKernelPages(KernelPages*) override {}
+  void StopFilling(uint64_t, bool) override {}
   Explanation Explain(uint64_t) const override { return {}; }
   void Shutdown() override {}
 };

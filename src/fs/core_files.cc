@@ -143,10 +143,34 @@ Status CoreFileSystem::Allocate(HandleId id, int mode, uint64_t offset, uint64_t
 Status CoreFileSystem::TruncateOpen(OpenFile& file, uint64_t size) {
   GatePass pass(file);
   const auto writer = file.writer();
-  if (writer->size() == size) return {};
+  if (writer->size() == size) {
+    TouchTruncated(file);
+    return {};
+  }
   OSSFS2_RETURN_IF_ERROR(writer->Truncate(size));
   file.last_write_ns = context_.clock.NowWallNs();
   return {};
+}
+
+// A truncate to the size that the file has: only its time is new. Not worth a request, unless somebody chose
+// another time before.
+void CoreFileSystem::TouchTruncated(OpenFile& file) {
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(file.ino());
+  if (node == nullptr) return;
+  const int64_t now_ns = context_.clock.NowWallNs();
+  if (file.dirty()) {
+    file.last_write_ns = now_ns;
+    return;
+  }
+  node->mtime_ns = now_ns;
+  NodeExtra& extra = context_.tree.Extra(node);
+  extra.ctime_ns = now_ns;
+  if (!extra.chosen || !context_.options.keep_attributes || node->unlinked) return;
+  extra.pending = extra.mtime_chosen = true;
+  node->local_stamp = context_.tree.NextStamp();
+  publisher_.SharesTree(context_.tree);
+  publisher_.Note(node);
 }
 
 Status CoreFileSystem::Resize(Ino ino, uint64_t size, std::optional<HandleId> id) {

@@ -19,6 +19,7 @@ constexpr uint64_t kSmallFileBytes = 1ull << 20;
 constexpr auto kTick = std::chrono::milliseconds(500);
 constexpr auto kRetryDelay = std::chrono::seconds(30);
 constexpr size_t kSaveWidth = 16;
+constexpr int kMarkerTriesMax = 8;
 
 bool IsGone(const Error& error) {
   return error.kind == ErrorKind::kVersionChanged || error.kind == ErrorKind::kNotFound;
@@ -297,6 +298,7 @@ Status Publisher::EnsureFlag(Ino directory) {
     Node* node = context_.tree.Find(directory);
     if (node == nullptr || node->directory->keeps_attributes == Known::kYes) return {};
     node->directory->keeps_attributes = Known::kYes;
+    node->local_stamp = context_.tree.NextStamp();
   }
   Status put = PutMarker(directory);
   if (put) return put;
@@ -307,28 +309,37 @@ Status Publisher::EnsureFlag(Ino directory) {
 
 Status Publisher::PutMarker(Ino directory) {
   OSSFS2_RETURN_IF_ERROR(FetchForeign(directory));
-  std::string key;
-  WriteOptions options;
-  {
+  // The flag and the directory's own attributes are stored by different callers, maybe at once: who finds
+  // that something changed while its request was under way stores all again, so the last one has it all.
+  for (int tries = 0; tries < kMarkerTriesMax; ++tries) {
+    std::string key;
+    WriteOptions options;
+    uint64_t stamp = 0;
+    {
+      MutexLock lock(context_.tree.mutex);
+      const Node* node = context_.tree.Find(directory);
+      if (node == nullptr || node->unlinked) return {};
+      key = context_.tree.Key(node);
+      options.metadata = StoredMetadata(node, context_.options);
+      stamp = node->local_stamp;
+    }
+    if (key.empty()) return {};  // the root of a whole bucket has no object
+    if (MetadataBytes(options.metadata) > kMetadataBytesMax) return TooMuchMetadata(key);
+    Result<WriteResult> put = PutEmpty(context_.store, key, options);
+    if (!put) return put.error();
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(directory);
-    if (node == nullptr || node->unlinked) return {};
-    key = context_.tree.Key(node);
-    options.metadata = StoredMetadata(node, context_.options);
+    if (node == nullptr) return {};
+    const bool changed = node->local_stamp != stamp;
+    node->directory->marker = Known::kYes;
+    node->local_stamp = context_.tree.NextStamp();
+    NodeExtra& extra = context_.tree.Extra(node);
+    extra.metadata_known = true;
+    if (changed) continue;
+    extra.pending = extra.mtime_chosen = extra.xattrs_changed = false;
+    return {};
   }
-  if (key.empty()) return {};  // the root of a whole bucket has no object
-  if (MetadataBytes(options.metadata) > kMetadataBytesMax) return TooMuchMetadata(key);
-  Result<WriteResult> put = PutEmpty(context_.store, key, options);
-  if (!put) return put.error();
-  MutexLock lock(context_.tree.mutex);
-  Node* node = context_.tree.Find(directory);
-  if (node == nullptr) return {};
-  node->directory->marker = Known::kYes;
-  NodeExtra& extra = context_.tree.Extra(node);
-  extra.metadata_known = true;
-  extra.pending = extra.mtime_chosen = extra.xattrs_changed = false;
-  node->local_stamp = context_.tree.NextStamp();
-  return {};
+  return {};  // `pending` stays: what changes all the time is stored by the next save
 }
 
 }  // namespace ossfs2

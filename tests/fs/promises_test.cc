@@ -141,6 +141,24 @@ TEST_F(Promises, BytesSizeAndTimesOfAWriteAreSeenByEveryHandle) {
   mount_.Close(reader);
 }
 
+TEST_F(Promises, ATruncateOfAnEmptyFileRenewsATimeThatWasChosen) {
+  EXPECT_EQ(mount_.Put("f", ""), 0);
+  EXPECT_EQ(mount_.Put("g", ""), 0);
+  AttrChange change;
+  change.mtime_ns = 1'000'000'000'000'000'000;
+  EXPECT_EQ(mount_.SetAttr("f", change), 0);
+  SaveAll(mount_);
+  EXPECT_EQ(mount_.Put("f", ""), 0);
+  EXPECT_GT(mount_.Stat("f")->mtime_ns, *change.mtime_ns);
+  SaveAll(mount_);
+  EXPECT_NE(store_->MetadataOf("f")->at("mtime"), "1000000000");
+  EXPECT_EQ(Count([&] {
+              mount_.Close(*mount_.OpenPath("g", O_WRONLY | O_TRUNC));
+              SaveAll(mount_);
+            }),
+            0u);
+}
+
 // --- attributes ---
 
 TEST_F(Promises, ANewAccessTimeAloneStoresNothing) {
@@ -166,6 +184,23 @@ TEST_F(Promises, TheFirstChosenAttributeMarksTheRootOfABucket) {
   std::map<std::string, Attr> attrs;
   EXPECT_EQ(*fresh.List("", &attrs), std::vector<std::string>{"f"});
   EXPECT_EQ(attrs["f"].mode & 07777, 0640u);
+}
+
+TEST_F(Promises, AMarkerStoredTwiceAtOnceKeepsFlagAndAttributes) {
+  for (int round = 0; round < 20; ++round) {
+    const std::string directory = "d" + std::to_string(round);
+    EXPECT_EQ(mount_.Mkdir(directory), 0);
+    EXPECT_EQ(mount_.Put(directory + "/f", "1"), 0);
+    store_->SetLatency(std::chrono::milliseconds(1));
+    AttrChange change;
+    change.mode = 0640;
+    EXPECT_EQ(ErrnoOf(mount_.fs().SetXattr(mount_.InoOf(directory), "user.a", "1", 0)), 0);
+    EXPECT_EQ(mount_.SetAttr(directory + "/f", change), 0);
+    SaveAll(mount_);  // the directory and its file, in parallel
+    store_->SetLatency(std::chrono::milliseconds(0));
+    EXPECT_TRUE(store_->MetadataOf(directory + "/")->contains("ossfs2-attrs")) << directory;
+    EXPECT_TRUE(store_->MetadataOf(directory + "/")->contains("xattr")) << directory;
+  }
 }
 
 TEST_F(Promises, PrivateFilesCountAsChosen) {

@@ -139,8 +139,8 @@ class Server:
         self.log = os.path.join(temporary_folder("log"), "server.log")
         self.port = 0
         self.process = None
+        _running.append(self)  # first: a server that never listens must be ended too
         self.start()
-        _running.append(self)
 
     def start(self):
         """Starts it, or starts it again on the same port and folder."""

@@ -108,7 +108,7 @@ class CoreFileSystem final : public FileSystem {
   bool TakeKeepCache(Node* node) REQUIRES(context_.tree.mutex);
   Status PrepareWriter(const std::shared_ptr<OpenFile>& file, bool exclusive) EXCLUDES(context_.tree.mutex);
   Status TruncateOpen(OpenFile& file, uint64_t size) EXCLUDES(context_.tree.mutex);
-  void TouchTruncated(OpenFile& file) EXCLUDES(context_.tree.mutex);
+  void TouchTruncated(Node* node, OpenFile* file) REQUIRES(context_.tree.mutex);
   Status Resize(Ino ino, uint64_t size, std::optional<HandleId> handle) EXCLUDES(context_.tree.mutex);
   std::shared_ptr<ReadFile> ReaderOf(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   void ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, ReadDone done);

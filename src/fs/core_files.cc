@@ -144,7 +144,8 @@ Status CoreFileSystem::TruncateOpen(OpenFile& file, uint64_t size) {
   GatePass pass(file);
   const auto writer = file.writer();
   if (writer->size() == size) {
-    TouchTruncated(file);
+    MutexLock lock(context_.tree.mutex);
+    if (Node* node = context_.tree.Find(file.ino())) TouchTruncated(node, &file);
     return {};
   }
   OSSFS2_RETURN_IF_ERROR(writer->Truncate(size));
@@ -154,13 +155,10 @@ Status CoreFileSystem::TruncateOpen(OpenFile& file, uint64_t size) {
 
 // A truncate to the size that the file has: only its time is new. Not worth a request, unless somebody chose
 // another time before.
-void CoreFileSystem::TouchTruncated(OpenFile& file) {
-  MutexLock lock(context_.tree.mutex);
-  Node* node = context_.tree.Find(file.ino());
-  if (node == nullptr) return;
+void CoreFileSystem::TouchTruncated(Node* node, OpenFile* file) {
   const int64_t now_ns = context_.clock.NowWallNs();
-  if (file.dirty()) {
-    file.last_write_ns = now_ns;
+  if (file != nullptr && file->dirty()) {
+    file->last_write_ns = now_ns;
     return;
   }
   node->mtime_ns = now_ns;
@@ -179,7 +177,7 @@ Status CoreFileSystem::Resize(Ino ino, uint64_t size, std::optional<HandleId> id
   std::shared_ptr<OpenFile> file;
   {
     MutexLock lock(context_.tree.mutex);
-    const Node* node = context_.tree.Find(ino);
+    Node* node = context_.tree.Find(ino);
     if (node == nullptr) return StaleInode();
     if (node->is_directory()) return MakeError(EISDIR, ErrorKind::kInvalid, "A directory has no size.");
     if (node->type == NodeType::kSymlink)
@@ -189,6 +187,7 @@ Status CoreFileSystem::Resize(Ino ino, uint64_t size, std::optional<HandleId> id
     } else if (node->extra && node->extra->open && node->extra->open->writable_handles > 0) {
       file = node->extra->open;  // its writers store it
     } else if (node->size == size) {
+      TouchTruncated(node, nullptr);
       return {};
     }
   }

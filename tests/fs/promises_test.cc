@@ -159,6 +159,20 @@ TEST_F(Promises, ATruncateOfAnEmptyFileRenewsATimeThatWasChosen) {
             0u);
 }
 
+TEST_F(Promises, ATruncateByNameToTheSameSizeRenewsATimeThatWasChosen) {
+  for (const std::string content : {"", "12345"}) {
+    EXPECT_EQ(mount_.Put("f", content), 0);
+    AttrChange change;
+    change.mtime_ns = 1'000'000'000'000'000'000;
+    EXPECT_EQ(mount_.SetAttr("f", change), 0);
+    SaveAll(mount_);
+    EXPECT_EQ(mount_.Truncate("f", content.size()), 0);
+    EXPECT_GT(mount_.Stat("f")->mtime_ns, *change.mtime_ns);
+    SaveAll(mount_);
+    EXPECT_NE(store_->MetadataOf("f")->at("mtime"), "1000000000");
+  }
+}
+
 // --- attributes ---
 
 TEST_F(Promises, ANewAccessTimeAloneStoresNothing) {

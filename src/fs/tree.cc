@@ -289,10 +289,10 @@ void Tree::DropChildren(Node* directory, uint64_t target, std::vector<std::pair<
 
 std::vector<std::pair<Ino, std::string>> Tree::Shrink() {
   std::vector<std::pair<Ino, std::string>> forget;
-  // A little below the limit: the pages that are under way come on top.
-  const uint64_t high = bytes_max_ - bytes_max_ / 32;
+  // Below the limit: pages that are under way come on top, and what the kernel was asked to forget takes its time.
+  const uint64_t high = bytes_max_ - bytes_max_ / 8;
   if (bytes_ <= high || bytes_ < shrink_again_at_) return forget;
-  const uint64_t target = bytes_max_ / 10 * 9;
+  const uint64_t target = high - bytes_max_ / 16;
   std::vector<Ino> order;  // numbers: a directory may be dropped as a child of an earlier one
   for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) order.push_back((*it)->ino);
   for (const Ino ino : order) {

@@ -1,15 +1,16 @@
 // PageFiller: puts fetched bytes into the kernel's page cache before readers come to them.
 //
 // Why: a process that reads through FUSE allocates its pages and waits for each request; one that
-// finds them in the page cache does neither. The load of a mapped model is bound by exactly
-// that work of its ranks (docs/performance.md), and the threads here do it on other cores.
+// finds them in the page cache does neither. The threads here do that on other cores, for streams that one
+// handle reads; several readers of one stream share the work already (docs/performance.md).
 //
 // How a reader is still followed: the kTripwireBytes before each multiple of kTripwireEvery are left out. The
 // read for them tells how far the reader is, and pays for it with one short wait. Streams with a
 // window below kWindowBytesMin are followed more closely than that, and not helped.
 //
 // Threads: its own, started with the first kernel and ended without one; a store may wait for a page that
-// a read in flight holds, so nothing else ever waits for these threads but SetKernel(nullptr).
+// a read in flight holds, so nobody waits for these threads but SetKernel(nullptr) and, for a second at
+// most, CachedFile::StopFilling.
 // Bounds: kQueueMax chunks wait, later ones are left to the readers. Queued chunks
 // keep their memory; it counts in the pool as before.
 #pragma once

@@ -62,10 +62,10 @@ using ReadDone = std::function<void(Result<ReadReply>)>;
 class ReadFile {
  public:
   virtual ~ReadFile() = default;
-  // `handle` tells readers apart for stream detection; size <= 4 MiB. A handle whose reads bypass the page
-  // cache (O_DIRECT) says so once, before it reads.
-  virtual void SetDirect(uint64_t handle) = 0;
+  // `handle` tells readers apart for stream detection; size <= 4 MiB.
   virtual void Read(uint64_t handle, uint64_t offset, size_t size, ReadDone done) = 0;
+  // The handle's reads bypass the page cache (O_DIRECT). Said once, before it reads.
+  virtual void SetDirect(uint64_t handle) = 0;
   virtual const ObjectVersion& version() const = 0;
   // The object was renamed; same bytes, new key and ETag. Later GETs use it.
   virtual void Rebind(const ObjectVersion& version) = 0;

@@ -56,12 +56,11 @@ stop_mount() {
   done
 }
 
-# The daemon of our mount: found by its command line, which holds no secret.
+# The daemon of our mount: found by its command line, which holds no secret. (Its exe only root may see.)
 daemon_pid() {
   local folder
   for folder in /proc/[0-9]*; do
-    if [[ "$(readlink "$folder/exe" 2>/dev/null)" == "$binary"* ]] &&
-      tr '\0' ' ' <"$folder/cmdline" 2>/dev/null | grep -qF " $mount_point "; then
+    if [[ "$(tr '\0' ' ' 2>/dev/null <"$folder/cmdline")" == "$binary mount $mount_point "* ]]; then
       echo "${folder#/proc/}"
       return 0
     fi

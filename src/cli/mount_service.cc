@@ -17,6 +17,7 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "cli/admin_protocol.h"
+#include "cli/core_dumps.h"
 #include "cli/dead_mount.h"
 #include "cli/metrics_endpoint.h"
 #include "cli/mount_commands.h"
@@ -91,6 +92,7 @@ int MountService::Start() {
   Log(LogLevel::kInfo, StrCat("ossfs2 ", OSSFS2_VERSION, " starts, pid ", getpid(), ", ", settings().Source(),
                               " at ", settings().oss.endpoint, " on ", settings().mount_point));
   Log(LogLevel::kInfo, settings().memory.ToString());
+  if (settings().core_dumps) AllowCoreDumps();
   auto lock = MountLock::Acquire(settings().mount_point);
   if (!lock) return Fail(1, lock.error().ToString());
   lock_.emplace(std::move(*lock));

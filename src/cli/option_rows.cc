@@ -335,6 +335,9 @@ constexpr OptionSpec kRows[] = {
      .group = kOperation, .since = "2.0.3", .effect = "The log file is rotated at this size."},
     {.name = "log_file_max_count", .type = kInt, .default_value = "8", .min = 1, .max = 1000, .group = kOperation,
      .since = "2.0.3", .effect = "Log files kept, the current one counted."},
+    {.name = "core_dumps", .type = kBool, .default_value = "false", .group = kOperation,
+     .effect = "Let the system write a core dump when the daemon crashes. It holds access keys and file data: only for a "
+               "diagnosis."},
     {.name = "metrics_port", .type = kInt, .default_value = "0", .min = 0, .max = 65535, .group = kOperation,
      .kind = kPublic, .since = "-", .effect = "Port of a Prometheus endpoint (/metrics); 0: none."},
     {.name = "metrics_ip", .default_value = "127.0.0.1", .group = kOperation, .kind = kPublic, .since = "-",

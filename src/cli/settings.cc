@@ -357,6 +357,7 @@ Result<Settings> MakeSettings(const OptionSet& options, const std::string& mount
   OSSFS2_RETURN_IF_ERROR(FillFuse(options, settings));
   OSSFS2_RETURN_IF_ERROR(FillLog(options, settings));
   settings.flush_deadline = std::chrono::seconds(options.Int("flush_deadline"));
+  settings.core_dumps = options.Bool("core_dumps");
   settings.admin_server = options.Bool("enable_admin_server");
   settings.metrics_ip = options.Text("metrics_ip");
   settings.metrics_port = static_cast<uint16_t>(options.Int("metrics_port"));

@@ -41,6 +41,7 @@ struct Settings {
   std::chrono::seconds flush_deadline{60};
   std::string state_base;      // what lies below it for this mount alone may be removed when empty
   bool staging_given = false;  // the user named the directory: a full one refuses the mount
+  bool core_dumps = false;
   bool admin_server = true;
   std::string metrics_ip;
   uint16_t metrics_port = 0;  // 0: no endpoint

@@ -39,7 +39,8 @@ std::string SettingsText(const Settings& s) {
       m.readdirplus, m.worker_threads, m.device_fd, m.read_ahead_bytes, m.dir_cache_timeout_s);
   put(s.log.target, static_cast<int>(s.log.level), s.log.json, s.log.file_size_bytes_max,
       s.log.file_count_max);
-  put(s.mount_point, s.foreground, s.flush_deadline.count(), s.admin_server, s.metrics_ip, s.metrics_port);
+  put(s.mount_point, s.foreground, s.flush_deadline.count(), s.core_dumps, s.admin_server, s.metrics_ip,
+      s.metrics_port);
   return out.str();
 }
 

@@ -195,6 +195,7 @@ Status FillData(const OptionSet& options, Settings& settings) {
   upload.staging_bytes_max = options.Size("staging_size_max");
   upload.staging_free_bytes_min = options.Size("temp_dir_free_bytes");
   upload.staging_free_percent_min = static_cast<int>(options.Int("temp_dir_free_percent"));
+  upload.standstill_max = settings.oss.request_timeout;  // the same number, also when it is changed later
   upload.staged_file_bytes_max = options.Size("random_write_max_file_size");
   upload.appendable = options.Bool("enable_appendable_object");
   upload.appendable_autoswitch_bytes = options.Size("appendable_object_autoswitch_threshold");

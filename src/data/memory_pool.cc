@@ -211,16 +211,18 @@ std::vector<BlockRef> MemoryPool::TryAllocate(MemoryTag tag, size_t count) {
   return {};
 }
 
-void MemoryPool::AllocateAsync(MemoryTag tag, size_t count, std::function<void(std::vector<BlockRef>)> ready) {
+uint64_t MemoryPool::AllocateAsync(MemoryTag tag, size_t count, std::function<void(std::vector<BlockRef>)> ready) {
   std::vector<BlockRef> blocks = TryAllocate(tag, count);
   if (blocks.size() == count) {
     ready(std::move(blocks));
-    return;
+    return 0;
   }
   WaitCounter().Add();
+  uint64_t ticket = 0;
   {
     MutexLock lock(mutex_);
-    (IsUpload(tag) ? upload_waiters_ : read_waiters_).push_back({tag, count, std::move(ready)});
+    ticket = ++last_ticket_;
+    (IsUpload(tag) ? upload_waiters_ : read_waiters_).push_back({tag, count, std::move(ready), ticket});
     waiting_.fetch_add(1, std::memory_order_relaxed);
   }
   // Blocks may have come back, or become cache, between the try and the queue.
@@ -231,6 +233,25 @@ void MemoryPool::AllocateAsync(MemoryTag tag, size_t count, std::function<void(s
     served = ServeWaiters();
   }
   for (Served& one : served) one.ready(std::move(one.blocks));
+  return ticket;
+}
+
+bool MemoryPool::CancelWait(uint64_t ticket) {
+  std::list<Waiter> canceled;  // dropped without the lock
+  std::vector<Served> served;
+  {
+    MutexLock lock(mutex_);
+    for (std::list<Waiter>* queue : {&upload_waiters_, &read_waiters_}) {
+      const auto found = std::find_if(queue->begin(), queue->end(),
+                                      [ticket](const Waiter& waiter) { return waiter.ticket == ticket; });
+      if (found != queue->end()) canceled.splice(canceled.begin(), *queue, found);
+    }
+    if (canceled.empty()) return false;
+    waiting_.fetch_sub(1, std::memory_order_relaxed);
+    served = ServeWaiters();  // those behind may want less
+  }
+  for (Served& one : served) one.ready(std::move(one.blocks));
+  return true;
 }
 
 std::vector<BlockRef> MemoryPool::Allocate(MemoryTag tag, size_t count) {

@@ -73,7 +73,10 @@ class MemoryPool {
   // `count` blocks at once or none (empty).
   std::vector<BlockRef> TryAllocate(MemoryTag tag, size_t count) EXCLUDES(mutex_);
   // Calls `ready` once with `count` blocks, now or when they come free; waiters of a tag are served in order.
-  void AllocateAsync(MemoryTag tag, size_t count, std::function<void(std::vector<BlockRef>)> ready) EXCLUDES(mutex_);
+  // The ticket of the wait, for CancelWait; 0: served at once.
+  uint64_t AllocateAsync(MemoryTag tag, size_t count, std::function<void(std::vector<BlockRef>)> ready) EXCLUDES(mutex_);
+  // Gives a wait up: true, and its `ready` never runs; false when it was served.
+  bool CancelWait(uint64_t ticket) EXCLUDES(mutex_);
   // Blocks the thread until there. Executor threads only.
   std::vector<BlockRef> Allocate(MemoryTag tag, size_t count) EXCLUDES(mutex_);
 
@@ -86,6 +89,8 @@ class MemoryPool {
   void ReleaseIdle() EXCLUDES(mutex_);
 
   uint64_t limit_bytes() const { return limit_bytes_; }
+  // What uploads may hold at most.
+  uint64_t upload_share_bytes() const { return (limit_blocks_ - reserve_blocks_) * kBlockBytes; }
   uint64_t UsedBytes(MemoryTag tag) const EXCLUDES(mutex_);
   uint64_t UsedBytes() const EXCLUDES(mutex_);
   uint64_t MappedBytes() const EXCLUDES(mutex_);
@@ -110,6 +115,7 @@ class MemoryPool {
     MemoryTag tag;
     size_t count;
     std::function<void(std::vector<BlockRef>)> ready;
+    uint64_t ticket;
   };
   struct Served {
     std::vector<BlockRef> blocks;
@@ -137,6 +143,7 @@ class MemoryPool {
   std::array<size_t, kMemoryTags> used_ GUARDED_BY(mutex_){};
   std::list<Waiter> read_waiters_ GUARDED_BY(mutex_);
   std::list<Waiter> upload_waiters_ GUARDED_BY(mutex_);
+  uint64_t last_ticket_ GUARDED_BY(mutex_) = 0;
   size_t resident_slabs_ GUARDED_BY(mutex_) = 0;
   size_t peak_blocks_ GUARDED_BY(mutex_) = 0;
   std::vector<std::function<void(size_t)>> reclaimers_ GUARDED_BY(mutex_);

@@ -283,9 +283,11 @@ Result<WriteResult> MultipartUpload::Complete(const std::vector<int>& numbers, s
     }
     id = id_;
   }
+  services_.completing.fetch_add(1, std::memory_order_relaxed);
   Result<WriteResult> result =
       services_.store.CompleteUpload(key_, id, parts, services_.options.check_crc64 ? crc : std::nullopt,
                                      forbid_overwrite);
+  services_.completing.fetch_sub(1, std::memory_order_relaxed);
   if (!result) return result;
   services_.journal.End(record_);
   if (!result->crc64) result->crc64 = crc;

@@ -55,8 +55,9 @@ Status WriteAppend::Append(std::span<const std::byte> data) {
       // Full, or no memory: what is here goes out, and then one block is waited for with nothing held.
       OSSFS2_RETURN_IF_ERROR(Flush());
       if (!TryAppend(piece)) {
-        std::vector<BlockRef> blocks = services_.memory.Acquire(1);
-        buffer_->AddBlock(std::move(blocks.front()));
+        Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(1);
+        if (!blocks) return blocks.error();
+        buffer_->AddBlock(std::move(blocks->front()));
         buffer_->Append(piece);
       }
     }
@@ -139,7 +140,13 @@ Result<ObjectVersion> ConvertToAppendable(WriteServices& services, const ObjectV
     status = services.store.Delete(base.key);
   }
   std::vector<BlockRef> blocks;
-  if (status) blocks = services.memory.Acquire(kConvertPieceBytes / kBlock);
+  if (status) {
+    Result<std::vector<BlockRef>> given = services.memory.Acquire(kConvertPieceBytes / kBlock);
+    if (given)
+      blocks = std::move(*given);
+    else
+      status = given.error();
+  }
   while (status && (made.size < base.size || made.etag.empty())) {
     UploadBody body;
     uint64_t got = 0;

@@ -17,6 +17,9 @@ class WriteEngineImpl final : public WriteEngine {
       : services_(store, pool, options), relief_(std::make_shared<Relief>()) {
     relief_->engine = this;
     services_.memory.SetRelief([this](size_t blocks) { ReleaseMemory(blocks, true); });
+    services_.memory.SetBusy([this] {
+      return services_.scheduler.InFlight() > 0 || services_.completing.load(std::memory_order_relaxed) > 0;
+    });
     // The pool keeps its reclaimers for life, longer than an engine.
     pool.AddReclaimer([relief = relief_](size_t blocks) { relief->Run(blocks); });
   }

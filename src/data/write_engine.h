@@ -17,8 +17,8 @@
 // Threads: any; calls on one file are serialised inside. TryWrite never blocks; all others
 // may block on the network or for memory: executor threads only. No lock is held over the network
 // that TryWrite or size() need.
-// Memory: parts come from the pool (kUpload); a writer waits for memory, it does not fail; among
-// writers it is shared fairly. Staging is bounded by staging_bytes_max and a free-space reserve: ENOSPC.
+// Memory: parts come from the pool (kUpload); a writer waits for memory, and fails only when the staging disk is
+// full and nothing moves (upload_memory.h); among writers it is shared fairly. Staging is bounded by staging_bytes_max and a free-space reserve: ENOSPC.
 #pragma once
 
 #include <chrono>
@@ -51,6 +51,8 @@ struct UploadOptions {
   uint64_t staged_file_bytes_max = 100ull << 30;  // random_write_max_file_size: EFBIG
   bool appendable = false;               // enable_appendable_object
   uint64_t appendable_autoswitch_bytes = 0;
+  // A writer that waits for memory is refused (ENOSPC) when nothing moved for so long: oss_request_timeout_ms.
+  Tunable<std::chrono::milliseconds> standstill_max{std::chrono::milliseconds(60000)};
   std::string journal_dir;               // open uploads are recorded here; empty: no journal
 };
 

@@ -49,7 +49,7 @@ WriteServices::WriteServices(ObjectStore& object_store, MemoryPool& memory_pool,
       space(upload_options.staging_dir, upload_options.staging_bytes_max, upload_options.staging_free_bytes_min,
             upload_options.staging_free_percent_min),
       journal(upload_options.journal_dir),
-      memory(memory_pool),
+      memory(memory_pool, upload_options.standstill_max),
       scheduler(upload_options.concurrency),
       background("upload", kOtherThreadsMax),
       copies("upload-copy", static_cast<size_t>(std::max(upload_options.copy_concurrency, 1))) {}

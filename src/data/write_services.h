@@ -4,6 +4,7 @@
 // runs in the background, so that the engine can wait for it before it goes. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -69,6 +70,7 @@ struct WriteServices {
   Journal journal;
   UploadMemory memory;
   UploadScheduler scheduler;
+  std::atomic<int> completing{0};  // uploads that are being completed
   Activity activity;
   Executor background;
   Executor copies;

@@ -151,9 +151,13 @@ Status WriteStaged::FetchMissing(uint64_t begin, uint64_t end) {
       // The memory is waited for while nothing else is held.
       PartBuffer buffer(at, (piece + MemoryPool::kBlockBytes - 1) / MemoryPool::kBlockBytes * MemoryPool::kBlockBytes,
                         false);
-      for (BlockRef& block :
-           services_.memory.Acquire((piece + MemoryPool::kBlockBytes - 1) / MemoryPool::kBlockBytes))
-        buffer.AddBlock(std::move(block));
+      Result<std::vector<BlockRef>> blocks =
+          services_.memory.Acquire((piece + MemoryPool::kBlockBytes - 1) / MemoryPool::kBlockBytes);
+      if (!blocks) {
+        services_.space.Release(piece);
+        return blocks.error();
+      }
+      for (BlockRef& block : *blocks) buffer.AddBlock(std::move(block));
       buffer.Grow(piece);
       Status status;
       for (uint64_t inside = 0; status && inside < piece;) {

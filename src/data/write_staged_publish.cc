@@ -63,8 +63,9 @@ Status WriteStaged::Fill(PartBuffer& buffer) {
 Result<std::shared_ptr<PartBuffer>> WriteStaged::Load(uint64_t begin, uint64_t end) {
   const uint64_t capacity = (end - begin + kBlock - 1) / kBlock * kBlock;
   auto buffer = std::make_shared<PartBuffer>(begin, capacity, services_.options.check_crc64);
-  for (BlockRef& block : services_.memory.Acquire(static_cast<size_t>(capacity / kBlock)))
-    buffer->AddBlock(std::move(block));
+  Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(static_cast<size_t>(capacity / kBlock));
+  if (!blocks) return blocks.error();
+  for (BlockRef& block : *blocks) buffer->AddBlock(std::move(block));
   buffer->Grow(end - begin);
   OSSFS2_RETURN_IF_ERROR(Fill(*buffer));
   return buffer;

@@ -153,7 +153,9 @@ Status WriteStream::AppendWaiting(std::span<const std::byte> data) {
   const size_t more = spilled_ == nullptr ? BlocksNeeded(data.size())
                       : data.size() <= room ? 0
                                             : static_cast<size_t>((data.size() - room + kBlock - 1) / kBlock);
-  std::vector<BlockRef> blocks = services_.memory.Acquire(reload + more);
+  Result<std::vector<BlockRef>> given = services_.memory.Acquire(reload + more);
+  if (!given) return given.error();
+  std::vector<BlockRef>& blocks = *given;
   const auto border = blocks.begin() + static_cast<std::ptrdiff_t>(reload);
   std::vector<BlockRef> rest(std::make_move_iterator(border), std::make_move_iterator(blocks.end()));
   blocks.resize(reload);
@@ -224,15 +226,18 @@ void WriteStream::ReleaseMemory(bool may_spill) {
 }
 
 void WriteStream::SpillBuffer(PartBuffer& buffer) {
-  if (spilled_ != nullptr || buffer.size() == 0 || services_.options.staging_dir.empty()) return;
+  if (spilled_ != nullptr || buffer.size() == 0) return;
   if (!spill_) {
     Result<std::shared_ptr<StagingFile>> file = StagingFile::Open(services_.space);
-    if (!file) return;
+    if (!file) return services_.memory.NoteSpillFailure(file.error());
     spill_ = std::move(*file);
   }
   uint64_t at = 0;
   for (const auto span : buffer.Spans()) {
-    if (!spill_->Write(at, span)) return;
+    if (Status status = spill_->Write(at, span); !status) {
+      spill_.reset();  // half of it is of no use, and takes space
+      return services_.memory.NoteSpillFailure(status);
+    }
     at += span.size();
   }
   buffer.DropBlocks();
@@ -262,7 +267,9 @@ bool WriteStream::TryUnspill() {
 
 Status WriteStream::Unspill() {
   if (spilled_ == nullptr) return {};
-  return Reload(services_.memory.Acquire(SpilledBlocks()));
+  Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(SpilledBlocks());
+  if (!blocks) return blocks.error();
+  return Reload(std::move(*blocks));
 }
 
 // --- patching and reading ---
@@ -302,7 +309,9 @@ Status WriteStream::GrowHead(uint64_t size) {
       // Whoever waits for memory holds none: the head goes to disk meanwhile, or all may wait for each other.
       SpillBuffer(*head_);
       const size_t reload = SpilledBlocks();
-      blocks = services_.memory.Acquire(reload + needed);
+      Result<std::vector<BlockRef>> given = services_.memory.Acquire(reload + needed);
+      if (!given) return given.error();
+      blocks = std::move(*given);
       const auto border = blocks.begin() + static_cast<std::ptrdiff_t>(reload);
       std::vector<BlockRef> own(std::make_move_iterator(blocks.begin()), std::make_move_iterator(border));
       blocks.erase(blocks.begin(), border);

@@ -129,5 +129,24 @@ TEST(MemoryPoolTest, ManyThreadsStayInsideTheLimit) {
   EXPECT_LE(pool.MappedBytes(), pool.limit_bytes());
 }
 
+TEST(MemoryPool, AWaitThatIsGivenUpLetsThoseBehindItThrough) {
+  MemoryPool pool(MemoryPool::kLimitBytesMin);
+  std::vector<BlockRef> held = pool.TryAllocate(MemoryTag::kUpload, 48);
+  bool first = false;
+  std::vector<BlockRef> second;
+  const uint64_t wants_much = pool.AllocateAsync(MemoryTag::kUpload, 8, [&](std::vector<BlockRef>) { first = true; });
+  const uint64_t wants_little =
+      pool.AllocateAsync(MemoryTag::kUpload, 1, [&](std::vector<BlockRef> blocks) { second = std::move(blocks); });
+  held.resize(47);
+  EXPECT_TRUE(second.empty());
+  EXPECT_TRUE(pool.CancelWait(wants_much));
+  EXPECT_EQ(second.size(), 1u);
+  EXPECT_FALSE(pool.CancelWait(wants_little));  // served
+  EXPECT_FALSE(pool.CancelWait(wants_much));
+  held.clear();
+  EXPECT_FALSE(first);
+  EXPECT_FALSE(pool.UnderPressure());
+}
+
 }  // namespace
 }  // namespace ossfs2

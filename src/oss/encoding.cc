@@ -1,10 +1,10 @@
 #include "oss/encoding.h"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <array>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 
 namespace ossfs2::oss {
@@ -27,19 +27,51 @@ int HexValue(char c) {
   return -1;
 }
 
-std::string Digest(const EVP_MD* algorithm, std::string_view data) {
+// Looked up once: OpenSSL 3 otherwise searches its providers for the algorithm in every call.
+const EVP_MD* Algorithm(const char* name) { return EVP_MD_fetch(nullptr, name, nullptr); }
+const EVP_MD* Sha1Algorithm() {
+  static const EVP_MD* const algorithm = Algorithm("SHA1");
+  return algorithm;
+}
+const EVP_MD* Sha256Algorithm() {
+  static const EVP_MD* const algorithm = Algorithm("SHA256");
+  return algorithm;
+}
+
+// The hash of a text in two parts.
+std::string Digest(const EVP_MD* algorithm, std::string_view head, std::string_view rest = {}) {
+  struct Context {
+    EVP_MD_CTX* const state = EVP_MD_CTX_new();
+    ~Context() { EVP_MD_CTX_free(state); }
+  };
+  thread_local const Context context;
   std::array<unsigned char, EVP_MAX_MD_SIZE> out;
   unsigned int size = 0;
-  EVP_Digest(data.data(), data.size(), out.data(), &size, algorithm, nullptr);
+  EVP_DigestInit_ex2(context.state, algorithm, nullptr);
+  EVP_DigestUpdate(context.state, head.data(), head.size());
+  EVP_DigestUpdate(context.state, rest.data(), rest.size());
+  EVP_DigestFinal_ex(context.state, out.data(), &size);
   return std::string(reinterpret_cast<const char*>(out.data()), size);
 }
 
+// RFC 2104, for hashes with blocks of 64 bytes.
 std::string Hmac(const EVP_MD* algorithm, std::string_view key, std::string_view data) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> out;
-  unsigned int size = 0;
-  HMAC(algorithm, key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(data.data()), data.size(), out.data(), &size);
-  return std::string(reinterpret_cast<const char*>(out.data()), size);
+  constexpr size_t kBlockBytes = 64;
+  std::string long_key;
+  if (key.size() > kBlockBytes) key = long_key = Digest(algorithm, key);
+  std::array<char, kBlockBytes> inner;
+  std::array<char, kBlockBytes> outer;
+  for (size_t i = 0; i < kBlockBytes; ++i) {
+    const char byte = i < key.size() ? key[i] : '\0';
+    inner[i] = static_cast<char>(byte ^ 0x36);
+    outer[i] = static_cast<char>(byte ^ 0x5c);
+  }
+  const std::string result =
+      Digest(algorithm, {outer.data(), kBlockBytes}, Digest(algorithm, {inner.data(), kBlockBytes}, data));
+  explicit_bzero(inner.data(), kBlockBytes);
+  explicit_bzero(outer.data(), kBlockBytes);
+  explicit_bzero(long_key.data(), long_key.size());
+  return result;
 }
 
 std::tm SplitUtc(int64_t unix_s) {
@@ -178,9 +210,9 @@ std::string HexEncode(std::string_view bytes, bool upper) {
   return out;
 }
 
-std::string HmacSha1(std::string_view key, std::string_view data) { return Hmac(EVP_sha1(), key, data); }
-std::string HmacSha256(std::string_view key, std::string_view data) { return Hmac(EVP_sha256(), key, data); }
-std::string Sha256(std::string_view data) { return Digest(EVP_sha256(), data); }
+std::string HmacSha1(std::string_view key, std::string_view data) { return Hmac(Sha1Algorithm(), key, data); }
+std::string HmacSha256(std::string_view key, std::string_view data) { return Hmac(Sha256Algorithm(), key, data); }
+std::string Sha256(std::string_view data) { return Digest(Sha256Algorithm(), data); }
 std::string Md5(std::string_view data) { return Digest(EVP_md5(), data); }
 
 std::string HttpDate(int64_t unix_s) {

@@ -39,7 +39,7 @@ http::Request OssContext::Build(const OssRequest& request, const KeySet& keys, S
   SignableRequest signable{request.method, endpoint.bucket, request.key, request.query, request.headers};
   if (config.requester_pays) signable.headers.emplace_back("x-oss-request-payer", "requester");
   SignRequest(signable, keys, endpoint.signature, endpoint.region,
-              clock.NowWallNs() / 1'000'000'000 + clock_offset_s_.load(std::memory_order_relaxed));
+              clock.NowWallNs() / 1'000'000'000 + clock_offset_s_.load(std::memory_order_relaxed), &signing_keys_);
   http::Request out;
   out.method = request.method;
   out.tls = endpoint.tls;

@@ -24,6 +24,7 @@
 #include "oss/hedge_policy.h"
 #include "oss/oss_metrics.h"
 #include "oss/oss_store.h"
+#include "oss/signing_key_cache.h"
 
 namespace ossfs2::oss {
 
@@ -74,6 +75,7 @@ class OssContext {
 
  private:
   std::atomic<int64_t> clock_offset_s_{0};
+  mutable SigningKeyCache signing_keys_;
   Mutex mutex_;
   CondVar all_gone_;
   std::map<StoreCall*, std::weak_ptr<StoreCall>> active_ GUARDED_BY(mutex_);

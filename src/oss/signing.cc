@@ -1,11 +1,13 @@
 #include "oss/signing.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <map>
 
 #include "base/str.h"
 #include "oss/encoding.h"
+#include "oss/signing_key_cache.h"
 
 namespace ossfs2::oss {
 namespace {
@@ -178,7 +180,11 @@ std::string CanonicalQuery(const NameValues& query, std::string_view left_out, b
 }
 
 std::string HmacChain(std::string key, std::initializer_list<std::string_view> parts) {
-  for (const std::string_view part : parts) key = HmacSha256(key, part);
+  for (const std::string_view part : parts) {
+    std::string next = HmacSha256(key, part);
+    explicit_bzero(key.data(), key.size());
+    key.swap(next);
+  }
   return key;
 }
 
@@ -221,12 +227,23 @@ std::string CanonicalRequestV4(const SignableRequest& request, const std::vector
   return StrCat(out, "\n", Join(extra, ';'), "\n", payload_hash.empty() ? kUnsignedPayload : payload_hash);
 }
 
-std::string SignatureV4(std::string_view secret, const ScopeV4& scope, std::string_view canonical_request) {
+SigningKey SigningKeyV4(std::string_view secret, const ScopeV4& scope) {
+  std::string bytes =
+      HmacChain(StrCat("aliyun_v4", secret), {scope.Date(), scope.region, scope.product, "aliyun_v4_request"});
+  SigningKey key{};
+  std::copy_n(bytes.begin(), std::min(bytes.size(), key.size()), key.begin());
+  explicit_bzero(bytes.data(), bytes.size());
+  return key;
+}
+
+std::string SignatureV4(const SigningKey& key, const ScopeV4& scope, std::string_view canonical_request) {
   const std::string to_sign = StrCat(kAlgorithmV4, "\n", scope.iso_time, "\n", scope.ToString(), "\n",
                                      HexEncode(Sha256(canonical_request)));
-  const std::string key = HmacChain(StrCat("aliyun_v4", secret),
-                                    {scope.Date(), scope.region, scope.product, "aliyun_v4_request"});
-  return HexEncode(HmacSha256(key, to_sign));
+  return HexEncode(HmacSha256({key.data(), key.size()}, to_sign));
+}
+
+std::string SignatureV4(std::string_view secret, const ScopeV4& scope, std::string_view canonical_request) {
+  return SignatureV4(SigningKeyV4(secret, scope), scope, canonical_request);
 }
 
 std::string AdditionalHeadersV4(const SignableRequest& request, const std::vector<std::string>& additional) {
@@ -234,7 +251,7 @@ std::string AdditionalHeadersV4(const SignableRequest& request, const std::vecto
 }
 
 void SignRequest(SignableRequest& request, const KeySet& keys, SignatureVersion version,
-                 std::string_view region, int64_t unix_s) {
+                 std::string_view region, int64_t unix_s, SigningKeyCache* cache) {
   if (keys.anonymous()) {
     SetHeader(request.headers, "date", HttpDate(unix_s));
     return;
@@ -254,7 +271,10 @@ void SignRequest(SignableRequest& request, const KeySet& keys, SignatureVersion 
   scope.region = region;
   SetHeader(request.headers, "x-oss-date", scope.iso_time);
   SetHeader(request.headers, "x-oss-content-sha256", std::string(kUnsignedPayload));
-  const std::string signature = SignatureV4(keys.access_key_secret, scope, CanonicalRequestV4(request, {}));
+  SigningKey key = cache != nullptr ? cache->Key(keys.access_key_secret, scope)
+                                    : SigningKeyV4(keys.access_key_secret, scope);
+  const std::string signature = SignatureV4(key, scope, CanonicalRequestV4(request, {}));
+  explicit_bzero(key.data(), key.size());
   SetHeader(request.headers, "authorization",
             StrCat(kAlgorithmV4, " Credential=", keys.access_key_id, "/", scope.ToString(),
                    ",Signature=", signature));

@@ -4,6 +4,7 @@
 // Nothing here reads a clock or logs. Secrets come in as arguments and go nowhere else.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -39,6 +40,10 @@ struct ScopeV4 {
 std::string CanonicalRequestV4(const SignableRequest& request, const std::vector<std::string>& additional);
 std::string SignatureV4(std::string_view secret, const ScopeV4& scope,
                         std::string_view canonical_request);  // hex
+// The two halves of it: what depends only on the secret, the day, region and product, and what each request pays.
+using SigningKey = std::array<char, 32>;
+SigningKey SigningKeyV4(std::string_view secret, const ScopeV4& scope);
+std::string SignatureV4(const SigningKey& key, const ScopeV4& scope, std::string_view canonical_request);  // hex
 // The ";"-joined list that goes into AdditionalHeaders=; empty: omit it.
 std::string AdditionalHeadersV4(const SignableRequest& request, const std::vector<std::string>& additional);
 
@@ -51,9 +56,10 @@ struct KeySet {
 };
 enum class SignatureVersion { kV1, kV4 };
 // Adds date, token, payload-hash and Authorization headers to request.headers for a request sent at unix_s.
-// Anonymous keys add only the date. Call last, after all other headers.
+// Anonymous keys add only the date. Call last, after all other headers. `cache` spares V4 most of its hashes.
+class SigningKeyCache;
 void SignRequest(SignableRequest& request, const KeySet& keys, SignatureVersion version,
-                 std::string_view region, int64_t unix_s);
+                 std::string_view region, int64_t unix_s, SigningKeyCache* cache = nullptr);
 // "https://.../key?..." query of a presigned GET; for tests and `explain`.
 NameValues PresignV1(const SignableRequest& request, const KeySet& keys, int64_t expires_unix_s);
 NameValues PresignV4(const SignableRequest& request, const KeySet& keys, std::string_view region,

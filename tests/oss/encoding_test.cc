@@ -42,6 +42,16 @@ TEST(Encoding, DigestsOfKnownTexts) {
   EXPECT_EQ(HexEncode(Sha256("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+TEST(Encoding, HmacOfShortBlockLongAndLongerKeys) {
+  const std::string text = "Test Using Larger Than Block-Size Key - Hash Key First";  // RFC 4231 and RFC 2202, case 6
+  EXPECT_EQ(HexEncode(HmacSha256(std::string(131, '\xaa'), text)),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+  EXPECT_EQ(HexEncode(HmacSha1(std::string(80, '\xaa'), text)), "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+  EXPECT_EQ(HexEncode(HmacSha256(std::string(64, 'k'), "")),
+            "83026a325aaee70e36cfe607536aa1054104ad1077c36134810d4ccded1ccd3b");
+  EXPECT_EQ(HexEncode(HmacSha256("", "")), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+
 TEST(Encoding, DatesInAllThreeForms) {
   EXPECT_EQ(HttpDate(1672223261), "Wed, 28 Dec 2022 10:27:41 GMT");
   EXPECT_EQ(IsoBasicDate(1702743657), "20231216T162057Z");

@@ -1,90 +1,160 @@
 #!/usr/bin/env python3
 """Measures ossfs2 beside what else this machine has. One command:
 
-  bench/run.py --quick --out bench/out          some minutes
-  bench/run.py --out bench/out                  the full run
+  bench/run.py --quick --out bench/out          small sizes, at most 6 minutes
+  bench/run.py --out bench/out                  the full run, at most 35 minutes
   bench/run.py --only seq-read --only head      some scenarios (--list shows them)
   bench/run.py --peer 'other=/opt/other/ossfs2 mount {mountpoint} --oss_endpoint={endpoint} ...'
+  bench/run.py --render bench/out               report and plots again, from its results.json
 
-Starts ossfs2-server (without delay, or 10 ms and 80 MB/s a connection), mounts
-ossfs2, s3fs and rclone (Debian's packages, when installed) and every --peer, and
-runs cold trials of all in turn, with a new mount for each. Raw HTTP (curl) and
-tmpfs are always beside them, as the limits. Writes results.json, report.md and
-plots. As root. `scripts/setup.sh --bench` installs what it uses.
+Starts ossfs2-server (without delay, or 10 ms and 80 MB/s a connection), mounts ossfs2, s3fs and rclone (Debian's
+packages, when installed) and every --peer, and runs cold trials of all in turn, with a new mount for each. Raw HTTP
+(curl) and tmpfs are always beside them, as the limits. Writes results.json, report.md and plots; what a peer cannot
+do gets a row that says why. As root. `scripts/setup.sh --bench` installs what it uses.
+
+Every target is measured once in each scenario; more trials follow while the time budget lasts. Temporary files,
+those of the mounts included, lie on /dev/shm (OSSFS2_TEST_DIR names another place). The binaries are those of
+build/release, or OSSFS2_BIN and OSSFS2_SERVER_BIN.
 """
 import argparse
+import hashlib
+import json
 import os
+import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(ROOT, "bench"), os.path.join(ROOT, "tests", "e2e"),
                 os.path.join(ROOT, "tests")]
+os.environ.setdefault("OSSFS2_TEST_DIR", "/dev/shm")  # before the harness makes its first folder
 
 import harness  # noqa: E402
 from ossfs2_bench import machine, report, scenarios, targets, trials  # noqa: E402
+from ossfs2_bench.progress import Progress  # noqa: E402
 
-
-def say(text):
-    print(text, flush=True)
+MEMORY_GIB = {True: 3, False: 12}  # of free memory that a quick and a full run need
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="small sizes, 2 trials")
+    parser.add_argument("--quick", action="store_true", help="small sizes")
     parser.add_argument("--out", default=os.path.join(ROOT, "bench", "out"))
     parser.add_argument("--only", action="append", default=[], metavar="SCENARIO")
     parser.add_argument("--skip", action="append", default=[], metavar="SCENARIO")
     parser.add_argument("--target", action="append", default=[], metavar="NAME",
-                        help="only these of the targets (ossfs2, ossfs2-direct, s3fs, rclone, ...)")
+                        help="only these of the targets (ossfs2, ossfs2-direct, s3fs, rclone, curl, tmpfs, ...)")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND",
                         help="one more mount program; fields: {mountpoint} {endpoint} {host} {port} "
                              "{bucket} {key_id} {key_secret} {workdir}")
-    parser.add_argument("--trials", type=int, help="of each scenario and target (2 or 5)")
-    parser.add_argument("--limit", type=int, default=300, help="seconds that one trial may take")
+    parser.add_argument("--trials", type=int, help="at most so many of each scenario and target (2 or 3)")
+    parser.add_argument("--time-budget", type=float, metavar="MINUTES",
+                        help="of the whole run (5 or 32; the rest is for its end)")
+    parser.add_argument("--limit", type=int, metavar="SECONDS",
+                        help="that one trial of a peer may take (10 or 45, times the weight of the scenario; "
+                             "ours three times that)")
     parser.add_argument("--list", action="store_true", help="print the scenarios")
+    parser.add_argument("--render", metavar="DIR", help="only write report.md and plots of DIR/results.json anew")
     return parser.parse_args()
+
+
+def render(folder):
+    """Report and plots; by Debian's Python where this one has no matplotlib."""
+    debian = "/usr/bin/python3"
+    if not report.can_plot() and not os.path.samefile(sys.executable, debian):
+        done = subprocess.run([debian, os.path.abspath(__file__), "--render", folder], check=False)
+        if done.returncode == 0:
+            return
+    with open(os.path.join(folder, "results.json")) as stream:
+        report.write_report(folder, json.load(stream))
+    if not report.can_plot():
+        print("no plots: python3-matplotlib is missing (scripts/setup.sh --bench)")
+
+
+def selected(a):
+    chosen = scenarios.all_scenarios(a.quick)
+    unknown = set(a.only + a.skip) - {s.name for s in chosen}
+    if unknown:
+        sys.exit("no such scenario: %s (--list shows them)" % ", ".join(sorted(unknown)))
+    return [s for s in chosen if (not a.only or s.name in a.only) and s.name not in a.skip]
+
+
+def selected_targets(a):
+    found = targets.present(harness.OSSFS2, a.peer)
+    unknown = set(a.target) - {t.name for t in found}
+    if unknown:
+        sys.exit("no such target here: %s; there are %s" % (
+            ", ".join(sorted(unknown)), ", ".join(t.name for t in found)))
+    return [t for t in found if not a.target or t.name in a.target]
+
+
+def require_machine(quick):
+    for binary in (harness.OSSFS2, harness.SERVER):
+        if not os.access(binary, os.X_OK):
+            sys.exit("not built: %s (cmake --preset release && cmake --build --preset release)" % binary)
+    if os.geteuid() != 0:
+        sys.exit("run.py mounts: run it as root")
+    if machine.free_gib() < MEMORY_GIB[quick]:
+        sys.exit("too little free memory: %.0f GiB, this run needs %d" % (machine.free_gib(), MEMORY_GIB[quick]))
+
+
+def configuration_hash(chosen, found, repeats):
+    """The same for two runs whose figures may be compared: scenarios, sizes, commands of the mounts."""
+    text = json.dumps([[s.name, s.settings()] for s in chosen] + [[t.name, t.template] for t in found] + [repeats],
+                      sort_keys=True, default=str).replace(harness.OSSFS2, "ossfs2")
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def run_all(a, chosen, found, data, progress):
+    for scenario in chosen:
+        progress.next_scenario(scenario.name, scenario.title)
+        entry = {"name": scenario.name, "title": scenario.title, "unit": scenario.unit,
+                 "delayed": scenario.delayed, "results": {}}
+        entry["absent"] = scenario.absent()
+        if entry["absent"]:
+            progress.say("  skipped: " + entry["absent"])
+        else:
+            entry["results"] = trials.Runner(scenario, found, data["repeats"], a.limit, progress.share_s(),
+                                             progress.left_s, progress).run()
+        entry["bytes"] = scenario.bytes
+        data["scenarios"].append(entry)
+        data["minutes"] = round(progress.gone_s() / 60, 1)
+        report.write_results(a.out, data)  # after each: an interrupted run keeps what it has
 
 
 def main():
     a = arguments()
-    chosen = scenarios.all_scenarios(a.quick)
+    if a.render:
+        render(a.render)
+        return
+    chosen = selected(a)
     if a.list:
         for scenario in chosen:
             print("%-20s %s" % (scenario.name, scenario.title))
         return
-    unknown = set(a.only + a.skip) - {s.name for s in chosen}
-    if unknown:
-        sys.exit("no such scenario: %s (--list shows them)" % ", ".join(sorted(unknown)))
-    if a.only:
-        chosen = [s for s in chosen if s.name in a.only]
-    chosen = [s for s in chosen if s.name not in a.skip]
-    for binary in (harness.OSSFS2, harness.SERVER):
-        if not os.access(binary, os.X_OK):
-            sys.exit("not built: %s (cmake --preset release && cmake --build --preset release)"
-                     % binary)
-    found = targets.present(harness.OSSFS2, a.peer)
-    if a.target:
-        found = [t for t in found if t.name in a.target]
-    repeats = a.trials or (2 if a.quick else 5)
-    data = {"machine": machine.describe(ROOT, harness.OSSFS2),
-            "mode": "quick" if a.quick else "full", "repeats": repeats, "scenarios": []}
+    require_machine(a.quick)
+    found = selected_targets(a)
+    repeats = a.trials or (2 if a.quick else 3)
+    a.limit = a.limit or (10 if a.quick else 45)
+    budget_min = a.time_budget or (5 if a.quick else 32)
+    data = {"machine": machine.describe(ROOT, harness.OSSFS2), "mode": "quick" if a.quick else "full",
+            "repeats": repeats, "limit_s": a.limit, "budget_min": budget_min, "targets": [t.name for t in found],
+            "scenarios": []}
+    data["machine"]["configuration"] = configuration_hash(chosen, found, repeats)
+    progress = Progress([s.weight for s in chosen], 60 * budget_min)
     for name, value in data["machine"].items():
-        say("%-10s %s" % (name, value))
+        progress.say("%-13s %s" % (name, value))
     try:
-        for place, scenario in enumerate(chosen, 1):
-            say("[%d/%d] %s: %s" % (place, len(chosen), scenario.name, scenario.title))
-            results = trials.run_scenario(scenario, found, repeats, a.limit, say)
-            data["scenarios"].append({"name": scenario.name, "title": scenario.title,
-                                      "unit": scenario.unit, "bytes": scenario.bytes,
-                                      "delayed": scenario.delayed, "results": results})
-            report.write(a.out, data)  # after each: an interrupted run keeps what it has
+        run_all(a, chosen, found, data, progress)
     except KeyboardInterrupt:
-        say("interrupted; what was measured is in " + a.out)
+        progress.say("interrupted; what was measured is in " + a.out)
     finally:
         harness.destroy_all()
-    say("written: %s" % ", ".join(os.path.join(a.out, n) for n in sorted(os.listdir(a.out))))
+    if data["scenarios"]:
+        render(a.out)
+        progress.say("%.1f minutes; written: %s" % (progress.gone_s() / 60, ", ".join(
+            os.path.join(a.out, n) for n in sorted(os.listdir(a.out)))))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,14 @@ def memory_gib():
         return int(stream.readline().split()[1]) / (1 << 20)
 
 
+def free_gib():
+    with open("/proc/meminfo") as stream:
+        for line in stream:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) / (1 << 20)
+    return 0.0
+
+
 def commit(root):
     return first_line(["git", "-C", root, "log", "-1", "--format=%h %cd", "--date=short"])
 
@@ -48,6 +56,7 @@ def describe(root, binary):
         "commit": commit(root),
         "s3fs": first_line(["s3fs", "--version"]),
         "rclone": first_line(["rclone", "--version"]),
+        "fio": first_line(["fio", "--version"]),
         "curl": first_line(["curl", "--version"]).split(" (")[0],
         "python": platform.python_version(),
     }

@@ -14,6 +14,22 @@ def cpu_seconds(pid):
         return 0.0
 
 
+def machine_seconds():
+    """CPU seconds that all processors together have been busy since the start."""
+    with open("/proc/stat") as stream:
+        fields = [int(x) for x in stream.readline().split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / TICKS  # without idle and waiting for a disk
+
+
+def stalled_seconds():
+    """How long some process has waited for a disk; 0 where the kernel does not say."""
+    try:
+        with open("/proc/pressure/io") as stream:
+            return int(stream.readline().rsplit("=", 1)[1]) / 1e6
+    except (OSError, ValueError):
+        return 0.0
+
+
 def peak_bytes(pid):
     try:
         with open("/proc/%d/status" % pid) as stream:

@@ -2,6 +2,7 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -14,6 +15,8 @@ import harness  # tests/e2e, put on the path by run.py
 class Target:
     """Somewhere that a workload can run. A fresh one is cold."""
     kind = "mount"  # or "http" or "local"
+    ours = False
+    template = ""
 
     def __init__(self, name):
         self.name = name
@@ -24,6 +27,12 @@ class Target:
 
     def stop(self):
         """Takes it down; nothing is left."""
+
+    def abort(self):
+        """Ends it at once, also when it hangs: requests that wait for it fail. stop() follows."""
+
+    def end(self):
+        """After the last trial of a scenario."""
 
     def processes(self):
         return []
@@ -46,7 +55,8 @@ class MountTarget(Target):
         """Writes files that the program needs."""
 
     def start(self, server):
-        self.workdir = tempfile.mkdtemp(prefix="ossfs2-bench-" + self.name + "-")
+        self.workdir = tempfile.mkdtemp(prefix="ossfs2-bench-" + self.name + "-",
+                                        dir=os.environ.get("OSSFS2_TEST_DIR"))
         self.path = os.path.join(self.workdir, "mnt")
         os.mkdir(self.path)
         self.log = os.path.join(self.workdir, "log")
@@ -67,10 +77,31 @@ class MountTarget(Target):
                 self.stop()
                 raise RuntimeError("%s did not mount: %s" % (self.name, text.strip()))
             time.sleep(0.02)
-        os.statvfs(self.path)
+        self.wait_for_answer(end)
+
+    def wait_for_answer(self, end):
+        """Until the mount answers; in a process of its own, because this one must not hang with it."""
+        probe = subprocess.Popen(["stat", "-f", "-c", "%T", self.path], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            probe.wait(max(1.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.abort()
+            probe.wait()
+            raise RuntimeError("%s mounted, but does not answer" % self.name) from None
 
     def processes(self):
         return processes.using(self.path)
+
+    def abort(self):
+        if self.path is None:
+            return
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        subprocess.run(["umount", "-l", self.path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
     def stop(self):
         if self.path is None:
@@ -79,16 +110,19 @@ class MountTarget(Target):
         polite = [["fusermount3", "-u", self.path]] if shutil.which("fusermount3") else []
         polite.append(["umount", self.path])
         for command in polite + [["umount", "-l", self.path]]:
-            for _ in range(60 if command is polite[0] else 1):
+            for _ in range(20 if command is polite[0] else 1):
                 if not harness.is_mounted(self.path):
                     break
                 done = subprocess.run(command, stdout=subprocess.DEVNULL,
                                       stderr=subprocess.DEVNULL, timeout=120, check=False)
                 if done.returncode:
                     time.sleep(0.5)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 20
         while time.monotonic() < end and any(self.alive(pid) for pid in pids):
-            time.sleep(0.02)
+            time.sleep(0.01)
+        for pid in pids:
+            if self.alive(pid):
+                os.kill(pid, signal.SIGKILL)
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -107,7 +141,9 @@ OURS = ("{binary} mount {{mountpoint}} --oss_endpoint={{endpoint}} --oss_bucket=
 
 
 def ours(name, binary, more=""):
-    return MountTarget(name, OURS.format(binary=shlex.quote(binary), more=more))
+    target = MountTarget(name, OURS.format(binary=shlex.quote(binary), more=more))
+    target.ours = True
+    return target
 
 
 class S3fs(MountTarget):
@@ -126,7 +162,8 @@ class S3fs(MountTarget):
 class Rclone(MountTarget):
     def __init__(self):
         super().__init__("rclone", "rclone --config {workdir}/rclone.conf --cache-dir {workdir}/cache "
-                                   "mount s:{bucket} {mountpoint} --vfs-cache-mode writes "
+                                   "mount s:{bucket} {mountpoint} --vfs-cache-mode full "
+                                   "--vfs-write-back 100ms "
                                    "--vfs-read-chunk-size 32M --buffer-size 32M")
 
     def prepare(self, fields):
@@ -148,16 +185,19 @@ class RawHttp(Target):
 
 
 class Tmpfs(Target):
-    """The limit of the workload: the same files in memory."""
+    """The limit of the workload: the same files in memory, made once for all trials of a scenario."""
     kind = "local"
 
     def __init__(self):
         super().__init__("tmpfs")
+        self.fresh = False
 
     def start(self, server):
-        self.path = tempfile.mkdtemp(prefix="ossfs2-bench-", dir="/dev/shm")
+        self.fresh = self.path is None
+        if self.fresh:
+            self.path = tempfile.mkdtemp(prefix="ossfs2-bench-", dir="/dev/shm")
 
-    def stop(self):
+    def end(self):
         if self.path:
             shutil.rmtree(self.path, ignore_errors=True)
             self.path = None

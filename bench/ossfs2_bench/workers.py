@@ -3,21 +3,28 @@
 
   workers.py random PATH JOBS SECONDS BLOCK     random reads; prints a JSON line
   workers.py map PATH...                        touches each page of private mappings, in order
+  workers.py window THREADS FIRST PATH...       the same; threads map files ahead, FIRST comes first
+  workers.py eager PATH...                      read() of each file whole, in turn
+  workers.py blocks THREADS PATH...             files read at once in blocks of 16 MiB
   workers.py small FOLDER THREADS               reads every file below a folder
-  workers.py whole THREADS PATH...              whole-file reads, several files at once
   workers.py streams PATH STREAMS               sequential streams inside one file
   workers.py write FOLDER WRITERS BYTES         files written at once, each renamed
-  workers.py list FOLDER long|short             reads a folder, with or without stat
+  workers.py random-write PATH HANDLES BYTES    one file in random order, then renamed
+  workers.py patch PATH OFFSET                  changes 1 MiB in place
+  workers.py list FOLDER short|long|stat        reads a folder; with stat of each; and stat afterwards
   workers.py download SOURCE TARGET WORKERS     ModelScope's calls (tests/clients)
   workers.py torch PATH                         torch.load
+  workers.py torch-make PATH BYTES              writes a checkpoint for it
+  workers.py fio OPTION...                      fio; prints what it moved as a JSON line
 
-Standard library only (torch for the last one).
+Standard library only (torch for two of them).
 """
 import concurrent.futures
 import json
 import mmap
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -54,17 +61,50 @@ def read_random(path, jobs, seconds, block):
                       "latencies_ms": [round(1000 * x, 4) for x in latencies[::step]]}))
 
 
+def map_file(path):
+    """As safetensors does: a private, writable mapping, and the handle is closed."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        return mmap.mmap(handle, os.fstat(handle).st_size, flags=mmap.MAP_PRIVATE,
+                         prot=mmap.PROT_READ | mmap.PROT_WRITE)
+    finally:
+        os.close(handle)
+
+
+def touch(view):
+    """Copies the mapping out, as a tensor's way to the GPU does."""
+    size = len(view)
+    return sum(sum(view[offset:min(offset + MIB, size)][::4096]) for offset in range(0, size, MIB))
+
+
 def touch_map(*paths):
-    total = 0
     for path in paths:
-        handle = os.open(path, os.O_RDONLY)
-        size = os.fstat(handle).st_size
-        with mmap.mmap(handle, size, flags=mmap.MAP_PRIVATE,
-                       prot=mmap.PROT_READ | mmap.PROT_WRITE) as view:
-            os.close(handle)
-            for offset in range(0, size, MIB):
-                total += sum(view[offset:min(offset + MIB, size)][::4096])
-    return total
+        with map_file(path) as view:
+            touch(view)
+
+
+def map_header(path):
+    view = map_file(path)
+    bytes(view[:100 * 1024])  # the header of a shard is parsed when the file is opened
+    return view
+
+
+def touch_window(threads, first, *paths):
+    """Threads open and map up to THREADS + 1 files ahead; this thread consumes them in order."""
+    left = list(paths[first:] + paths[:first])
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        window = []
+        while left or window:
+            while left and len(window) <= threads:
+                window.append(pool.submit(map_header, left.pop(0)))
+            with window.pop(0).result() as view:
+                touch(view)
+
+
+def read_eager(*paths):
+    for path in paths:
+        with open(path, "rb") as stream:
+            stream.read()
 
 
 def read_file(path, buffer=None):
@@ -118,9 +158,9 @@ def read_small(folder, threads):
     print(json.dumps({"files": len(paths), "files_per_s": len(paths) / seconds}))
 
 
-def read_whole(threads, *paths):
+def read_blocks(threads, *paths):
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(read_file, paths):
+        for _ in pool.map(lambda path: read_file(path, bytearray(16 * MIB)), paths):
             pass
 
 
@@ -157,14 +197,51 @@ def write_files(folder, writers, size):
             result.result()
 
 
+def write_random(path, handles, size):
+    """Each piece through a handle that is opened for it and closed after it; then the rename."""
+    data = os.urandom(MIB)
+    places = [n * MIB for n in range(size // MIB)]
+    random.Random(1).shuffle(places)
+    part = path + ".incomplete"
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT, 0o644))
+
+    def one(place):
+        handle = os.open(part, os.O_WRONLY)
+        try:
+            done = 0
+            while done < MIB:
+                done += os.pwrite(handle, data[done:], place + done)
+        finally:
+            os.close(handle)
+
+    with concurrent.futures.ThreadPoolExecutor(handles) as pool:
+        for _ in pool.map(one, places):
+            pass
+    if os.path.getsize(part) != size:
+        raise SystemExit("the file has %d bytes, not %d" % (os.path.getsize(part), size))
+    os.rename(part, path)
+
+
+def patch(path, offset):
+    data, done = os.urandom(MIB), 0
+    handle = os.open(path, os.O_RDWR)
+    while done < MIB:
+        done += os.pwrite(handle, data[done:], offset + done)
+    os.close(handle)
+
+
 def list_folder(folder, how):
     started = time.monotonic()
-    count = 0
+    count, names = 0, []
     with os.scandir(folder) as entries:
         for entry in entries:
             if how == "long":
                 entry.stat()
+            if how == "stat":
+                names.append(entry.path)
             count += 1
+    for path in sorted(names, key=lambda name: name[::-1]):
+        os.stat(path)
     print(json.dumps({"files": count, "files_per_s": count / (time.monotonic() - started)}))
 
 
@@ -177,31 +254,50 @@ def download(source, target, workers):
 
 def load_torch(path):
     import torch
+    started = time.monotonic()
     torch.load(path)
+    print(json.dumps({"own_seconds": time.monotonic() - started}))
+
+
+def make_torch(path, size):
+    import torch
+    each = 16 * MIB
+    torch.save({"layer.%d.weight" % n: torch.full((each // 4,), float(n)) for n in range(max(1, size // each))}, path)
+
+
+def run_fio(*options):
+    done = subprocess.run(["fio", "--output-format=json", "--group_reporting", *options], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False, cwd="/tmp")
+    begin = done.stdout.find("{\n")
+    if done.returncode or begin < 0:
+        raise SystemExit("fio: " + done.stdout[-400:])
+    job = json.loads(done.stdout[begin:])["jobs"][0]
+    moved = job["read"] if "--rw=read" in options else job["write"]
+    print(json.dumps({"own_seconds": moved["io_bytes"] / moved["bw_bytes"], "delivered_bytes": moved["io_bytes"],
+                      "read_bytes": moved["io_bytes"]}))
+
+
+WORK = {"random": lambda path, jobs, seconds, block: read_random(path, int(jobs), float(seconds), int(block)),
+        "map": touch_map,
+        "window": lambda threads, first, *paths: touch_window(int(threads), int(first), *paths),
+        "eager": read_eager,
+        "blocks": lambda threads, *paths: read_blocks(int(threads), *paths),
+        "small": lambda folder, threads: read_small(folder, int(threads)),
+        "streams": lambda path, streams: read_streams(path, int(streams)),
+        "write": lambda folder, writers, size: write_files(folder, int(writers), int(size)),
+        "random-write": lambda path, handles, size: write_random(path, int(handles), int(size)),
+        "patch": lambda path, offset: patch(path, int(offset)),
+        "list": list_folder,
+        "download": lambda source, target, workers: download(source, target, int(workers)),
+        "torch": load_torch,
+        "torch-make": lambda path, size: make_torch(path, int(size)),
+        "fio": run_fio}
 
 
 def main():
-    what, arguments = sys.argv[1], sys.argv[2:]
-    if what == "random":
-        read_random(arguments[0], int(arguments[1]), float(arguments[2]), int(arguments[3]))
-    elif what == "map":
-        touch_map(*arguments)
-    elif what == "small":
-        read_small(arguments[0], int(arguments[1]))
-    elif what == "whole":
-        read_whole(int(arguments[0]), *arguments[1:])
-    elif what == "streams":
-        read_streams(arguments[0], int(arguments[1]))
-    elif what == "write":
-        write_files(arguments[0], int(arguments[1]), int(arguments[2]))
-    elif what == "list":
-        list_folder(arguments[0], arguments[1])
-    elif what == "download":
-        download(arguments[0], arguments[1], int(arguments[2]))
-    elif what == "torch":
-        load_torch(arguments[0])
-    else:
+    if len(sys.argv) < 3 or sys.argv[1] not in WORK:
         sys.exit(__doc__)
+    WORK[sys.argv[1]](*sys.argv[2:])
 
 
 if __name__ == "__main__":

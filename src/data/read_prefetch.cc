@@ -35,8 +35,9 @@ CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool wa
   NoteWhole(*stream);
   if (core_->options.detect_whole_file && !whole_ && !whole_refused_) {
     detector_.OnRead(range, continues, FileBytes());
-    const bool one_reader = std::any_of(streams_.all().begin(), streams_.all().end(), [&](const Stream& other) {
-      return other.confirmed && other.consumed >= delivered_.TotalBytes() / 4 * 3;
+    const uint64_t most = delivered_.TotalBytes() / 4 * 3;
+    const bool one_reader = std::any_of(streams_.all().begin(), streams_.all().end(), [most](const Stream& other) {
+      return other.confirmed && other.consumed >= most;
     });
     const bool like_the_last = FileBytes() >= ReadPace::kLargeFileBytes && continues && core_->pace.CarriedInPieces();
     if (like_the_last || (!one_reader && detector_.Detected(FileBytes()))) {

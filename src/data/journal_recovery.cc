@@ -10,7 +10,7 @@ namespace ossfs2 {
 namespace {
 
 // An upload whose id was not written down began within this time of its record (one operation's
-// deadline, and clocks that differ).
+// deadline, and clocks that differ). It has no part: those need the id.
 constexpr int64_t kOpeningSeconds = 300;
 
 Status AbortUnnamed(ObjectStore& store, const JournalEntry& entry) {
@@ -18,6 +18,10 @@ Status AbortUnnamed(ObjectStore& store, const JournalEntry& entry) {
   if (!uploads) return uploads.error();
   for (const UploadInfo& upload : *uploads) {
     if (upload.key != entry.key || std::llabs(upload.initiated_s - entry.started_s) > kOpeningSeconds) continue;
+    const Result<std::vector<PartResult>> parts = store.ListParts(upload.key, upload.upload_id);
+    if (!parts && parts.error().kind == ErrorKind::kNotFound) continue;
+    if (!parts) return parts.error();
+    if (!parts->empty()) continue;  // somebody else's
     OSSFS2_RETURN_IF_ERROR(store.AbortUpload(upload.key, upload.upload_id));
   }
   return {};

@@ -169,7 +169,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
       done = std::move(done_);
     }
     context_.metrics.OnOperationEnd(request_.operation, context_.clock.NowSteady() - started_);
-    done({std::move(result), retry_.answer_lost()});
+    done({std::move(result), retry_.answers_lost()});
     done = nullptr;
     context_.Unregister(this);
   }

@@ -23,8 +23,8 @@ struct Answer {
 
 struct Outcome {
   Result<Answer> answer;
-  // An attempt before may have done the work although its answer never came.
-  bool answer_lost = false;
+  // So many attempts may have done the work although their answers never came.
+  int answers_lost = 0;
 };
 
 // Checks a 2xx answer with OSS's markers; a Failure with a remedy is tried again.

@@ -99,7 +99,7 @@ Result<WriteResult> RunAppend(OssContext& context, const std::string& key, uint6
       }
       return result;
     }
-    if (!outcome.answer_lost) return outcome.answer.error();
+    if (outcome.answers_lost == 0) return outcome.answer.error();
     WriteResult result;
     const State state = Resolve(context, key, position, body, result);
     if (state == State::kDone) return result;

@@ -22,6 +22,7 @@
 #include "oss/endpoint.h"
 #include "oss/error_table.h"
 #include "oss/hedge_policy.h"
+#include "oss/orphan_uploads.h"
 #include "oss/oss_metrics.h"
 #include "oss/oss_store.h"
 #include "oss/signing_key_cache.h"
@@ -72,6 +73,7 @@ class OssContext {
   Clock& clock;
   OssMetrics metrics;
   HedgePolicy hedge;
+  OrphanUploads orphans{*this};
 
  private:
   std::atomic<int64_t> clock_offset_s_{0};

@@ -93,7 +93,7 @@ Result<WriteResult> RunCopy(OssContext& context, const CopyRequest& copy) {
   const SteadyTime started = context.clock.NowSteady();
   const Outcome outcome = RunExchange(context, std::move(request), AcceptCopy(names));
   if (!outcome.answer) {
-    if (outcome.answer_lost) {
+    if (outcome.answers_lost > 0) {
       if (const auto made = ResolveLostCopy(context, copy, started)) return *made;
     }
     return outcome.answer.error();

@@ -125,6 +125,20 @@ Result<std::vector<UploadInfo>> RunListUploads(OssContext& context, const std::s
   }
 }
 
+Result<std::vector<UploadInfo>> RunListUploadsOf(OssContext& context, const std::string& key) {
+  constexpr int kAttemptsMax = 4;
+  OssRequest request;
+  request.operation = "list_uploads";
+  request.method = "GET";
+  // Of the keys with this prefix the key itself is the first.
+  request.query = {{"uploads", ""}, {"max-uploads", "1000"}, {"encoding-type", "url"}, {"prefix", key}};
+  request.attempts_max = kAttemptsMax;
+  auto page = RunParsed<UploadsPage>(context, request, ParseUploadsXml);
+  if (!page) return page.error();
+  std::erase_if(page->uploads, [&key](const UploadInfo& upload) { return upload.key != key; });
+  return std::move(page->uploads);
+}
+
 Status RunProbe(OssContext& context, const std::string& prefix, std::chrono::milliseconds deadline) {
   constexpr int kAttemptsMax = 4;
   ListRequest list;

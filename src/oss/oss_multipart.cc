@@ -28,6 +28,15 @@ std::optional<WriteResult> ResolveLostComplete(OssContext& context, const std::s
   return WriteResult{info->etag, info->crc64, info->mtime_s};
 }
 
+// Attempts before may each have opened an upload.
+void LookForOrphans(OssContext& context, const std::string& key, const Outcome& outcome,
+                    std::chrono::nanoseconds spent) {
+  const int64_t answered_s = DateOf(outcome.answer->head);
+  if (answered_s == 0) return;  // without the service's clock nobody can tell which are ours
+  const int64_t spent_s = std::chrono::ceil<std::chrono::seconds>(spent).count();
+  context.orphans.LookFor({key, outcome.answers_lost, answered_s - spent_s, answered_s});
+}
+
 }  // namespace
 
 Result<std::string> RunInitiate(OssContext& context, const std::string& key, const WriteOptions& options) {
@@ -39,6 +48,8 @@ Result<std::string> RunInitiate(OssContext& context, const std::string& key, con
   OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, key, options, request.headers));
   const RequestNames names = {"initiate", key, context.endpoint.bucket, context.endpoint.text};
   std::string upload_id;
+  context.orphans.Begin(key);
+  const SteadyTime begun = context.clock.NowSteady();
   const Outcome outcome =
       RunExchange(context, std::move(request), [&](const Answer& answer) -> std::optional<Failure> {
         auto parsed = ParseInitiateXml(answer.body);
@@ -46,7 +57,9 @@ Result<std::string> RunInitiate(OssContext& context, const std::string& key, con
         upload_id = std::move(*parsed);
         return std::nullopt;
       });
+  context.orphans.End(key, outcome.answer ? upload_id : "");
   if (!outcome.answer) return outcome.answer.error();
+  if (outcome.answers_lost > 0) LookForOrphans(context, key, outcome, context.clock.NowSteady() - begun);
   return upload_id;
 }
 
@@ -72,7 +85,7 @@ Result<WriteResult> RunComplete(OssContext& context, const std::string& key, con
         return CorruptAnswer(names, parsed.error().text);
       });
   if (!outcome.answer) {
-    if (outcome.answer_lost) {
+    if (outcome.answers_lost > 0) {
       if (const auto made = ResolveLostComplete(context, key, parts, crc64)) return *made;
     }
     return outcome.answer.error();

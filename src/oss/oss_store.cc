@@ -13,7 +13,10 @@ class OssStoreImpl final : public ObjectStore {
   OssStoreImpl(http::HttpClient& http, CredentialProvider& credentials, const OssConfig& config,
                Endpoint endpoint, Clock& clock)
       : context_(http, credentials, config, std::move(endpoint), clock) {}
-  ~OssStoreImpl() override { context_.Stop(); }
+  ~OssStoreImpl() override {
+    context_.orphans.Finish();
+    context_.Stop();
+  }
 
   std::shared_ptr<StoreCall> GetAsync(GetRequest request, std::shared_ptr<DataSink> sink,
                                       std::function<void(Status)> done) override {

@@ -42,6 +42,8 @@ struct OssConfig {
   std::chrono::milliseconds retry_delay_min{100};  // back-off: a random wait up to min * 2^n, at most max
   std::chrono::milliseconds retry_delay_max{5000};
   std::chrono::milliseconds throttle_delay_min{1000};  // in place of retry_delay_min after 429 and 503
+  // An upload whose answer was lost is looked for, and ended, so long after (orphan_uploads.h).
+  std::chrono::milliseconds orphan_age{2000};
   bool check_crc64 = true;
   // Put on every object written (empty: not sent).
   std::string storage_class;

@@ -54,7 +54,7 @@ class RetryState {
   }
   SteadyTime deadline() const { return deadline_; }
   int attempts() const { return attempts_; }
-  bool answer_lost() const { return answer_lost_; }  // in any attempt so far
+  int answers_lost() const { return answers_lost_; }  // of the attempts so far
 
  private:
   static constexpr int kClockLearnMax = 2;
@@ -64,7 +64,7 @@ class RetryState {
   int waits_ = 0;
   bool refreshed_ = false;
   int clock_learned_ = 0;
-  bool answer_lost_ = false;
+  int answers_lost_ = 0;
 };
 
 }  // namespace ossfs2::oss

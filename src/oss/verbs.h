@@ -33,6 +33,8 @@ Result<ListPage> RunList(OssContext& context, const ListRequest& request);
 Result<std::vector<PartResult>> RunListParts(OssContext& context, const std::string& key,
                                              const std::string& upload_id);
 Result<std::vector<UploadInfo>> RunListUploads(OssContext& context, const std::string& prefix);
+// Of exactly this key, the first 1000; one request, tried a few times.
+Result<std::vector<UploadInfo>> RunListUploadsOf(OssContext& context, const std::string& key);
 Status RunProbe(OssContext& context, const std::string& prefix, std::chrono::milliseconds deadline);
 
 // oss_copy.cc

@@ -1,12 +1,13 @@
 """Bad answers of the service: the data is right, or the program gets an errno. Never wrong bytes."""
 import errno
 import os
+import re
 import signal
 import time
 import unittest
 
 import harness
-from harness import MIB, Mount, MountCase, Server, check_file, payload, write_file
+from harness import MIB, Mount, MountCase, Server, check_file, payload, wait_until, write_file
 
 # Errno values that a program may meet when the service does not work.
 HONEST = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EACCES, errno.EBUSY,
@@ -194,6 +195,17 @@ class Writes(Faulty):
 
     def test_initiate_xml_cut_off(self):
         self.write_under("op=initiate,kind=bad-xml,count=2", 40 * MIB)
+
+    def test_initiate_answer_lost(self):
+        key = self._testMethodName
+        # Another client is at work on the same key.
+        answer = self.client.request("POST", key, {"uploads": None})[2].decode()
+        stranger = re.search("<UploadId>(.*)</UploadId>", answer)[1]
+        self.client.request("PUT", key, {"partNumber": 1, "uploadId": stranger}, body=b"theirs")
+        for rule in ("op=initiate,kind=lost-answer,count=1", "op=initiate,kind=bad-xml,count=2"):
+            self.write_under(rule, 40 * MIB)
+        wait_until(lambda: self.client.uploads() == [key], 20, "no stale upload to remain, but for the stranger's")
+        self.client.request("DELETE", key, {"uploadId": stranger})  # 404 if it had been aborted
 
     def test_a_failed_file_does_not_disturb_others(self):
         self.server.set_fault("op=put,key=bad-,kind=status:403:AccessDenied")

@@ -27,6 +27,10 @@ int FillThreads(const OptionSet& options, const MemoryPlan& plan) {
   return std::min(cores / 8, 8);
 }
 
+// What of the next shards may lie in the page cache unread.
+constexpr uint64_t kLeadShare = 16;  // of the memory
+constexpr uint64_t kLeadBytesMax = 8ull << 30;
+
 Error Refuse(std::string text) { return MakeError(EINVAL, ErrorKind::kInvalid, std::move(text)); }
 
 std::vector<std::string> Split(std::string_view text, char separator) {
@@ -184,6 +188,7 @@ Status FillData(const OptionSet& options, Settings& settings) {
   read.detect_whole_file = options.Bool("detect_whole_file");
   read.prefetch_next_shard = options.Bool("prefetch_next_shard");
   read.fill_threads = FillThreads(options, *plan);
+  read.lead_bytes_max = std::min(plan->available_bytes / kLeadShare, kLeadBytesMax);
   read.verify_crc64 = options.Bool("verify_read_crc64");
 
   UploadOptions& upload = settings.upload;

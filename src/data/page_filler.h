@@ -2,11 +2,13 @@
 //
 // Why: a process that reads through FUSE allocates its pages and waits for each request; one that
 // finds them in the page cache does neither. The threads here do that on other cores, for streams that one
-// handle reads; several readers of one stream share the work already (docs/performance.md).
+// handle reads, and for the next files of a run (ShardLead); several readers of one stream share the work
+// already (docs/performance.md).
 //
-// How a reader is still followed: the kTripwireBytes before each multiple of kTripwireEvery are left out. The
-// read for them tells how far the reader is, and pays for it with one short wait. Streams with a
-// window below kWindowBytesMin are followed more closely than that, and not helped.
+// How a reader is still followed: the kTripwireBytes before each multiple of kTripwireEvery (in the next files of a
+// run: kLeadTripwireEvery, and before kFirstTripwire and the end) are left out. The read for them tells how far
+// the reader is, and pays for it with one short wait. Streams with a window below kWindowBytesMin are followed
+// more closely than that, and not helped.
 //
 // Threads: its own, started with the first kernel and ended without one; a store may wait for a page that
 // a read in flight holds, so nobody waits for these threads but SetKernel(nullptr) and, for a second at
@@ -32,6 +34,8 @@ class PageFiller {
  public:
   static constexpr uint64_t kTripwireBytes = 128ull << 10;
   static constexpr uint64_t kTripwireEvery = 8ull << 20;
+  static constexpr uint64_t kLeadTripwireEvery = 32ull << 20;
+  static constexpr uint64_t kFirstTripwire = 8ull << 20;
   static constexpr uint64_t kWindowBytesMin = 32ull << 20;
   static constexpr uint64_t kStepBytes = 1ull << 20;        // of one store; looks at the readers between
   static constexpr size_t kQueueMax = 256;

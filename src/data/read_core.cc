@@ -49,6 +49,11 @@ std::vector<BlockRef> ReadCore::AllocatePrefetch(size_t count) {
   return pool.TryAllocate(MemoryTag::kRead, count);
 }
 
+void ReadCore::PumpLead() {
+  metrics.lead_bytes.Set(static_cast<int64_t>(lead.held_bytes()));
+  if (const std::shared_ptr<PrefetchSource> file = lead.TakeWaiter()) file->Pump();
+}
+
 void ReadCore::RelievePressure() {
   if (cache.OverLimit()) cache.Trim();
   if (!pool.UnderPressure() || !pool.ReclaimHelps()) return;

@@ -17,6 +17,7 @@
 #include "data/read_metrics.h"
 #include "data/read_pace.h"
 #include "data/read_scheduler.h"
+#include "data/shard_lead.h"
 
 namespace ossfs2 {
 
@@ -36,6 +37,7 @@ class ReadCore {
         scheduler(read_options.concurrency, read_options.concurrency_per_file),
         cache(memory_pool, read_options.cache_bytes),
         filler(read_options.fill_threads),
+        lead(read_options.fill_threads > 0 && read_options.prefetch_next_shard ? read_options.lead_bytes_max : 0),
         metrics(ReadMetrics::Get()) {}
 
   static int64_t NowNs() { return Clock::Real().NowSteady().time_since_epoch().count(); }
@@ -54,6 +56,8 @@ class ReadCore {
   std::vector<BlockRef> AllocatePrefetch(size_t count);
   // After memory became cache or came free to be reclaimed: serves those who wait for some.
   void RelievePressure();
+  // After readers came on: lets files go on that waited for it.
+  void PumpLead();
 
   ObjectStore& store;
   MemoryPool& pool;
@@ -62,6 +66,7 @@ class ReadCore {
   ReadCache cache;
   ReadPace pace;
   PageFiller filler;
+  ShardLead lead;
   ReadMetrics& metrics;
   std::atomic<bool> stopping{false};
   std::atomic<int> active_streams{0};  // recounted by the engine's tick

@@ -170,6 +170,7 @@ class Engine final : public ReadEngine {
     core_->cache.Expire(now_ns);
     core_->RelievePressure();
     core_->scheduler.PumpWaiting();
+    core_->PumpLead();
     if (++ticks_ % kTicksPerRelease == 0) core_->pool.ReleaseIdle();
     ForgetClosed();
   }

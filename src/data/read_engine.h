@@ -48,6 +48,7 @@ struct ReadOptions {
   bool cache_until_close = false;      // the old rule: free the cache at a file's last close
   bool detect_whole_file = true;       // page faults spread over a file pull the rest ahead
   bool prefetch_next_shard = true;     // model-0000N-of-0000M
+  uint64_t lead_bytes_max = 0;         // of the next shards, put into the page cache before anybody opens them
   int fill_threads = 0;                // put fetched bytes into the page cache ahead of readers; 0: do not
   bool verify_crc64 = false;           // compare the CRC of a whole object read in order
 };

@@ -192,7 +192,7 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
   if (chunk->bytes_read >= chunk->range.size() && chunk->read_to >= chunk->range.end) {
     chunk->consumed = true;
     core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kGraceNs);
-  } else if (!chunk->demand && !InPieces() && !streams_.AnyWants(chunk->range)) {
+  } else if (!chunk->demand && !AllWanted() && !streams_.AnyWants(chunk->range)) {
     GiveUp(chunk, now_ns);
   } else {
     core_->cache.AddUnread(weak_from_this(), chunk, now_ns);
@@ -224,6 +224,7 @@ void CachedFile::Cancel(const ChunkRef& chunk, Garbage& garbage) {
 
 void CachedFile::TakeEverything(Garbage& garbage) {
   ++drops_;
+  EndLead();
   std::vector<ChunkRef> all;
   all.reserve(chunks_.Count());
   for (const auto& [begin, chunk] : chunks_.all()) all.push_back(chunk);
@@ -254,7 +255,7 @@ bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
 // After streams went: cancels prefetch that no stream is coming to; what has come may be
 // read by the next open, so it stays as cache for a while.
 void CachedFile::GiveUpUnneeded(int64_t now_ns, Garbage& garbage) {
-  if (InPieces() && !streams_.all().empty()) return;  // others read all of it
+  if (lead_ || (InPieces() && !streams_.all().empty())) return;  // others read all of it
   for (const auto& [begin, chunk] : chunks_.all()) {
     if (chunk->demand || chunk->consumed || streams_.AnyWants(chunk->range)) continue;
     if (!chunk->fetching)

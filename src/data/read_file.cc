@@ -251,8 +251,13 @@ void CachedFile::Fail(const PendingRef& read, const Error& error) {
 void CachedFile::DoAfter(const After& after) {
   core_->RelievePressure();
   if (after.pump) Pump();
-  if (after.next_window == 0 || !core_->next_file) return;
-  if (const std::shared_ptr<CachedFile> next = core_->next_file(file_id_)) next->Expect(after.next_window);
+  if (after.refill) Refill();
+  if (core_->lead.HasWaiters()) core_->PumpLead();
+  if ((after.next_window == 0 && !after.next_all) || !core_->next_file) return;
+  const std::shared_ptr<CachedFile> next = core_->next_file(file_id_);
+  if (!next) return;
+  if (after.next_window != 0) next->Expect(after.next_window);
+  if (after.next_all) next->ExpectAll();
 }
 
 }  // namespace ossfs2

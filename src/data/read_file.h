@@ -46,6 +46,8 @@ class CachedFile final : public ChunkOwner,
   void DropAll() EXCLUDES(mutex_);
   // A reader of the begin is expected soon: fetches `window` bytes for it.
   void Expect(uint64_t window) EXCLUDES(mutex_);
+  // The next of a run of files that are read whole: fetches all of it, as ShardLead allows.
+  void ExpectAll() EXCLUDES(mutex_);
   // Lets idle streams go; returns how many are active, adds their windows.
   size_t Tick(int64_t now_ns, uint64_t& window_bytes) EXCLUDES(mutex_);
   void CancelAll() EXCLUDES(mutex_);
@@ -75,6 +77,8 @@ class CachedFile final : public ChunkOwner,
   struct After {
     bool pump = false;
     uint64_t next_window = 0;  // prefetch of the next shard
+    bool next_all = false;     // of all of it
+    bool refill = false;       // the kernel knows the file now
   };
 
   // --- read_file.cc: reads ---
@@ -121,11 +125,22 @@ class CachedFile final : public ChunkOwner,
   bool StoreStep(const Chunk& chunk, ByteRange step, uint64_t drops, KernelPages& kernel) EXCLUDES(mutex_);
   std::optional<ByteRange> NextFill(const Chunk& chunk) const REQUIRES(mutex_);
   void Bridge(ByteRange range) REQUIRES(mutex_);
+  bool NearReader(ByteRange range, int64_t now_ns) const REQUIRES(mutex_);
+  void Refill() EXCLUDES(mutex_);
+  void PumpMore() EXCLUDES(mutex_);
+  uint64_t TripwireAfter(uint64_t position) const REQUIRES(mutex_);
+
+  // --- read_lead.cc: files fetched before anybody reads them ---
+  std::optional<ByteRange> PickLead() REQUIRES(mutex_);
+  void NoteLeadRead(ByteRange range) REQUIRES(mutex_);
+  void EndLead() REQUIRES(mutex_);
+  bool AskNextAll() REQUIRES(mutex_);
+  void LeadToNext() EXCLUDES(mutex_);
 
   // --- read_prefetch.cc: streams and what to fetch ahead ---
   After NoteRead(uint64_t handle, ByteRange range, bool waited, int64_t now_ns) REQUIRES(mutex_);
   void NoteWait(Stream& stream, ByteRange range) REQUIRES(mutex_);
-  void NoteWhole(const Stream& stream) REQUIRES(mutex_);
+  bool NoteWhole(const Stream& stream, int64_t now_ns) REQUIRES(mutex_);
   bool WindowOpen(const Stream& stream) const REQUIRES(mutex_);
   bool PumpOne() EXCLUDES(mutex_);
   std::optional<ByteRange> PickPrefetch() REQUIRES(mutex_);
@@ -133,6 +148,7 @@ class CachedFile final : public ChunkOwner,
   std::optional<ByteRange> PickBackward(Stream& stream) REQUIRES(mutex_);
   // All of it is wanted: pulled, or pulled to the end already.
   bool InPieces() const REQUIRES(mutex_) { return whole_ || whole_complete_; }
+  bool AllWanted() const REQUIRES(mutex_) { return InPieces() || lead_; }
   uint64_t WholeAllowed() const REQUIRES(mutex_);
   std::optional<ByteRange> PickWhole() REQUIRES(mutex_);
   uint64_t SkipHeld(uint64_t position, uint64_t stop, bool delivered_too) const REQUIRES(mutex_);
@@ -163,6 +179,15 @@ class CachedFile final : public ChunkOwner,
   int fills_running_ GUARDED_BY(mutex_) = 0;
   CondVar fills_done_;
   uint64_t drops_ GUARDED_BY(mutex_) = 0;  // how often all was dropped: what was put in the page cache since is void
+  bool lead_ GUARDED_BY(mutex_) = false;           // ExpectAll was called
+  bool lead_complete_ GUARDED_BY(mutex_) = false;  // all of it is here, in the page cache or on its way
+  bool lead_refilled_ GUARDED_BY(mutex_) = false;
+  bool next_all_asked_ GUARDED_BY(mutex_) = false;
+  bool store_failed_ GUARDED_BY(mutex_) = false;   // the kernel did not know the file
+  uint64_t lead_position_ GUARDED_BY(mutex_) = 0;
+  uint64_t lead_held_ GUARDED_BY(mutex_) = 0;      // of core_->lead
+  int64_t lead_ns_ GUARDED_BY(mutex_) = 0;         // when it began
+  RangeSet lead_read_ GUARDED_BY(mutex_);          // read, or in the page cache before a tripwire that was
   bool pumping_ GUARDED_BY(mutex_) = false;
   bool pump_again_ GUARDED_BY(mutex_) = false;
   bool next_asked_ GUARDED_BY(mutex_) = false;

@@ -25,6 +25,7 @@ ReadMetrics& ReadMetrics::Get() {
       r.gauge("read_concurrency_limit", "GETs that prefetch may have in flight now"),
       r.gauge("read_window_bytes", "Sum of the windows of active streams"),
       r.gauge("read_streams", "Active sequential streams"),
+      r.gauge("read_lead_bytes", "Bytes of the next shards fetched into the page cache before they were read"),
       r.histogram("read_wait_seconds", "Time that reads waited for the store"),
   };
   return metrics;

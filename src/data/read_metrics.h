@@ -26,6 +26,7 @@ struct ReadMetrics {
   Gauge& concurrency_limit;
   Gauge& window_bytes;
   Gauge& streams;
+  Gauge& lead_bytes;  // of ShardLead
   Histogram& wait_time;
   static ReadMetrics& Get();
 };

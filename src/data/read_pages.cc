@@ -11,44 +11,79 @@ namespace {
 
 constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kReaderBytes = 2ull << 20;  // so close ahead of a reader its own read-ahead is faster
-
-// The next offset at or after `position` that is no tripwire.
-uint64_t AfterTripwire(uint64_t position) {
-  const uint64_t next = position / PageFiller::kTripwireEvery * PageFiller::kTripwireEvery + PageFiller::kTripwireEvery;
-  return position + PageFiller::kTripwireBytes >= next ? next : position;
-}
-
-uint64_t NextTripwire(uint64_t position) {
-  return position / PageFiller::kTripwireEvery * PageFiller::kTripwireEvery + PageFiller::kTripwireEvery -
-         PageFiller::kTripwireBytes;
-}
+constexpr int64_t kReaderNs = 1'000'000'000;   // of a reader of a file that is fetched whole
 
 uint64_t PageUp(uint64_t offset) { return (offset + kPageBytes - 1) / kPageBytes * kPageBytes; }
 uint64_t PageDown(uint64_t offset) { return offset / kPageBytes * kPageBytes; }
 
 }  // namespace
 
+// The end of the first tripwire that ends after `position`.
+uint64_t CachedFile::TripwireAfter(uint64_t position) const {
+  const auto multiple = [position](uint64_t every) { return (position / every + 1) * every; };
+  if (!lead_) return multiple(PageFiller::kTripwireEvery);
+  if (position < PageFiller::kFirstTripwire) return std::min(PageFiller::kFirstTripwire, PageUp(FileBytes()));
+  return std::min(multiple(PageFiller::kLeadTripwireEvery), PageUp(FileBytes()));
+}
+
+bool CachedFile::NearReader(ByteRange range, int64_t now_ns) const {
+  return std::any_of(streams_.all().begin(), streams_.all().end(), [&](const Stream& stream) {
+    return stream.used_ns + kReaderNs > now_ns && stream.high + kReaderBytes > range.begin && stream.high < range.end;
+  });
+}
+
 // A chunk has come: is its reader far enough behind to find it in the page cache?
 void CachedFile::MaybeFill(const ChunkRef& chunk) {
   if (!core_->filler.on() || chunk->demand) return;
   {
     MutexLock lock(mutex_);
-    const bool wanted = std::any_of(streams_.all().begin(), streams_.all().end(), [&](const Stream& stream) {
+    const bool wanted = lead_ ? !NearReader(chunk->range, ReadCore::NowNs()) : std::any_of(streams_.all().begin(), streams_.all().end(), [&](const Stream& stream) {
       return stream.confirmed && !stream.backward && stream.handles.size() == 1 &&
              stream.window >= PageFiller::kWindowBytesMin &&
              stream.Wants(chunk->range) && stream.high + kReaderBytes <= chunk->range.begin;
     });
-    if (!wanted || !NextFill(*chunk)) return;
+    if (!wanted || chunk->filling || !NextFill(*chunk)) return;
+    chunk->filling = true;
   }
-  core_->filler.Queue([self = shared_from_this(), chunk](KernelPages& kernel) { self->Fill(chunk, kernel); });
+  const bool taken =
+      core_->filler.Queue([self = shared_from_this(), chunk](KernelPages& kernel) {
+        self->Fill(chunk, kernel);
+        self->PumpMore();
+      });
+  if (taken) return;
+  MutexLock lock(mutex_);
+  chunk->filling = false;
+}
+
+// A chunk that is in the page cache makes room for the next.
+void CachedFile::PumpMore() {
+  {
+    MutexLock lock(mutex_);
+    if (!lead_ || lead_complete_) return;
+  }
+  Pump();
+}
+
+// What waits in memory because the kernel did not know the file when it came.
+void CachedFile::Refill() {
+  std::vector<ChunkRef> chunks;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [begin, chunk] : chunks_.all())
+      if (!chunk->demand && !chunk->consumed && !chunk->fetching) chunks.push_back(chunk);
+  }
+  for (const ChunkRef& chunk : chunks) MaybeFill(chunk);
 }
 
 std::optional<ByteRange> CachedFile::NextFill(const Chunk& chunk) const {
   // Once a reader has come into the chunk its own read-ahead is faster.
   if (!chunk.mapped || chunk.consumed || chunk.fetching || chunk.bytes_read != 0 || stale_ || fill_stopped_ || !direct_handles_.empty())
     return std::nullopt;
-  const uint64_t begin = AfterTripwire(PageUp(std::max(chunk.range.begin, chunk.pages_to)));
-  const uint64_t end = std::min({begin + PageFiller::kStepBytes, NextTripwire(begin), PageDown(chunk.range.end)});
+  uint64_t begin = PageUp(std::max(chunk.range.begin, chunk.pages_to));
+  const uint64_t wire = TripwireAfter(begin);
+  if (begin + PageFiller::kTripwireBytes >= wire) begin = wire;
+  const uint64_t end = std::min({begin + PageFiller::kStepBytes, TripwireAfter(begin) - PageFiller::kTripwireBytes,
+                                 PageDown(chunk.range.end)});
   if (begin >= end) return std::nullopt;
   return ByteRange{begin, end};
 }
@@ -60,13 +95,15 @@ void CachedFile::Fill(const ChunkRef& chunk, KernelPages& kernel) {
     {
       MutexLock lock(mutex_);
       const std::optional<ByteRange> next = NextFill(*chunk);
-      if (!next || core_->stopping.load(std::memory_order_relaxed)) return;
+      chunk->filling = next && !core_->stopping.load(std::memory_order_relaxed);
+      if (!chunk->filling) return;
       step = *next;
       drops = drops_;
     }
-    if (!StoreStep(*chunk, step, drops, kernel)) return;
+    const bool stored = StoreStep(*chunk, step, drops, kernel);
     MutexLock lock(mutex_);
-    if (!chunk->mapped || chunk->consumed) return;
+    chunk->filling = stored && chunk->mapped && !chunk->consumed;
+    if (!chunk->filling) return;
     chunk->pages_to = step.end;
     chunk->page_bytes += step.size();
     SettleIfRead(chunk, ReadCore::NowNs());
@@ -86,6 +123,7 @@ bool CachedFile::StoreStep(const Chunk& chunk, ByteRange step, uint64_t drops, K
   MutexLock lock(mutex_);
   --fills_running_;
   fills_done_.NotifyAll();
+  store_failed_ = !stored;
   if (!stored) return false;
   if (fill_stopped_ || drops != drops_) {
     kernel.Drop(file_id_);  // the file changed meanwhile
@@ -99,6 +137,7 @@ void CachedFile::StopFilling(bool wait) {
   const auto deadline = std::chrono::steady_clock::now() + ReadEngine::kStopFillingWait;
   MutexLock lock(mutex_);
   fill_stopped_ = true;
+  EndLead();
   while (wait && fills_running_ != 0) {
     const auto left = deadline - std::chrono::steady_clock::now();
     if (left <= left.zero() || !fills_done_.WaitFor(lock, left)) return;

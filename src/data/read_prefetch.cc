@@ -20,6 +20,7 @@ CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool wa
   After after;
   if (core_->options.concurrency <= 0) return after;
   Bridge(range);
+  NoteLeadRead(range);
   Stream* stream = streams_.OnRead(handle, range, now_ns);
   const bool continues = stream->consumed > range.size() || stream->confirmed;
   if (stream->confirmed && !stream->counted) {
@@ -32,8 +33,10 @@ CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool wa
   }
   if (stream->confirmed) stream->window = SteadyWindow(stream->window, stream->consumed, core_->StreamBudget());
   if (waited) NoteWait(*stream, range);
-  NoteWhole(*stream);
-  if (core_->options.detect_whole_file && !whole_ && !whole_refused_) {
+  after.next_all = NoteWhole(*stream, now_ns);
+  after.refill = lead_ && store_failed_ && !lead_refilled_;
+  lead_refilled_ = lead_refilled_ || after.refill;
+  if (core_->options.detect_whole_file && !whole_ && !whole_refused_ && !lead_) {
     detector_.OnRead(range, continues, FileBytes());
     const uint64_t most = delivered_.TotalBytes() / 4 * 3;
     const bool one_reader = std::any_of(streams_.all().begin(), streams_.all().end(), [most](const Stream& other) {
@@ -49,7 +52,7 @@ CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool wa
     whole_ = false;
     whole_refused_ = true;
   }
-  after.pump = whole_ || (stream->confirmed && WindowOpen(*stream));
+  after.pump = whole_ || (lead_ && !lead_complete_) || (stream->confirmed && WindowOpen(*stream));
   const bool at_end = whole_complete_ || (stream->confirmed && !stream->backward && stream->frontier >= FileBytes());
   if (core_->options.prefetch_next_shard && !next_asked_ && at_end && delivered_.TotalBytes() >= FileBytes() / 2) {
     next_asked_ = true;
@@ -59,12 +62,17 @@ CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool wa
   return after;
 }
 
-// A large file was read to its end: tells those that start the next.
-void CachedFile::NoteWhole(const Stream& stream) {
-  if (whole_noted_ || FileBytes() < ReadPace::kLargeFileBytes) return;
-  if (delivered_.TotalBytes() < FileBytes() / 8 * 7) return;
+// A large file was read to its end: tells those that start the next. Whether the next is to be fetched whole.
+bool CachedFile::NoteWhole(const Stream& stream, int64_t now_ns) {
+  if (whole_noted_ || FileBytes() < ReadPace::kLargeFileBytes) return false;
+  if ((lead_ ? lead_read_ : delivered_).TotalBytes() < FileBytes() / 8 * 7) return false;
   whole_noted_ = true;
-  core_->pace.OnFileReadWhole(InPieces() ? WholeAllowed() : stream.window, InPieces());
+  core_->lead.OnReadWhole(FileBytes(), now_ns);
+  if (lead_)  // its readers came seldom, which says nothing of windows
+    core_->pace.OnFileReadWhole(core_->pace.CarriedWindow(), core_->pace.CarriedInPieces());
+  else
+    core_->pace.OnFileReadWhole(InPieces() ? WholeAllowed() : stream.window, InPieces());
+  return AskNextAll();
 }
 
 // The reader had to wait: the window was too small, unless it was not even asked for yet.
@@ -193,7 +201,8 @@ std::optional<ByteRange> CachedFile::PickPrefetch() {
     const std::optional<ByteRange> range = stream->backward ? PickBackward(*stream) : PickForward(*stream);
     if (range) return range;
   }
-  return PickWhole();
+  const std::optional<ByteRange> whole = PickWhole();
+  return whole ? whole : PickLead();
 }
 
 void CachedFile::Pump() {
@@ -208,13 +217,14 @@ void CachedFile::Pump() {
       MutexLock lock(mutex_);
       if (!pump_again_) {
         pumping_ = false;
-        return;
+        break;
       }
       pump_again_ = false;
     }
     while (PumpOne()) {
     }
   }
+  LeadToNext();
 }
 
 bool CachedFile::PumpOne() {
@@ -240,6 +250,10 @@ bool CachedFile::PumpOne() {
     const std::vector<ByteRange> gaps = chunks_.Gaps(*range);
     if (!Refusal() && gaps.size() == 1 && gaps.front() == *range)
       start = MakeChunk(*range, std::move(blocks), false, true);
+    if (start && lead_) {
+      core_->lead.Take(range->size());
+      lead_held_ += range->size();
+    }
   }
   if (!start) {
     core_->scheduler.ReturnPlace();  // a reader came first; look again
@@ -269,8 +283,13 @@ void CachedFile::Closed() {
   {
     Garbage garbage;
     MutexLock lock(mutex_);
-    const uint64_t read = delivered_.TotalBytes();  // 0: the page cache had it all
-    if (FileBytes() >= ReadPace::kLargeFileBytes && read != 0 && read < FileBytes() / 2) core_->pace.OnFileGivenUp();
+    if (lead_ && lead_read_.TotalBytes() == 0) return;  // only looked at: its readers are yet to come
+    const uint64_t read = lead_ ? lead_read_.TotalBytes() : delivered_.TotalBytes();  // 0: the page cache had it all
+    if (FileBytes() >= ReadPace::kLargeFileBytes && read != 0 && read < FileBytes() / 2) {
+      core_->pace.OnFileGivenUp();
+      core_->lead.OnGivenUp();
+    }
+    EndLead();
     streams_.Clear();
     fill_stopped_ = false;
     whole_noted_ = false;
@@ -278,6 +297,7 @@ void CachedFile::Closed() {
     whole_ = false;
     whole_position_ = 0;
     next_asked_ = false;
+    next_all_asked_ = false;
     delivered_.Clear();
     detector_ = {};
     if (core_->options.cache_until_close)
@@ -286,6 +306,7 @@ void CachedFile::Closed() {
       GiveUpUnneeded(ReadCore::NowNs(), garbage);
   }
   core_->RelievePressure();
+  core_->PumpLead();
 }
 
 void CachedFile::DropAll() {
@@ -307,6 +328,11 @@ void CachedFile::Rebind(const ObjectVersion& version) {
 size_t CachedFile::Tick(int64_t now_ns, uint64_t& window_bytes) {
   Garbage garbage;
   MutexLock lock(mutex_);
+  if (lead_ && streams_.all().empty() && lead_read_.TotalBytes() == 0 && now_ns - lead_ns_ > kStreamIdleNs) {
+    core_->lead.OnGivenUp();  // nobody came
+    EndLead();
+    GiveUpUnneeded(now_ns, garbage);
+  }
   if (streams_.DropIdle(now_ns - kStreamIdleNs)) GiveUpUnneeded(now_ns, garbage);
   for (const Stream& stream : streams_.all())
     if (stream.used_ns > now_ns - ReadCore::kActiveNs) window_bytes += stream.window;
@@ -324,7 +350,7 @@ void CachedFile::CancelAll() {
 
 bool CachedFile::HoldsNothing() const {
   MutexLock lock(mutex_);
-  return chunks_.Count() == 0 && fetches_ == 0 && streams_.all().empty();
+  return chunks_.Count() == 0 && fetches_ == 0 && streams_.all().empty() && !lead_;
 }
 
 bool CachedFile::IsStale() const {
@@ -344,6 +370,7 @@ void CachedFile::Explain(Explanation& lines) const {
   lines.push_back(StrCat("bytes fetched ahead and not read yet: ", unread_bytes_));
   lines.push_back(StrCat("chunks: ", chunks_.Count()));
   lines.push_back(StrCat("whole-file pull: ", whole_ ? "on" : "off"));
+  if (lead_) lines.push_back(StrCat("fetched ahead as the next of a run: ", lead_held_, " bytes not read yet"));
   if (stale_) lines.push_back(StrCat("stale: ", stale_->text));
   for (const Stream& stream : streams_.all()) {
     if (!stream.confirmed) continue;

@@ -23,7 +23,7 @@ std::string SettingsText(const Settings& s) {
   put(s.memory.total_bytes, s.memory.metadata_bytes, s.memory.pool_bytes, s.memory.cache_bytes);
   const ReadOptions& r = s.read;
   put(r.chunk_bytes, r.concurrency, r.concurrency_per_file, r.chunks_max, r.cache_bytes, r.cache_until_close,
-      r.detect_whole_file, r.prefetch_next_shard, r.fill_threads, r.verify_crc64);
+      r.detect_whole_file, r.prefetch_next_shard, r.lead_bytes_max, r.fill_threads, r.verify_crc64);
   const UploadOptions& u = s.upload;
   put(u.part_bytes, u.concurrency, u.copy_concurrency, u.check_crc64, u.staging_dir, u.staging_bytes_max,
       u.staging_free_bytes_min, u.staging_free_percent_min, u.staged_file_bytes_max, u.appendable,

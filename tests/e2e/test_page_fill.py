@@ -8,8 +8,7 @@ import harness
 from harness import MIB, Mount, Server, check_file, run, wait_until
 
 
-def fills(mount):
-    """Bytes that the daemon has put into the page cache."""
+def metric(mount, name):
     import json
     stats = run([harness.OSSFS2, "stats", mount.path, "--json"]).stdout
     found = []
@@ -17,12 +16,17 @@ def fills(mount):
     def walk(value):
         if isinstance(value, dict):
             for key, inner in value.items():
-                if key.endswith("page_fill_bytes_total"):
+                if key.endswith(name):
                     found.append(int(inner))
                 walk(inner)
 
     walk(json.loads(stats))
     return sum(found)
+
+
+def fills(mount):
+    """Bytes that the daemon has put into the page cache."""
+    return metric(mount, "page_fill_bytes_total")
 
 
 def drop_page_cache():
@@ -127,6 +131,84 @@ class PageFill(unittest.TestCase):
         with Mount(self.server, "--page_cache_fill_threads=2") as mount:
             run(["dd", "if=" + os.path.join(mount.path, "big"), "of=/dev/null", "bs=1M", "iflag=direct"])
             self.assertEqual(fills(mount), 0)
+
+
+class ShardRun(unittest.TestCase):
+    """Shards of a model: after one was read whole, the next come to the page cache unread."""
+    SIZE, COUNT = 96 * MIB, 5
+
+    def setUp(self):
+        self.server = Server()
+        self.path = os.path.join(harness.temporary_folder(), "shard")
+        for number in range(1, self.COUNT + 1):
+            self.put(number, "shard%d" % number)
+
+    def tearDown(self):
+        self.server.destroy()
+        os.unlink(self.path)
+
+    def put(self, number, seed):
+        with open(self.path, "wb") as stream:
+            for index in range(self.SIZE // MIB):
+                stream.write(harness.block(seed, index))
+        self.server.client.put_file(self.name(number), self.path)
+
+    def name(self, number):
+        return "model-%05d-of-%05d.safetensors" % (number, self.COUNT)
+
+    def lead_comes(self, mount):
+        """Reads the first shard; returns once the second lies in the page cache."""
+        os.listdir(mount.path)
+        for number in range(1, self.COUNT + 1):
+            os.stat(os.path.join(mount.path, self.name(number)))
+        drop_page_cache()
+        check_file(os.path.join(mount.path, self.name(1)), "shard1", self.SIZE)
+        wait_until(lambda: self.server.stats().get_bytes >= 1.9 * self.SIZE, what="the second shard")
+
+    def test_each_byte_once_and_right(self):
+        with Mount(self.server, "--page_cache_fill_threads=2") as mount:
+            self.server.reset()
+            self.lead_comes(mount)
+            self.assertGreater(metric(mount, "read_lead_bytes"), self.SIZE // 2)
+            for number in range(2, self.COUNT + 1):
+                check_file(os.path.join(mount.path, self.name(number)), "shard%d" % number, self.SIZE)
+            self.assertLessEqual(self.server.stats().get_bytes, 1.01 * self.COUNT * self.SIZE)
+            self.assertGreater(fills(mount), 2 * self.SIZE)
+            wait_until(lambda: metric(mount, "read_lead_bytes") == 0, what="the end of the lead")
+
+    def test_a_shard_replaced_before_it_is_opened_has_its_new_bytes(self):
+        with Mount(self.server, "--page_cache_fill_threads=2", "--close_to_open=true") as mount:
+            self.lead_comes(mount)
+            wait_until(lambda: fills(mount) > self.SIZE // 2, what="pages of the second shard")
+            self.put(2, "new2")
+            check_file(os.path.join(mount.path, self.name(2)), "new2", self.SIZE)
+            check_file(os.path.join(mount.path, self.name(3)), "shard3", self.SIZE)
+
+    def test_a_shard_written_here_before_it_is_read_has_what_was_written(self):
+        patch = b"PATCHED!" * 512
+        with Mount(self.server, "--page_cache_fill_threads=2") as mount:
+            self.lead_comes(mount)
+            path = os.path.join(mount.path, self.name(2))
+            with open(path, "r+b", buffering=0) as stream:
+                for offset in range(0, self.SIZE, 4 * MIB):
+                    os.pwrite(stream.fileno(), patch, offset)
+                for _ in range(5):
+                    for offset in range(0, self.SIZE, 4 * MIB):
+                        self.assertEqual(os.pread(stream.fileno(), 4096, offset), patch)
+                    time.sleep(0.02)
+            with open(path, "rb", buffering=0) as stream:
+                for index in range(0, self.SIZE // MIB):
+                    expected = harness.block("shard2", index)
+                    if index % 4 == 0:
+                        expected = patch + expected[4096:]
+                    self.assertEqual(stream.read(MIB), expected)
+
+    def test_off(self):
+        for option in ("--prefetch_next_shard=false", "--page_cache_fill_threads=0"):
+            with Mount(self.server, "--page_cache_fill_threads=2", option) as mount:
+                os.listdir(mount.path)
+                check_file(os.path.join(mount.path, self.name(1)), "shard1", self.SIZE)
+                self.assertEqual(metric(mount, "read_lead_bytes"), 0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,62 @@
+#include "data/shard_lead.h"
+
+#include <algorithm>
+
+namespace ossfs2 {
+
+void ShardLead::OnReadWhole(uint64_t bytes, int64_t now_ns) {
+  MutexLock lock(mutex_);
+  if (now_ns - credit_ns_ > kIdleNs) credit_bytes_ = 0;
+  credit_bytes_ = std::min(credit_bytes_ + bytes, bytes_max_);
+  credit_ns_ = now_ns;
+}
+
+void ShardLead::OnGivenUp() {
+  MutexLock lock(mutex_);
+  credit_bytes_ = 0;
+}
+
+bool ShardLead::HasCredit(int64_t now_ns) const {
+  MutexLock lock(mutex_);
+  return Allowed() != 0 && now_ns - credit_ns_ <= kIdleNs;
+}
+
+bool ShardLead::MayTake(uint64_t bytes, const std::shared_ptr<PrefetchSource>& file, int64_t now_ns) {
+  MutexLock lock(mutex_);
+  if (now_ns - credit_ns_ > kIdleNs) return false;
+  if (held_bytes_ + bytes <= Allowed()) return true;
+  std::erase_if(waiters_, [&](const std::weak_ptr<PrefetchSource>& waiter) {
+    return waiter.expired() || (!waiter.owner_before(file) && !file.owner_before(waiter));
+  });
+  if (waiters_.size() < kWaitersMax) waiters_.push_back(file);
+  has_waiters_.store(true, std::memory_order_relaxed);
+  return false;
+}
+
+void ShardLead::Take(uint64_t bytes) {
+  MutexLock lock(mutex_);
+  held_bytes_ += bytes;
+}
+
+void ShardLead::Return(uint64_t bytes) {
+  MutexLock lock(mutex_);
+  held_bytes_ -= std::min(held_bytes_, bytes);
+}
+
+std::shared_ptr<PrefetchSource> ShardLead::TakeWaiter() {
+  MutexLock lock(mutex_);
+  while (!waiters_.empty() && held_bytes_ < Allowed()) {
+    std::shared_ptr<PrefetchSource> file = waiters_.front().lock();
+    waiters_.erase(waiters_.begin());
+    has_waiters_.store(!waiters_.empty(), std::memory_order_relaxed);
+    if (file) return file;
+  }
+  return nullptr;
+}
+
+uint64_t ShardLead::held_bytes() const {
+  MutexLock lock(mutex_);
+  return held_bytes_;
+}
+
+}  // namespace ossfs2

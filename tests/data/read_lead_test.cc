@@ -1,0 +1,205 @@
+// Files of a run that are put into the page cache before anybody reads them.
+#include <map>
+
+#include "data/page_filler.h"
+#include "data/shard_lead.h"
+#include "tests/data/fake_pages.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr uint64_t kShardBytes = 96 * kMiB + 12345;
+constexpr uint64_t kShards = 4;
+constexpr int64_t kSecond = 1'000'000'000;
+
+class NoSource final : public PrefetchSource {
+ public:
+  void Pump() override { ++pumps; }
+  int pumps = 0;
+};
+
+TEST(ShardLeadTest, AllowsWhatWasReadWholeUpToTheBound) {
+  ShardLead lead(100);
+  const auto file = std::make_shared<NoSource>();
+  EXPECT_FALSE(lead.HasCredit(kSecond));
+  EXPECT_FALSE(lead.MayTake(1, file, kSecond));
+  lead.OnReadWhole(60, kSecond);
+  EXPECT_TRUE(lead.MayTake(60, file, kSecond));
+  lead.Take(60);
+  EXPECT_FALSE(lead.MayTake(1, file, kSecond));
+  lead.OnReadWhole(60, kSecond);
+  EXPECT_TRUE(lead.MayTake(40, file, kSecond));
+  EXPECT_FALSE(lead.MayTake(41, file, kSecond)) << "the bound is 100";
+}
+
+TEST(ShardLeadTest, AWaitingFileIsGivenOutOnceWhenThereIsRoom) {
+  ShardLead lead(100);
+  const auto file = std::make_shared<NoSource>();
+  lead.OnReadWhole(100, kSecond);
+  lead.Take(100);
+  EXPECT_FALSE(lead.MayTake(1, file, kSecond));
+  EXPECT_FALSE(lead.MayTake(1, file, kSecond));
+  EXPECT_EQ(lead.TakeWaiter(), nullptr);
+  lead.Return(10);
+  EXPECT_EQ(lead.TakeWaiter(), file);
+  EXPECT_EQ(lead.TakeWaiter(), nullptr);
+  EXPECT_EQ(lead.held_bytes(), 90u);
+}
+
+TEST(ShardLeadTest, CreditEndsWithAFileGivenUpAndWithTime) {
+  ShardLead lead(100);
+  lead.OnReadWhole(100, kSecond);
+  EXPECT_TRUE(lead.HasCredit(kSecond + ShardLead::kIdleNs));
+  EXPECT_FALSE(lead.HasCredit(kSecond + ShardLead::kIdleNs + 1));
+  lead.OnGivenUp();
+  EXPECT_FALSE(lead.HasCredit(kSecond));
+}
+
+TEST(ShardLeadTest, ForgetsFilesThatWentAndKeepsFewWaiters) {
+  ShardLead lead(1);
+  lead.OnReadWhole(1, kSecond);
+  lead.Take(1);
+  std::vector<std::shared_ptr<NoSource>> files;
+  for (size_t i = 0; i < ShardLead::kWaitersMax + 5; ++i) {
+    files.push_back(std::make_shared<NoSource>());
+    EXPECT_FALSE(lead.MayTake(1, files.back(), kSecond));
+  }
+  files.erase(files.begin());
+  lead.Return(1);
+  size_t given = 0;
+  while (lead.TakeWaiter()) ++given;
+  EXPECT_EQ(given, ShardLead::kWaitersMax - 1);
+}
+
+// Shards 1, 2, ... of a model and what a loader sees of them.
+class ReadLeadTest : public testing::Test {
+ protected:
+  void Make(uint64_t lead_bytes_max, uint64_t pool_bytes = 512 * kMiB) {
+    ReadOptions options;
+    options.fill_threads = 2;
+    options.lead_bytes_max = lead_bytes_max;
+    harness_ = std::make_unique<ReadHarness>(pool_bytes, options);
+    for (uint64_t id = 1; id <= kShards; ++id) versions_[id] = harness_->Put(Key(id), kShardBytes, id);
+    harness_->engine().SetNextFileResolver(
+        [this](uint64_t id) -> std::optional<std::pair<uint64_t, ObjectVersion>> {
+          const auto next = versions_.find(id + 1);
+          if (next == versions_.end()) return std::nullopt;
+          return std::make_pair(next->first, next->second);
+        });
+    harness_->engine().SetKernelPages(&pages_);
+    harness_->ResetCounts();
+  }
+  void TearDown() override {
+    if (!harness_) return;
+    harness_->engine().SetKernelPages(nullptr);
+    harness_->engine().SetNextFileResolver(nullptr);
+  }
+
+  static std::string Key(uint64_t id) { return "m" + std::to_string(id); }
+  std::shared_ptr<ReadFile> Open(uint64_t id) { return harness_->engine().Open(id, versions_[id]); }
+  uint64_t ReadShard(uint64_t id) {
+    auto file = Open(id);
+    const uint64_t asked = ReadBehind(*harness_, *file, pages_, kShardBytes, id);
+    file->CloseHandle(7);
+    return asked;
+  }
+  // Until at least so many bytes of the file are in the page cache.
+  void WaitStored(uint64_t id, uint64_t bytes) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (pages_.StoredBytes(id) < bytes && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::string lines;
+    for (uint64_t other = 1; other <= kShards; ++other)
+      for (const std::string& line : harness_->engine().Explain(other)) lines += "\n" + std::to_string(other) + ": " + line;
+    ASSERT_GE(pages_.StoredBytes(id), bytes) << "of shard " << id << lines;
+  }
+  void CheckStored(uint64_t id) {
+    for (const auto& [offset, text] : pages_.stored(id))
+      ASSERT_EQ(text, harness_->content(Key(id)).substr(offset, text.size())) << "shard " << id << " at " << offset;
+  }
+  static constexpr uint64_t kWires = 5 * PageFiller::kTripwireBytes + 4096;  // 8, 32, 64, 96 MiB and the end
+
+  FakePages pages_;
+  std::unique_ptr<ReadHarness> harness_;
+  std::map<uint64_t, ObjectVersion> versions_;
+};
+
+TEST_F(ReadLeadTest, AfterAShardWasReadWholeTheNextLieInThePageCacheBeforeTheyAreRead) {
+  Make(1024 * kMiB);
+  ReadShard(1);
+  WaitStored(2, kShardBytes - kWires);  // as much as was read whole
+  EXPECT_LT(ReadShard(2), 2 * kMiB) << "only tripwires are left to ask for";
+  WaitStored(3, kShardBytes - kWires);
+  WaitStored(4, kShardBytes - kWires);
+  for (uint64_t id = 3; id <= kShards; ++id) EXPECT_LT(ReadShard(id), 2 * kMiB) << "shard " << id;
+  EXPECT_EQ(harness_->Asked(), kShards * kShardBytes) << "each byte once";
+  for (uint64_t id = 1; id <= kShards; ++id) CheckStored(id);
+  EXPECT_EQ(ReadMetrics::Get().lead_bytes.Value(), 0) << "all of it was read";
+}
+
+TEST_F(ReadLeadTest, WhatIsAheadIsBoundedAndGoesOnAsReadersCome) {
+  Make(64 * kMiB);
+  ReadShard(1);
+  WaitStored(2, 48 * kMiB);
+  auto file = Open(2);
+  EXPECT_LE(ReadMetrics::Get().lead_bytes.Value(), static_cast<int64_t>(80 * kMiB));
+  EXPECT_LE(pages_.StoredBytes(2), 80 * kMiB) << "the lead, and what may be in flight at once when it ends";
+  ReadBehind(*harness_, *file, pages_, kShardBytes, 2);
+  EXPECT_LE(harness_->Asked(), 2 * kShardBytes + 80 * kMiB);
+}
+
+TEST_F(ReadLeadTest, NothingWithoutAShardReadWhole) {
+  Make(1024 * kMiB);
+  auto file = Open(1);
+  ReadBehind(*harness_, *file, pages_, kShardBytes / 2, 1);
+  file->CloseHandle(7);
+  file.reset();
+  EXPECT_EQ(pages_.StoredBytes(2), 0u);
+  EXPECT_LE(harness_->Asked(), kShardBytes);
+}
+
+TEST_F(ReadLeadTest, OffWithoutABound) {
+  Make(0);
+  ReadShard(1);
+  ReadShard(2);
+  EXPECT_EQ(pages_.StoredBytes(4), 0u);
+}
+
+TEST_F(ReadLeadTest, AFileThatTheKernelDoesNotKnowWaitsInMemoryAndIsStoredOnceItDoes) {
+  Make(1024 * kMiB);
+  for (uint64_t id = 2; id <= kShards; ++id) pages_.SetKnown(id, false);
+  ReadShard(1);
+  for (uint64_t id = 2; id <= kShards; ++id) pages_.SetKnown(id, true);  // the loader looks them up
+  EXPECT_LE(harness_->pool().UsedBytes(), 512 * kMiB);
+  auto file = Open(2);
+  harness_->Read(*file, 7, 0, 4096);
+  WaitStored(2, 32 * kMiB);
+  for (uint64_t id = 2; id <= kShards; ++id) ReadShard(id);
+  EXPECT_EQ(harness_->Asked(), kShards * kShardBytes) << "each byte once";
+  EXPECT_NE(pages_.StoredBytes(2), 0u);
+}
+
+TEST_F(ReadLeadTest, AChangedShardIsStoredNoMoreAndItsShareIsReturned) {
+  Make(1024 * kMiB);
+  ReadShard(1);
+  WaitStored(2, kShardBytes - kWires);
+  harness_->engine().StopFilling(2, true);
+  harness_->engine().Drop(2);
+  versions_[2] = harness_->Put(Key(2), kShardBytes, 99);
+  auto file = Open(2);
+  for (uint64_t offset = 0; offset < kShardBytes; offset += 16 * kMiB) harness_->Read(*file, 7, offset, 4096);
+  file.reset();
+  EXPECT_LE(ReadMetrics::Get().lead_bytes.Value(), static_cast<int64_t>(kShardBytes)) << "nothing is held for shard 2";
+}
+
+TEST_F(ReadLeadTest, AnOpenThatReadsNothingKeepsTheLead) {
+  Make(1024 * kMiB);
+  ReadShard(1);
+  WaitStored(2, kShardBytes - kWires);
+  Open(2).reset();  // the loader looks at the header, which the page cache has
+  EXPECT_LT(ReadShard(2), 2 * kMiB);
+  WaitStored(3, kShardBytes - kWires);
+}
+
+}  // namespace
+}  // namespace ossfs2

@@ -1,8 +1,9 @@
 // ReadPace: what a read engine has learnt of its server and of its readers, for all files.
 //
 // Of the server: the best rate of one GET of the last 5 to 10 seconds, latency included. A server
-// that is near shows it even while all connections share one processor, and one that limits
-// each connection never does. Until the first GET has come the server counts as far.
+// that is near shows it even while all connections share one processor. One that limits each connection
+// may still give a burst at first, so small GETs count only while there are no large ones. Until the first GET
+// has come the server counts as far.
 //
 // Of the readers: after a large file was read to its end, the next one may start with the
 // window that this one ended with (a loader goes from shard to shard), and when page faults all over that file
@@ -23,7 +24,8 @@ namespace ossfs2 {
 class ReadPace {
  public:
   static constexpr uint64_t kLargeFileBytes = 64ull << 20;
-  static constexpr uint64_t kGetBytesMin = 64ull << 10;  // shorter ones show latency only
+  static constexpr uint64_t kGetBytesMin = 1ull << 20;  // shorter ones show latency and bursts only
+  static constexpr uint64_t kLargeGetBytes = 4ull << 20;
   static constexpr uint64_t kCarriedBytesMax = 256ull << 20;
   static constexpr int64_t kPeriodNs = 5'000'000'000;
 
@@ -32,15 +34,17 @@ class ReadPace {
     const double rate = static_cast<double>(bytes) * 1e9 / static_cast<double>(now_ns - started_ns);
     MutexLock lock(mutex_);
     if (now_ns - period_start_ns_ > kPeriodNs) {
-      before_bytes_per_s_ = now_ns - period_start_ns_ > 2 * kPeriodNs ? 0 : best_bytes_per_s_;
-      best_bytes_per_s_ = 0;
+      before_ = now_ns - period_start_ns_ > 2 * kPeriodNs ? Best{} : best_;
+      best_ = {};
       period_start_ns_ = now_ns;
     }
-    best_bytes_per_s_ = std::max(best_bytes_per_s_, rate);
+    double& best = bytes < kLargeGetBytes ? best_.small : best_.large;
+    best = std::max(best, rate);
   }
   bool NearServer() const EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    return std::max(best_bytes_per_s_, before_bytes_per_s_) >= static_cast<double>(kNearBytesPerS);
+    const double large = std::max(best_.large, before_.large);
+    return (large > 0 ? large : std::max(best_.small, before_.small)) >= static_cast<double>(kNearBytesPerS);
   }
 
   // `in_pieces`: by page faults all over it, not by one reader from begin to end.
@@ -65,10 +69,14 @@ class ReadPace {
   }
 
  private:
+  struct Best {  // bytes a second of GETs of either size; 0: none came
+    double small = 0;
+    double large = 0;
+  };
   mutable Mutex mutex_;
   int64_t period_start_ns_ GUARDED_BY(mutex_) = 0;
-  double best_bytes_per_s_ GUARDED_BY(mutex_) = 0;
-  double before_bytes_per_s_ GUARDED_BY(mutex_) = 0;
+  Best best_ GUARDED_BY(mutex_);
+  Best before_ GUARDED_BY(mutex_);  // of the period before
   uint64_t carried_window_ GUARDED_BY(mutex_) = 0;
   bool carried_in_pieces_ GUARDED_BY(mutex_) = false;
 };

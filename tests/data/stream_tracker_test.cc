@@ -126,6 +126,18 @@ TEST(ReadPaceTest, ServerIsNearWhileSomeGetIsFast) {
   EXPECT_FALSE(pace.NearServer()) << "a network that changed is learnt within two periods";
 }
 
+TEST(ReadPaceTest, ABurstAtTheBeginOfAConnectionDoesNotMakeAServerNear) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  ReadPace pace;
+  pace.OnGetDone(512 << 10, 100 * kSecond, 100 * kSecond + 100'000);
+  EXPECT_FALSE(pace.NearServer()) << "too short";
+  pace.OnGetDone(8 << 20, 101 * kSecond, 101 * kSecond + 80'000'000);  // 100 MB/s
+  pace.OnGetDone(1 << 20, 101 * kSecond, 101 * kSecond + 1'000'000);   // 1 GB/s: what the bucket of tokens had left
+  EXPECT_FALSE(pace.NearServer());
+  pace.OnGetDone(8 << 20, 102 * kSecond, 102 * kSecond + 8'000'000);
+  EXPECT_TRUE(pace.NearServer());
+}
+
 TEST(ReadPaceTest, OneFileGivenUpEndsTheCarriedWindow) {
   ReadPace pace;
   EXPECT_EQ(pace.CarriedWindow(), 0u);

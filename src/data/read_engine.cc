@@ -108,6 +108,7 @@ class Engine final : public ReadEngine {
     for (const auto& file : AllFiles()) file->CancelAll();
     core_->scheduler.WaitIdle();
     for (const auto& file : AllFiles()) file->DropAll();
+    core_->PumpLead();
   }
 
  private:

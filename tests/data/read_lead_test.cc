@@ -1,5 +1,8 @@
 // Files of a run that are put into the page cache before anybody reads them.
+#include <cstdlib>
 #include <map>
+#include <random>
+#include <thread>
 
 #include "data/page_filler.h"
 #include "data/shard_lead.h"
@@ -199,6 +202,43 @@ TEST_F(ReadLeadTest, AnOpenThatReadsNothingKeepsTheLead) {
   Open(2).reset();  // the loader looks at the header, which the page cache has
   EXPECT_LT(ReadShard(2), 2 * kMiB);
   WaitStored(3, kShardBytes - kWires);
+}
+
+// Loaders of all kinds at once, and what may happen to files meanwhile: bytes are right, memory and lead bounded,
+// nothing is held at the end.
+TEST_F(ReadLeadTest, RandomLoadersSeeTheContent) {
+  const char* given = std::getenv("OSSFS2_TEST_SEED");
+  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
+  std::printf("OSSFS2_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  Make((seed % 3 + 1) * 96 * kMiB, 160 * kMiB);
+  std::vector<std::thread> loaders;
+  for (uint64_t number = 0; number < 3; ++number) {
+    loaders.emplace_back([this, number, seed] {
+      std::mt19937_64 random(seed + number);
+      const uint64_t handle = 100 + number;
+      for (int round = 0; round < 3; ++round) {
+        for (uint64_t id = 1 + random() % 2; id <= kShards && !testing::Test::HasFatalFailure(); ++id) {
+          if (random() % 8 == 0) pages_.SetKnown(id, random() % 2 == 0);
+          auto file = Open(id);
+          const uint64_t step = (128 * kKiB) << random() % 4;
+          const uint64_t end = random() % 4 == 0 ? random() % kShardBytes : kShardBytes;
+          const bool cold = random() % 4 == 0;  // its pages went
+          for (uint64_t offset = 0; offset < end && !testing::Test::HasFatalFailure(); offset += step)
+            if (cold || !pages_.Has(offset, id) || !pages_.Has(std::min(offset + step, kShardBytes) - 1, id))
+              harness_->Read(*file, handle, offset, static_cast<size_t>(step));
+          if (random() % 8 == 0) harness_->engine().StopFilling(id, random() % 2 == 0);
+          if (random() % 8 == 0) harness_->engine().Drop(id);
+          if (random() % 2 == 0) file->CloseHandle(handle);
+        }
+      }
+    });
+  }
+  for (std::thread& loader : loaders) loader.join();
+  EXPECT_LE(harness_->pool().PeakBytes(), harness_->pool().limit_bytes());
+  harness_->engine().SetKernelPages(nullptr);
+  for (uint64_t id = 1; id <= kShards; ++id) CheckStored(id);
+  harness_->engine().Shutdown();
+  EXPECT_EQ(ReadMetrics::Get().lead_bytes.Value(), 0);
 }
 
 }  // namespace

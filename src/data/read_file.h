@@ -125,6 +125,7 @@ class CachedFile final : public ChunkOwner,
   bool StoreStep(const Chunk& chunk, ByteRange step, uint64_t drops, KernelPages& kernel) EXCLUDES(mutex_);
   std::optional<ByteRange> NextFill(const Chunk& chunk) const REQUIRES(mutex_);
   void Bridge(ByteRange range) REQUIRES(mutex_);
+  bool WantsFill(const Chunk& chunk) const REQUIRES(mutex_);
   bool NearReader(ByteRange range, int64_t now_ns) const REQUIRES(mutex_);
   void Refill() EXCLUDES(mutex_);
   void PumpMore() EXCLUDES(mutex_);

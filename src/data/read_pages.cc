@@ -32,24 +32,28 @@ bool CachedFile::NearReader(ByteRange range, int64_t now_ns) const {
   });
 }
 
-// A chunk has come: is its reader far enough behind to find it in the page cache?
+// Is its reader far enough behind to find the chunk in the page cache?
+bool CachedFile::WantsFill(const Chunk& chunk) const {
+  if (lead_) return !NearReader(chunk.range, ReadCore::NowNs());
+  return std::any_of(streams_.all().begin(), streams_.all().end(), [&](const Stream& stream) {
+    return stream.confirmed && !stream.backward && stream.handles.size() == 1 &&
+           stream.window >= PageFiller::kWindowBytesMin && stream.Wants(chunk.range) &&
+           stream.high + kReaderBytes <= chunk.range.begin;
+  });
+}
+
+// A chunk has come.
 void CachedFile::MaybeFill(const ChunkRef& chunk) {
   if (!core_->filler.on() || chunk->demand) return;
   {
     MutexLock lock(mutex_);
-    const bool wanted = lead_ ? !NearReader(chunk->range, ReadCore::NowNs()) : std::any_of(streams_.all().begin(), streams_.all().end(), [&](const Stream& stream) {
-      return stream.confirmed && !stream.backward && stream.handles.size() == 1 &&
-             stream.window >= PageFiller::kWindowBytesMin &&
-             stream.Wants(chunk->range) && stream.high + kReaderBytes <= chunk->range.begin;
-    });
-    if (!wanted || chunk->filling || !NextFill(*chunk)) return;
+    if (chunk->filling || !WantsFill(*chunk) || !NextFill(*chunk)) return;
     chunk->filling = true;
   }
-  const bool taken =
-      core_->filler.Queue([self = shared_from_this(), chunk](KernelPages& kernel) {
-        self->Fill(chunk, kernel);
-        self->PumpMore();
-      });
+  const bool taken = core_->filler.Queue([self = shared_from_this(), chunk](KernelPages& kernel) {
+    self->Fill(chunk, kernel);
+    self->PumpMore();
+  });
   if (taken) return;
   MutexLock lock(mutex_);
   chunk->filling = false;
@@ -77,8 +81,8 @@ void CachedFile::Refill() {
 
 std::optional<ByteRange> CachedFile::NextFill(const Chunk& chunk) const {
   // Once a reader has come into the chunk its own read-ahead is faster.
-  if (!chunk.mapped || chunk.consumed || chunk.fetching || chunk.bytes_read != 0 || stale_ || fill_stopped_ || !direct_handles_.empty())
-    return std::nullopt;
+  if (!chunk.mapped || chunk.consumed || chunk.fetching || chunk.bytes_read != 0) return std::nullopt;
+  if (stale_ || fill_stopped_ || !direct_handles_.empty()) return std::nullopt;
   uint64_t begin = PageUp(std::max(chunk.range.begin, chunk.pages_to));
   const uint64_t wire = TripwireAfter(begin);
   if (begin + PageFiller::kTripwireBytes >= wire) begin = wire;

@@ -251,5 +251,25 @@ class Kernel(unittest.TestCase):
         self.assertLessEqual(count, self.size * 4)
 
 
+class SmallFiles(unittest.TestCase):
+    COUNT = 300
+
+    def test_requests_of_the_kernel(self):
+        """OPEN, READ and RELEASE: a close of a file that was only read has nothing to flush."""
+        with Server("--synthetic", "d/f=4096x%d" % self.COUNT) as server, Mount(server) as mount:
+            names = [os.path.join(mount.path, "d", name) for name in os.listdir(mount.path + "/d")]
+            self.assertEqual(len(names), self.COUNT)
+            for name in names:
+                os.stat(name)
+            before = daemon_io(mount.pid)["syscr"]
+            for name in names:
+                with open(name, "rb", buffering=0) as stream:
+                    self.assertEqual(len(stream.read(8192)), 4096)
+            calls = (daemon_io(mount.pid)["syscr"] - before) / self.COUNT
+            print("%.2f reads of the daemon for each small file" % calls, flush=True)
+            self.assertGreater(calls, 2)  # else nothing was counted
+            self.assertLessEqual(calls, 4.6)  # [4.00: three requests and a wake-up of the network loop; 5.00 with FLUSH]
+
+
 if __name__ == "__main__":
     harness.main()

@@ -51,7 +51,7 @@ std::vector<BlockRef> ReadCore::AllocatePrefetch(size_t count) {
 
 void ReadCore::PumpLead() {
   metrics.lead_bytes.Set(static_cast<int64_t>(lead.held_bytes()));
-  if (const std::shared_ptr<PrefetchSource> file = lead.TakeWaiter()) file->Pump();
+  if (const std::shared_ptr<PrefetchSource> file = lead.TakeWaiter(NowNs())) file->Pump();
 }
 
 void ReadCore::RelievePressure() {

@@ -328,7 +328,7 @@ void CachedFile::Rebind(const ObjectVersion& version) {
 size_t CachedFile::Tick(int64_t now_ns, uint64_t& window_bytes) {
   Garbage garbage;
   MutexLock lock(mutex_);
-  if (lead_ && streams_.all().empty() && lead_read_.TotalBytes() == 0 && now_ns - lead_ns_ > kStreamIdleNs) {
+  if (lead_ && streams_.all().empty() && lead_read_.TotalBytes() == 0 && now_ns - lead_ns_ > ShardLead::kIdleNs) {
     core_->lead.OnGivenUp();  // nobody came
     EndLead();
     GiveUpUnneeded(now_ns, garbage);

@@ -18,13 +18,12 @@ void ShardLead::OnGivenUp() {
 
 bool ShardLead::HasCredit(int64_t now_ns) const {
   MutexLock lock(mutex_);
-  return Allowed() != 0 && now_ns - credit_ns_ <= kIdleNs;
+  return Allowed(now_ns) != 0;
 }
 
 bool ShardLead::MayTake(uint64_t bytes, const std::shared_ptr<PrefetchSource>& file, int64_t now_ns) {
   MutexLock lock(mutex_);
-  if (now_ns - credit_ns_ > kIdleNs) return false;
-  if (held_bytes_ + bytes <= Allowed()) return true;
+  if (held_bytes_ + bytes <= Allowed(now_ns)) return true;
   std::erase_if(waiters_, [&](const std::weak_ptr<PrefetchSource>& waiter) {
     return waiter.expired() || (!waiter.owner_before(file) && !file.owner_before(waiter));
   });
@@ -43,9 +42,9 @@ void ShardLead::Return(uint64_t bytes) {
   held_bytes_ -= std::min(held_bytes_, bytes);
 }
 
-std::shared_ptr<PrefetchSource> ShardLead::TakeWaiter() {
+std::shared_ptr<PrefetchSource> ShardLead::TakeWaiter(int64_t now_ns) {
   MutexLock lock(mutex_);
-  while (!waiters_.empty() && held_bytes_ < Allowed()) {
+  while (!waiters_.empty() && held_bytes_ < Allowed(now_ns)) {
     std::shared_ptr<PrefetchSource> file = waiters_.front().lock();
     waiters_.erase(waiters_.begin());
     has_waiters_.store(!waiters_.empty(), std::memory_order_relaxed);

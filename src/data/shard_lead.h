@@ -20,7 +20,7 @@ namespace ossfs2 {
 
 class ShardLead {
  public:
-  static constexpr int64_t kIdleNs = 60'000'000'000;
+  static constexpr int64_t kIdleNs = 300'000'000'000;  // a slow loader takes minutes for a shard
   static constexpr size_t kWaitersMax = 16;  // files that wait for room; later ones are pumped by their readers
 
   // `bytes_max`: 0 keeps every file to itself.
@@ -36,18 +36,20 @@ class ShardLead {
   void Take(uint64_t bytes) EXCLUDES(mutex_);
   void Return(uint64_t bytes) EXCLUDES(mutex_);
   // One that waits, if there is room for it; the caller pumps it.
-  std::shared_ptr<PrefetchSource> TakeWaiter() EXCLUDES(mutex_);
+  std::shared_ptr<PrefetchSource> TakeWaiter(int64_t now_ns) EXCLUDES(mutex_);
 
   bool HasWaiters() const { return has_waiters_.load(std::memory_order_relaxed); }
   uint64_t held_bytes() const EXCLUDES(mutex_);
 
  private:
-  uint64_t Allowed() const REQUIRES(mutex_) { return credit_bytes_ < bytes_max_ ? credit_bytes_ : bytes_max_; }
+  uint64_t Allowed(int64_t now_ns) const REQUIRES(mutex_) {
+    return now_ns - credit_ns_ <= kIdleNs ? credit_bytes_ : 0;
+  }
 
   const uint64_t bytes_max_;
   std::atomic<bool> has_waiters_{false};
   mutable Mutex mutex_;
-  uint64_t credit_bytes_ GUARDED_BY(mutex_) = 0;
+  uint64_t credit_bytes_ GUARDED_BY(mutex_) = 0;  // at most bytes_max_
   int64_t credit_ns_ GUARDED_BY(mutex_) = 0;  // when it grew last
   uint64_t held_bytes_ GUARDED_BY(mutex_) = 0;
   std::vector<std::weak_ptr<PrefetchSource>> waiters_ GUARDED_BY(mutex_);

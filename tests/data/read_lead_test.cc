@@ -42,10 +42,10 @@ TEST(ShardLeadTest, AWaitingFileIsGivenOutOnceWhenThereIsRoom) {
   lead.Take(100);
   EXPECT_FALSE(lead.MayTake(1, file, kSecond));
   EXPECT_FALSE(lead.MayTake(1, file, kSecond));
-  EXPECT_EQ(lead.TakeWaiter(), nullptr);
+  EXPECT_EQ(lead.TakeWaiter(kSecond), nullptr);
   lead.Return(10);
-  EXPECT_EQ(lead.TakeWaiter(), file);
-  EXPECT_EQ(lead.TakeWaiter(), nullptr);
+  EXPECT_EQ(lead.TakeWaiter(kSecond), file);
+  EXPECT_EQ(lead.TakeWaiter(kSecond), nullptr);
   EXPECT_EQ(lead.held_bytes(), 90u);
 }
 
@@ -56,6 +56,19 @@ TEST(ShardLeadTest, CreditEndsWithAFileGivenUpAndWithTime) {
   EXPECT_FALSE(lead.HasCredit(kSecond + ShardLead::kIdleNs + 1));
   lead.OnGivenUp();
   EXPECT_FALSE(lead.HasCredit(kSecond));
+}
+
+TEST(ShardLeadTest, AFileThatWaitsThroughASlowShardGoesOnAfterIt) {
+  constexpr int64_t kLater = kSecond + ShardLead::kIdleNs + 1;
+  ShardLead lead(100);
+  const auto file = std::make_shared<NoSource>();
+  lead.OnReadWhole(100, kSecond);
+  EXPECT_FALSE(lead.MayTake(1, file, kLater));
+  EXPECT_EQ(lead.TakeWaiter(kLater), nullptr);
+  lead.OnReadWhole(50, kLater);
+  EXPECT_EQ(lead.TakeWaiter(kLater), file);
+  EXPECT_TRUE(lead.MayTake(50, file, kLater));
+  EXPECT_FALSE(lead.MayTake(51, file, kLater)) << "the credit began anew";
 }
 
 TEST(ShardLeadTest, ForgetsFilesThatWentAndKeepsFewWaiters) {
@@ -70,7 +83,7 @@ TEST(ShardLeadTest, ForgetsFilesThatWentAndKeepsFewWaiters) {
   files.erase(files.begin());
   lead.Return(1);
   size_t given = 0;
-  while (lead.TakeWaiter()) ++given;
+  while (lead.TakeWaiter(kSecond)) ++given;
   EXPECT_EQ(given, ShardLead::kWaitersMax - 1);
 }
 

@@ -12,9 +12,9 @@ packages, when installed) and every --peer, and runs cold trials of all in turn,
 (curl) and tmpfs are always beside them, as the limits. Writes results.json, report.md and plots; what a peer cannot
 do gets a row that says why. As root. `scripts/setup.sh --bench` installs what it uses.
 
-Every target is measured once in each scenario; more trials follow while the time budget lasts. Temporary files,
-those of the mounts included, lie on /dev/shm (OSSFS2_TEST_DIR names another place). The binaries are those of
-build/release, or OSSFS2_BIN and OSSFS2_SERVER_BIN.
+The first round measures every target once in each scenario; more rounds follow while the time budget lasts.
+Temporary files, those of the mounts included, lie on /dev/shm (OSSFS2_TEST_DIR names another place). The binaries
+are those of build/release, or OSSFS2_BIN and OSSFS2_SERVER_BIN.
 """
 import argparse
 import hashlib
@@ -107,20 +107,29 @@ def configuration_hash(chosen, found, repeats):
 
 
 def run_all(a, chosen, found, data, progress):
+    runners = {}
     for scenario in chosen:
-        progress.next_scenario(scenario.name, scenario.title)
-        entry = {"name": scenario.name, "title": scenario.title, "unit": scenario.unit,
-                 "delayed": scenario.delayed, "results": {}}
-        entry["absent"] = scenario.absent()
-        if entry["absent"]:
-            progress.say("  skipped: " + entry["absent"])
-        else:
-            entry["results"] = trials.Runner(scenario, found, data["repeats"], a.limit, progress.share_s(),
-                                             progress.left_s, progress).run()
-        entry["bytes"] = scenario.bytes
+        entry = {"name": scenario.name, "title": scenario.title, "unit": scenario.unit, "delayed": scenario.delayed,
+                 "absent": scenario.absent(), "results": {}}
         data["scenarios"].append(entry)
-        data["minutes"] = round(progress.gone_s() / 60, 1)
-        report.write_results(a.out, data)  # after each: an interrupted run keeps what it has
+        runners[scenario.name] = trials.Runner(scenario, found, data["repeats"], a.limit, progress)
+    try:
+        for number in range(data["repeats"]):
+            for scenario, entry in zip(chosen, data["scenarios"]):
+                if number > 0 and progress.left_s() <= 0:
+                    return
+                progress.next_scenario(scenario.name, scenario.title)
+                if entry["absent"]:
+                    progress.say("  skipped: " + entry["absent"])
+                    continue
+                runner = runners[scenario.name]
+                runner.run_round(number, progress.share_s())
+                entry["results"], entry["bytes"] = runner.results(), scenario.bytes
+                data["minutes"] = round(progress.gone_s() / 60, 1)
+                report.write_results(a.out, data)  # after each: an interrupted run keeps what it has
+    finally:
+        for scenario in chosen:
+            scenario.clean()
 
 
 def main():
@@ -142,7 +151,7 @@ def main():
             "repeats": repeats, "limit_s": a.limit, "budget_min": budget_min, "targets": [t.name for t in found],
             "scenarios": []}
     data["machine"]["configuration"] = configuration_hash(chosen, found, repeats)
-    progress = Progress([s.weight for s in chosen], 60 * budget_min)
+    progress = Progress([s.weight for s in chosen], repeats, 60 * budget_min)
     for name, value in data["machine"].items():
         progress.say("%-13s %s" % (name, value))
     try:
@@ -151,7 +160,7 @@ def main():
         progress.say("interrupted; what was measured is in " + a.out)
     finally:
         harness.destroy_all()
-    if data["scenarios"]:
+    if data.get("minutes"):
         render(a.out)
         progress.say("%.1f minutes; written: %s" % (progress.gone_s() / 60, ", ".join(
             os.path.join(a.out, n) for n in sorted(os.listdir(a.out)))))

@@ -11,10 +11,10 @@ def clock(seconds):
 
 
 class Progress:
-    """`weights` are those of the scenarios, `budget_s` what all of them may take together."""
+    """`weights` are those of the scenarios, each done `rounds` times; `budget_s` is what all may take together."""
 
-    def __init__(self, weights, budget_s):
-        self.weights, self.budget_s = weights, budget_s
+    def __init__(self, weights, rounds, budget_s):
+        self.count, self.weights, self.rounds, self.budget_s = len(weights), weights * rounds, rounds, budget_s
         self.begun, self.place = time.monotonic(), -1
         self.in_place = sys.stderr.isatty()
         self.dirty = False
@@ -27,8 +27,9 @@ class Progress:
         return self.budget_s - self.gone_s()
 
     def share_s(self):
-        """What the scenario that begins now should take."""
-        ahead = sum(self.weights[self.place:])
+        """What the scenario that begins now should take: its share of what is left, for this round alone."""
+        round_end = (self.place // self.count + 1) * self.count
+        ahead = sum(self.weights[self.place:round_end])
         return self.left_s() * self.weights[self.place] / ahead
 
     def expected_s(self):
@@ -41,7 +42,8 @@ class Progress:
 
     def next_scenario(self, name, title):
         self.place += 1
-        self.say("[%d/%d] %s: %s" % (self.place + 1, len(self.weights), name, title))
+        self.say("[round %d/%d, %d/%d] %s: %s" % (self.place // self.count + 1, self.rounds,
+                                                  self.place % self.count + 1, self.count, name, title))
         if not self.in_place:
             print(self.line(name), file=sys.stderr, flush=True)
 

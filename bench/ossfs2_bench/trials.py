@@ -1,8 +1,9 @@
 """Runs scenarios: cold trials, the targets in turn, so that drift hits all alike.
 
 Time is bounded three ways. A trial ends after the limit; a program that hangs in a mount is freed by ending the
-mount's daemon. A scenario has a share of what is left of the run's budget: every target is measured once, and more
-rounds follow while they fit, ours and the limits first. When the budget is gone, peers are left out, with the reason.
+mount's daemon. The first round measures every target once in every scenario; in more rounds a scenario has a share of
+what is left of the run's budget, and what fits is measured again, ours and the limits first. When the budget is gone,
+peers are left out, with the reason.
 """
 import json
 import os
@@ -23,7 +24,6 @@ OURS_LIMIT_TIMES = 3  # our own mounts may take longer before they are given up:
 STORED_POLL_S = 0.01
 QUIET_CORES = 0.3  # that other programs may use before a trial counts as disturbed; interrupts are in it too
 PEER_LIMIT_LEAST_S = 10  # a peer gets so much time in any scenario, also when the budget is short
-MORE_ROUNDS_SHARE = 0.8  # of a scenario's time is given to more rounds; the rest is for later ones that cost more
 
 
 class TooLong(RuntimeError):
@@ -242,11 +242,11 @@ def is_peer(target):
 
 
 class Runner:
-    """One scenario with all targets. `share_s`: the time it should take; `left_s()`: what the run has left."""
+    """One scenario with all targets, round by round."""
 
-    def __init__(self, scenario, targets, repeats, limit_s, share_s, left_s, progress):
+    def __init__(self, scenario, targets, repeats, limit_s, progress):
         self.scenario, self.targets, self.repeats, self.limit_s = scenario, targets, repeats, limit_s
-        self.share_s, self.left_s, self.progress = share_s, left_s, progress
+        self.progress = progress
         self.trials = {target.name: [] for target in targets}
         self.cost = {}  # seconds that the last trial took, its mount counted
 
@@ -255,26 +255,26 @@ class Runner:
         found = self.trials.get(target.name)
         return found is not None and not any("failed" in trial for trial in found)
 
-    def chosen(self, round_number, gone_s):
+    def chosen(self, round_number, share_s):
         """The targets of a round, in their order."""
         able = [target for target in self.targets if self.goes_on(target)]
         if round_number == 0:
             return able
-        left, taken = MORE_ROUNDS_SHARE * self.share_s - gone_s, set()
+        left, taken = share_s, set()
         for target in sorted(able, key=lambda t: (is_peer(t), self.cost[t.name])):
             if self.cost[target.name] <= left:
                 left -= self.cost[target.name]
                 taken.add(target.name)
         return [target for target in able if target.name in taken]
 
-    def try_once(self, target, server, round_number):
+    def try_once(self, target, server, round_number, share_s):
         limit = self.limit_s * self.scenario.weight * (OURS_LIMIT_TIMES if target.ours else 1)
         if is_peer(target):
-            if self.left_s() < 5:
+            if self.progress.left_s() < 5:
                 self.trials[target.name].append({"failed": "not run: the time budget was used up"})
                 self.progress.say("      %-14s %s" % (target.name, self.trials[target.name][0]["failed"]))
                 return
-            limit = min(limit, max(PEER_LIMIT_LEAST_S, self.share_s), max(5, self.left_s()))
+            limit = min(limit, max(PEER_LIMIT_LEAST_S, share_s), max(5, self.progress.left_s()))
         self.progress.show("%s, %s %d/%d" % (self.scenario.name, target.name, round_number + 1, self.repeats))
         started = time.monotonic()
         trial = one_trial(self.scenario, target, server, limit)
@@ -288,19 +288,22 @@ class Runner:
             "%.0f %s, %.2f s" % (trial["rate"], self.scenario.unit, trial["seconds"])
             + (" (disturbed)" if is_disturbed(trial) else "")))
 
-    def run(self):
-        """{target name: {"summary": ..., "trials": [...]}}"""
-        begun = time.monotonic()
+    def run_round(self, round_number, share_s):
+        """One trial of each target that is to have one, on a server of their own."""
+        chosen = self.chosen(round_number, share_s)
+        if not chosen:
+            return
         root = tempfile.mkdtemp(prefix="ossfs2-bench-server-", dir=MEMORY)
         try:
             with harness.Server(*self.scenario.server_options(), bucket="bench", root=root) as server:
                 self.scenario.prepare(server)
-                for round_number in range(self.repeats):
-                    for target in self.chosen(round_number, time.monotonic() - begun):
-                        self.try_once(target, server, round_number)
+                for target in chosen:
+                    self.try_once(target, server, round_number, share_s)
         finally:
-            self.scenario.clean()
             for target in self.targets:
                 target.end()
             subprocess.run(["rm", "-rf", root], check=False)
-        return {name: {"summary": median_of(found), "trials": found} for name, found in self.trials.items()}
+
+    def results(self):
+        """{target name: {"summary": ..., "trials": [...]}}"""
+        return {name: {"summary": median_of(found), "trials": found} for name, found in self.trials.items() if found}

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <thread>
 
 #include "base/log.h"
@@ -108,6 +109,7 @@ class Frontend final : public FuseFrontend {
 
   ~Frontend() override {
     Unmount();
+    invalidator_.reset();
     if (session_ != nullptr) fuse_session_destroy(session_);
     close(stop_event_);
   }
@@ -131,8 +133,8 @@ class Frontend final : public FuseFrontend {
   }
 
   Status Run() override {
-    KernelInvalidator invalidator(session_);
-    context_.file_system.SetNotifier(&invalidator);
+    invalidator_.emplace(session_);
+    context_.file_system.SetNotifier(&*invalidator_);
     WorkerPool workers(session_, WorkerThreads(options_.worker_threads), [this] { Stop(); });
     workers.Start();
     RaiseReadAhead();
@@ -140,6 +142,7 @@ class Frontend final : public FuseFrontend {
     fuse_session_exit(session_);
     workers.WakeAndJoin();
     context_.file_system.SetNotifier(nullptr);
+    invalidator_->Stop();
     if (workers.failure() != 0 && !unmounting_)
       return ErrnoError(-workers.failure(), "reading requests from /dev/fuse");
     return {};
@@ -224,6 +227,8 @@ class Frontend final : public FuseFrontend {
   const int stop_event_;
   fuse_lowlevel_ops operations_{};
   fuse_session* session_ = nullptr;
+  // Until the end: tasks of the executor may hold it still when Run returns.
+  std::optional<KernelInvalidator> invalidator_;
   std::atomic<bool> mounted_{false};
   std::atomic<bool> unmounting_{false};
 };

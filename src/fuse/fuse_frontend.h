@@ -8,7 +8,8 @@
 // cache, no splice, parallel directory operations, read-ahead raised through the bdi when permitted,
 // MAP_SHARED on direct-io files through FUSE_DIRECT_IO_ALLOW_MMAP when the kernel has it.
 // Threads: Mount, then Run (returns when unmounted or stopped), then Unmount; Stop from any thread
-// or signal handler. Errors: of mounting, with the next step.
+// or signal handler. The executor and whatever else answers requests must have ended before the frontend is destroyed:
+// a reply touches the session after it was sent. Errors: of mounting, with the next step.
 #pragma once
 
 #include <cstdint>

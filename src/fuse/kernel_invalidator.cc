@@ -13,23 +13,27 @@ KernelInvalidator::KernelInvalidator(fuse_session* session)
   pthread_setname_np(thread_.native_handle(), "invalidate");
 }
 
-KernelInvalidator::~KernelInvalidator() {
+KernelInvalidator::~KernelInvalidator() { Stop(); }
+
+void KernelInvalidator::Stop() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
     wake_.NotifyAll();
   }
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void KernelInvalidator::InvalidateInode(Ino ino) {
   MutexLock lock(mutex_);
+  if (stopping_) return;
   inodes_.insert(ino);
   wake_.NotifyOne();
 }
 
 void KernelInvalidator::InvalidateEntry(Ino parent, const std::string& name) {
   MutexLock lock(mutex_);
+  if (stopping_) return;
   entries_.emplace(parent, name);
   wake_.NotifyOne();
 }

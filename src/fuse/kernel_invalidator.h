@@ -4,7 +4,8 @@
 // by other threads of ours; a caller in the middle of an operation must not wait for them.
 // StorePages runs on its caller's thread, which is one of the page filler's.
 // Notices are merged while they wait, so the queue is never longer than the inode and name tables.
-// Threads: any. Drain waits until all notices given before are done. Errors of the kernel (ENOENT: it
+// Threads: any. Drain waits until all notices given before are done. Stop ends the thread and drops later notices:
+// whoever took the notifier just before may still call. Errors of the kernel (ENOENT: it
 // had nothing cached) are of no interest.
 #pragma once
 
@@ -29,6 +30,7 @@ class KernelInvalidator final : public KernelNotifier {
   void InvalidateEntry(Ino parent, const std::string& name) override EXCLUDES(mutex_);
   bool StorePages(Ino ino, uint64_t offset, const std::vector<iovec>& parts) override;
   void Drain() EXCLUDES(mutex_);
+  void Stop() EXCLUDES(mutex_);  // idempotent; from one thread
 
  private:
   void ThreadMain();

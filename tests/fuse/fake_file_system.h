@@ -22,7 +22,7 @@ class FakeFileSystem final : public FileSystem {
   static constexpr Ino kSubIno = 3;
 
   // --- what tests set and see ---
-  bool fast_lookups = true;
+  std::atomic<bool> fast_lookups{true};
   bool direct_io = false;
   bool park_writes = false;
   double valid_s = 0;
@@ -43,11 +43,11 @@ class FakeFileSystem final : public FileSystem {
     MutexLock lock(mutex);
     return releases;
   }
-  KernelNotifier* notifier = nullptr;
+  std::atomic<KernelNotifier*> notifier{nullptr};
   Mutex mutex;
   int64_t forgotten = 0;
   int releases = 0;
-  int slow_lookups = 0;
+  std::atomic<int> slow_lookups{0};
   std::map<std::string, std::string> xattrs;
 
   // --- FileSystem ---

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "fuse/mount_table.h"
@@ -37,7 +38,8 @@ class FuseFrontendTest : public testing::Test {
     options.mount_point = folder_;
     options.source = "bucket, with comma";
     options.allow_other = false;
-    frontend_ = MakeFuseFrontend(fake_, executor_, options);
+    executor_.emplace("test", 8);
+    frontend_ = MakeFuseFrontend(fake_, *executor_, options);
     const Status mounted = frontend_->Mount();
     ASSERT_TRUE(mounted) << mounted.error().text;
     runner_ = std::thread([this] { run_status_ = frontend_->Run(); });
@@ -48,6 +50,11 @@ class FuseFrontendTest : public testing::Test {
     frontend_->Unmount();
     frontend_->Stop();
     runner_.join();
+    Destroy();
+  }
+
+  void Destroy() {
+    executor_->Shutdown();
     frontend_.reset();
   }
 
@@ -55,7 +62,7 @@ class FuseFrontendTest : public testing::Test {
 
   std::string folder_;
   FakeFileSystem fake_;
-  Executor executor_{"test", 8};
+  std::optional<Executor> executor_{std::in_place, "test", 8};
   std::unique_ptr<FuseFrontend> frontend_;
   std::thread runner_;
   Status run_status_;
@@ -147,9 +154,24 @@ TEST_F(FuseFrontendTest, PagesStayUntilInvalidated) {
   EXPECT_EQ(ReadAll(Path("data")), "old");
   fake_.SetContent("new");
   EXPECT_EQ(ReadAll(Path("data")), "old") << "keep_cache should have kept the page";
-  fake_.notifier->InvalidateInode(FakeFileSystem::kDataIno);
+  fake_.notifier.load()->InvalidateInode(FakeFileSystem::kDataIno);
   for (int i = 0; i < 500 && ReadAll(Path("data")) != "new"; ++i) usleep(10'000);
   EXPECT_EQ(ReadAll(Path("data")), "new");
+}
+
+// As a task of the executor does that saves a file while the mount ends.
+TEST_F(FuseFrontendTest, ANotifierOutlivesRun) {
+  fake_.content = "x";
+  Enter();
+  EXPECT_EQ(ReadAll(Path("data")), "x");
+  KernelNotifier* const taken = fake_.notifier;
+  frontend_->Unmount();
+  frontend_->Stop();
+  runner_.join();
+  EXPECT_EQ(fake_.notifier.load(), nullptr);
+  taken->InvalidateInode(FakeFileSystem::kDataIno);
+  taken->InvalidateEntry(1, "data");
+  Destroy();
 }
 
 TEST_F(FuseFrontendTest, ListsWithoutCountingDots) {
@@ -201,7 +223,7 @@ TEST_F(FuseFrontendTest, ExternalUnmountEndsRun) {
   ASSERT_EQ(system(("umount " + folder_).c_str()), 0);
   runner_.join();
   EXPECT_TRUE(run_status_) << run_status_.error().text;
-  frontend_.reset();
+  Destroy();
 }
 
 TEST_F(FuseFrontendTest, StopEndsRunWithAFileOpen) {
@@ -211,7 +233,7 @@ TEST_F(FuseFrontendTest, StopEndsRunWithAFileOpen) {
   frontend_->Unmount();
   frontend_->Stop();
   runner_.join();
-  frontend_.reset();
+  Destroy();
   EXPECT_FALSE(FindMount(folder_));
   close(fd);
 }
@@ -219,16 +241,16 @@ TEST_F(FuseFrontendTest, StopEndsRunWithAFileOpen) {
 TEST_F(FuseFrontendTest, RefusesBadMountPoints) {
   FuseOptions options;
   options.mount_point = folder_ + "/none";
-  auto missing = MakeFuseFrontend(fake_, executor_, options)->Mount();
+  auto missing = MakeFuseFrontend(fake_, *executor_, options)->Mount();
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().text.find("mkdir -p"), std::string::npos);
   std::ofstream(folder_ + "/file") << "x";
   options.mount_point = folder_;
-  auto full = MakeFuseFrontend(fake_, executor_, options)->Mount();
+  auto full = MakeFuseFrontend(fake_, *executor_, options)->Mount();
   ASSERT_FALSE(full);
   EXPECT_NE(full.error().text.find("--nonempty"), std::string::npos);
   options.mount_point = folder_ + "/file";
-  EXPECT_EQ(ErrnoOf(MakeFuseFrontend(fake_, executor_, options)->Mount()), ENOTDIR);
+  EXPECT_EQ(ErrnoOf(MakeFuseFrontend(fake_, *executor_, options)->Mount()), ENOTDIR);
   unlink((folder_ + "/file").c_str());
 }
 

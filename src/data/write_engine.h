@@ -56,11 +56,15 @@ struct UploadOptions {
   std::string journal_dir;               // open uploads are recorded here; empty: no journal
 };
 
+// A file's last page, when it is not full, is not kept by the kernel.
+inline constexpr uint64_t kTailPageBytes = 4096;
+
 // What Publish stored.
 struct Published {
   ObjectVersion version;
   int64_t mtime_s = 0;   // of the answer; 0 when unknown
   bool changed = false;  // false: there was nothing to publish
+  std::string tail{};    // the bytes of the last page when it is not full; empty: full, or not at hand
 };
 
 // Names of objects that hold bytes of files which lost their name while open; in the folder of NameLoss.

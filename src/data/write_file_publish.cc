@@ -235,6 +235,7 @@ Result<Published> WriteFileImpl::StoreStream(uint64_t size, const WriteOptions& 
   publication.size = size;
   publication.options = options;
   publication.forbid_overwrite = options.forbid_overwrite || (exclusive_ && !exists_);
+  std::string tail = size == stream_->end() ? stream_->Tail() : std::string();
   Result<WriteStream::Outcome> outcome = stream_->Publish(publication);
   if (!outcome) return outcome.error();
   (outcome->multipart ? services_.metrics.published_multipart : services_.metrics.published_put).Add();
@@ -242,6 +243,7 @@ Result<Published> WriteFileImpl::StoreStream(uint64_t size, const WriteOptions& 
   const bool keep = !outcome->multipart && stream_->end() == size && size <= kKeepBytesMax && size > 0;
   if (!keep) stream_.reset();
   FixOptions(published, outcome->stored_options, options);
+  published.tail = std::move(tail);
   return published;
 }
 
@@ -255,6 +257,7 @@ Result<Published> WriteFileImpl::StoreStaged(uint64_t size, const WriteOptions& 
   services_.metrics.published_staged.Add();
   Published published = Adopt(outcome->result, size);
   FixOptions(published, outcome->stored_options, options);
+  if (size == staged_->size()) published.tail = staged_->Tail();
   staged_->Rebase(base_);
   return published;
 }

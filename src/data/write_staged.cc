@@ -121,6 +121,16 @@ Status WriteStaged::Zero(uint64_t offset, uint64_t length) {
   return {};
 }
 
+std::string WriteStaged::Tail() const {
+  const uint64_t begin = size_ / kTailPageBytes * kTailPageBytes;
+  if (begin == size_) return {};
+  for (const ExtentMap::Run& run : extents_.Runs(begin, std::max(begin, std::min(size_, base_bytes_))))
+    if (!run.kind) return {};  // only in the base
+  std::string bytes(static_cast<size_t>(size_ - begin), '\0');
+  if (!file_->Read(begin, std::as_writable_bytes(std::span(bytes)))) return {};
+  return bytes;
+}
+
 Status WriteStaged::Read(uint64_t offset, std::span<std::byte> out) {
   const uint64_t end = offset + out.size();
   for (const ExtentMap::Run& run : extents_.Runs(offset, std::min(end, base_bytes_)))
@@ -146,7 +156,7 @@ Status WriteStaged::FetchMissing(uint64_t begin, uint64_t end) {
     if (run.kind) continue;
     for (uint64_t at = run.begin; at < run.end;) {
       const size_t piece = static_cast<size_t>(std::min<uint64_t>(kFetchBytes, run.end - at));
-      // A cache only: without room for it the bytes are fetched each time.
+      // A cache only: without room or memory for it the bytes are fetched each time.
       if (!services_.space.Reserve(piece)) return {};
       // The memory is waited for while nothing else is held.
       PartBuffer buffer(at, (piece + MemoryPool::kBlockBytes - 1) / MemoryPool::kBlockBytes * MemoryPool::kBlockBytes,
@@ -155,7 +165,7 @@ Status WriteStaged::FetchMissing(uint64_t begin, uint64_t end) {
           services_.memory.Acquire((piece + MemoryPool::kBlockBytes - 1) / MemoryPool::kBlockBytes);
       if (!blocks) {
         services_.space.Release(piece);
-        return blocks.error();
+        return {};
       }
       for (BlockRef& block : *blocks) buffer.AddBlock(std::move(block));
       buffer.Grow(piece);

@@ -390,6 +390,15 @@ Result<bool> WriteStream::Read(uint64_t offset, std::span<std::byte> out) {
   return true;
 }
 
+std::string WriteStream::Tail() const {
+  const uint64_t begin = end() / kTailPageBytes * kTailPageBytes;
+  const PartBuffer* buffer = begin == end() || spilled_ != nullptr ? nullptr : Holding(begin);
+  if (buffer == nullptr || !buffer->resident()) return {};
+  std::string bytes(static_cast<size_t>(end() - begin), '\0');
+  buffer->Read(begin - buffer->offset(), std::as_writable_bytes(std::span(bytes)));
+  return bytes;
+}
+
 bool WriteStream::Lossless() const {
   return std::all_of(sent_.begin(), sent_.end(), [this](const SentPart& part) {
     return part.source && part.offset + part.size <= seed_bytes_;

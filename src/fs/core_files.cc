@@ -52,6 +52,7 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone do
     return ReadDirty(std::move(handle), offset, size, std::move(done));
   const auto reader = ReaderOf(*handle);
   if (!reader) return done(StaleInode());
+  if (ReadReply reply; context_.tails.Answer(reader->version(), offset, size, reply)) return done(std::move(reply));
   reader->Read(handle->id, offset, size, std::move(done));
 }
 

@@ -13,6 +13,7 @@
 #include "base/executor.h"
 #include "fs/core_file_system.h"
 #include "fs/name_locks.h"
+#include "fs/tails.h"
 #include "fs/tree.h"
 
 namespace ossfs2 {
@@ -37,6 +38,7 @@ struct FsContext {
   Tree tree;
   CondVar listed;  // with tree.mutex: a list page or a lookup came in
   NameLocks locks;
+  Tails tails;
   std::atomic<KernelNotifier*> notifier{nullptr};
 
   SteadyTime ValidUntil() const;

@@ -85,6 +85,7 @@ Status Publisher::PublishLocked(Ino ino, bool sync) {
   int64_t expected = written_ns;
   file->last_write_ns.compare_exchange_strong(expected, 0);
   if (!published->changed) return {};
+  context_.tails.Put(published->version, std::move(published->tail));
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return {};
@@ -235,6 +236,7 @@ Status Publisher::StoreFile(Ino ino) {
     after.etag = copied->etag;
     if (after.etag != before.etag && job.size > 0) context_.reads.Open(ino, before)->Rebind(after);
     if (file && file->writer()) file->writer()->Rebind(after, true);
+    context_.tails.Rebind(before, after);
   }
   if (file) file->Thaw();
   if (dirty) return {};

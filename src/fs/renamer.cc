@@ -190,6 +190,7 @@ Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::s
   const auto rebind = [&](const ObjectVersion& old_version, const ObjectVersion& new_version) {
     if (job.size > 0) context_.reads.Open(pair.source, old_version)->Rebind(new_version);
     if (file && file->writer()) file->writer()->Rebind(new_version, true);
+    context_.tails.Rebind(old_version, new_version);
   };
   rebind(before, after);  // first: a read must not ask for what is being deleted
   if (Status deleted = context_.store.Delete(from); !deleted) {

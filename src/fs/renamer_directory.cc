@@ -263,6 +263,7 @@ void Renamer::RebindBelow(Node* directory, const std::string& to, const std::vec
     if (!is_open && files.size() > kCarryCachesMax) continue;
     rebinds.push_back([this, ino, before, after, writer] {
       if (before.size > 0) context_.reads.Open(ino, before)->Rebind(after);
+      context_.tails.Rebind(before, after);
       if (writer) writer->Rebind(after, true);
     });
   }

@@ -26,6 +26,17 @@ class FromServer(MountCase):
         key = os.path.relpath(path, self.mount.path)
         self.assertEqual(self.client.keys(key)[key], SIZE)
 
+    def test_the_hash_after_a_download_asks_for_nothing(self):
+        """Written pages stay in the page cache; the last one, which is not full, comes from memory."""
+        folder = self.folder()
+        for number, size in enumerate((1, 3000, 5 * MIB + 70001, 20 * MIB + 99)):
+            path = os.path.join(folder, "f%d.part" % number)
+            write_file(path, number, size)
+            os.rename(path, path[:-5])
+            self.server.reset()
+            check_file(path[:-5], number, size)
+            self.assertEqual(self.server.stats().requests("get"), 0, size)
+
     @needs("aria2c")
     def test_aria2c_4_connections(self):
         folder = self.folder()

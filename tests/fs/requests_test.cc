@@ -55,6 +55,43 @@ TEST_F(Requests, RenameUnlinkOpenOfListedFiles) {
   EXPECT_EQ(Count([&] { mount_.Close(*mount_.OpenPath("d/c", O_RDONLY)); }), 0u);
 }
 
+// The kernel keeps written pages, but not a last one that is not full: whoever reads the file next asks for it.
+TEST_F(Requests, LastPageOfAWrittenFileIsNotFetched) {
+  const std::string content = std::string(3 * 4096, 'a') + std::string(100, 'z');
+  ASSERT_EQ(mount_.Put("streamed", content), 0);
+  const HandleId staged = *mount_.OpenPath("staged", O_WRONLY | O_CREAT);
+  ASSERT_TRUE(mount_.Write(staged, 40'000'000, "end"));
+  ASSERT_TRUE(mount_.Write(staged, 0, content));
+  ASSERT_EQ(mount_.Close(staged), 0);
+  const auto read = [this](const std::string& name, uint64_t offset) {
+    const HandleId handle = *mount_.OpenPath(name, O_RDONLY);
+    const std::string bytes = *mount_.Read(handle, offset, 4096);
+    mount_.Close(handle);
+    return bytes;
+  };
+  store_->ResetCounts();
+  EXPECT_EQ(read("streamed", 3 * 4096), content.substr(3 * 4096));
+  EXPECT_EQ(read("streamed", 3 * 4096 + 40), content.substr(3 * 4096 + 40));
+  EXPECT_EQ(read("staged", 40'000'000), "end");
+  ASSERT_EQ(mount_.Rename("streamed", "renamed"), 0);
+  EXPECT_EQ(read("renamed", 3 * 4096), content.substr(3 * 4096));
+  EXPECT_EQ(CountOf(*store_, {"get"}), 0u);
+  EXPECT_EQ(read("renamed", 4096), content.substr(4096, 4096));
+  EXPECT_EQ(CountOf(*store_, {"get"}), 1u);
+}
+
+TEST_F(Requests, LastPageIsThatOfTheVersionThatIsRead) {
+  FsOptions options;
+  options.close_to_open = true;
+  TestMount mount(*store_, options);
+  ASSERT_EQ(mount.Put("f", "first"), 0);
+  EXPECT_EQ(*mount.Get("f"), "first");
+  ASSERT_EQ(mount.Put("f", "second"), 0);
+  EXPECT_EQ(*mount.Get("f"), "second");
+  store_->PutContent("f", "theirs");  // another host; of the same size
+  EXPECT_EQ(*mount.Get("f"), "theirs");
+}
+
 TEST_F(Requests, StatStormOfListedFilesAsksNothing) {
   for (size_t i = 0; i < 2500; ++i) store_->PutContent("d/" + ManyNames(i), "1");
   std::map<std::string, Attr> attrs;

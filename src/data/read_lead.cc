@@ -17,7 +17,7 @@ void CachedFile::ExpectAll() {
   {
     MutexLock lock(mutex_);
     if (Refusal() || lead_ || FileBytes() == 0 || fill_stopped_ || !direct_handles_.empty()) return;
-    if (!core_->filler.on() || !core_->lead.HasCredit(now_ns)) return;
+    if (!core_->filler.on() || !core_->lead.HasCredit(now_ns) || core_->lead.WasReadWhole(file_id_)) return;
     lead_ = true;
     lead_complete_ = lead_refilled_ = store_failed_ = false;
     lead_position_ = 0;

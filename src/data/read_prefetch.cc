@@ -67,12 +67,14 @@ bool CachedFile::NoteWhole(const Stream& stream, int64_t now_ns) {
   if (whole_noted_ || FileBytes() < ReadPace::kLargeFileBytes) return false;
   if ((lead_ ? lead_read_ : delivered_).TotalBytes() < FileBytes() / 8 * 7) return false;
   whole_noted_ = true;
-  core_->lead.OnReadWhole(FileBytes(), now_ns);
+  // What O_DIRECT reads, it does not look for in the page cache.
+  const bool in_page_cache = direct_handles_.empty();
+  if (in_page_cache) core_->lead.OnReadWhole(file_id_, FileBytes(), now_ns);
   if (lead_)  // its readers came seldom, which says nothing of windows
     core_->pace.OnFileReadWhole(core_->pace.CarriedWindow(), core_->pace.CarriedInPieces());
   else
     core_->pace.OnFileReadWhole(InPieces() ? WholeAllowed() : stream.window, InPieces());
-  return AskNextAll();
+  return in_page_cache && AskNextAll();
 }
 
 // The reader had to wait: the window was too small, unless it was not even asked for yet.
@@ -267,6 +269,7 @@ void CachedFile::Expect(uint64_t window) {
   {
     MutexLock lock(mutex_);
     if (Refusal() || FileBytes() == 0 || chunks_.Count() != 0 || !streams_.all().empty()) return;
+    if (core_->lead.WasReadWhole(file_id_)) return;  // the page cache has it
     streams_.Expect({0, 0}, std::min(window, core_->StreamBudget() / 2), ReadCore::NowNs());
   }
   Pump();

@@ -4,11 +4,18 @@
 
 namespace ossfs2 {
 
-void ShardLead::OnReadWhole(uint64_t bytes, int64_t now_ns) {
+void ShardLead::OnReadWhole(uint64_t file_id, uint64_t bytes, int64_t now_ns) {
   MutexLock lock(mutex_);
+  if (read_whole_.count(file_id) != 0 || read_whole_.size() >= kRememberedMax) read_whole_.clear();
+  read_whole_.insert(file_id);
   if (now_ns - credit_ns_ > kIdleNs) credit_bytes_ = 0;
   credit_bytes_ = std::min(credit_bytes_ + bytes, bytes_max_);
   credit_ns_ = now_ns;
+}
+
+bool ShardLead::WasReadWhole(uint64_t file_id) const {
+  MutexLock lock(mutex_);
+  return read_whole_.count(file_id) != 0;
 }
 
 void ShardLead::OnGivenUp() {

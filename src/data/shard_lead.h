@@ -5,12 +5,17 @@
 // so that a run that ends early has cost at most as much again. A large file that is closed with less than half of it read,
 // or kIdleNs without a file read whole, ends the credit.
 //
+// A file that was read whole through the page cache lies there, so it is not fetched ahead again (16 programs
+// read 16 shards at once and end in any order). When one is read from here once more, the kernel has let it go, and most likely
+// the others too: all are forgotten. At most kRememberedMax.
+//
 // Threads: any. One lock, a leaf: nothing is called under it.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <unordered_set>
 #include <vector>
 
 #include "base/mutex.h"
@@ -21,12 +26,14 @@ namespace ossfs2 {
 class ShardLead {
  public:
   static constexpr int64_t kIdleNs = 300'000'000'000;  // a slow loader takes minutes for a shard
+  static constexpr size_t kRememberedMax = 1024;
   static constexpr size_t kWaitersMax = 16;  // files that wait for room; later ones are pumped by their readers
 
   // `bytes_max`: 0 keeps every file to itself.
   explicit ShardLead(uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
-  void OnReadWhole(uint64_t bytes, int64_t now_ns) EXCLUDES(mutex_);
+  void OnReadWhole(uint64_t file_id, uint64_t bytes, int64_t now_ns) EXCLUDES(mutex_);
+  bool WasReadWhole(uint64_t file_id) const EXCLUDES(mutex_);
   void OnGivenUp() EXCLUDES(mutex_);
   // Whether files may be fetched ahead of their readers at all.
   bool HasCredit(int64_t now_ns) const EXCLUDES(mutex_);
@@ -52,6 +59,7 @@ class ShardLead {
   uint64_t credit_bytes_ GUARDED_BY(mutex_) = 0;  // at most bytes_max_
   int64_t credit_ns_ GUARDED_BY(mutex_) = 0;  // when it grew last
   uint64_t held_bytes_ GUARDED_BY(mutex_) = 0;
+  std::unordered_set<uint64_t> read_whole_ GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<PrefetchSource>> waiters_ GUARDED_BY(mutex_);
 };
 

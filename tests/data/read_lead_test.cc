@@ -21,16 +21,35 @@ class NoSource final : public PrefetchSource {
   int pumps = 0;
 };
 
+uint64_t NextId() {
+  static uint64_t id = 0;
+  return ++id;
+}
+
+TEST(ShardLeadTest, RemembersFilesThatThePageCacheHasUntilOneIsReadAgain) {
+  ShardLead lead(100);
+  lead.OnReadWhole(7, 10, kSecond);
+  lead.OnReadWhole(8, 10, kSecond);
+  EXPECT_TRUE(lead.WasReadWhole(7));
+  EXPECT_TRUE(lead.WasReadWhole(8));
+  EXPECT_FALSE(lead.WasReadWhole(9));
+  lead.OnReadWhole(8, 10, kSecond);  // the kernel let it go
+  EXPECT_FALSE(lead.WasReadWhole(7));
+  EXPECT_TRUE(lead.WasReadWhole(8));
+  for (uint64_t id = 100; id < 100 + ShardLead::kRememberedMax; ++id) lead.OnReadWhole(id, 1, kSecond);
+  EXPECT_FALSE(lead.WasReadWhole(8)) << "the bound";
+}
+
 TEST(ShardLeadTest, AllowsWhatWasReadWholeUpToTheBound) {
   ShardLead lead(100);
   const auto file = std::make_shared<NoSource>();
   EXPECT_FALSE(lead.HasCredit(kSecond));
   EXPECT_FALSE(lead.MayTake(1, file, kSecond));
-  lead.OnReadWhole(60, kSecond);
+  lead.OnReadWhole(NextId(), 60, kSecond);
   EXPECT_TRUE(lead.MayTake(60, file, kSecond));
   lead.Take(60);
   EXPECT_FALSE(lead.MayTake(1, file, kSecond));
-  lead.OnReadWhole(60, kSecond);
+  lead.OnReadWhole(NextId(), 60, kSecond);
   EXPECT_TRUE(lead.MayTake(40, file, kSecond));
   EXPECT_FALSE(lead.MayTake(41, file, kSecond)) << "the bound is 100";
 }
@@ -38,7 +57,7 @@ TEST(ShardLeadTest, AllowsWhatWasReadWholeUpToTheBound) {
 TEST(ShardLeadTest, AWaitingFileIsGivenOutOnceWhenThereIsRoom) {
   ShardLead lead(100);
   const auto file = std::make_shared<NoSource>();
-  lead.OnReadWhole(100, kSecond);
+  lead.OnReadWhole(NextId(), 100, kSecond);
   lead.Take(100);
   EXPECT_FALSE(lead.MayTake(1, file, kSecond));
   EXPECT_FALSE(lead.MayTake(1, file, kSecond));
@@ -51,7 +70,7 @@ TEST(ShardLeadTest, AWaitingFileIsGivenOutOnceWhenThereIsRoom) {
 
 TEST(ShardLeadTest, CreditEndsWithAFileGivenUpAndWithTime) {
   ShardLead lead(100);
-  lead.OnReadWhole(100, kSecond);
+  lead.OnReadWhole(NextId(), 100, kSecond);
   EXPECT_TRUE(lead.HasCredit(kSecond + ShardLead::kIdleNs));
   EXPECT_FALSE(lead.HasCredit(kSecond + ShardLead::kIdleNs + 1));
   lead.OnGivenUp();
@@ -62,10 +81,10 @@ TEST(ShardLeadTest, AFileThatWaitsThroughASlowShardGoesOnAfterIt) {
   constexpr int64_t kLater = kSecond + ShardLead::kIdleNs + 1;
   ShardLead lead(100);
   const auto file = std::make_shared<NoSource>();
-  lead.OnReadWhole(100, kSecond);
+  lead.OnReadWhole(NextId(), 100, kSecond);
   EXPECT_FALSE(lead.MayTake(1, file, kLater));
   EXPECT_EQ(lead.TakeWaiter(kLater), nullptr);
-  lead.OnReadWhole(50, kLater);
+  lead.OnReadWhole(NextId(), 50, kLater);
   EXPECT_EQ(lead.TakeWaiter(kLater), file);
   EXPECT_TRUE(lead.MayTake(50, file, kLater));
   EXPECT_FALSE(lead.MayTake(51, file, kLater)) << "the credit began anew";
@@ -73,7 +92,7 @@ TEST(ShardLeadTest, AFileThatWaitsThroughASlowShardGoesOnAfterIt) {
 
 TEST(ShardLeadTest, ForgetsFilesThatWentAndKeepsFewWaiters) {
   ShardLead lead(1);
-  lead.OnReadWhole(1, kSecond);
+  lead.OnReadWhole(NextId(), 1, kSecond);
   lead.Take(1);
   std::vector<std::shared_ptr<NoSource>> files;
   for (size_t i = 0; i < ShardLead::kWaitersMax + 5; ++i) {
@@ -162,6 +181,23 @@ TEST_F(ReadLeadTest, WhatIsAheadIsBoundedAndGoesOnAsReadersCome) {
   EXPECT_LE(pages_.StoredBytes(2), 80 * kMiB) << "the lead, and what may be in flight at once when it ends";
   ReadBehind(*harness_, *file, pages_, kShardBytes, 2);
   EXPECT_LE(harness_->Asked(), 2 * kShardBytes + 80 * kMiB);
+}
+
+// 16 x cat: the shard before is done after the one behind it, which was read and closed long ago.
+TEST_F(ReadLeadTest, AShardThatWasReadAlreadyIsNotFetchedAgain) {
+  Make(1024 * kMiB, 96 * kMiB);  // too little memory to have it there
+  for (uint64_t id = kShards; id != 0; --id) ReadShard(id);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(harness_->Asked(), kShards * kShardBytes);
+}
+
+TEST_F(ReadLeadTest, DirectReadersHaveNoLead) {
+  Make(1024 * kMiB);
+  auto file = Open(1);
+  file->SetDirect(7);
+  harness_->ReadRange(*file, 7, 0, kShardBytes, kMiB);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(pages_.StoredBytes(2), 0u);
 }
 
 TEST_F(ReadLeadTest, NothingWithoutAShardReadWhole) {

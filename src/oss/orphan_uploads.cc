@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kKnownIdsMax = 4096;
 constexpr size_t kJobsMax = 64;
 constexpr int kLooksMax = 3;
+constexpr size_t kOthersMax = 8;  // of one key in that time; their parts are asked for
 constexpr auto kFinishMax = std::chrono::seconds(10);
 
 }  // namespace
@@ -39,6 +40,14 @@ void OrphanUploads::End(const std::string& key, const std::string& upload_id) {
 
 void OrphanUploads::LookFor(Search search) {
   MutexLock lock(mutex_);
+  // The service's clock has seconds: what two searches of one key look for may lie in the same one.
+  const auto same = std::find_if(jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.search.key == search.key; });
+  if (same != jobs_.end()) {
+    search.from_s = std::min(search.from_s, same->search.from_s);
+    search.to_s = std::max(search.to_s, same->search.to_s);
+    search.answers_lost += same->search.answers_lost;
+    jobs_.erase(same);
+  }
   if (jobs_.size() >= kJobsMax) return;
   jobs_.push_back({std::move(search), context_.clock.NowSteady() + context_.config.orphan_age});
   if (running_) return;
@@ -97,14 +106,19 @@ OrphanUploads::Verdict OrphanUploads::Look(const Search& search) {
     return Verdict::kDone;
   }
   if (Choose(search, *uploads) == Verdict::kLater) return Verdict::kLater;
-  if (uploads->size() > static_cast<size_t>(search.answers_lost)) {
+  const auto ours_max = static_cast<size_t>(search.answers_lost);
+  if (uploads->size() <= ours_max + kOthersMax) {
+    std::erase_if(*uploads, [&](const UploadInfo& upload) {
+      const Result<std::vector<PartResult>> parts = RunListParts(context_, search.key, upload.upload_id);
+      return !parts || !parts->empty();
+    });
+  }
+  if (uploads->size() > ours_max) {
     Log(LogLevel::kInfo, StrCat(uploads->size(), " uploads of ", search.key,
                                 " were begun while answers were lost, some by others; ossfs2 gc ends what stays"));
     return Verdict::kDone;
   }
   for (const UploadInfo& upload : *uploads) {
-    const Result<std::vector<PartResult>> parts = RunListParts(context_, search.key, upload.upload_id);
-    if (!parts || !parts->empty()) continue;
     if (const Status aborted = RunAbort(context_, search.key, upload.upload_id); aborted)
       Log(LogLevel::kInfo, StrCat("ended an upload of ", search.key, " that was opened although its answer was lost"));
   }

@@ -15,8 +15,8 @@ class OrphanUploadsTest : public StoreFixture {
     int parts = 0;
   };
 
-  OrphanUploadsTest() {
-    config_.orphan_age = std::chrono::milliseconds(0);
+  explicit OrphanUploadsTest(int orphan_age_ms = 0) {
+    config_.orphan_age = std::chrono::milliseconds(orphan_age_ms);
     Serve([this](const SeenRequest& request, size_t) { return Answer(request); });
   }
 
@@ -110,6 +110,27 @@ TEST_F(OrphanUploadsTest, MoreUploadsThanLostAnswersAreLeftToGc) {
   uploads_ = {{"k", "another-host", "10:27:41", 0}};
   Initiate();
   EXPECT_TRUE(Aborted().empty());
+}
+
+TEST_F(OrphanUploadsTest, AnUploadInUseOfTheSameSecondDoesNotHideOurs) {
+  lost_ = 1;
+  uploads_ = {{"k", "in-use", "10:27:41", 1}};
+  Initiate();
+  EXPECT_EQ(Aborted(), std::vector<std::string>{"/k?uploadId=orphan"});
+}
+
+class PendingOrphanUploadsTest : public OrphanUploadsTest {
+ protected:
+  PendingOrphanUploadsTest() : OrphanUploadsTest(300) {}
+};
+
+TEST_F(PendingOrphanUploadsTest, TwoSearchesOfOneKeyInOneSecondAreMadeOne) {
+  lost_ = 1;
+  EXPECT_EQ(Initiate(), "ours2");
+  lost_ = 3;
+  EXPECT_EQ(Initiate(), "ours4");
+  EXPECT_EQ(Aborted(), (std::vector<std::string>{"/k?uploadId=orphan", "/k?uploadId=orphan"}));
+  EXPECT_EQ(lists_, 1);
 }
 
 TEST_F(OrphanUploadsTest, ARefusedListChangesNothing) {

@@ -17,7 +17,7 @@ build_packages=(
 )
 test_packages=(
   python3-numpy python3-torch python3-boto3 rclone s3fs aria2 rsync git-lfs
-  curl wget zip unzip sqlite3 ffmpeg fio attr psmisc debootstrap
+  curl wget zip unzip sqlite3 ffmpeg fio attr psmisc debootstrap strace
 )
 bench_packages=(
   rclone s3fs fio curl psmisc python3-numpy python3-torch python3-matplotlib linux-perf

@@ -59,30 +59,44 @@ class RandomWrite(Write):
         return [worker("random-write", os.path.join(target.path, "random.bin"), 8, self.size)]
 
 
-class Patch(Scenario):
-    """1 MiB in the middle of a stored object is changed. Bytes moved / needed is against that MiB."""
+class FromSource(Scenario):
+    """One that writes from files in memory, made once."""
     writes = True
+    source = None
 
-    def __init__(self, name, title, size, **more):
-        super().__init__(name, title, **more)
-        self.size, self.bytes, self.source = size, MIB, None
+    def make_source(self, folder):
+        raise NotImplementedError
 
     def prepare(self, server):
         if self.source is None:
             self.source = tempfile.mkdtemp(prefix="ossfs2-bench-source-", dir=MEMORY)
-            block = os.urandom(MIB)
-            with open(os.path.join(self.source, "patched.bin"), "wb") as stream:
-                for _ in range(self.size // MIB):
-                    stream.write(block)
-        server.client.put_file("patched.bin", os.path.join(self.source, "patched.bin"))
-
-    def fill_local(self, folder):
-        shutil.copy(os.path.join(self.source, "patched.bin"), folder)
+            self.make_source(self.source)
 
     def clean(self):
         if self.source:
             shutil.rmtree(self.source, ignore_errors=True)
             self.source = None
+
+
+class Patch(FromSource):
+    """1 MiB in the middle of a stored object is changed. Bytes moved / needed is against that MiB."""
+
+    def __init__(self, name, title, size, **more):
+        super().__init__(name, title, **more)
+        self.size, self.bytes = size, MIB
+
+    def make_source(self, folder):
+        block = os.urandom(MIB)
+        with open(os.path.join(folder, "patched.bin"), "wb") as stream:
+            for _ in range(self.size // MIB):
+                stream.write(block)
+
+    def prepare(self, server):
+        super().prepare(server)
+        server.client.put_file("patched.bin", os.path.join(self.source, "patched.bin"))
+
+    def fill_local(self, folder):
+        shutil.copy(os.path.join(self.source, "patched.bin"), folder)
 
     def commands(self, target):
         if target.kind == "http":
@@ -90,28 +104,25 @@ class Patch(Scenario):
         return [worker("patch", os.path.join(target.path, "patched.bin"), self.size // 2 + 12345)]
 
 
-class Download(Scenario):
+class Download(FromSource):
     """ModelScope's calls: many files of mixed sizes, renamed, read again for the hash."""
-    writes = True
 
     def __init__(self, name, title, files, total, workers, **more):
         super().__init__(name, title, **more)
-        self.files, self.total, self.workers, self.source = files, total, workers, None
+        self.files, self.total, self.workers = files, total, workers
 
     def names(self):
         return ["f%04d" % number for number in range(self.files)]
 
-    def prepare(self, server):
-        if self.source is None:
-            self.source = tempfile.mkdtemp(prefix="ossfs2-bench-source-", dir=MEMORY)
-            block, big = os.urandom(MIB), max(1, self.files // 5)
-            for number, name in enumerate(self.names()):
-                size = self.total // big // MIB if number < big else 0
-                with open(os.path.join(self.source, name), "wb") as stream:
-                    for _ in range(size):
-                        stream.write(block)
-                    stream.write(block[:4000])
-                    self.bytes += size * MIB + 4000
+    def make_source(self, folder):
+        block, big = os.urandom(MIB), max(1, self.files // 5)
+        for number, name in enumerate(self.names()):
+            size = self.total // big // MIB if number < big else 0
+            with open(os.path.join(folder, name), "wb") as stream:
+                for _ in range(size):
+                    stream.write(block)
+                stream.write(block[:4000])
+                self.bytes += size * MIB + 4000
 
     def reset(self, server):
         for key in server.client.keys("model/"):
@@ -119,11 +130,6 @@ class Download(Scenario):
 
     def fill_local(self, folder):
         """Nothing is there before."""
-
-    def clean(self):
-        if self.source:
-            shutil.rmtree(self.source, ignore_errors=True)
-            self.source = None
 
     def commands(self, target):
         if target.kind == "http":

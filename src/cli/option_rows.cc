@@ -170,7 +170,9 @@ constexpr OptionSpec kRows[] = {
     {.name = "detect_whole_file", .type = kBool, .default_value = "true", .group = kPrefetch,
      .effect = "When page faults spread over a file, fetch the rest of it in order ahead of them."},
     {.name = "prefetch_next_shard", .type = kBool, .default_value = "true", .group = kPrefetch,
-     .effect = "Near the end of model-00001-of-00009 begin with model-00002-of-00009."},
+     .effect = "Near the end of model-00001-of-00009 begin with model-00002-of-00009. Where the page cache is filled ahead "
+               "(page_cache_fill_threads), fetch as many bytes of the next files into it as were read whole before, at most a "
+               "sixteenth of the memory and 8 GiB."},
     {.name = "page_cache_fill_threads", .type = kInt, .default_value = "-1", .min = -1, .max = 64, .group = kPrefetch,
      .effect = "Threads that put fetched bytes into the page cache before a sequential or mapped reader comes to them; "
                "0: none. -1: an eighth of the cores, at most 8, on hosts with 8 cores or more and 8 GiB of memory "

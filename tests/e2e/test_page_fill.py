@@ -207,8 +207,11 @@ class ShardRun(unittest.TestCase):
         for option in ("--prefetch_next_shard=false", "--page_cache_fill_threads=0"):
             with Mount(self.server, "--page_cache_fill_threads=2", option) as mount:
                 os.listdir(mount.path)
+                drop_page_cache()
                 check_file(os.path.join(mount.path, self.name(1)), "shard1", self.SIZE)
+                time.sleep(1)  # with the lead, all other shards are here by now
                 self.assertEqual(metric(mount, "read_lead_bytes"), 0)
+                self.assertLessEqual(fills(mount), self.SIZE)
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ class ReadLeadTest : public testing::Test {
   }
   // Until at least so many bytes of the file are in the page cache.
   void WaitStored(uint64_t id, uint64_t bytes) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (pages_.StoredBytes(id) < bytes && std::chrono::steady_clock::now() < deadline)
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     std::string lines;

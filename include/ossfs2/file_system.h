@@ -26,6 +26,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ossfs2/landing.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2 {
@@ -142,6 +143,11 @@ class FileSystem {
   virtual void Read(HandleId handle, uint64_t offset, size_t size, ReadDone done) = 0;
   virtual Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data) = 0;
   virtual Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data) = 0;
+  // Memory to receive the next write into; null: none to spare now.
+  virtual std::unique_ptr<Landing> MakeLanding() = 0;
+  // As TryWrite, of `size` bytes that lie in the landing: the count that was taken from the front. The rest would have
+  // to wait: it is for Write. What was taken may be kept, so its pieces may be missing afterwards.
+  virtual Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size) = 0;
   // True when Flush or Release of this handle has nothing to do over the network.
   virtual bool NothingToFlush(HandleId handle) = 0;
   virtual Status Flush(HandleId handle) = 0;

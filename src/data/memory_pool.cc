@@ -62,7 +62,7 @@ const char* MemoryTagName(MemoryTag tag) {
     case MemoryTag::kRead: return "read";
     case MemoryTag::kCache: return "cache";
     case MemoryTag::kUpload: return "upload";
-    case MemoryTag::kStaging: return "staging";
+    case MemoryTag::kReceive: return "receive";
   }
   return "unknown";
 }
@@ -108,7 +108,7 @@ MemoryPool::~MemoryPool() {
 }
 
 static_assert(static_cast<size_t>(MemoryTag::kCache) == static_cast<size_t>(MemoryTag::kRead) + 1);
-static_assert(static_cast<size_t>(MemoryTag::kStaging) == static_cast<size_t>(MemoryTag::kUpload) + 1);
+static_assert(static_cast<size_t>(MemoryTag::kReceive) == static_cast<size_t>(MemoryTag::kUpload) + 1);
 
 size_t MemoryPool::Used(bool upload) const {
   const size_t first = static_cast<size_t>(upload ? MemoryTag::kUpload : MemoryTag::kRead);
@@ -119,10 +119,11 @@ bool MemoryPool::Fits(MemoryTag tag, size_t count) const {
   const size_t reads = Used(false);
   const size_t uploads = Used(true);
   if (reads + uploads + count > limit_blocks_) return false;
+  if (tag == MemoryTag::kReceive && Used(MemoryTag::kReceive) + count > limit_blocks_ / kReceiveDivisor) return false;
   // A writer may hold a half-filled part as long as it likes, so the read reserve is absolute.
   if (IsUpload(tag)) return uploads + count <= limit_blocks_ - reserve_blocks_;
   // Reads always drain, so they may use the upload reserve until somebody writes.
-  const bool uploads_active = uploads != 0 || !upload_waiters_.empty();
+  const bool uploads_active = Used(MemoryTag::kUpload) != 0 || !upload_waiters_.empty();
   const size_t kept_free = uploads_active && uploads < reserve_blocks_ ? reserve_blocks_ - uploads : 0;
   return reads + uploads + count + kept_free <= limit_blocks_;
 }
@@ -206,6 +207,7 @@ std::vector<BlockRef> MemoryPool::TryAllocate(MemoryTag tag, size_t count) {
       if (!queue_empty) return {};
       if (Fits(tag, count)) return Take(tag, count);
     }
+    if (tag == MemoryTag::kReceive) return {};
     if (attempt == 0) Reclaim(count);
   }
   return {};

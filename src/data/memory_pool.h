@@ -10,6 +10,8 @@
 // want memory, and uploads all but the read reserve (each a quarter of the limit, at
 // least two blocks), so that neither starves the other. kCache is what reads keep
 // after use; it is the first to go: when nothing is free the pool asks reclaimers.
+// kReceive is where WRITE requests land before a part keeps them: on the side of uploads, at most a
+// sixteenth of the limit, never worth reclaiming for.
 // TryAllocate never overtakes a waiter of the same side. A waiter asks for at most what its
 // side may ever have (reads: limit less the upload reserve), or it would wait for ever.
 //
@@ -36,7 +38,7 @@
 
 namespace ossfs2 {
 
-enum class MemoryTag : uint8_t { kRead, kCache, kUpload, kStaging };
+enum class MemoryTag : uint8_t { kRead, kCache, kUpload, kReceive };
 inline constexpr size_t kMemoryTags = 4;
 const char* MemoryTagName(MemoryTag tag);
 
@@ -104,6 +106,7 @@ class MemoryPool {
  private:
   friend struct Block::Return;
   static constexpr size_t kBlocksPerSlab = 8;
+  static constexpr size_t kReceiveDivisor = 16;
   static constexpr uint64_t kSlabBytes = kBlockBytes * kBlocksPerSlab;
   struct Slab {
     std::array<Block, kBlocksPerSlab> blocks;
@@ -122,8 +125,9 @@ class MemoryPool {
     std::function<void(std::vector<BlockRef>)> ready;
   };
 
-  static bool IsUpload(MemoryTag tag) { return tag == MemoryTag::kUpload || tag == MemoryTag::kStaging; }
+  static bool IsUpload(MemoryTag tag) { return tag == MemoryTag::kUpload || tag == MemoryTag::kReceive; }
   size_t Used(bool upload) const REQUIRES(mutex_);
+  size_t Used(MemoryTag tag) const REQUIRES(mutex_) { return used_[static_cast<size_t>(tag)]; }
   bool Fits(MemoryTag tag, size_t count) const REQUIRES(mutex_);
   std::vector<BlockRef> Take(MemoryTag tag, size_t count) REQUIRES(mutex_);
   Block* TakeOne(MemoryTag tag) REQUIRES(mutex_);

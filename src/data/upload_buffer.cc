@@ -36,6 +36,16 @@ void PartBuffer::Append(std::span<const std::byte> data) {
   }
 }
 
+void PartBuffer::AppendBlock(BlockRef block) {
+  const bool crc_goes_on = with_crc_ && crc_bytes_ == size_;
+  if (crc_goes_on) {
+    crc_ = Crc64(crc_, block->data(), kBlock);
+    crc_bytes_ += kBlock;
+  }
+  blocks_.push_back(std::move(block));
+  size_ += kBlock;
+}
+
 void PartBuffer::AppendZeros(uint64_t count) {
   while (count > 0) {
     const uint64_t piece = std::min(count, kBlock - size_ % kBlock);

@@ -1,6 +1,7 @@
 // PartBuffer: the bytes of one part of an upload, in blocks of the pool.
 //
-// Append copies and checksums in one pass of cache-sized pieces, so a byte is touched once.
+// Append copies and checksums in one pass of cache-sized pieces, so a byte is touched once; AppendBlock keeps the
+// memory that the bytes came in.
 // A patch of summed bytes makes the checksum stale; Crc() then computes it anew.
 // The blocks can be taken away for a while (spilled to disk) and given back.
 // Threads: one at a time until it is handed to an upload; from then on nobody changes it.
@@ -34,6 +35,8 @@ class PartBuffer {
   void DropBlocks() { blocks_.clear(); }
 
   void Append(std::span<const std::byte> data);  // at most Room() bytes
+  // Appends a block that is full of data already. Room() is 0.
+  void AppendBlock(BlockRef block);
   void AppendZeros(uint64_t count);
   void Patch(uint64_t position, std::span<const std::byte> data);
   void Read(uint64_t position, std::span<std::byte> out) const;

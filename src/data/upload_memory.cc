@@ -30,7 +30,7 @@ std::chrono::nanoseconds StandstillWatch::Look(SteadyTime now, const UploadProgr
 
 UploadProgress UploadMemory::Progress(size_t count) const {
   UploadProgress progress;
-  progress.used_bytes = pool_.UsedBytes(MemoryTag::kUpload) + pool_.UsedBytes(MemoryTag::kStaging);
+  progress.used_bytes = pool_.UsedBytes(MemoryTag::kUpload) + pool_.UsedBytes(MemoryTag::kReceive);
   progress.grants = grants_.load(std::memory_order_relaxed);
   const bool reads_hold_it = progress.used_bytes + count * MemoryPool::kBlockBytes <= pool_.upload_share_bytes();
   progress.moving = reads_hold_it || (busy_ && busy_());

@@ -6,6 +6,7 @@
 #include "base/mutex.h"
 #include "data/journal_recovery.h"
 #include "data/write_file.h"
+#include "data/write_landing.h"
 #include "data/write_services.h"
 
 namespace ossfs2 {
@@ -29,6 +30,8 @@ class WriteEngineImpl final : public WriteEngine {
     services_.activity.WaitUntilIdle();
     services_.background.Shutdown();
   }
+
+  std::unique_ptr<Landing> MakeLanding() override { return WriteLanding::Make(services_.pool); }
 
   std::shared_ptr<WriteFile> Open(WriteTarget target) override EXCLUDES(mutex_) {
     MutexLock lock(mutex_);

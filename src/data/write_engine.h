@@ -35,6 +35,7 @@
 #include "base/tunable.h"
 #include "data/memory_pool.h"
 #include "data/read_engine.h"
+#include "ossfs2/landing.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2 {
@@ -91,6 +92,9 @@ class WriteFile {
   // Takes all of `data` (copied) and returns true, or takes nothing and returns false when it
   // would have to wait. `append`: the offset is ignored, data goes to the end.
   virtual Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, bool append) = 0;
+  // As TryWrite, of `size` bytes that lie in a landing of this engine: the count that was taken from the front. The
+  // rest, which would have to wait, is the caller's to pass to Write. Pieces of what was taken may be kept.
+  virtual Result<size_t> TryWriteLanded(uint64_t offset, Landing& landing, size_t size, bool append) = 0;
   virtual Status Write(uint64_t offset, std::span<const std::byte> data, bool append) = 0;
   virtual Status Truncate(uint64_t size) = 0;
   // fallocate modes 0 and KEEP_SIZE, and PUNCH_HOLE|KEEP_SIZE (zeros); EOPNOTSUPP for others.
@@ -151,6 +155,8 @@ class WriteEngine {
  public:
   virtual ~WriteEngine() = default;
   virtual std::shared_ptr<WriteFile> Open(WriteTarget target) = 0;
+  // Memory to receive a write into; null: none to spare now.
+  virtual std::unique_ptr<Landing> MakeLanding() = 0;
   // Finishes or aborts what a crashed run left in the journal; before the mount serves. Blocking.
   virtual Status Recover() = 0;
   // Bytes not yet published, all files: for the flush deadline and its report.

@@ -8,6 +8,7 @@
 
 #include "base/size.h"
 #include "base/str.h"
+#include "data/write_landing.h"
 #include "data/write_operation.h"
 #include "data/write_transfer.h"
 
@@ -70,7 +71,30 @@ Result<bool> WriteFileImpl::TryWrite(uint64_t offset, std::span<const std::byte>
   return true;
 }
 
-Result<bool> WriteFileImpl::TryWritePiece(uint64_t offset, std::span<const std::byte> data) {
+Result<size_t> WriteFileImpl::TryWriteLanded(uint64_t offset, Landing& landing, size_t size, bool append) {
+  if (failed_.load(std::memory_order_acquire)) return sticky_error().error();
+  if (!turn_.TryAcquire()) return size_t{0};
+  Operation operation(*this, true);
+  if (append) offset = this->size();
+  if (offset + size > kObjectBytesMax) return TooLarge(base_.key);
+  auto& memory = static_cast<WriteLanding&>(landing);
+  size_t taken = 0;
+  for (size_t i = 0; taken < size; ++i) {
+    const auto data = memory.Piece(i).first(std::min(size - taken, Landing::kPieceBytes));
+    BlockRef* filled = data.size() == Landing::kPieceBytes ? &memory.block(i) : nullptr;
+    const Result<bool> piece = TryWritePiece(offset + taken, data, filled);
+    if (!piece) {
+      NoteFailure(piece.error());
+      return piece.error();
+    }
+    if (!*piece) break;
+    taken += data.size();
+  }
+  if (taken > 0) operation.Wrote(offset, taken);
+  return taken;
+}
+
+Result<bool> WriteFileImpl::TryWritePiece(uint64_t offset, std::span<const std::byte> data, BlockRef* filled) {
   if (append_) return offset == append_->end() && append_->Fits(data.size()) && append_->TryAppend(data);
   if (staged_) {
     OSSFS2_RETURN_IF_ERROR(staged_->Write(offset, data));  // into the page cache of a local disk
@@ -80,7 +104,7 @@ Result<bool> WriteFileImpl::TryWritePiece(uint64_t offset, std::span<const std::
     if (base_bytes_ != 0 || offset != 0 || services_.options.appendable || detached()) return false;
     stream_ = std::make_unique<WriteStream>(services_, file_id_, base_.key, options_);
   }
-  if (offset == stream_->end()) return stream_->TryAppend(data);
+  if (offset == stream_->end()) return stream_->TryAppend(data, filled);
   if (offset + data.size() > stream_->end()) return false;
   return stream_->TryPatch(offset, data);
 }

@@ -38,6 +38,7 @@ class WriteFileImpl final : public WriteFile {
   ~WriteFileImpl() override;
 
   Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, bool append) override;
+  Result<size_t> TryWriteLanded(uint64_t offset, Landing& landing, size_t size, bool append) override;
   Status Write(uint64_t offset, std::span<const std::byte> data, bool append) override;
   Status Truncate(uint64_t size) override;
   Status Allocate(int mode, uint64_t offset, uint64_t length) override;
@@ -67,7 +68,7 @@ class WriteFileImpl final : public WriteFile {
   class Operation;  // a turn, and the published facts brought up to date at its end
 
   Status WritePiece(uint64_t offset, std::span<const std::byte> data);
-  Result<bool> TryWritePiece(uint64_t offset, std::span<const std::byte> data);
+  Result<bool> TryWritePiece(uint64_t offset, std::span<const std::byte> data, BlockRef* filled = nullptr);
   Status WriteToStream(uint64_t offset, std::span<const std::byte> data, bool& taken);
   Status BeginContent(uint64_t offset, uint64_t length);
   Result<bool> BeginAppendable();

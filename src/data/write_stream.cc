@@ -107,13 +107,30 @@ void WriteStream::Take(std::span<const std::byte> data) {
     if (tail_ && tail_->full()) SendTail();
   }
   spare_.clear();
+  YieldTail();
+}
+
+void WriteStream::YieldTail() {
   if (tail_ && tail_->size() >= kPartBytesMin && services_.memory.HasWaiters()) SendTail();
 }
 
-Result<bool> WriteStream::TryAppend(std::span<const std::byte> data) {
+bool WriteStream::TryKeep(BlockRef& block) {
+  // Whoever waits for memory comes first; keeping a block would overtake them.
+  if (services_.pool.UnderPressure()) return false;
+  PartBuffer& buffer = OpenBuffer();
+  if (buffer.Room() != 0) return false;
+  services_.pool.Retag(*block, MemoryTag::kUpload);
+  buffer.AppendBlock(std::move(block));
+  if (tail_ && tail_->full()) SendTail();
+  YieldTail();
+  return true;
+}
+
+Result<bool> WriteStream::TryAppend(std::span<const std::byte> data, BlockRef* filled) {
   OSSFS2_RETURN_IF_ERROR(failure());
   if (spilled_ != nullptr && !TryUnspill()) return false;
   if (!MayTake()) return false;
+  if (filled != nullptr && TryKeep(*filled)) return true;
   const size_t needed = BlocksNeeded(data.size());
   if (needed > 0) {
     spare_ = services_.memory.TryAcquire(needed);

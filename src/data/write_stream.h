@@ -41,7 +41,8 @@ class WriteStream {
   // In-place changes: all of the range (which may end beyond end() while the file is only its head) is in memory.
   bool CanPatch(uint64_t offset, uint64_t length) const;
   // Takes all at the end or nothing (false: it would have to wait).
-  Result<bool> TryAppend(std::span<const std::byte> data);
+  // `filled`: the block that is full of `data`, if there is one; it may be kept (and is then null) instead of copied.
+  Result<bool> TryAppend(std::span<const std::byte> data, BlockRef* filled = nullptr);
   Status Append(std::span<const std::byte> data);
   Result<bool> TryPatch(uint64_t offset, std::span<const std::byte> data);
   Status Patch(uint64_t offset, std::span<const std::byte> data);
@@ -97,6 +98,8 @@ class WriteStream {
   size_t BlocksNeeded(uint64_t bytes) const;
   bool MayTake() const;               // neither back-pressure nor spilled nor out of numbers
   void Take(std::span<const std::byte> data);
+  bool TryKeep(BlockRef& block);
+  void YieldTail();
   PartBuffer& OpenBuffer();
   MultipartUpload& Upload();
   void SendHead();

@@ -65,6 +65,8 @@ class CoreFileSystem final : public FileSystem {
                                           const Caller& caller) override;
   void Read(HandleId handle, uint64_t offset, size_t size, ReadDone done) override;
   Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data) override;
+  std::unique_ptr<Landing> MakeLanding() override { return context_.writes.MakeLanding(); }
+  Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size) override;
   Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data) override;
   bool NothingToFlush(HandleId handle) override;
   Status Flush(HandleId handle) override;

@@ -39,7 +39,7 @@ std::shared_ptr<ReadFile> CoreFileSystem::ReaderOf(FileHandle& handle) {
   handle.reader = context_.reads.Open(handle.ino, object);
   handle.reader_version = version;
   if (handle.file->writer()) context_.reads.StopFilling(handle.ino, false);
-  if ((handle.flags & O_DIRECT) != 0) handle.reader->SetDirect(handle.id);
+  if (context_.options.direct_io || (handle.flags & O_DIRECT) != 0) handle.reader->SetDirect(handle.id);
   return handle.reader;
 }
 
@@ -120,6 +120,16 @@ Result<bool> CoreFileSystem::TryWrite(HandleId id, uint64_t offset, std::span<co
   handle->file->Leave();
   if (written && *written) NoteWrite(*handle);
   return written;
+}
+
+Result<size_t> CoreFileSystem::TryWriteLanded(HandleId id, uint64_t offset, Landing& landing, size_t size) {
+  const auto handle = files_.Get(id);
+  if (!handle || !handle->writable) return BadHandle();
+  if (!handle->file->TryEnter()) return size_t{0};
+  Result<size_t> taken = handle->file->writer()->TryWriteLanded(offset, landing, size, handle->append);
+  handle->file->Leave();
+  if (taken && *taken > 0) NoteWrite(*handle);
+  return taken;
 }
 
 Status CoreFileSystem::Write(HandleId id, uint64_t offset, std::span<const std::byte> data) {

@@ -1,9 +1,13 @@
 // OPEN, CREATE, READ, WRITE, FLUSH, FSYNC, RELEASE, FALLOCATE and COPY_FILE_RANGE.
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <memory>
+#include <utility>
 
 #include "base/metrics.h"
 #include "data/read_engine.h"
+#include "fuse/landing_zone.h"
 #include "fuse/operations.h"
 #include "fuse/request_buffers.h"
 
@@ -85,27 +89,69 @@ void Read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_i
       });
 }
 
+// The bytes of a WRITE that must wait, and the memory that holds them.
+struct ParkedWrite {
+  HandleId handle;
+  uint64_t offset;
+  std::span<const std::byte> bytes;  // in `memory`
+  RequestBuffers::Memory memory;
+  std::unique_ptr<Landing> landing;  // or here, behind the first `taken` bytes
+  size_t taken = 0;
+  size_t size = 0;
+
+  Status Run(FileSystem& file_system) const {
+    if (landing == nullptr) return file_system.Write(handle, offset, bytes);
+    for (size_t at = taken; at < size;) {
+      const auto piece = landing->Piece(at / Landing::kPieceBytes).subspan(at % Landing::kPieceBytes);
+      const auto data = piece.first(std::min(piece.size(), size - at));
+      OSSFS2_RETURN_IF_ERROR(file_system.Write(handle, offset + at, data));
+      at += data.size();
+    }
+    return {};
+  }
+};
+
+void Park(fuse_req_t request, FuseContext& context, ParkedWrite parked) {
+  Metrics().writes_parked.Add();
+  context.executor.Run([request, &context, parked = std::make_shared<ParkedWrite>(std::move(parked))]() mutable {
+    const Status written = parked->Run(context.file_system);
+    const size_t size = parked->size;
+    parked.reset();  // the memory, before the program goes on
+    if (!written) return ReplyError(request, written.error());
+    fuse_reply_write(request, size);
+  });
+}
+
+void WriteLanded(fuse_req_t request, FuseContext& context, HandleId handle, uint64_t offset, LandingZone& zone,
+                 size_t size) {
+  const auto taken = context.file_system.TryWriteLanded(handle, offset, *zone.landed(), size);
+  if (!taken) return ReplyError(request, taken.error());
+  if (*taken == size) {
+    fuse_reply_write(request, size);
+    return;
+  }
+  Park(request, context, {handle, offset, {}, nullptr, zone.Take(), *taken, size});
+}
+
 void Write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off_t offset, fuse_file_info* info) {
   FuseContext& context = ContextOf(request);
   FileMetrics& metrics = Metrics();
   metrics.write_requests.Add();
   metrics.write_bytes.Add(size);
-  const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);
   const HandleId handle = info->fh;
-  const auto taken = context.file_system.TryWrite(handle, static_cast<uint64_t>(offset), bytes);
+  const auto at = static_cast<uint64_t>(offset);
+  if (LandingZone* zone = LandingZone::OfThread(); zone != nullptr) {
+    zone->NoteWrite(size);
+    if (zone->landed() != nullptr) return WriteLanded(request, context, handle, at, *zone, size);
+  }
+  const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);
+  const auto taken = context.file_system.TryWrite(handle, at, bytes);
   if (!taken) return ReplyError(request, taken.error());
   if (*taken) {
     fuse_reply_write(request, size);
     return;
   }
-  metrics.writes_parked.Add();
-  context.executor.Run(
-      [request, &context, handle, offset, bytes, size, memory = RequestBuffers::TakeCurrent()]() mutable {
-        const Status written = context.file_system.Write(handle, static_cast<uint64_t>(offset), bytes);
-        memory.reset();
-        if (!written) return ReplyError(request, written.error());
-        fuse_reply_write(request, size);
-      });
+  Park(request, context, {handle, at, bytes, RequestBuffers::TakeCurrent(), nullptr, 0, size});
 }
 
 void Flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {

@@ -135,7 +135,9 @@ class Frontend final : public FuseFrontend {
   Status Run() override {
     invalidator_.emplace(session_);
     context_.file_system.SetNotifier(&*invalidator_);
-    WorkerPool workers(session_, WorkerThreads(options_.worker_threads), [this] { Stop(); });
+    WorkerPool workers(
+        session_, WorkerThreads(options_.worker_threads), [this] { return context_.file_system.MakeLanding(); },
+        [this] { Stop(); });
     workers.Start();
     RaiseReadAhead();
     WaitForStop(-1);

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "fuse/landing_zone.h"
+
 namespace ossfs2 {
 namespace {
 
@@ -58,7 +60,8 @@ bool CompleteInitReply(iovec* iov, int count, uint64_t unique) {
 }
 
 ssize_t ReadHook(int fd, void* buffer, size_t size, void*) {
-  const ssize_t got = read(fd, buffer, size);
+  LandingZone* zone = LandingZone::OfThread();
+  const ssize_t got = zone != nullptr ? zone->Receive(fd, static_cast<char*>(buffer), size) : read(fd, buffer, size);
   if (got > 0 && static_cast<size_t>(got) >= sizeof(fuse_in_header)) {
     uint32_t opcode;
     memcpy(&opcode, static_cast<const char*>(buffer) + offsetof(fuse_in_header, opcode), sizeof(opcode));

@@ -6,7 +6,7 @@
 //   FUSE_HANDLE_KILLPRIV_V2    no security.capability lookup before every write (kernel >= 5.11)
 // Each only when the kernel's INIT offered it. And the answer leaves the kernel's read-ahead as it is: libfuse
 // would repeat the 128 KiB that the kernel began with, and undo read_ahead_kb when that was set before the answer.
-// The hooks cost nothing after INIT.
+// The hooks cost nothing after INIT. Requests are read through the worker's LandingZone.
 // Threads: any worker; INIT is answered before other requests come.
 #pragma once
 

@@ -22,8 +22,9 @@ void InstallWakeHandler() {
 
 }  // namespace
 
-WorkerPool::WorkerPool(fuse_session* session, int threads, std::function<void()> ended)
-    : session_(session), thread_count_(threads), ended_(std::move(ended)) {}
+WorkerPool::WorkerPool(fuse_session* session, int threads, LandingZone::Maker make_landing,
+                       std::function<void()> ended)
+    : session_(session), thread_count_(threads), make_landing_(std::move(make_landing)), ended_(std::move(ended)) {}
 
 void WorkerPool::Start() {
   InstallWakeHandler();
@@ -37,7 +38,9 @@ void WorkerPool::Start() {
 void WorkerPool::ThreadMain() {
   fuse_buf buffer{};
   buffer.mem = buffers_.Get();
+  LandingZone zone(make_landing_);
   while (!fuse_session_exited(session_)) {
+    zone.Prepare();
     const int size = fuse_session_receive_buf(session_, &buffer);
     if (size == -EINTR || size == -EAGAIN) continue;
     if (size <= 0) {

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "fuse/landing_zone.h"
 #include "fuse/request_buffers.h"
 
 namespace ossfs2 {
@@ -19,7 +20,7 @@ namespace ossfs2 {
 class WorkerPool {
  public:
   // `ended` runs once, on a worker, when the first of them leaves.
-  WorkerPool(fuse_session* session, int threads, std::function<void()> ended);
+  WorkerPool(fuse_session* session, int threads, LandingZone::Maker make_landing, std::function<void()> ended);
   ~WorkerPool() { Join(); }
 
   void Start();
@@ -34,6 +35,7 @@ class WorkerPool {
 
   fuse_session* const session_;
   const int thread_count_;
+  const LandingZone::Maker make_landing_;
   const std::function<void()> ended_;
   RequestBuffers buffers_;
   std::vector<std::thread> threads_;

@@ -42,9 +42,24 @@ TEST(MemoryPoolTest, UploadsLeaveTheReadReserve) {
   MemoryPool pool(16 * kMiB);
   auto uploads = pool.TryAllocate(MemoryTag::kUpload, 48);
   ASSERT_EQ(uploads.size(), 48u);
-  EXPECT_EQ(pool.TryAllocate(MemoryTag::kStaging), nullptr);
+  EXPECT_EQ(pool.TryAllocate(MemoryTag::kUpload), nullptr);
   auto reads = pool.TryAllocate(MemoryTag::kRead, 16);
   EXPECT_EQ(reads.size(), 16u);
+}
+
+TEST(MemoryPoolTest, ReceivingHasASixteenthAndTakesNothingFromReads) {
+  MemoryPool pool(16 * kMiB);
+  int reclaims = 0;
+  pool.AddReclaimer([&reclaims](size_t) { ++reclaims; });
+  auto receive = pool.TryAllocate(MemoryTag::kReceive, 4);
+  ASSERT_EQ(receive.size(), 4u);
+  EXPECT_EQ(pool.TryAllocate(MemoryTag::kReceive), nullptr);
+  EXPECT_EQ(reclaims, 0);
+  // What waits for writes that may never come keeps no reserve free.
+  EXPECT_EQ(pool.TryAllocate(MemoryTag::kRead, 60).size(), 60u);
+  pool.Retag(*receive[0], MemoryTag::kUpload);
+  EXPECT_EQ(pool.UsedBytes(MemoryTag::kReceive), 3 * MemoryPool::kBlockBytes);
+  EXPECT_EQ(pool.UsedBytes(MemoryTag::kUpload), MemoryPool::kBlockBytes);
 }
 
 TEST(MemoryPoolTest, ReadsLeaveTheUploadReserveOnlyWhileUploadsWantMemory) {

@@ -34,6 +34,24 @@ TEST(UploadBuffer, ChecksumFollowsAppendsPatchesAndCuts) {
   EXPECT_EQ(buffer.block_count(), 1u);
 }
 
+TEST(UploadBuffer, KeptBlocksAreSummedLikeCopiedBytes) {
+  MemoryPool pool(16 * kMiB);
+  PartBuffer buffer(0, 3 * kBlock, true);
+  buffer.AddBlock(pool.TryAllocate(MemoryTag::kUpload));
+  const std::string model = Random(2 * kBlock + 1000, 3);
+  buffer.Append(Bytes(std::string_view(model).substr(0, kBlock)));
+  BlockRef full = pool.TryAllocate(MemoryTag::kUpload);
+  std::memcpy(full->data(), model.data() + kBlock, kBlock);
+  buffer.AppendBlock(std::move(full));
+  buffer.AddBlock(pool.TryAllocate(MemoryTag::kUpload));
+  buffer.Append(Bytes(std::string_view(model).substr(2 * kBlock)));
+  EXPECT_EQ(buffer.size(), model.size());
+  EXPECT_EQ(buffer.Crc(), Crc64(0, model.data(), model.size()));
+  std::string out(model.size(), 'x');
+  buffer.Read(0, {reinterpret_cast<std::byte*>(out.data()), out.size()});
+  EXPECT_TRUE(out == model);
+}
+
 TEST(UploadGeometry, PartsFitThePool) {
   EXPECT_EQ(UsablePartBytes(8 * kMiB, 256 * kMiB), 8 * kMiB);
   EXPECT_EQ(UsablePartBytes(8 * kMiB, 16 * kMiB), 2 * kMiB);

@@ -4,10 +4,12 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "base/mutex.h"
@@ -15,6 +17,18 @@
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {
+
+// Keeps nothing: each landing can be used again at once.
+class FakeLanding final : public Landing {
+ public:
+  std::span<std::byte> Piece(size_t index) const override {
+    return {memory_.get() + index * kPieceBytes, kPieceBytes};
+  }
+  bool Refill() override { return true; }
+
+ private:
+  std::unique_ptr<std::byte[]> memory_ = std::make_unique<std::byte[]>(kBytes);
+};
 
 class FakeFileSystem final : public FileSystem {
  public:
@@ -25,6 +39,9 @@ class FakeFileSystem final : public FileSystem {
   std::atomic<bool> fast_lookups{true};
   bool direct_io = false;
   bool park_writes = false;
+  bool give_landings = true;
+  size_t take_of_landed = Landing::kBytes;  // of each landed write; the rest must be parked
+  std::atomic<int> landed_writes{0};
   double valid_s = 0;
   std::string content;  // before the mount; afterwards through locked access
   std::string Content() {
@@ -108,6 +125,17 @@ class FakeFileSystem final : public FileSystem {
   Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data) override {
     Store(handle, offset, data);
     return {};
+  }
+  std::unique_ptr<Landing> MakeLanding() override {
+    return give_landings ? std::make_unique<FakeLanding>() : nullptr;
+  }
+  Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size) override {
+    ++landed_writes;
+    const size_t taken = park_writes ? 0 : std::min(size, take_of_landed);
+    for (size_t at = 0; at < taken; at += Landing::kPieceBytes)
+      Store(handle, offset + at,
+            landing.Piece(at / Landing::kPieceBytes).first(std::min(Landing::kPieceBytes, taken - at)));
+    return taken;
   }
   bool NothingToFlush(HandleId) override { return false; }
   Status Flush(HandleId) override { return {}; }

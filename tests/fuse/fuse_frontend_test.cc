@@ -134,6 +134,47 @@ TEST_F(FuseFrontendTest, ParkedWritesKeepTheirBytes) {
   EXPECT_TRUE(fake_.Content() == expected);
 }
 
+// Large writes make the workers receive into landings; what is not a large write must come through as before.
+TEST_F(FuseFrontendTest, LandedWritesAndOtherRequestsBetweenThemKeepTheirBytes) {
+  fake_.take_of_landed = Landing::kPieceBytes + 1000;  // so that some of most has to wait
+  Enter();
+  const int fd = open(Path("data").c_str(), O_WRONLY);
+  ASSERT_GE(fd, 0);
+  std::string expected;
+  const size_t sizes[] = {1 << 20, 1 << 20, 300'001, 4096, 1, 1 << 20, (1 << 20) - 1, Landing::kPieceBytes, 77};
+  for (int round = 0; round < 8; ++round) {
+    for (const size_t size : sizes) {
+      std::string piece(size, '\0');
+      for (size_t i = 0; i < size; ++i) piece[i] = static_cast<char>((i * 31 + expected.size() + i / 4096) % 251);
+      EXPECT_EQ(pwrite(fd, piece.data(), size, static_cast<off_t>(expected.size())), static_cast<ssize_t>(size));
+      expected += piece;
+    }
+    // Longer than what stands before the bytes of a WRITE, and longer than a piece is not possible here.
+    const std::string name = "user.k" + std::string(100, static_cast<char>('a' + round));
+    const std::string value(60'000, static_cast<char>('A' + round));
+    EXPECT_EQ(setxattr(Path("data").c_str(), name.c_str(), value.data(), value.size(), 0), 0);
+    std::string got(value.size(), '\0');
+    EXPECT_EQ(getxattr(Path("data").c_str(), name.c_str(), got.data(), got.size()), 60'000);
+    EXPECT_TRUE(got == value);
+    EXPECT_NE(access(Path(std::string(200, 'x')).c_str(), F_OK), 0);
+  }
+  close(fd);
+  EXPECT_GT(fake_.landed_writes, 8);
+  EXPECT_TRUE(fake_.Content() == expected);
+}
+
+TEST_F(FuseFrontendTest, WithoutMemoryForLandingsWritesAreCopied) {
+  fake_.give_landings = false;
+  Enter();
+  const int fd = open(Path("data").c_str(), O_WRONLY);
+  ASSERT_GE(fd, 0);
+  const std::string piece(1 << 20, 'p');
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(pwrite(fd, piece.data(), piece.size(), i * (1 << 20)), 1 << 20);
+  close(fd);
+  EXPECT_EQ(fake_.landed_writes, 0);
+  EXPECT_TRUE(fake_.Content() == std::string(4 << 20, 'p'));
+}
+
 TEST_F(FuseFrontendTest, DirectIoFilesCanBeMappedShared) {
   fake_.direct_io = true;
   fake_.content = "mapped content";

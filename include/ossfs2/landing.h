@@ -1,0 +1,27 @@
+// Landing: memory into which a frontend receives the bytes of one write, so that the writer can keep the
+// memory instead of copying the bytes out of it.
+//
+// It is an ordered row of pieces of kPieceBytes each; a write fills them from the front. A piece that the writer
+// has kept is missing until Refill. The memory is the file system's and counts in its budget (tag "receive").
+// Threads: one at a time. The FileSystem that made it lives longer.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace ossfs2 {
+
+class Landing {
+ public:
+  static constexpr size_t kPieces = 4;
+  static constexpr size_t kPieceBytes = 256u << 10;
+  static constexpr size_t kBytes = kPieces * kPieceBytes;  // the most that one WRITE of the kernel carries
+
+  virtual ~Landing() = default;
+  // Empty when the piece is missing.
+  virtual std::span<std::byte> Piece(size_t index) const = 0;
+  // Replaces what is missing. False: no memory to spare now; the landing should be given up.
+  virtual bool Refill() = 0;
+};
+
+}  // namespace ossfs2

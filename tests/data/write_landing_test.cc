@@ -1,0 +1,143 @@
+// Writes that land in memory which the writer keeps.
+#include "data/write_landing.h"
+
+#include <algorithm>
+#include <random>
+
+#include "tests/data/write_fixture.h"
+
+namespace ossfs2 {
+namespace {
+
+class WriteLandingTest : public WriteFixture {
+ protected:
+  static constexpr uint64_t kBlock = MemoryPool::kBlockBytes;
+
+  std::unique_ptr<Landing> MakeFull(std::string_view data) {
+    std::unique_ptr<Landing> landing = Engine().MakeLanding();
+    EXPECT_NE(landing, nullptr);
+    if (landing) Fill(*landing, data);
+    return landing;
+  }
+  static void Fill(Landing& landing, std::string_view data) {
+    for (size_t at = 0; at < data.size(); at += kBlock)
+      std::memcpy(landing.Piece(at / kBlock).data(), data.data() + at, std::min<size_t>(kBlock, data.size() - at));
+  }
+  // As the frontend does it.
+  static void MustWriteLanded(WriteFile& file, uint64_t offset, Landing& landing, size_t size, bool append = false) {
+    const Result<size_t> taken = file.TryWriteLanded(offset, landing, size, append);
+    ASSERT_TRUE(taken) << taken.error().ToString();
+    for (size_t at = *taken; at < size;) {
+      const auto piece = landing.Piece(at / kBlock).subspan(at % kBlock);
+      const auto data = piece.first(std::min(piece.size(), size - at));
+      const Status status = file.Write(offset + at, data, append);
+      ASSERT_TRUE(status) << status.error().ToString();
+      at += data.size();
+    }
+  }
+  static size_t Missing(const Landing& landing) {
+    size_t missing = 0;
+    for (size_t i = 0; i < Landing::kPieces; ++i) missing += landing.Piece(i).empty() ? 1 : 0;
+    return missing;
+  }
+};
+
+TEST_F(WriteLandingTest, FullPiecesOfAStreamAreKeptAndTheObjectIsRight) {
+  const std::string content = Random(5 * Landing::kBytes + 3 * kBlock + 77, 1);
+  auto file = NewFile();
+  std::unique_ptr<Landing> landing = Engine().MakeLanding();
+  ASSERT_NE(landing, nullptr);
+  for (size_t at = 0; at < content.size(); at += Landing::kBytes) {
+    ASSERT_TRUE(landing->Refill());
+    const auto piece = std::string_view(content).substr(at, Landing::kBytes);
+    Fill(*landing, piece);
+    MustWriteLanded(*file, at, *landing, piece.size());
+    EXPECT_EQ(Missing(*landing), piece.size() / kBlock);
+  }
+  EXPECT_TRUE(ReadAll(*file) == content);
+  MustPublish(*file);
+  ExpectContent("file", content);
+}
+
+TEST_F(WriteLandingTest, PiecesThatDoNotBeginWhereABlockBeginsAreCopied) {
+  auto file = NewFile();
+  const std::string content = Random(1000 + Landing::kBytes, 2);
+  MustWrite(*file, 0, std::string_view(content).substr(0, 1000));
+  const auto landing = MakeFull(std::string_view(content).substr(1000));
+  MustWriteLanded(*file, 1000, *landing, Landing::kBytes);
+  EXPECT_EQ(Missing(*landing), 0u);
+  MustPublish(*file);
+  ExpectContent("file", content);
+}
+
+TEST_F(WriteLandingTest, NothingIsKeptAheadOfThoseWhoWaitForMemory) {
+  SetPool(MemoryPool::kLimitBytesMin);
+  auto file = NewFile();
+  const std::string content = Random(Landing::kBytes, 3);
+  const auto landing = MakeFull(content);
+  auto all = pool_->TryAllocate(MemoryTag::kRead, 60);
+  ASSERT_EQ(all.size(), 60u);
+  std::vector<BlockRef> given;
+  const uint64_t ticket =
+      pool_->AllocateAsync(MemoryTag::kRead, 8, [&given](std::vector<BlockRef> blocks) { given = std::move(blocks); });
+  EXPECT_EQ(Engine().MakeLanding(), nullptr);
+  const Result<size_t> taken = file->TryWriteLanded(0, *landing, content.size(), false);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(*taken, 0u) << "no memory to copy into, and none may be kept";
+  EXPECT_EQ(Missing(*landing), 0u);
+  EXPECT_TRUE(pool_->CancelWait(ticket));
+  all.clear();
+  MustWriteLanded(*file, 0, *landing, content.size());
+  MustPublish(*file);
+  ExpectContent("file", content);
+}
+
+TEST_F(WriteLandingTest, AnErrorOfTheUploadReachesALaterLandedWrite) {
+  Fail("part", EACCES, ErrorKind::kAccessDenied, 0, 100);
+  auto file = NewFile();
+  const std::string content = Random(Landing::kBytes, 4);
+  Result<size_t> taken = size_t{0};
+  for (int i = 0; i < 200 && taken; ++i) {
+    const auto landing = Engine().MakeLanding();
+    ASSERT_NE(landing, nullptr);
+    Fill(*landing, content);
+    taken = file->TryWriteLanded(file->size(), *landing, content.size(), false);
+    if (taken && *taken == 0) {
+      const Status status = file->Write(file->size(), Bytes(content), false);
+      if (!status) taken = status.error();
+    }
+  }
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().errno_value, EACCES);
+}
+
+TEST_F(WriteLandingTest, RandomWritesOfAllKindsMatchAModel) {
+  std::mt19937_64 dice(TestSeed());
+  for (int round = 0; round < 12; ++round) {
+    auto file = NewFile("file" + std::to_string(round));
+    std::string model;
+    std::unique_ptr<Landing> landing = Engine().MakeLanding();
+    for (int step = 0; step < 25; ++step) {
+      const size_t size = dice() % 3 == 0 ? 1 + dice() % Landing::kBytes : kBlock * (1 + dice() % Landing::kPieces);
+      const bool append = dice() % 4 == 0;
+      const bool in_order = round % 3 != 0 || dice() % 8 != 0;
+      const uint64_t offset = append || in_order ? model.size() : dice() % (model.size() + 1);
+      const std::string data = Random(size, dice());
+      if (landing == nullptr || !landing->Refill()) landing = Engine().MakeLanding();
+      if (landing && dice() % 4 != 0) {
+        Fill(*landing, data);
+        MustWriteLanded(*file, offset, *landing, size, append);
+      } else {
+        ASSERT_TRUE(WriteAt(*file, offset, data, append));
+      }
+      if (model.size() < offset + size) model.resize(offset + size);
+      model.replace(offset, size, data);
+    }
+    EXPECT_TRUE(ReadAll(*file) == model) << round;
+    MustPublish(*file);
+    ExpectContent("file" + std::to_string(round), model);
+  }
+}
+
+}  // namespace
+}  // namespace ossfs2

@@ -17,6 +17,7 @@ SERVER_MAY_USE_OF_OSS = {"oss/signing.h", "oss/encoding.h"}
 # The lowest layer that may use each public header.
 PUBLIC_HEADERS = {
     "ossfs2/status.h": "base",
+    "ossfs2/landing.h": "data",
     "ossfs2/object_store.h": "oss",
     "ossfs2/file_system.h": "fs",
 }

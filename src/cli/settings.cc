@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/cpu_pressure.h"
 #include "base/environment.h"
 #include "base/str.h"
 #include "cli/mount_name.h"
@@ -189,6 +190,7 @@ Status FillData(const OptionSet& options, Settings& settings) {
   read.prefetch_next_shard = options.Bool("prefetch_next_shard");
   read.fill_threads = FillThreads(options, *plan);
   read.lead_bytes_max = std::min(plan->available_bytes / kLeadShare, kLeadBytesMax);
+  read.cpu_pressure_file = CpuPressure::kFile;
   read.verify_crc64 = options.Bool("verify_read_crc64");
 
   UploadOptions& upload = settings.upload;

@@ -9,12 +9,16 @@ namespace ossfs2 {
 constexpr uint64_t kRecentBytesMax = 512ull << 20;
 
 ReadCache::ReadCache(MemoryPool& pool, uint64_t cache_bytes)
-    : pool_(pool), cache_bytes_(cache_bytes), limit_bytes_(std::max(cache_bytes, std::min(pool.limit_bytes() / 2, kRecentBytesMax))) {}
+    : pool_(pool),
+      cache_bytes_(cache_bytes),
+      limit_bytes_(std::max(cache_bytes, std::min(pool.limit_bytes() / 2, kRecentBytesMax))) {}
 
 void ReadCache::Unlink(Chunk& chunk, List& removed) {
   if (chunk.place == Chunk::Place::kNowhere) return;
   const bool unread = chunk.place == Chunk::Place::kUnread;
   List& list = unread ? unread_ : consumed_;
+  if (chunk.cache_entry->hurried) hurried_.fetch_sub(1, std::memory_order_relaxed);
+  chunk.cache_entry->hurried = false;
   (unread ? unread_bytes_ : consumed_bytes_).fetch_sub(Held(chunk), std::memory_order_relaxed);
   removed.splice(removed.end(), list, chunk.cache_entry);
   chunk.place = Chunk::Place::kNowhere;
@@ -23,7 +27,7 @@ void ReadCache::Unlink(Chunk& chunk, List& removed) {
 void ReadCache::AddUnread(const std::weak_ptr<ChunkOwner>& owner, const ChunkRef& chunk, int64_t now_ns) {
   MutexLock lock(mutex_);
   if (chunk->place != Chunk::Place::kNowhere) return;
-  unread_.push_back({owner, chunk, now_ns, 0, false});
+  unread_.push_back({owner, chunk, now_ns, 0, false, false});
   chunk->cache_entry = std::prev(unread_.end());
   chunk->place = Chunk::Place::kUnread;
   unread_bytes_.fetch_add(Held(*chunk), std::memory_order_relaxed);
@@ -36,7 +40,7 @@ void ReadCache::AddConsumed(const std::weak_ptr<ChunkOwner>& owner, const ChunkR
   if (chunk->place == Chunk::Place::kConsumed) return;
   Unlink(*chunk, removed);
   for (const BlockRef& block : chunk->blocks) pool_.Retag(*block, MemoryTag::kCache);
-  consumed_.push_back({owner, chunk, now_ns, keep_ns, spared});
+  consumed_.push_back({owner, chunk, now_ns, keep_ns, spared, false});
   chunk->cache_entry = std::prev(consumed_.end());
   chunk->place = Chunk::Place::kConsumed;
   consumed_bytes_.fetch_add(Held(*chunk), std::memory_order_relaxed);
@@ -46,6 +50,14 @@ void ReadCache::Remove(Chunk& chunk) {
   List removed;  // the caller holds another reference, so no memory is freed here
   MutexLock lock(mutex_);
   Unlink(chunk, removed);
+}
+
+void ReadCache::Hurry(Chunk& chunk) {
+  MutexLock lock(mutex_);
+  if (chunk.place != Chunk::Place::kConsumed || chunk.cache_entry->hurried) return;
+  chunk.cache_entry->hurried = true;
+  hurried_.fetch_add(1, std::memory_order_relaxed);
+  consumed_.splice(consumed_.begin(), consumed_, chunk.cache_entry);
 }
 
 size_t ReadCache::Evict(Chunk::CacheEntry entry, bool may_spare) {
@@ -73,6 +85,8 @@ std::optional<size_t> ReadCache::EvictOne(bool unread, int64_t unread_before_ns)
         const int64_t used = it->chunk->used_ns.load(std::memory_order_relaxed);
         if (used <= it->added_ns) break;
         it->added_ns = used;  // used since it was queued: a second turn
+        if (it->hurried) hurried_.fetch_sub(1, std::memory_order_relaxed);
+        it->hurried = false;
         list.splice(list.end(), list, it);
       }
     }

@@ -4,7 +4,7 @@
 // its memory counts as kCache and goes first. A chunk is in one list, or in none while its GET
 // runs. Consumed chunks stay at least up to cache_bytes; beyond that free
 // memory is used as a cache for a short while (kGrace), so that ranks a little behind, retries
-// and direct readers half a second apart do not ask again. A chunk used since it was queued
+// and direct readers half a second apart do not ask again, unless a chunk is hurried out (Hurry). A chunk used since it was queued
 // gets a second turn (hits take no lock here), and so does one that another stream of its
 // file is still coming to.
 //
@@ -36,6 +36,7 @@ struct Chunk::CacheEntry {
   int64_t added_ns = 0;
   int64_t keep_ns = 0;  // after the last use, beyond cache_bytes
   bool spared = false;
+  bool hurried = false;
 };
 
 class ReadCache {
@@ -45,17 +46,22 @@ class ReadCache {
 
   ReadCache(MemoryPool& pool, uint64_t cache_bytes);
 
-  // These four under the file's lock.
+  // These five under the file's lock.
   void AddUnread(const std::weak_ptr<ChunkOwner>& owner, const ChunkRef& chunk, int64_t now_ns) EXCLUDES(mutex_);
   void AddConsumed(const std::weak_ptr<ChunkOwner>& owner, const ChunkRef& chunk, int64_t now_ns, int64_t keep_ns,
                    bool spared = false) EXCLUDES(mutex_);
   void Remove(Chunk& chunk) EXCLUDES(mutex_);
+  // Nobody needs the chunk any more: if it is consumed, and not used again until then, it goes at the next Trim,
+  // whatever the limit.
+  void Hurry(Chunk& chunk) EXCLUDES(mutex_);
 
   // Frees about so many blocks of consumed chunks; with `unread_before_ns` then also unread
   // ones not used since. Returns blocks freed.
   size_t Reclaim(size_t blocks_wanted, int64_t unread_before_ns) EXCLUDES(mutex_);
   size_t ReclaimUnread(size_t blocks_wanted, int64_t unread_before_ns) EXCLUDES(mutex_);
-  bool OverLimit() const { return consumed_bytes_.load(std::memory_order_relaxed) > limit_bytes_; }
+  bool OverLimit() const {
+    return ConsumedBytes() > limit_bytes_ || hurried_.load(std::memory_order_relaxed) != 0;
+  }
   void Trim() EXCLUDES(mutex_);
   void Expire(int64_t now_ns) EXCLUDES(mutex_);
 
@@ -75,6 +81,7 @@ class ReadCache {
   const uint64_t limit_bytes_;
   std::atomic<uint64_t> consumed_bytes_{0};
   std::atomic<uint64_t> unread_bytes_{0};
+  std::atomic<size_t> hurried_{0};  // entries at the front of consumed_
   mutable Mutex mutex_;
   List unread_ GUARDED_BY(mutex_);
   List consumed_ GUARDED_BY(mutex_);

@@ -26,6 +26,13 @@ uint64_t ReadCore::PieceBytesOf(uint64_t window) const {
   return PieceBytes(window, options.chunk_bytes, StreamBudget(), pieces);
 }
 
+uint64_t ReadCore::UsefulWindow() const {
+  if (ReadFromCache()) return kHotWindowBytesMax;
+  if (pace.NearServer()) return kNearWindowBytesMax;
+  // More than may be in flight would only wait in memory.
+  return static_cast<uint64_t>(scheduler.Limit()) * options.chunk_bytes;
+}
+
 bool ReadCore::AllocateDemand(size_t count, std::vector<BlockRef>& blocks) {
   std::vector<BlockRef> got = pool.TryAllocate(MemoryTag::kRead, count);
   if (got.empty()) {
@@ -47,6 +54,11 @@ std::vector<BlockRef> ReadCore::AllocatePrefetch(size_t count) {
     if (!room()) return {};
   }
   return pool.TryAllocate(MemoryTag::kRead, count);
+}
+
+void ReadCore::OnGetDone(uint64_t bytes, int64_t started_ns, int64_t now_ns) {
+  pace.OnGetDone(bytes, started_ns, now_ns);
+  cpu_pressure.Sample(now_ns);
 }
 
 void ReadCore::PumpLead() {

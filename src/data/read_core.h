@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/cpu_pressure.h"
 #include "data/memory_pool.h"
 #include "data/page_filler.h"
 #include "data/read_cache.h"
@@ -37,6 +38,7 @@ class ReadCore {
         scheduler(read_options.concurrency, read_options.concurrency_per_file),
         cache(memory_pool, read_options.cache_bytes),
         filler(read_options.fill_threads),
+        cpu_pressure(read_options.cpu_pressure_file),
         lead(read_options.fill_threads > 0 && read_options.prefetch_next_shard ? read_options.lead_bytes_max : 0),
         metrics(ReadMetrics::Get()) {}
 
@@ -44,6 +46,13 @@ class ReadCore {
 
   // What one stream may hold ahead of its reader.
   uint64_t StreamBudget() const;
+  // Readers wait for the processor rather than for the network: what is fetched should still lie in its cache when it
+  // is read, so little is held. Not when more is held anyhow, for other readers or to fill the page cache with.
+  bool ReadFromCache() const {
+    return cpu_pressure.Short() && options.cache_bytes == 0 && options.fill_threads == 0 && pace.SurelyNear();
+  }
+  // The most that one stream is worth to have ahead.
+  uint64_t UsefulWindow() const;
   // The GETs that a window is fetched in.
   uint64_t PieceBytesOf(uint64_t window) const;
   // What all streams together may hold: the pool less the data cache, which is at least a quarter, so that
@@ -54,6 +63,8 @@ class ReadCore {
   bool AllocateDemand(size_t count, std::vector<BlockRef>& blocks);
   // Blocks for a prefetch; empty when there is no room for it.
   std::vector<BlockRef> AllocatePrefetch(size_t count);
+  // A GET ended well.
+  void OnGetDone(uint64_t bytes, int64_t started_ns, int64_t now_ns);
   // After memory became cache or came free to be reclaimed: serves those who wait for some.
   void RelievePressure();
   // After readers came on: lets files go on that waited for it.
@@ -66,6 +77,7 @@ class ReadCore {
   ReadCache cache;
   ReadPace pace;
   PageFiller filler;
+  CpuPressure cpu_pressure;
   ShardLead lead;
   ReadMetrics& metrics;
   std::atomic<bool> stopping{false};

@@ -117,7 +117,7 @@ void CachedFile::OnFetchDone(const ChunkRef& chunk, Status status) {
   const uint64_t filled = chunk->filled.load();
   if (status && filled != chunk->size)
     status = MakeError(EIO, ErrorKind::kCorrupt, StrCat("GET ended after ", filled, " of ", chunk->size, " bytes"));
-  if (status) core_->pace.OnGetDone(filled, chunk->started_ns, now_ns);
+  if (status) core_->OnGetDone(filled, chunk->started_ns, now_ns);
   if (core_->options.verify_crc64 && filled != 0) CheckCrc(*chunk, filled);
   const bool throttled = !status && status.error().kind == ErrorKind::kThrottled;
   Outcome outcome;
@@ -192,6 +192,10 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
   if (chunk->bytes_read >= chunk->range.size() && chunk->read_to >= chunk->range.end) {
     chunk->consumed = true;
     core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kGraceNs);
+    // The last one stays, for reads that come out of order.
+    const ChunkRef before = last_consumed_.lock();
+    last_consumed_ = chunk;
+    if (before != nullptr && core_->ReadFromCache()) core_->cache.Hurry(*before);
   } else if (!chunk->demand && !AllWanted() && !streams_.AnyWants(chunk->range)) {
     GiveUp(chunk, now_ns);
   } else {

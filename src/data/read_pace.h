@@ -43,8 +43,13 @@ class ReadPace {
   }
   bool NearServer() const EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    const double large = std::max(best_.large, before_.large);
+    const double large = Large();
     return (large > 0 ? large : std::max(best_.small, before_.small)) >= static_cast<double>(kNearBytesPerS);
+  }
+  // Large GETs have shown it, so it is not a burst.
+  bool SurelyNear() const EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return Large() >= static_cast<double>(kNearBytesPerS);
   }
 
   // `in_pieces`: by page faults all over it, not by one reader from begin to end.
@@ -73,6 +78,8 @@ class ReadPace {
     double small = 0;
     double large = 0;
   };
+  double Large() const REQUIRES(mutex_) { return std::max(best_.large, before_.large); }
+
   mutable Mutex mutex_;
   int64_t period_start_ns_ GUARDED_BY(mutex_) = 0;
   Best best_ GUARDED_BY(mutex_);

@@ -31,7 +31,10 @@ CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool wa
     core_->active_streams.fetch_add(1, std::memory_order_relaxed);
     detector_.OnRunConfirmed();
   }
-  if (stream->confirmed) stream->window = SteadyWindow(stream->window, stream->consumed, core_->StreamBudget());
+  if (stream->confirmed) {
+    stream->window = SteadyWindow(stream->window, stream->consumed, core_->StreamBudget());
+    if (core_->ReadFromCache()) stream->window = std::min(stream->window, kHotWindowBytesMax);
+  }
   if (waited) NoteWait(*stream, range);
   after.next_all = NoteWhole(*stream, now_ns);
   after.refill = lead_ && store_failed_ && !lead_refilled_;
@@ -97,10 +100,7 @@ void CachedFile::NoteWait(Stream& stream, ByteRange range) {
   const uint64_t budget = core_->StreamBudget();
   const uint64_t piece = core_->PieceBytesOf(stream.window);
   if (chunk != nullptr && stream.Ahead() + piece < stream.window) return;
-  // More than may be in flight would only wait in memory.
-  const uint64_t in_flight_max = static_cast<uint64_t>(core_->scheduler.Limit()) * core_->options.chunk_bytes;
-  const uint64_t useful = core_->pace.NearServer() ? kNearWindowBytesMax : in_flight_max;
-  const uint64_t bound = std::min(WindowBound(stream.consumed, stream.carried), useful);
+  const uint64_t bound = std::min(WindowBound(stream.consumed, stream.carried), core_->UsefulWindow());
   stream.window = GrownWindow(stream.window, bound, budget);
 }
 

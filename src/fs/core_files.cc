@@ -39,7 +39,7 @@ std::shared_ptr<ReadFile> CoreFileSystem::ReaderOf(FileHandle& handle) {
   handle.reader = context_.reads.Open(handle.ino, object);
   handle.reader_version = version;
   if (handle.file->writer()) context_.reads.StopFilling(handle.ino, false);
-  if (context_.options.direct_io || (handle.flags & O_DIRECT) != 0) handle.reader->SetDirect(handle.id);
+  if ((handle.flags & O_DIRECT) != 0) handle.reader->SetDirect(handle.id);
   return handle.reader;
 }
 

@@ -126,6 +126,19 @@ TEST(ReadPaceTest, ServerIsNearWhileSomeGetIsFast) {
   EXPECT_FALSE(pace.NearServer()) << "a network that changed is learnt within two periods";
 }
 
+TEST(ReadPaceTest, OnlyLargeGetsMakeAServerSurelyNear) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  ReadPace pace;
+  pace.OnGetDone(1 << 20, 100 * kSecond, 100 * kSecond + 1'000'000);  // maybe a burst
+  EXPECT_TRUE(pace.NearServer());
+  EXPECT_FALSE(pace.SurelyNear());
+  pace.OnGetDone(4 << 20, 101 * kSecond, 101 * kSecond + 8'000'000);
+  EXPECT_TRUE(pace.SurelyNear());
+  pace.OnGetDone(4 << 20, 107 * kSecond, 107 * kSecond + 80'000'000);
+  pace.OnGetDone(4 << 20, 113 * kSecond, 113 * kSecond + 80'000'000);
+  EXPECT_FALSE(pace.SurelyNear()) << "it became slow";
+}
+
 TEST(ReadPaceTest, ABurstAtTheBeginOfAConnectionDoesNotMakeAServerNear) {
   constexpr int64_t kSecond = 1'000'000'000;
   ReadPace pace;

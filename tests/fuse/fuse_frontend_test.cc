@@ -156,7 +156,7 @@ TEST_F(FuseFrontendTest, LandedWritesAndOtherRequestsBetweenThemKeepTheirBytes) 
     std::string got(value.size(), '\0');
     EXPECT_EQ(getxattr(Path("data").c_str(), name.c_str(), got.data(), got.size()), 60'000);
     EXPECT_TRUE(got == value);
-    EXPECT_NE(access(Path(std::string(200, 'x')).c_str(), F_OK), 0);
+    EXPECT_NE(access(Path(std::string(200, 'x').c_str()).c_str(), F_OK), 0);
   }
   close(fd);
   EXPECT_GT(fake_.landed_writes, 8);

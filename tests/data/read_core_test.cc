@@ -1,0 +1,97 @@
+// When the processor is the limit, little is held: windows, and what was consumed.
+#include "data/read_core.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "data/stream_window.h"
+#include "oss/memory_store.h"
+
+namespace ossfs2 {
+namespace {
+
+class ReadCoreTest : public ::testing::Test {
+ protected:
+  ReadCoreTest() : path_(::testing::TempDir() + "/read-core-pressure-" + std::to_string(getpid())) {
+    Waited(0);
+    options_.cpu_pressure_file = path_;
+    core_ = std::make_unique<ReadCore>(*store_, pool_, options_);
+  }
+  ~ReadCoreTest() override { unlink(path_.c_str()); }
+
+  void Waited(int64_t microseconds) {
+    std::ofstream(path_) << "some avg10=0.00 avg60=0.00 avg300=0.00 total=" << microseconds << "\n";
+  }
+  // A second of GETs of 8 MiB that took so long each, while tasks waited for that share of it.
+  void Second(int64_t get_ns, double share) {
+    for (int tenth = 0; tenth < 10; ++tenth) {
+      waited_us_ += static_cast<int64_t>(share * 100'000);
+      Waited(waited_us_);
+      now_ns_ += CpuPressure::kSampleNs;
+      core_->OnGetDone(8 << 20, now_ns_ - get_ns, now_ns_);
+    }
+  }
+
+  static constexpr int64_t kFastNs = 8'000'000;    // 1 GB/s
+  static constexpr int64_t kSlowNs = 100'000'000;  // 80 MB/s
+
+  const std::string path_;
+  int64_t waited_us_ = 0;
+  int64_t now_ns_ = 1'000'000'000'000;
+  std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore();
+  MemoryPool pool_{4ull << 30};
+  ReadOptions options_;
+  std::unique_ptr<ReadCore> core_;
+};
+
+TEST_F(ReadCoreTest, WindowsStaySmallOnlyWhenTheServerIsNearAndProcessorsAreShort) {
+  Second(kSlowNs, 0.9);
+  EXPECT_FALSE(core_->ReadFromCache()) << "a far server needs many bytes in flight, however busy the processors are";
+  EXPECT_EQ(core_->UsefulWindow(), static_cast<uint64_t>(core_->scheduler.Limit()) * options_.chunk_bytes);
+  Second(kFastNs, 0.1);
+  EXPECT_FALSE(core_->ReadFromCache()) << "readers wait for the network";
+  EXPECT_EQ(core_->UsefulWindow(), kNearWindowBytesMax);
+  Second(kFastNs, 0.6);
+  EXPECT_TRUE(core_->ReadFromCache());
+  EXPECT_EQ(core_->UsefulWindow(), kHotWindowBytesMax);
+  Second(kFastNs, 0.1);
+  EXPECT_FALSE(core_->ReadFromCache()) << "learnt within a tenth of a second";
+}
+
+TEST_F(ReadCoreTest, AHurriedChunkGoesUnlessItIsUsedAgain) {
+  std::vector<ChunkRef> chunks;
+  for (uint64_t i = 0; i < 4; ++i) {
+    const ByteRange range{i << 23, (i + 1) << 23};
+    chunks.push_back(std::make_shared<Chunk>(range, pool_.TryAllocate(MemoryTag::kRead, 32), false));
+    core_->cache.AddConsumed({}, chunks.back(), now_ns_, ReadCache::kGraceNs);
+  }
+  core_->cache.Hurry(*chunks[2]);
+  core_->cache.Hurry(*chunks[2]);
+  core_->cache.Hurry(*chunks[1]);
+  chunks[1]->used_ns = now_ns_ + 1;
+  EXPECT_TRUE(core_->cache.OverLimit());
+  core_->RelievePressure();
+  EXPECT_FALSE(core_->cache.OverLimit());
+  EXPECT_EQ(chunks[2]->place, Chunk::Place::kNowhere);
+  EXPECT_EQ(core_->cache.ConsumedBytes(), 3u << 23);
+  core_->cache.Hurry(*chunks[0]);
+  core_->cache.Remove(*chunks[0]);
+  EXPECT_FALSE(core_->cache.OverLimit());
+}
+
+TEST_F(ReadCoreTest, WhoHoldsMoreAnyhowHasLargeWindows) {
+  options_.fill_threads = 2;
+  core_ = std::make_unique<ReadCore>(*store_, pool_, options_);
+  Second(kFastNs, 0.6);
+  EXPECT_FALSE(core_->ReadFromCache());
+  options_.fill_threads = 0;
+  options_.cache_bytes = 1 << 30;
+  core_ = std::make_unique<ReadCore>(*store_, pool_, options_);
+  Second(kFastNs, 0.6);
+  EXPECT_FALSE(core_->ReadFromCache());
+}
+
+}  // namespace
+}  // namespace ossfs2

@@ -30,7 +30,7 @@ LIBRARIES = [
     (re.compile(r"^CLI/"), {"cli", "server"}, True),
     (re.compile(r"^nlohmann/"), {"base", "oss", "data", "fs", "cli", "server"}, True),
     (re.compile(r"^pugixml"), {"oss", "server"}, True),
-    (re.compile(r"^openssl/"), {"oss", "cli", "server"}, True),
+    (re.compile(r"^openssl/"), {"http", "oss", "cli", "server"}, True),
     (re.compile(r"^(isa-l|isal/|crc64)"), {"base"}, True),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

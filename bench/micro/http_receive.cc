@@ -1,7 +1,8 @@
 // http_receive: how much CPU the receiving of HTTP bodies costs, by client.
 //
 //   http_receive --serve FILE a tiny sendfile server; prints its port
-//   http_receive --url http://HOST:PORT/PATH --client lean|curl|raw
+//   http_receive --serve FILE --cert PEM --key PEM  the same with TLS, from memory
+//   http_receive --url http[s]://HOST:PORT/PATH --client lean|curl|raw [--ca PEM]
 //                [--gib 8] [--parallel 4] [--range-mib 8] [--threads 0] [--file-mib 1024]
 //   http_receive --url ... --client lean|curl --put  uploads instead (the server drops them)
 //
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
@@ -46,11 +48,23 @@ struct Options {
 
 // --- the server -------------------------------------------------------------------
 
-std::string ReadHead(int fd, std::string* buffered) {
+struct Link {
+  int fd;
+  SSL* ssl;  // null: plain
+  ssize_t Read(void* to, size_t size) const {
+    return ssl == nullptr ? recv(fd, to, size, 0) : SSL_read(ssl, to, static_cast<int>(size));
+  }
+  bool Write(const char* from, size_t size) const {
+    if (ssl != nullptr) return SSL_write(ssl, from, static_cast<int>(size)) > 0;
+    return send(fd, from, size, MSG_NOSIGNAL | MSG_MORE) == static_cast<ssize_t>(size);
+  }
+};
+
+std::string ReadHead(const Link& link, std::string* buffered) {
   size_t end;
   while ((end = buffered->find("\r\n\r\n")) == std::string::npos) {
     char bytes[8192];
-    const ssize_t got = recv(fd, bytes, sizeof(bytes), 0);
+    const ssize_t got = link.Read(bytes, sizeof(bytes));
     if (got <= 0) return "";
     buffered->append(bytes, static_cast<size_t>(got));
   }
@@ -64,23 +78,43 @@ uint64_t NumberAfter(const std::string& text, const char* key) {
   return at == std::string::npos ? 0 : strtoull(text.c_str() + at + strlen(key), nullptr, 10);
 }
 
-bool SendAll(int fd, const std::string& text) {
-  return send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_MORE) == static_cast<ssize_t>(text.size());
+bool SendBody(const Link& link, int file, const char* bytes, off_t first, uint64_t left) {
+  while (left > 0) {
+    const auto part = static_cast<size_t>(std::min<uint64_t>(left, 1u << 20));
+    if (link.ssl != nullptr) {
+      if (!link.Write(bytes + first, part)) return false;
+      first += static_cast<off_t>(part);
+      left -= part;
+      continue;
+    }
+    const ssize_t sent = sendfile(link.fd, file, &first, left);
+    if (sent <= 0) return false;
+    left -= static_cast<uint64_t>(sent);
+  }
+  return true;
 }
 
-void ServeConnection(int fd, int file, uint64_t file_size) {
+void ServeConnection(int fd, SSL_CTX* tls, int file, const char* bytes, uint64_t file_size) {
+  const Link link{fd, tls == nullptr ? nullptr : SSL_new(tls)};
+  if (tls != nullptr && (SSL_set_fd(link.ssl, fd) != 1 || SSL_accept(link.ssl) != 1)) {
+    SSL_free(link.ssl);
+    close(fd);
+    return;
+  }
   std::string buffered;
   std::vector<char> dropped(1 << 20);
-  for (std::string head; !(head = ReadHead(fd, &buffered)).empty();) {
+  for (std::string head; !(head = ReadHead(link, &buffered)).empty();) {
     if (head.starts_with("PUT")) {
       for (uint64_t left = NumberAfter(head, "Content-Length: ") - buffered.size(); left > 0;) {
-        const ssize_t got = recv(fd, dropped.data(), std::min<uint64_t>(left, dropped.size()), 0);
+        const ssize_t got = link.Read(dropped.data(), std::min<uint64_t>(left, dropped.size()));
         if (got <= 0) break;
         left -= static_cast<uint64_t>(got);
       }
       buffered.clear();
       const std::string_view answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-      if (send(fd, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) break;
+      if (tls == nullptr ? send(fd, answer.data(), answer.size(), MSG_NOSIGNAL) < 0
+                         : !link.Write(answer.data(), answer.size()))
+        break;
       continue;
     }
     off_t first = 0;
@@ -89,24 +123,31 @@ void ServeConnection(int fd, int file, uint64_t file_size) {
       first = static_cast<off_t>(strtoull(head.c_str() + at + 6, nullptr, 10));
       last = NumberAfter(head.substr(at), "-");
     }
-    uint64_t left = last + 1 - static_cast<uint64_t>(first);
-    if (!SendAll(fd, StrCat("HTTP/1.1 206 Partial Content\r\nContent-Length: ", left, "\r\nContent-Range: bytes ", first,
-                            "-", last, "/", file_size, "\r\n\r\n")))
-      break;
-    while (left > 0) {
-      const ssize_t sent = sendfile(fd, file, &first, left);
-      if (sent <= 0) break;
-      left -= static_cast<uint64_t>(sent);
-    }
-    if (left > 0) break;
+    const uint64_t left = last + 1 - static_cast<uint64_t>(first);
+    const std::string answer_head =
+        StrCat("HTTP/1.1 206 Partial Content\r\nContent-Length: ", left, "\r\nContent-Range: bytes ", first, "-", last, "/",
+               file_size, "\r\n\r\n");
+    if (!link.Write(answer_head.data(), answer_head.size()) || !SendBody(link, file, bytes, first, left)) break;
   }
+  SSL_free(link.ssl);
   close(fd);
 }
 
-int Serve(const std::string& path) {
+SSL_CTX* ServerTls(const std::string& certificate, const std::string& key) {
+  SSL_CTX* const tls = SSL_CTX_new(TLS_server_method());
+  if (SSL_CTX_use_certificate_chain_file(tls, certificate.c_str()) != 1 ||
+      SSL_CTX_use_PrivateKey_file(tls, key.c_str(), SSL_FILETYPE_PEM) != 1)
+    fprintf(stderr, "cannot use %s and %s\n", certificate.c_str(), key.c_str()), abort();
+  return tls;
+}
+
+int Serve(const std::string& path, const std::string& certificate, const std::string& key) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat info {};
   if (file < 0 || fstat(file, &info) != 0) return perror(path.c_str()), 1;
+  SSL_CTX* const tls = certificate.empty() ? nullptr : ServerTls(certificate, key);
+  void* const bytes = mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_SHARED | MAP_POPULATE, file, 0);
+  if (bytes == MAP_FAILED) return perror("mmap"), 1;
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -124,7 +165,7 @@ int Serve(const std::string& path) {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0)
       setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
-    std::thread(ServeConnection, fd, file, static_cast<uint64_t>(info.st_size)).detach();
+    std::thread(ServeConnection, fd, tls, file, static_cast<const char*>(bytes), static_cast<uint64_t>(info.st_size)).detach();
   }
 }
 
@@ -139,6 +180,7 @@ std::span<std::byte> TouchedMemory(size_t size) {
 }
 
 struct Plan {
+  bool tls = false;
   std::string host;
   uint16_t port = 80;
   std::string target;
@@ -185,6 +227,7 @@ class ClientRun {
     const uint64_t range = next_++;
     if (range >= plan_.ranges || failed_) return End();
     Request request;
+    request.tls = plan_.tls;
     request.host = plan_.host;
     request.port = plan_.port;
     request.target = plan_.target;
@@ -275,7 +318,9 @@ bool ParseUrl(const std::string& url, Plan* plan) {
   char host[256];
   char path[1024];
   unsigned port = 80;
-  if (sscanf(url.c_str(), "http://%255[^:/]:%u%1023s", host, &port, path) != 3) return false;
+  plan->tls = url.starts_with("https://");
+  const char* const rest = url.c_str() + (plan->tls ? 8 : 7);
+  if (!url.starts_with("http") || sscanf(rest, "%255[^:/]:%u%1023s", host, &port, path) != 3) return false;
   plan->host = host;
   plan->port = static_cast<uint16_t>(port);
   plan->target = path;
@@ -283,7 +328,8 @@ bool ParseUrl(const std::string& url, Plan* plan) {
 }
 
 int Main(const Options& options) {
-  if (const std::string file = options.Text("--serve", ""); !file.empty()) return Serve(file);
+  if (const std::string file = options.Text("--serve", ""); !file.empty())
+    return Serve(file, options.Text("--cert", ""), options.Text("--key", ""));
   Plan plan;
   if (!ParseUrl(options.Text("--url", ""), &plan)) return fprintf(stderr, "need --url http://HOST:PORT/PATH\n"), 2;
   plan.parallel = options.Number("--parallel", "4");
@@ -294,6 +340,7 @@ int Main(const Options& options) {
   plan.put = options.values.contains("--put");
   const std::string name = options.Text("--client", "lean");
   HttpConfig config;
+  config.ca_file = options.Text("--ca", "");
   config.loop_threads = static_cast<int>(options.Number("--threads", "0"));
   std::unique_ptr<HttpClient> client;
   if (name != "raw") {
@@ -306,7 +353,7 @@ int Main(const Options& options) {
   const bool good = name == "raw" ? RunRaw(plan) : ClientRun(*client, plan).Run();
   const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
   const double cpu = OwnCpuSeconds() - cpu_before;
-  printf("%-4s %s parallel=%zu range=%lluMiB: %.2f GiB/s, own CPU %.3f s/GiB%s\n", name.c_str(), plan.put ? "PUT" : "GET",
+  printf("%-4s %s %s parallel=%zu range=%lluMiB: %.2f GiB/s, own CPU %.3f s/GiB%s\n", name.c_str(), plan.put ? "PUT" : "GET", plan.tls ? "https" : "http",
          plan.parallel, static_cast<unsigned long long>(plan.range_bytes >> 20), gib / wall, cpu / gib,
          good ? "" : " FAILED");
   return good ? 0 : 1;

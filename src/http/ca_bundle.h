@@ -1,5 +1,5 @@
 // Where the trusted certificates lie: the binary travels to other distributions, whose
-// bundles lie elsewhere than the libcurl it brings along believes.
+// bundles lie elsewhere than the OpenSSL and libcurl it brings along believe.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@ struct CaLocation {
 };
 
 // In order: ca_file and ca_dir of the configuration; SSL_CERT_FILE and SSL_CERT_DIR; the
-// six usual bundles. Both empty when nothing was found: libcurl's own default is tried.
+// six usual bundles. Both empty when nothing was found: the library's own default is tried.
 // ENOENT or EACCES, kInvalid, when a configured place cannot be read.
 Result<CaLocation> FindCaBundle(const HttpConfig& config);
 

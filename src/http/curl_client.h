@@ -1,4 +1,4 @@
-// CurlClient: the HttpClient over libcurl, for TLS, proxies and anything (see CurlLoop).
+// CurlClient: the HttpClient over libcurl, for proxies (see CurlLoop).
 //
 // The loops share nothing but the configuration; a call goes to the loop with the
 // fewest calls, as in LeanClient.

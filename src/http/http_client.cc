@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "base/mutex.h"
+#include "http/curl_client.h"
+#include "http/lean_client.h"
 
 namespace ossfs2::http {
 
@@ -31,6 +33,10 @@ Result<Response> HttpClient::Fetch(Request request) {
   MutexLock lock(wait->mutex);
   while (!wait->result) wait->came.Wait(lock);
   return std::move(*wait->result);
+}
+
+Result<std::unique_ptr<HttpClient>> MakeHttpClient(const HttpConfig& config) {
+  return config.lean && config.proxy.empty() ? MakeLeanClient(config) : MakeCurlClient(config);
 }
 
 }  // namespace ossfs2::http

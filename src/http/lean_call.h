@@ -19,7 +19,7 @@ struct LeanCall {
   std::shared_ptr<BodySink> sink;
   Done done;
 
-  std::string pool_key;   // "host:port"
+  std::string pool_key;   // "https://host:port"
   std::string head_text;  // request line and headers
   uint64_t body_bytes = 0;
 

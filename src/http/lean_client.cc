@@ -32,6 +32,10 @@ class LeanClient final : public HttpClient {
   Status Open(const HttpConfig& config, Resolver::Lookup lookup) {
     auto shared = std::make_shared<LeanShared>(config, std::move(lookup));
     OSSFS2_RETURN_IF_ERROR(shared->sources.Set(config.source_addresses));
+    if (!config.ca_file.empty() || !config.ca_dir.empty()) {
+      // What a user can get wrong shows now, not at the first request.
+      if (auto tls = shared->Tls(); !tls) return std::move(tls.error());
+    }
     const int threads = LoopThreads(config);
     for (int n = 0; n < threads; ++n) {
       loops_.push_back(std::make_shared<LeanLoop>(shared, ConnectionShare(config, n, threads)));
@@ -59,6 +63,16 @@ class LeanClient final : public HttpClient {
 };
 
 }  // namespace
+
+Result<TlsContext*> LeanShared::Tls() {
+  MutexLock lock(tls_mutex_);
+  if (tls_ == nullptr) {
+    auto made = TlsContext::Make(config);
+    if (!made) return std::move(made.error());
+    tls_ = std::move(*made);
+  }
+  return tls_.get();
+}
 
 int LoopThreads(const HttpConfig& config) {
   // One thread receives about 2.5 GB/s; 32 cores with 16 of them reach 16 GB/s (docs/results).

@@ -1,4 +1,4 @@
-// LeanClient: the HttpClient for plain http:// without proxy (see LeanLoop).
+// LeanClient: the HttpClient for http:// and https:// without proxy (see LeanLoop).
 //
 // Calls go to the loop with the fewest calls; among equals to the loop that asks, else
 // the first, so that single calls in a row share one kept connection. A client owns
@@ -12,7 +12,8 @@
 
 namespace ossfs2::http {
 
-// `lookup` null: the system's. EINVAL for source addresses that are none.
+// `lookup` null: the system's. EINVAL for source addresses that are none
+// and for configured CA places without certificates.
 Result<std::unique_ptr<HttpClient>> MakeLeanClient(const HttpConfig& config, Resolver::Lookup lookup = nullptr);
 
 // The number of loop threads that a configuration asks for.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "http/lean_loop.h"
 #include "http/socket.h"
@@ -20,13 +21,13 @@ Status LeanConnection::Connect(const SocketAddress& peer, const std::optional<So
   fd_ = *fd;
   if (source) OSSFS2_RETURN_IF_ERROR(BindSource(fd_, *source));
   if (connect(fd_, peer.get(), peer.length) != 0 && errno != EINPROGRESS) return ErrnoError(errno, "connect");
-  connecting_ = true;
   watched_ = EPOLLOUT;
   return loop_.Add(fd_, watched_, this);
 }
 
 void LeanConnection::Close() {
   if (fd_ < 0) return;
+  if (transport_ != nullptr) transport_->SayGoodbye();
   loop_.Remove(fd_);
   close(fd_);
   fd_ = -1;
@@ -38,11 +39,6 @@ void LeanConnection::WatchFor(uint32_t events) {
   loop_.Modify(fd_, events);
 }
 
-bool LeanConnection::LooksAlive() const {
-  char byte = 0;
-  return recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
 void LeanConnection::Begin(std::shared_ptr<LeanCall> call) {
   call_ = std::move(call);
   call_->connection = this;
@@ -50,14 +46,25 @@ void LeanConnection::Begin(std::shared_ptr<LeanCall> call) {
   call_->progress.last_byte = loop_.now();
   ++exchanges_;
   exchange_.emplace(*call_);
-  exchange_->Send(fd_, loop_.now());
+  exchange_->Send(*transport_, loop_.now());
   // A send that failed shows as an event at once, since the loop is level-triggered.
-  WatchFor(exchange_->sending() ? kReading | EPOLLOUT : kReading);
+  WatchForExchange();
+}
+
+void LeanConnection::WatchForExchange() {
+  WatchFor(exchange_->sending() || transport_->has_output() ? kReading | EPOLLOUT : kReading);
+}
+
+bool LeanConnection::Rest() {
+  if (!transport_->Rest()) return false;
+  WatchFor(kReading);  // the last event may have ended both the sending and the answer
+  return true;
 }
 
 void LeanConnection::OnEvents(uint32_t events) {
-  if (connecting_) return OnConnected();
-  if (call_ == nullptr) return owner_.OnIdleEvent(*this);
+  if (state_ == State::kConnecting) return OnConnected();
+  if (state_ == State::kHandshake) return Shake();
+  if (call_ == nullptr) return owner_.OnIdleEvent(*this, (events & ~static_cast<uint32_t>(EPOLLIN)) == 0);
   Pump(events);
 }
 
@@ -70,18 +77,33 @@ void LeanConnection::OnConnected() {
     sockaddr_storage name;
     socklen_t name_size = sizeof(name);
     if (getpeername(fd_, reinterpret_cast<sockaddr*>(&name), &name_size) != 0) return;
-    connecting_ = false;
   }
-  owner_.OnConnectResult(*this, failure);
+  if (failure != 0) return owner_.OnConnectFailed(*this, strerror(failure), false);
+  transport_ = owner_.NewTransport(*call_, fd_);
+  if (transport_ == nullptr) return owner_.OnConnectFailed(*this, "no memory for a TLS connection", false);
+  if (call_->request.tls) call_->progress.phase = Phase::kTls;
+  state_ = State::kHandshake;
+  Shake();
+}
+
+void LeanConnection::Shake() {
+  const IoStep step = transport_->Handshake();
+  if (step.state == IoStep::State::kWouldBlock)
+    return WatchFor(transport_->has_output() ? kReading | EPOLLOUT : kReading);
+  if (step.state != IoStep::State::kMoved)
+    return owner_.OnConnectFailed(*this, transport_->failure(), transport_->failure_is_final());
+  state_ = State::kReady;
+  owner_.OnReady(*this);
 }
 
 void LeanConnection::Pump(uint32_t events) {
-  if ((events & EPOLLOUT) != 0 && exchange_->sending()) exchange_->Send(fd_, loop_.now());
+  if ((events & EPOLLOUT) != 0 && exchange_->sending()) exchange_->Send(*transport_, loop_.now());
+  else if ((events & EPOLLOUT) != 0) transport_->Flush();  // a failure shows at the next Receive
   Exchange::Step step = Exchange::Step::kContinue;
   if ((events & ~static_cast<uint32_t>(EPOLLOUT)) != 0)
-    step = exchange_->Receive(fd_, owner_.scratch(), loop_.now());
+    step = exchange_->Receive(*transport_, owner_.scratch(), loop_.now());
   if (step != Exchange::Step::kContinue) return owner_.OnExchangeEnd(*this, step);
-  WatchFor(exchange_->sending() ? kReading | EPOLLOUT : kReading);
+  WatchForExchange();
 }
 
 }  // namespace ossfs2::http

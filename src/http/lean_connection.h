@@ -1,13 +1,16 @@
-// LeanConnection: one TCP connection of LeanLoop, through connect, exchanges and idle time.
+// LeanConnection: one connection of LeanLoop, through connect, TLS handshake, exchanges and
+// idle time.
 //
 // Loop thread only. It reports every end of a phase to its loop, which owns it and
 // may destroy it (later, from a posted task) as the answer.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "http/lean_exchange.h"
+#include "http/transport.h"
 
 namespace ossfs2::http {
 
@@ -35,17 +38,21 @@ class LeanConnection final : public EventLoop::Handler {
   const std::string& pool_key() const { return pool_key_; }
   const SocketAddress& peer() const { return peer_; }
   int fd() const { return fd_; }
-  bool connecting() const { return connecting_; }
   bool reused() const { return exchanges_ > 1; }
-  // Nothing has come from the peer since the last answer, as far as a look can tell.
-  bool LooksAlive() const;
+  // Nothing of concern has come from the peer since the last answer, as far as a look can tell.
+  bool LooksAlive() { return transport_->LooksAlive(); }
+  // After an exchange that left the connection reusable; false: it is not, after all.
+  bool Rest();
 
   SteadyTime made_at;
   SteadyTime idle_since;
 
  private:
+  enum class State : uint8_t { kConnecting, kHandshake, kReady };
   void OnConnected();
+  void Shake();
   void Pump(uint32_t events);
+  void WatchForExchange();
   void WatchFor(uint32_t events);
 
   LeanLoop& owner_;
@@ -54,7 +61,8 @@ class LeanConnection final : public EventLoop::Handler {
   SocketAddress peer_;
   int fd_ = -1;
   uint32_t watched_ = 0;
-  bool connecting_ = false;
+  State state_ = State::kConnecting;
+  std::unique_ptr<Transport> transport_;  // from the TCP connection on
   uint64_t exchanges_ = 0;
   std::shared_ptr<LeanCall> call_;
   std::optional<Exchange> exchange_;

@@ -1,11 +1,8 @@
 #include "http/lean_exchange.h"
 
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "base/str.h"
 #include "http/socket.h"
@@ -28,7 +25,7 @@ Exchange::Exchange(LeanCall& call) : call_(call), receiver_(call.sink.get(), cal
   call_.progress.unsent_bytes = 0;
 }
 
-void Exchange::Send(int fd, SteadyTime now) {
+void Exchange::Send(Transport& transport, SteadyTime now) {
   const auto& body = call_.request.body;
   size_t budget = kWakeBytesMax;
   while (sending_ && !sent_all()) {
@@ -44,55 +41,61 @@ void Exchange::Send(int fd, SteadyTime now) {
       pieces[count++] = {const_cast<std::byte*>(piece.data()), std::min(piece.size(), budget - asked)};
       asked += pieces[count - 1].iov_len;
     }
-    msghdr message{};
-    message.msg_iov = pieces;
-    message.msg_iovlen = count;
-    const ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-      // The answer may lie in the receive buffer already; Receive finds it or the end.
-      send_errno_ = errno;
-      sending_ = false;
-      return;
-    }
+    const IoStep step = transport.Send(std::span(pieces, count));
+    // The answer may lie in the receive buffer already; Receive finds it or the end.
+    if (step.state == IoStep::State::kFailed) return StopSending(transport);
+    if (step.state != IoStep::State::kMoved) break;
     call_.progress.last_byte = now;
-    auto left = static_cast<size_t>(sent);
-    const size_t of_head = sent_bytes_ < call_.head_text.size()
-                               ? std::min<size_t>(left, call_.head_text.size() - static_cast<size_t>(sent_bytes_)) : 0;
-    sent_bytes_ += left;
-    left -= of_head;
-    call_.progress.body_sent_bytes += left;
-    while (span_ < body.size() && left >= body[span_].size() - span_offset_) {
-      left -= body[span_++].size() - span_offset_;
-      span_offset_ = 0;
-    }
-    span_offset_ += left;
-    if (static_cast<size_t>(sent) < asked) break;
-    budget -= std::min(budget, static_cast<size_t>(sent));
-    if (budget == 0) break;
+    CountSent(step.bytes);
+    budget -= std::min(budget, step.bytes);
+    if (step.bytes < asked || budget == 0) break;
   }
-  if (call_.body_bytes > 0) call_.progress.unsent_bytes = UnsentBytes(fd);
-  if (sent_all()) {
+  if (sent_all() && transport.has_output()) {
+    const IoStep step = transport.Flush();
+    if (step.state == IoStep::State::kFailed) return StopSending(transport);
+    if (step.state == IoStep::State::kMoved) call_.progress.last_byte = now;
+  }
+  if (call_.body_bytes > 0) call_.progress.unsent_bytes = UnsentBytes(transport.fd());
+  if (sent_all() && !transport.has_output()) {
     sending_ = false;
     call_.progress.phase = Phase::kAnswer;
   }
 }
 
-Exchange::Step Exchange::Receive(int fd, std::span<char> scratch, SteadyTime now) {
+void Exchange::StopSending(const Transport& transport) {
+  send_failure_ = transport.failure();
+  sending_ = false;
+}
+
+void Exchange::CountSent(size_t bytes) {
+  const auto& body = call_.request.body;
+  const uint64_t head_left = call_.head_text.size() - std::min<uint64_t>(call_.head_text.size(), sent_bytes_);
+  sent_bytes_ += bytes;
+  bytes -= static_cast<size_t>(std::min<uint64_t>(bytes, head_left));
+  call_.progress.body_sent_bytes += bytes;
+  while (span_ < body.size() && bytes >= body[span_].size() - span_offset_) {
+    bytes -= body[span_++].size() - span_offset_;
+    span_offset_ = 0;
+  }
+  span_offset_ += bytes;
+}
+
+Exchange::Step Exchange::Receive(Transport& transport, std::span<char> scratch, SteadyTime now) {
   for (size_t budget = kWakeBytesMax;;) {
     Got got;
-    if (const Step step = ReadSome(fd, scratch, now, &got); step != Step::kContinue) return step;
+    if (const Step step = ReadSome(transport, scratch, budget > 0, now, &got); step != Step::kContinue) return step;
     if (got.bytes == 0) return Step::kContinue;
     if (const Step step = ConsumeInput(now); step != Step::kContinue) return step;
-    // No second call only to hear EAGAIN: the loop is level-triggered.
-    if (got.short_of || got.bytes >= budget) return Step::kContinue;
-    budget -= got.bytes;
+    budget -= std::min(budget, got.bytes);
+    // No second call only to hear EAGAIN: the loop is level-triggered. It does not know
+    // of bytes that the transport holds: those are taken beyond the budget.
+    if (got.drained || (budget == 0 && !transport.has_input())) return Step::kContinue;
   }
 }
 
-// One recv, into the sink when payload comes next. `got` stays empty when there is nothing more for now.
-Exchange::Step Exchange::ReadSome(int fd, std::span<char> scratch, SteadyTime now, Got* got) {
+// One step, into the sink when payload comes next. `got` stays empty when there is nothing more for now.
+Exchange::Step Exchange::ReadSome(Transport& transport, std::span<char> scratch, bool from_socket, SteadyTime now,
+                                  Got* got) {
   std::span<std::byte> room;
   if (receiver_.has_head() && input_at_ == input_.size()) {
     const uint64_t next = decoder_.payload_next();
@@ -101,25 +104,19 @@ Exchange::Step Exchange::ReadSome(int fd, std::span<char> scratch, SteadyTime no
     // A body that ends with the connection may end here; otherwise a byte without room is sure to come.
     if (direct && room.empty() && decoder_.kind() != Framing::Kind::kUntilClose) return NoRoom(now);
   }
-  void* const to = room.empty() ? static_cast<void*>(scratch.data()) : room.data();
-  const size_t size = room.empty() ? scratch.size() : room.size();
-  ssize_t count = 0;
-  do {
-    count = recv(fd, to, size, MSG_DONTWAIT);
-  } while (count < 0 && errno == EINTR);
-  if (count < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? Step::kContinue : OnReadError(errno, now);
-  if (count == 0) return OnEnd(now);
+  const IoStep step = transport.Receive(room.empty() ? std::as_writable_bytes(scratch) : room, from_socket);
+  if (step.state == IoStep::State::kWouldBlock) return Step::kContinue;
+  if (step.state != IoStep::State::kMoved) return OnEnd(transport, step.state == IoStep::State::kFailed, now);
   any_answer_ = true;
   call_.progress.last_byte = now;
-  const auto bytes = static_cast<size_t>(count);
-  *got = {bytes, bytes < size};
+  *got = {step.bytes, step.drained};
   if (room.empty()) {
-    input_.append(scratch.data(), bytes);
+    input_.append(scratch.data(), step.bytes);
     return Step::kContinue;
   }
-  decoder_.Take(bytes);
-  receiver_.Filled(bytes);
-  call_.progress.body_received_bytes += bytes;
+  decoder_.Take(step.bytes);
+  receiver_.Filled(step.bytes);
+  call_.progress.body_received_bytes += step.bytes;
   return Step::kContinue;
 }
 
@@ -192,22 +189,22 @@ Exchange::Step Exchange::ConsumeBody(SteadyTime now) {
   return Step::kContinue;
 }
 
-Exchange::Step Exchange::OnEnd(SteadyTime now) {
+Exchange::Step Exchange::OnEnd(const Transport& transport, bool failed, SteadyTime now) {
   hung_up_ = true;
-  if (receiver_.has_head() && decoder_.EndsWithClose()) return OnDone();
-  if (!receiver_.has_head() && send_errno_ != 0)
-    return Unavailable(now, StrCat("the server closed the connection (", strerror(send_errno_), ")"));
+  if (failed) return Unavailable(now, transport.failure());
+  if (receiver_.has_head() && decoder_.EndsWithClose()) {
+    if (transport.ended_properly()) return OnDone();
+    // Anybody on the way can close a TCP connection: the body may have been cut short.
+    return Unavailable(now, "the connection was closed without the end of TLS (close_notify) that ends this body");
+  }
+  if (!receiver_.has_head() && !send_failure_.empty())
+    return Unavailable(now, StrCat("the server closed the connection (", send_failure_, ")"));
   if (!any_answer_) return Unavailable(now, "the server closed the connection without an answer");
   if (!receiver_.has_head()) return Unavailable(now, "the server closed the connection inside the headers");
   if (body_length_ > 0)
     return Unavailable(now, StrCat("the server closed the connection after ", call_.progress.body_received_bytes,
                                    " of ", body_length_, " body bytes"));
   return Unavailable(now, "the server closed the connection inside the chunked body");
-}
-
-Exchange::Step Exchange::OnReadError(int errno_value, SteadyTime now) {
-  hung_up_ = true;
-  return Unavailable(now, strerror(errno_value));
 }
 
 Exchange::Step Exchange::OnDone() {

@@ -1,6 +1,6 @@
-// Exchange: one request and its answer over a connected socket.
+// Exchange: one request and its answer over a connected Transport.
 //
-// Send writes head and body spans with sendmsg until the socket is full; Receive
+// Send gives head and body spans to the transport until the socket is full; Receive
 // reads heads through a scratch buffer and bodies straight into the sink's memory.
 // An answer may come before the request is out (an early refusal): sending stops and
 // the connection is not used again. Loop thread only; owns nothing but the answer.
@@ -14,6 +14,7 @@
 #include "http/body_receiver.h"
 #include "http/lean_call.h"
 #include "http/response_parser.h"
+#include "http/transport.h"
 
 namespace ossfs2::http {
 
@@ -23,10 +24,10 @@ class Exchange {
 
   explicit Exchange(LeanCall& call);
 
-  void Send(int fd, SteadyTime now);
-  Step Receive(int fd, std::span<char> scratch, SteadyTime now);
+  void Send(Transport& transport, SteadyTime now);
+  Step Receive(Transport& transport, std::span<char> scratch, SteadyTime now);
 
-  // Wants to be told when the socket takes more.
+  // Wants to be told when the socket takes more, be it the transport's own rest.
   bool sending() const { return sending_; }
   bool sent_all() const { return sent_bytes_ == call_.head_text.size() + call_.body_bytes; }
   // Not even the first byte of an answer came, and the peer hung up.
@@ -40,15 +41,16 @@ class Exchange {
  private:
   struct Got {
     size_t bytes = 0;    // 0: nothing there for now
-    bool short_of = false;  // less than asked: the socket is empty
+    bool drained = false;  // the socket is empty
   };
-  Step ReadSome(int fd, std::span<char> scratch, SteadyTime now, Got* got);
+  void CountSent(size_t bytes);
+  void StopSending(const Transport& transport);
+  Step ReadSome(Transport& transport, std::span<char> scratch, bool from_socket, SteadyTime now, Got* got);
   Step ConsumeInput(SteadyTime now);
   Step ConsumeHead(SteadyTime now);
   Step ConsumeBody(SteadyTime now);
   Step OnFinalHead(ParsedHead parsed, SteadyTime now);
-  Step OnEnd(SteadyTime now);
-  Step OnReadError(int errno_value, SteadyTime now);
+  Step OnEnd(const Transport& transport, bool failed, SteadyTime now);
   Step OnDone();
   Step Fail(Error error);
   Step Unavailable(SteadyTime now, std::string_view what);
@@ -61,7 +63,7 @@ class Exchange {
   uint64_t sent_bytes_ = 0;  // of head and body together
   size_t span_ = 0;          // the body span that comes next
   size_t span_offset_ = 0;
-  int send_errno_ = 0;
+  std::string send_failure_;
   // Receiving.
   std::string input_;        // bytes that went through the scratch buffer and wait
   size_t input_at_ = 0;

@@ -16,7 +16,7 @@ constexpr size_t kAddressesPerConnectTimeout = 3;
 constexpr auto kSweepInterval = std::chrono::seconds(5);
 
 Gauge& OpenConnections() {
-  static Gauge& gauge = Registry::Default().gauge("http_connections_open", "Plain HTTP connections, idle ones counted");
+  static Gauge& gauge = Registry::Default().gauge("http_connections_open", "Connections of the own HTTP client, idle ones counted");
   return gauge;
 }
 Counter& StaleRetries() {
@@ -24,6 +24,9 @@ Counter& StaleRetries() {
       "http_stale_retries", "Requests repeated because a kept connection had been closed by the server");
   return counter;
 }
+
+// An address that hangs in either has had its chance.
+bool Connecting(Phase phase) { return phase == Phase::kConnect || phase == Phase::kTls; }
 
 }  // namespace
 
@@ -57,7 +60,11 @@ void LeanLoop::Accept(CallPtr call) {
   if (const Status good = CheckRequest(call->request); !good) return Finish(call, good.error());
   call->body_bytes = BodyBytes(call->request);
   call->head_text = RequestHeadText(call->request, call->body_bytes);
-  call->pool_key = StrCat(call->request.host, ":", call->request.port);
+  if (call->request.tls) {
+    // Before anything is sent: a wrong CA place is no matter of the network.
+    if (const auto tls = shared_->Tls(); !tls) return Finish(call, tls.error());
+  }
+  call->pool_key = StrCat(call->request.tls ? "https://" : "http://", call->request.host, ":", call->request.port);
   Admit(call);
   if (!call->finished) ArmWatch(call);
 }
@@ -91,7 +98,6 @@ void LeanLoop::OnResolved(const CallPtr& call, Result<Resolver::Addresses> addre
     return Fail(call, UnavailableError(call->request, call->progress, loop_.now(), what));
   }
   call->addresses.assign(addresses->rbegin(), addresses->rend());
-  call->progress.phase = Phase::kConnect;
   TryNextAddress(call, "the name has no address");
 }
 
@@ -103,6 +109,7 @@ void LeanLoop::TryNextAddress(const CallPtr& call, std::string_view last_failure
     call->attempt_due = tries > 1 ? loop_.now() + left / static_cast<int64_t>(tries) : SteadyTime::max();
     const SocketAddress peer = call->addresses.back();
     call->addresses.pop_back();
+    call->progress.phase = Phase::kConnect;
     call->progress.address = peer.ToString();
     Connect(call, peer, &failure);
     if (call->connection == nullptr) continue;
@@ -138,21 +145,35 @@ void LeanLoop::Connect(const CallPtr& call, const SocketAddress& peer, std::stri
   shared_->resolver.Rest(peer);
 }
 
-void LeanLoop::OnConnectResult(LeanConnection& connection, int errno_value) {
+std::unique_ptr<Transport> LeanLoop::NewTransport(const LeanCall& call, int fd) {
+  if (!call.request.tls) return MakePlainTransport(fd);
+  const auto tls = shared_->Tls();
+  return tls ? (*tls)->NewTransport(fd, call.request.host, call.pool_key) : nullptr;
+}
+
+void LeanLoop::OnReady(LeanConnection& connection) {
   const CallPtr call = connection.TakeCall();
-  if (errno_value == 0) {
-    connection.made_at = loop_.now();
-    call->attempt_due = SteadyTime::max();
-    connection.Begin(call);
-    if (call->watch.number != 0) ArmWatch(call);  // the stall limit may come before the connect limit
-    return;
+  connection.made_at = loop_.now();
+  call->attempt_due = SteadyTime::max();
+  connection.Begin(call);
+  if (call->watch.number != 0) ArmWatch(call);  // the stall limit may come before the connect limit
+}
+
+void LeanLoop::OnConnectFailed(LeanConnection& connection, std::string_view failure, bool is_final) {
+  const CallPtr call = connection.TakeCall();
+  const std::string why(failure);  // may belong to the connection
+  call->connection = nullptr;
+  if (is_final) {
+    CloseConnection(connection);
+    Error error = UnavailableError(call->request, call->progress, loop_.now(), why);
+    error.retryable = false;
+    return Finish(call, std::move(error));
   }
   shared_->resolver.Rest(connection.peer());
-  call->connection = nullptr;
   CloseConnection(connection);
   call->holds_slot = true;
   ++slots_used_;
-  TryNextAddress(call, strerror(errno_value));
+  TryNextAddress(call, why);
 }
 
 void LeanLoop::OnExchangeEnd(LeanConnection& connection, Exchange::Step step) {
@@ -162,7 +183,7 @@ void LeanLoop::OnExchangeEnd(LeanConnection& connection, Exchange::Step step) {
   if (step == Exchange::Step::kDone) {
     Response response = exchange.TakeResponse();
     response.remote_address = connection.peer().ToString();
-    if (exchange.reusable() && !stopping_) {
+    if (exchange.reusable() && !stopping_ && connection.Rest()) {
       MakeIdle(connection);
     } else {
       CloseConnection(connection);
@@ -183,7 +204,10 @@ void LeanLoop::OnExchangeEnd(LeanConnection& connection, Exchange::Step step) {
   if (!call->finished) ArmWatch(call);
 }
 
-void LeanLoop::OnIdleEvent(LeanConnection& connection) { CloseIdle(connection); }
+void LeanLoop::OnIdleEvent(LeanConnection& connection, bool only_readable) {
+  // A TLS server may send tickets at any time.
+  if (!only_readable || !connection.LooksAlive()) CloseIdle(connection);
+}
 
 LeanConnection* LeanLoop::TakeIdle(const CallPtr& call) {
   if (call->needs_fresh) return nullptr;
@@ -252,7 +276,7 @@ void LeanLoop::AdmitWaiting() {
 void LeanLoop::ArmWatch(const CallPtr& call) {
   const auto due =
       std::min({call->request.deadline, call->progress.PhaseDue(call->request),
-                call->progress.phase == Phase::kConnect ? call->attempt_due : SteadyTime::max()});
+                Connecting(call->progress.phase) ? call->attempt_due : SteadyTime::max()});
   // A timer that comes early costs one look; a later one would be late.
   if (call->watch.number != 0 && call->watch.when <= due) return;
   loop_.CancelTimer(call->watch);
@@ -267,12 +291,12 @@ void LeanLoop::OnWatch(const CallPtr& call) {
                        !(call->connection != nullptr && progress.StillSending(call->connection->fd(), now));
   const bool late = call->request.deadline <= now || (progress.phase < Phase::kSend && progress.PhaseDue(call->request) <= now);
   if (late || stalled) {
-    if (progress.phase == Phase::kConnect && call->connection != nullptr)
+    if (Connecting(progress.phase) && call->connection != nullptr)
       shared_->resolver.Rest(call->connection->peer());
     return Fail(call, LateError(call->request, progress, now));
   }
-  if (progress.phase == Phase::kConnect && call->attempt_due <= now && call->connection != nullptr) {
-    OnConnectResult(*call->connection, ETIMEDOUT);
+  if (Connecting(progress.phase) && call->attempt_due <= now && call->connection != nullptr) {
+    OnConnectFailed(*call->connection, strerror(ETIMEDOUT), false);
     if (call->finished) return;
   }
   ArmWatch(call);

@@ -1,6 +1,6 @@
 // LeanLoop: one event-loop thread of LeanClient with its calls and connections.
 //
-// A call takes an idle connection of its host, else a new one while fewer than
+// A call takes an idle connection of its scheme, host and port, else a new one while fewer than
 // `connections_max` exist (an idle one of another host is closed for it), else it
 // waits in order. A reused connection that dies before the first byte of an answer is
 // replaced by a fresh one, once, when the request may be repeated or was not fully sent.
@@ -18,19 +18,28 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/mutex.h"
 #include "http/lean_connection.h"
 #include "http/resolver.h"
 #include "http/source_addresses.h"
+#include "http/tls_context.h"
 
 namespace ossfs2::http {
 
 // What all loops of one client share.
-struct LeanShared {
+class LeanShared {
+ public:
   LeanShared(const HttpConfig& http_config, Resolver::Lookup lookup)
       : config(http_config), resolver(http_config.dns_cache_ttl, std::move(lookup)) {}
+  // Made by the first https:// call, which waits while the CA bundle is read. An error is not remembered.
+  Result<TlsContext*> Tls() EXCLUDES(tls_mutex_);
   const HttpConfig config;
   Resolver resolver;
   SourceAddresses sources;
+
+ private:
+  Mutex tls_mutex_;
+  std::unique_ptr<TlsContext> tls_ GUARDED_BY(tls_mutex_);
 };
 
 class LeanLoop : public std::enable_shared_from_this<LeanLoop> {
@@ -49,9 +58,13 @@ class LeanLoop : public std::enable_shared_from_this<LeanLoop> {
   bool InLoop() const { return loop_.InLoop(); }
 
   // For LeanConnection.
-  void OnConnectResult(LeanConnection& connection, int errno_value);
+  // For the socket that has just connected; null: out of memory.
+  std::unique_ptr<Transport> NewTransport(const LeanCall& call, int fd);
+  void OnReady(LeanConnection& connection);
+  // `is_final`: another address or attempt would not mend it.
+  void OnConnectFailed(LeanConnection& connection, std::string_view failure, bool is_final);
   void OnExchangeEnd(LeanConnection& connection, Exchange::Step step);
-  void OnIdleEvent(LeanConnection& connection);
+  void OnIdleEvent(LeanConnection& connection, bool only_readable);
   std::span<char> scratch() { return scratch_; }
 
  private:

@@ -31,8 +31,7 @@ class ClientBodyTest : public ClientTest {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Both, ClientBodyTest, testing::Values("lean", "curl"),
-                         [](const auto& each) { return std::string(each.param); });
+INSTANTIATE_TEST_SUITE_P(Both, ClientBodyTest, testing::Values("lean", "curl", "lean_tls", "curl_tls"), ClientName);
 
 TEST_P(ClientBodyTest, SendsTheRequestAsItIs) {
   std::string head;

@@ -9,8 +9,7 @@ namespace {
 
 class ClientConnectionTest : public ClientTest {};
 
-INSTANTIATE_TEST_SUITE_P(Both, ClientConnectionTest, testing::Values("lean", "curl"),
-                         [](const auto& each) { return std::string(each.param); });
+INSTANTIATE_TEST_SUITE_P(Both, ClientConnectionTest, testing::Values("lean", "curl", "lean_tls", "curl_tls"), ClientName);
 
 void AnswerForEver(Peer& peer) {
   for (std::string head; !(head = peer.ReadHead()).empty();) {
@@ -230,12 +229,12 @@ TEST(CurlClientTest, ProxyGetsTheAbsoluteForm) {
   EXPECT_THAT(head, testing::StartsWith("GET http://bucket.test/a/../b?c HTTP/1.1\r\n"));
 }
 
-TEST(ChoosingClientTest, PlainHttpWithoutProxyIsLean) {
+TEST(MakeHttpClientTest, WithoutProxyItIsLean) {
   // Only libcurl would close the connection of an empty POST; lean keeps it.
   ScriptedServer server(AnswerForEver);
   for (const bool lean : {true, false}) {
     HttpConfig config;
-    config.lean_plain_http = lean;
+    config.lean = lean;
     auto client = MakeHttpClient(config);
     ASSERT_TRUE(client);
     const int before = server.connections();

@@ -21,8 +21,7 @@ class ClientFaultTest : public ClientTest {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Both, ClientFaultTest, testing::Values("lean", "curl"),
-                         [](const auto& each) { return std::string(each.param); });
+INSTANTIATE_TEST_SUITE_P(Both, ClientFaultTest, testing::Values("lean", "curl", "lean_tls", "curl_tls"), ClientName);
 
 TEST_P(ClientFaultTest, Refused) {
   Request request;

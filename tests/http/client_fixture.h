@@ -1,5 +1,5 @@
-// The fixture of tests that hold for both clients, a sink that records, and a wait for
-// the end of a call.
+// The fixture of tests that hold for both clients, plain and over TLS, a sink that records,
+// and a wait for the end of a call.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -46,19 +46,24 @@ class RecordingSink final : public BodySink {
 
 class ClientTest : public testing::TestWithParam<const char*> {
  protected:
-  bool lean() const { return std::string(GetParam()) == "lean"; }
-  void Make(const HttpConfig& config) {
+  bool lean() const { return std::string_view(GetParam()).starts_with("lean"); }
+  bool tls() const { return std::string_view(GetParam()).ends_with("_tls"); }
+  void Make(HttpConfig config) {
+    if (tls()) config.ca_file = TestCertificates::Get().authority();
     auto made = lean() ? MakeLeanClient(config) : MakeCurlClient(config);
     ASSERT_TRUE(made) << made.error().text;
     client = std::move(*made);
   }
   void SetUp() override {
+    if (tls()) ScriptedServer::SpeakByDefault(TestCertificates::Server());
     HttpConfig config;
     config.loop_threads = 2;
     Make(config);
   }
-  static Request To(const ScriptedServer& server, std::string method = "GET") {
+  void TearDown() override { ScriptedServer::SpeakByDefault(nullptr); }
+  Request To(const ScriptedServer& server, std::string method = "GET") const {
     Request request;
+    request.tls = tls();
     request.method = std::move(method);
     request.host = "127.0.0.1";
     request.port = server.port();
@@ -75,6 +80,9 @@ class ClientTest : public testing::TestWithParam<const char*> {
   std::unique_ptr<HttpClient> client;
   std::shared_ptr<Call> call;
 };
+
+// "lean", "curl_tls" and so on as the name of the test.
+inline std::string ClientName(const testing::TestParamInfo<const char*>& each) { return each.param; }
 
 MATCHER_P2(FailsWith, kind, text, "") {
   if (arg) {

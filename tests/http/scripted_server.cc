@@ -2,6 +2,8 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <signal.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +14,11 @@
 
 namespace ossfs2::http {
 namespace {
+
+ServerTls& DefaultTls() {
+  static ServerTls tls;
+  return tls;
+}
 
 int Listen(uint16_t* port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -27,11 +34,40 @@ int Listen(uint16_t* port) {
 
 }  // namespace
 
+Peer::~Peer() {
+  SSL_free(ssl_);
+  close(fd_);
+}
+
+bool Peer::StartTls(SSL_CTX* tls) {
+  ssl_ = SSL_new(tls);
+  if (SSL_set_fd(ssl_, fd_) == 1 && SSL_accept(ssl_) == 1) return true;
+  goodbye_ = false;
+  return false;
+}
+
+void Peer::SayGoodbye() {
+  if (ssl_ != nullptr && goodbye_) SSL_shutdown(ssl_);
+}
+
+bool Peer::resumed() const { return SSL_session_reused(ssl_) == 1; }
+
+ssize_t Peer::Read(void* to, size_t size) {
+  return ssl_ == nullptr ? recv(fd_, to, size, 0) : SSL_read(ssl_, to, static_cast<int>(size));
+}
+
+std::string Peer::PeekRaw(size_t size) {
+  std::string out(size, 0);
+  const ssize_t got = recv(fd_, out.data(), size, MSG_PEEK | MSG_WAITALL);
+  out.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  return out;
+}
+
 std::string Peer::ReadHead() {
   size_t end;
   while ((end = buffered_.find("\r\n\r\n")) == std::string::npos) {
     char bytes[4096];
-    const ssize_t got = recv(fd_, bytes, sizeof(bytes), 0);
+    const ssize_t got = Read(bytes, sizeof(bytes));
     if (got <= 0) return "";
     buffered_.append(bytes, static_cast<size_t>(got));
   }
@@ -43,7 +79,7 @@ std::string Peer::ReadHead() {
 std::string Peer::ReadBody(size_t size) {
   while (buffered_.size() < size) {
     char bytes[65536];
-    const ssize_t got = recv(fd_, bytes, std::min(sizeof(bytes), size - buffered_.size()), 0);
+    const ssize_t got = Read(bytes, std::min(sizeof(bytes), size - buffered_.size()));
     if (got <= 0) break;
     buffered_.append(bytes, static_cast<size_t>(got));
   }
@@ -58,6 +94,11 @@ std::string Peer::ReadBodyOf(const std::string& head) {
 }
 
 bool Peer::Write(std::string_view bytes) {
+  if (ssl_ == nullptr) return WriteRaw(bytes);
+  return bytes.empty() || SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) > 0;
+}
+
+bool Peer::WriteRaw(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent <= 0) return false;
@@ -74,16 +115,21 @@ bool Peer::WriteByteByByte(std::string_view bytes) {
 
 void Peer::WaitForClose() {
   char bytes[65536];
-  while (recv(fd_, bytes, sizeof(bytes), 0) > 0) {
+  while (Read(bytes, sizeof(bytes)) > 0) {
   }
 }
 
 void Peer::Reset() {
   const linger now{1, 0};
   setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+  goodbye_ = false;
 }
 
-ScriptedServer::ScriptedServer(Script script) : script_(std::move(script)) {
+void ScriptedServer::SpeakByDefault(ServerTls tls) { DefaultTls() = std::move(tls); }
+
+ScriptedServer::ScriptedServer(Script script) : ScriptedServer(std::move(script), DefaultTls()) {}
+
+ScriptedServer::ScriptedServer(Script script, ServerTls tls) : script_(std::move(script)), tls_(std::move(tls)) {
   listen_fd_ = Listen(&port_);
   if (listen(listen_fd_, 256) != 0) abort();
   acceptor_ = std::thread([this] { AcceptLoop(); });
@@ -113,11 +159,17 @@ void ScriptedServer::AcceptLoop() {
       if (stopping_) shutdown(fd, SHUT_RDWR);
     }
     threads_.emplace_back([this, fd, number = connections_++] {
-      Peer peer(fd, number);
-      script_(peer);
+      // OpenSSL writes to sockets without MSG_NOSIGNAL.
+      sigset_t pipe_signal;
+      sigemptyset(&pipe_signal);
+      sigaddset(&pipe_signal, SIGPIPE);
+      pthread_sigmask(SIG_BLOCK, &pipe_signal, nullptr);
+      auto peer = std::make_unique<Peer>(fd, number);
+      if (tls_ == nullptr || peer->StartTls(tls_.get())) script_(*peer);
+      peer->SayGoodbye();
       MutexLock lock(mutex_);
       fds_.remove(fd);
-      close(fd);
+      peer.reset();
     });
   }
 }

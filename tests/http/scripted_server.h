@@ -1,4 +1,4 @@
-// ScriptedServer: a TCP server on a free loopback port whose every connection runs a
+// ScriptedServer: a TCP or TLS server on a free loopback port whose every connection runs a
 // script of the test on its own thread.
 #pragma once
 
@@ -9,6 +9,9 @@
 #include <thread>
 
 #include "base/mutex.h"
+#include "tests/http/test_certificates.h"
+
+struct ssl_st;
 
 namespace ossfs2::http {
 
@@ -16,6 +19,9 @@ namespace ossfs2::http {
 class Peer {
  public:
   Peer(int fd, int number) : fd_(fd), number_(number) {}
+  ~Peer();  // closes
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
   // The number of connections before this one.
   int number() const { return number_; }
   // Up to and including the empty line; empty when the client closed.
@@ -30,16 +36,32 @@ class Peer {
   void WaitForClose();
   void Reset();  // RST instead of FIN when the script ends
 
+  // The server's side of the handshake; what follows is encrypted. False: it failed.
+  bool StartTls(ssl_ctx_st* tls);
+  ssl_st* ssl() const { return ssl_; }
+  bool resumed() const;
+  void EndWithoutGoodbye() { goodbye_ = false; }
+  void SayGoodbye();  // close_notify; of the server when the script is over
+  bool WriteRaw(std::string_view bytes);  // below TLS
+  std::string PeekRaw(size_t size);
+
  private:
+  ssize_t Read(void* to, size_t size);
+
   const int fd_;
   const int number_;
+  ssl_st* ssl_ = nullptr;
+  bool goodbye_ = true;
   std::string buffered_;
 };
 
 class ScriptedServer {
  public:
   using Script = std::function<void(Peer&)>;
+  // The side of TLS that servers take from now on, unless they are given one; null: plain.
+  static void SpeakByDefault(ServerTls tls);
   explicit ScriptedServer(Script script);
+  ScriptedServer(Script script, ServerTls tls);
   ~ScriptedServer();
   uint16_t port() const { return port_; }
   int connections() const { return connections_; }
@@ -48,6 +70,7 @@ class ScriptedServer {
   void AcceptLoop();
 
   const Script script_;
+  const ServerTls tls_;
   int listen_fd_ = -1;
   uint16_t port_ = 0;
   std::atomic<int> connections_{0};

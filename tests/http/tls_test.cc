@@ -1,119 +1,224 @@
-// TLS against `openssl s_server` with a CA made for the run.
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <filesystem>
+// TLS of the lean client: what is accepted, what is refused and with which words.
 #include <fstream>
+
+#include <openssl/ssl.h>
 
 #include "base/str.h"
 #include "http/ca_bundle.h"
+#include "http/tls_sessions.h"
 #include "tests/http/client_fixture.h"
 
 namespace ossfs2::http {
 namespace {
 
+using testing::HasSubstr;
+using Wish = TestCertificates::Wish;
+
 class TlsTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    char name[] = "/tmp/ossfs2_tls_XXXXXX";
-    dir_ = mkdtemp(name);
-    const std::string script = StrCat(
-        "cd ", dir_,
-        " && for ca in ca other; do openssl req -x509 -newkey rsa:2048 -nodes -keyout $ca.key -out $ca.pem -days 2"
-        " -subj /CN=test-$ca -addext basicConstraints=critical,CA:TRUE; done"
-        " && openssl req -newkey rsa:2048 -nodes -keyout s.key -out s.csr -subj /CN=localhost"
-        " && printf 'subjectAltName=DNS:localhost' > ext"
-        " && openssl x509 -req -in s.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out s.pem");
-    made_ = system(StrCat("( ", script, " ) > ", dir_, "/log 2>&1").c_str()) == 0;
-  }
-  static void TearDownTestSuite() { std::filesystem::remove_all(dir_); }
-
-  void StartServer(const char* option = "-tls1_3") {
-    ASSERT_TRUE(made_) << "openssl could not make the certificates, see its output above";
-    int pipe_fds[2];
-    ASSERT_EQ(pipe(pipe_fds), 0);
-    pid_ = fork();
-    if (pid_ == 0) {
-      const int null_fd = open("/dev/null", O_RDWR);
-      dup2(null_fd, 0);
-      dup2(pipe_fds[1], 1);
-      dup2(null_fd, 2);
-      close(pipe_fds[0]);
-      if (chdir(dir_.c_str()) != 0) _exit(1);
-      execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", "s.pem", "-key", "s.key", "-www", option,
-             "-cipher", "ALL:@SECLEVEL=0", nullptr);
-      _exit(1);
-    }
-    close(pipe_fds[1]);
-    output_ = fdopen(pipe_fds[0], "r");
-    char line[256];
-    while (port_ == 0 && fgets(line, sizeof(line), output_) != nullptr) {
-      const std::string text = line;
-      if (text.starts_with("ACCEPT ")) port_ = static_cast<uint16_t>(atoi(text.c_str() + text.rfind(':') + 1));
-    }
-    ASSERT_NE(port_, 0);
-  }
-  void TearDown() override {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
-    if (output_ != nullptr) fclose(output_);
-  }
-
-  Result<Response> Fetch(const std::string& host, const std::string& ca) {
+  void SetUp() override { Make(TestCertificates::Get().authority()); }
+  void Make(const std::string& authority, Resolver::Lookup lookup = nullptr) {
     HttpConfig config;
-    config.ca_file = dir_ + "/" + ca;
-    auto client = MakeHttpClient(config);
-    if (!client) return std::move(client.error());
+    config.ca_file = authority;
+    auto made = MakeLeanClient(config, std::move(lookup));
+    ASSERT_TRUE(made) << made.error().text;
+    client = std::move(*made);
+  }
+  static Request To(const ScriptedServer& server, std::string host = "localhost") {
     Request request;
     request.tls = true;
-    request.host = host;
-    request.port = port_;
-    return (*client)->Fetch(request);
+    request.host = std::move(host);
+    request.port = server.port();
+    return request;
   }
-
-  static std::string dir_;
-  static bool made_;
-  uint16_t port_ = 0;
-  pid_t pid_ = -1;
-  FILE* output_ = nullptr;
+  static void Answer(Peer& peer) {
+    for (std::string head; !(head = peer.ReadHead()).empty(); peer.Write(Ok("x"))) peer.ReadBodyOf(head);
+  }
+  std::unique_ptr<HttpClient> client;
 };
-std::string TlsTest::dir_;
-bool TlsTest::made_ = false;
 
-TEST_F(TlsTest, GoodWrongHostAndUnknownAuthority) {
-  StartServer();
-  const auto good = Fetch("localhost", "ca.pem");
-  ASSERT_TRUE(good) << good.error().text;
-  EXPECT_EQ(good->head.status, 200);
-  for (const auto& [host, ca] : {std::pair{"127.0.0.1", "ca.pem"}, {"localhost", "other.pem"}}) {
-    const auto bad = Fetch(host, ca);
-    ASSERT_THAT(bad, FailsWith(ErrorKind::kUnavailable, "negotiating TLS"));
-    EXPECT_FALSE(bad.error().retryable);
+TEST_F(TlsTest, NamesAndAddressesOfTheCertificateAreAccepted) {
+  ScriptedServer server(Answer, TestCertificates::Server());
+  Make(TestCertificates::Get().authority(), [](const std::string&) -> Result<Resolver::Addresses> {
+    return Resolver::Addresses{*SocketAddress::FromLiteral("127.0.0.1", 0)};
+  });
+  for (const char* host : {"localhost", "127.0.0.1", "two.test", "two.test."}) {
+    const auto response = client->Fetch(To(server, host));
+    ASSERT_TRUE(response) << host << ": " << response.error().text;
+    EXPECT_EQ(response->body, "x");
+    EXPECT_EQ(response->remote_address, StrCat("127.0.0.1:", server.port()));
   }
-  EXPECT_THAT(Fetch("localhost", "missing.pem"), FailsWith(ErrorKind::kInvalid, "missing.pem"));
 }
 
-TEST_F(TlsTest, OldTlsIsRefused) {
-  StartServer("-tls1_1");
-  EXPECT_THAT(Fetch("localhost", "ca.pem"), FailsWith(ErrorKind::kUnavailable, ""));
+TEST_F(TlsTest, ACertificateForSomebodyElseIsRefusedForGood) {
+  struct Case {
+    Wish wish;
+    std::string host;
+    std::string authority;
+    const char* words;
+  };
+  const TestCertificates& all = TestCertificates::Get();
+  for (const Case& each : std::initializer_list<Case>{
+           {{"DNS:elsewhere.test"}, "localhost", all.authority(), "ostname mismatch"},
+           {{"DNS:loc*.localhost"}, "localhost", all.authority(), "ostname mismatch"},
+           {{"DNS:localhost"}, "127.0.0.1", all.authority(), "IP address mismatch"},
+           {{"IP:127.0.0.2"}, "127.0.0.1", all.authority(), "IP address mismatch"},
+           {{"DNS:localhost"}, "localhost", all.other_authority(), "unable to get local issuer certificate"},
+           {{"DNS:localhost", true}, "localhost", all.authority(), "certificate has expired"}}) {
+    ScriptedServer server(Answer, TestCertificates::Server(each.wish));
+    Make(each.authority);
+    const auto bad = client->Fetch(To(server, each.host));
+    ASSERT_THAT(bad, FailsWith(ErrorKind::kUnavailable, "negotiating TLS"));
+    EXPECT_FALSE(bad.error().retryable) << bad.error().text;
+    EXPECT_EQ(bad.error().errno_value, EIO);
+    EXPECT_THAT(bad.error().text, HasSubstr(StrCat("the certificate of ", each.host, " is not accepted: ")));
+    EXPECT_THAT(bad.error().text, HasSubstr(each.words));
+    EXPECT_THAT(bad.error().text, HasSubstr(each.authority));
+    EXPECT_THAT(bad.error().text, HasSubstr("system clock"));
+    EXPECT_EQ(server.connections(), 1);
+  }
+}
+
+TEST_F(TlsTest, OldVersionsAreRefused) {
+  Wish wish;
+  wish.version_max = TLS1_1_VERSION;
+  ScriptedServer server(Answer, TestCertificates::Server(wish));
+  EXPECT_THAT(client->Fetch(To(server)), FailsWith(ErrorKind::kUnavailable, "negotiating TLS"));
+}
+
+TEST_F(TlsTest, AServerOfPlainHttpIsNamedAsSuch) {
+  ScriptedServer server([](Peer& peer) { peer.Write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"); }, nullptr);
+  EXPECT_THAT(client->Fetch(To(server)), FailsWith(ErrorKind::kUnavailable, "wrong version number"));
+}
+
+TEST_F(TlsTest, AHandshakeThatHangsEndsWithTheConnectTimeOut) {
+  // Silence, and a record of which only the beginning comes.
+  for (const std::string_view first : {std::string_view(), std::string_view("\x16\x03\x03\x00\x7a\x02\x00", 7)}) {
+    ScriptedServer server(
+        [first](Peer& peer) {
+          peer.PeekRaw(1);
+          peer.Write(first);
+          peer.WaitForClose();
+        },
+        nullptr);
+    Request request = To(server);
+    request.connect_timeout = std::chrono::milliseconds(150);
+    const auto late = client->Fetch(request);
+    ASSERT_THAT(late, FailsWith(ErrorKind::kUnavailable, "negotiating TLS"));
+    EXPECT_THAT(late.error().text, HasSubstr("no connection within"));
+    EXPECT_TRUE(late.error().retryable);
+  }
+}
+
+TEST_F(TlsTest, AServerThatHangsUpInTheHandshake) {
+  ScriptedServer server([](Peer& peer) { peer.PeekRaw(1); }, nullptr);
+  const auto gone = client->Fetch(To(server));
+  ASSERT_THAT(gone, FailsWith(ErrorKind::kUnavailable, "negotiating TLS"));
+  EXPECT_TRUE(gone.error().retryable);
+}
+
+TEST_F(TlsTest, ACallIsCanceledInTheHandshake) {
+  std::promise<void> begun;
+  ScriptedServer server(
+      [&](Peer& peer) {
+        peer.PeekRaw(1);
+        begun.set_value();
+        peer.WaitForClose();
+      },
+      nullptr);
+  std::promise<Result<Response>> result;
+  const auto call = client->Start(To(server), nullptr, [&](Result<Response> got) { result.set_value(std::move(got)); });
+  begun.get_future().wait();
+  call->Cancel();
+  EXPECT_THAT(result.get_future().get(), FailsWith(ErrorKind::kCanceled, "canceled"));
+}
+
+// A name with two addresses: one takes the TCP connection and never says a word of TLS.
+TEST_F(TlsTest, AnAddressThatHangsIsLeftForTheNext) {
+  std::string name;
+  ScriptedServer server(
+      [&](Peer& peer) {
+        const char* const asked = SSL_get_servername(peer.ssl(), TLSEXT_NAMETYPE_host_name);
+        name = asked == nullptr ? "" : asked;
+        Answer(peer);
+      },
+      TestCertificates::Server());
+  const auto mute = *SocketAddress::FromLiteral("127.0.0.9", server.port());
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(bind(listener, mute.get(), mute.length), 0);
+  ASSERT_EQ(listen(listener, 8), 0);
+  Make(TestCertificates::Get().authority(), [](const std::string&) -> Result<Resolver::Addresses> {
+    return Resolver::Addresses{*SocketAddress::FromLiteral("127.0.0.9", 0), *SocketAddress::FromLiteral("127.0.0.1", 0)};
+  });
+  Request request = To(server, "two.test");
+  request.connect_timeout = std::chrono::milliseconds(1000);
+  const auto response = client->Fetch(request);
+  close(listener);
+  ASSERT_TRUE(response) << response.error().text;
+  EXPECT_EQ(response->remote_address, StrCat("127.0.0.1:", server.port()));
+  EXPECT_EQ(name, "two.test");
+}
+
+TEST_F(TlsTest, NoServerNameForAnAddressAndHttp11IsAskedFor) {
+  bool has_name = true;
+  std::string protocols;
+  const ServerTls tls = TestCertificates::Server();
+  SSL_CTX_set_alpn_select_cb(
+      tls.get(),
+      [](SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in, unsigned in_size, void* to) {
+        static_cast<std::string*>(to)->assign(reinterpret_cast<const char*>(in), in_size);
+        *out = in + 1;
+        *size = in[0];
+        return SSL_TLSEXT_ERR_OK;
+      },
+      &protocols);
+  ScriptedServer server(
+      [&](Peer& peer) {
+        has_name = SSL_get_servername(peer.ssl(), TLSEXT_NAMETYPE_host_name) != nullptr;
+        Answer(peer);
+      },
+      tls);
+  ASSERT_TRUE(client->Fetch(To(server, "127.0.0.1")));
+  EXPECT_FALSE(has_name);
+  EXPECT_EQ(protocols, "\x08http/1.1");
+}
+
+TEST_F(TlsTest, WrongAuthoritiesShowWhenTheClientIsMade) {
+  const std::string folder = TestCertificates::Get().folder();
+  std::ofstream(folder + "/none.pem") << "this is no certificate\n";
+  const auto refuse = [&](const std::string& file, const std::string& dir, const char* words) {
+    HttpConfig config;
+    config.ca_file = file;
+    config.ca_dir = dir;
+    const auto made = MakeHttpClient(config);
+    ASSERT_FALSE(made) << words;
+    EXPECT_EQ(made.error().kind, ErrorKind::kInvalid);
+    EXPECT_THAT(made.error().text, HasSubstr(words));
+  };
+  refuse(folder + "/missing.pem", "", "missing.pem");
+  refuse(folder + "/none.pem", "", "none.pem: no certificate could be read");
+  refuse(folder, "", "no certificate could be read");
+  refuse("", folder + "/ca.pem", "not a directory");
+  refuse("", folder + "/missing", "missing");
 }
 
 TEST_F(TlsTest, BundleIsFoundInOrder) {
-  setenv("SSL_CERT_FILE", (dir_ + "/ca.pem").c_str(), 1);
+  const std::string folder = TestCertificates::Get().folder();
+  setenv("SSL_CERT_FILE", TestCertificates::Get().authority().c_str(), 1);
   HttpConfig config;
-  EXPECT_EQ(FindCaBundle(config)->file, dir_ + "/ca.pem");
-  config.ca_file = dir_ + "/other.pem";
-  EXPECT_EQ(FindCaBundle(config)->file, dir_ + "/other.pem");
+  EXPECT_EQ(FindCaBundle(config)->file, TestCertificates::Get().authority());
+  // The environment's bundle serves where none is configured.
+  {
+    ScriptedServer server(Answer, TestCertificates::Server());
+    auto by_environment = MakeLeanClient(config);
+    ASSERT_TRUE(by_environment);
+    EXPECT_TRUE((*by_environment)->Fetch(To(server)));
+  }
+  config.ca_file = TestCertificates::Get().other_authority();
+  EXPECT_EQ(FindCaBundle(config)->file, TestCertificates::Get().other_authority());
   config.ca_file.clear();
-  config.ca_dir = dir_;
-  EXPECT_EQ(FindCaBundle(config)->dir, dir_);
+  config.ca_dir = folder;
+  EXPECT_EQ(FindCaBundle(config)->dir, folder);
   EXPECT_EQ(FindCaBundle(config)->file, "");
   unsetenv("SSL_CERT_FILE");
   config.ca_dir.clear();
@@ -123,6 +228,59 @@ TEST_F(TlsTest, BundleIsFoundInOrder) {
   if (!usual->file.empty()) {
     EXPECT_THAT(UsualCaBundles(), testing::Contains(usual->file));
   }
+}
+
+TEST_F(TlsTest, SessionsOfAHostAreResumedOnNewConnections) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    std::vector<bool> resumed;
+    Wish wish;
+    wish.version_min = wish.version_max = version;
+    ScriptedServer server(
+        [&](Peer& peer) {
+          resumed.push_back(peer.resumed());
+          peer.ReadHead();
+          peer.Write("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx");
+          peer.WaitForClose();
+        },
+        TestCertificates::Server(wish));
+    // One after the other; another name has a session of its own.
+    for (const char* host : {"localhost", "localhost", "127.0.0.1", "localhost"}) ASSERT_TRUE(client->Fetch(To(server, host)));
+    EXPECT_THAT(resumed, testing::ElementsAre(false, true, false, true)) << version;
+  }
+}
+
+TEST_F(TlsTest, ASessionThatTheServerForgotCostsAWholeHandshakeOnly) {
+  const ServerTls tls = TestCertificates::Server();
+  ScriptedServer server([](Peer& peer) {
+    peer.ReadHead();
+    peer.Write("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx");
+    peer.WaitForClose();
+  }, tls);
+  ASSERT_TRUE(client->Fetch(To(server)));
+  std::string keys(80, 'k');  // new ticket keys, as after a restart
+  ASSERT_EQ(SSL_CTX_set_tlsext_ticket_keys(tls.get(), keys.data(), static_cast<long>(keys.size())), 1);
+  const auto again = client->Fetch(To(server));
+  EXPECT_TRUE(again) << again.error().text;
+}
+
+TEST(TlsSessionsTest, TheHostsAreBounded) {
+  TlsSessions sessions;
+  SSL_SESSION* const session = SSL_SESSION_new();
+  for (size_t n = 0; n < TlsSessions::kHostsMax + 10; ++n) {
+    sessions.Keep(StrCat("host", n), session);
+    sessions.Keep("host0", session);  // stays the newest
+  }
+  SSL_SESSION_free(session);
+  EXPECT_EQ(sessions.size(), TlsSessions::kHostsMax);
+  SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
+  SSL* const ssl = SSL_new(context);
+  EXPECT_TRUE(sessions.Offer("host0", ssl));
+  EXPECT_FALSE(sessions.Offer("host1", ssl));
+  EXPECT_TRUE(sessions.Offer(StrCat("host", TlsSessions::kHostsMax), ssl));
+  sessions.Forget("host0");
+  EXPECT_FALSE(sessions.Offer("host0", ssl));
+  SSL_free(ssl);
+  SSL_CTX_free(context);
 }
 
 }  // namespace

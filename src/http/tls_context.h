@@ -30,7 +30,8 @@ class TlsContext {
   TlsContext& operator=(const TlsContext&) = delete;
 
   // TLS as a client over the connected socket. `host` as in Request; `key` names the sessions
-  // that may be resumed. The transport must not outlive the context. Null: out of memory.
+  // that may be resumed. The transport must not outlive the context. Null: out of memory,
+  // or OpenSSL does not take the name.
   std::unique_ptr<Transport> NewTransport(int fd, const std::string& host, const std::string& key);
 
   TlsSessions& sessions() { return sessions_; }

@@ -43,9 +43,9 @@ def make_certificate(folder):
 class TlsServer(Server):
     """A server that speaks TLS with a certificate of its own."""
 
-    def __init__(self):
+    def __init__(self, *options):
         self.certificate, key = make_certificate(harness.temporary_folder("tls"))
-        super().__init__("--tls-cert", self.certificate, "--tls-key", key)
+        super().__init__("--tls-cert", self.certificate, "--tls-key", key, *options)
 
     @property
     def endpoint(self):

@@ -152,7 +152,8 @@ TEST_P(ClientConnectionTest, ManyParallelCallsEachGetTheirOwnBytes) {
     calls.emplace_back(std::move(sink), std::move(result));
   }
   for (size_t n = 0; n < calls.size(); ++n) {
-    ASSERT_TRUE(calls[n].second.get());
+    const auto response = calls[n].second.get();
+    ASSERT_TRUE(response) << response.error().text;
     EXPECT_TRUE(calls[n].first->bytes == all.substr(n * 1000)) << n;
   }
 }

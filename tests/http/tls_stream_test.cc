@@ -55,22 +55,21 @@ const size_t kSizes[] = {0, 1, 16383, 16384, 16385, 65536, 262'144, 5'000'011};
 
 TEST_P(TlsStreamTest, DownloadsOfEverySizeInRecordsAndRoomsOfEverySize) {
   const std::string all = Pattern(5'000'011);
-  size_t piece = 0;
   ScriptedServer server(
       [&](Peer& peer) {
         for (std::string head; !(head = peer.ReadHead()).empty();) {
           const size_t size = strtoull(head.c_str() + head.find("/n/") + 3, nullptr, 10);
+          const size_t piece = strtoull(head.c_str() + head.find("/by/") + 4, nullptr, 10);
           const std::string answer = Ok(std::string_view(all).substr(0, size));
           for (size_t at = 0; at < answer.size(); at += piece) peer.Write(std::string_view(answer).substr(at, piece));
         }
       },
       tls);
-  for (const auto& [piece_bytes, room] : {std::pair<size_t, size_t>{7777, 16384}, {16384, 262'144}, {1u << 20, 7777},
+  for (const auto& [piece, room] : {std::pair<size_t, size_t>{7777, 16384}, {16384, 262'144}, {1u << 20, 7777},
                                           {1u << 20, 262'144}, {40'000, 1000}}) {
-    piece = piece_bytes;
     for (const size_t size : kSizes) {
       Request request = To(server);
-      request.target = StrCat("/n/", size);
+      request.target = StrCat("/n/", size, "/by/", piece);
       const auto sink = std::make_shared<RecordingSink>(size, room);
       const auto response = Go(std::move(request), sink).get();
       ASSERT_TRUE(response) << response.error().text;

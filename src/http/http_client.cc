@@ -7,6 +7,7 @@
 #include "base/mutex.h"
 #include "http/curl_client.h"
 #include "http/lean_client.h"
+#include "http/tls_context.h"
 
 namespace ossfs2::http {
 
@@ -36,7 +37,12 @@ Result<Response> HttpClient::Fetch(Request request) {
 }
 
 Result<std::unique_ptr<HttpClient>> MakeHttpClient(const HttpConfig& config) {
-  return config.lean && config.proxy.empty() ? MakeLeanClient(config) : MakeCurlClient(config);
+  if (config.lean && config.proxy.empty()) return MakeLeanClient(config);
+  // libcurl would look into a configured CA place at the first request only.
+  if (!config.ca_file.empty() || !config.ca_dir.empty()) {
+    if (auto tls = TlsContext::Make(config); !tls) return std::move(tls.error());
+  }
+  return MakeCurlClient(config);
 }
 
 }  // namespace ossfs2::http

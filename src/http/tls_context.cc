@@ -30,6 +30,12 @@ bool HasAesInstructions() {
 #endif
 }
 
+// TLS 1.3, or with the key exchange that the others at the front of the list have.
+bool IsPreferred(const SSL_CIPHER* cipher) {
+  const int exchange = SSL_CIPHER_get_kx_nid(cipher);
+  return SSL_CIPHER_get_cipher_nid(cipher) == NID_aes_128_gcm && (exchange == NID_kx_any || exchange == NID_kx_ecdhe);
+}
+
 // Changes the order only: what the system's policy left out stays out.
 void PreferAes128(SSL_CTX* context) {
   const STACK_OF(SSL_CIPHER)* const ciphers = SSL_CTX_get_ciphers(context);
@@ -38,7 +44,7 @@ void PreferAes128(SSL_CTX* context) {
   for (const bool preferred : {true, false}) {
     for (int n = 0; n < sk_SSL_CIPHER_num(ciphers); ++n) {
       const SSL_CIPHER* const cipher = sk_SSL_CIPHER_value(ciphers, n);
-      if ((SSL_CIPHER_get_cipher_nid(cipher) == NID_aes_128_gcm) != preferred) continue;
+      if (IsPreferred(cipher) != preferred) continue;
       const bool new_kind = std::string_view(SSL_CIPHER_get_version(cipher)) == "TLSv1.3";
       std::string& list = new_kind ? tls13 : tls12;
       if (!list.empty()) list += ':';

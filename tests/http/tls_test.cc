@@ -187,19 +187,34 @@ TEST_F(TlsTest, WrongAuthoritiesShowWhenTheClientIsMade) {
   const std::string folder = TestCertificates::Get().folder();
   std::ofstream(folder + "/none.pem") << "this is no certificate\n";
   const auto refuse = [&](const std::string& file, const std::string& dir, const char* words) {
-    HttpConfig config;
-    config.ca_file = file;
-    config.ca_dir = dir;
-    const auto made = MakeHttpClient(config);
-    ASSERT_FALSE(made) << words;
-    EXPECT_EQ(made.error().kind, ErrorKind::kInvalid);
-    EXPECT_THAT(made.error().text, HasSubstr(words));
+    for (const char* proxy : {"", "http://127.0.0.1:1"}) {
+      HttpConfig config;
+      config.ca_file = file;
+      config.ca_dir = dir;
+      config.proxy = proxy;
+      const auto made = MakeHttpClient(config);
+      ASSERT_FALSE(made) << words;
+      EXPECT_EQ(made.error().kind, ErrorKind::kInvalid);
+      EXPECT_THAT(made.error().text, HasSubstr(words));
+    }
   };
   refuse(folder + "/missing.pem", "", "missing.pem");
   refuse(folder + "/none.pem", "", "none.pem: no certificate could be read");
   refuse(folder, "", "no certificate could be read");
   refuse("", folder + "/ca.pem", "not a directory");
   refuse("", folder + "/missing", "missing");
+}
+
+TEST_F(TlsTest, AWrongBundleOfTheEnvironmentShowsAtTheFirstCall) {
+  const std::string path = TestCertificates::Get().folder() + "/empty.pem";
+  std::ofstream(path).close();
+  setenv("SSL_CERT_FILE", path.c_str(), 1);
+  ScriptedServer server(Answer, TestCertificates::Server());
+  auto made = MakeLeanClient(HttpConfig{});
+  ASSERT_TRUE(made);
+  EXPECT_THAT((*made)->Fetch(To(server)), FailsWith(ErrorKind::kInvalid, path));
+  unsetenv("SSL_CERT_FILE");
+  EXPECT_EQ(server.connections(), 0);
 }
 
 TEST_F(TlsTest, BundleIsFoundInOrder) {

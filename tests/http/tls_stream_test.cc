@@ -34,7 +34,7 @@ class TlsStreamTest : public testing::TestWithParam<int> {
     request.method = std::move(method);
     request.host = "127.0.0.1";
     request.port = server.port();
-    return request;
+    return Patient(std::move(request));
   }
   std::future<Result<Response>> Go(Request request, std::shared_ptr<BodySink> sink = nullptr) {
     auto promise = std::make_shared<std::promise<Result<Response>>>();

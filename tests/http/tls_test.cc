@@ -29,7 +29,7 @@ class TlsTest : public testing::Test {
     request.tls = true;
     request.host = std::move(host);
     request.port = server.port();
-    return request;
+    return Patient(std::move(request));
   }
   static void Answer(Peer& peer) {
     for (std::string head; !(head = peer.ReadHead()).empty(); peer.Write(Ok("x"))) peer.ReadBodyOf(head);
@@ -102,7 +102,7 @@ TEST_F(TlsTest, AHandshakeThatHangsEndsWithTheConnectTimeOut) {
         },
         nullptr);
     Request request = To(server);
-    request.connect_timeout = std::chrono::milliseconds(150);
+    request.connect_timeout = std::chrono::milliseconds(400);
     const auto late = client->Fetch(request);
     ASSERT_THAT(late, FailsWith(ErrorKind::kUnavailable, "negotiating TLS"));
     EXPECT_THAT(late.error().text, HasSubstr("no connection within"));
@@ -151,7 +151,7 @@ TEST_F(TlsTest, AnAddressThatHangsIsLeftForTheNext) {
     return Resolver::Addresses{*SocketAddress::FromLiteral("127.0.0.9", 0), *SocketAddress::FromLiteral("127.0.0.1", 0)};
   });
   Request request = To(server, "two.test");
-  request.connect_timeout = std::chrono::milliseconds(1000);
+  request.connect_timeout = std::chrono::seconds(3);  // half of it for the first
   const auto response = client->Fetch(request);
   close(listener);
   ASSERT_TRUE(response) << response.error().text;

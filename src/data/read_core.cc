@@ -22,13 +22,13 @@ uint64_t ReadCore::StreamBudget() const {
 }
 
 uint64_t ReadCore::PieceBytesOf(uint64_t window) const {
-  const uint64_t pieces = pace.NearServer() ? kNearPieces : static_cast<uint64_t>(scheduler.Limit());
+  const uint64_t pieces = NearServer() ? kNearPieces : static_cast<uint64_t>(scheduler.Limit());
   return PieceBytes(window, options.chunk_bytes, StreamBudget(), pieces);
 }
 
 uint64_t ReadCore::UsefulWindow() const {
   if (ReadFromCache()) return kHotWindowBytesMax;
-  if (pace.NearServer()) return kNearWindowBytesMax;
+  if (NearServer()) return kNearWindowBytesMax;
   // More than may be in flight would only wait in memory.
   return static_cast<uint64_t>(scheduler.Limit()) * options.chunk_bytes;
 }

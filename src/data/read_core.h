@@ -49,8 +49,9 @@ class ReadCore {
   // Readers wait for the processor rather than for the network: what is fetched should still lie in its cache when it
   // is read, so little is held. Not when more is held anyhow, for other readers or to fill the page cache with.
   bool ReadFromCache() const {
-    return cpu_pressure.Short() && options.cache_bytes == 0 && options.fill_threads == 0 && pace.SurelyNear();
+    return cpu_pressure.Short() && options.cache_bytes == 0 && options.fill_threads == 0 && pace.SurelyNear(true);
   }
+  bool NearServer() const { return pace.NearServer(cpu_pressure.Short()); }
   // The most that one stream is worth to have ahead.
   uint64_t UsefulWindow() const;
   // The GETs that a window is fetched in.

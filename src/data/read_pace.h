@@ -41,15 +41,16 @@ class ReadPace {
     double& best = bytes < kLargeGetBytes ? best_.small : best_.large;
     best = std::max(best, rate);
   }
-  bool NearServer() const EXCLUDES(mutex_) {
+  // `processors_short`: they slow the GETs of a near server down, with TLS above all.
+  bool NearServer(bool processors_short) const EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     const double large = Large();
-    return (large > 0 ? large : std::max(best_.small, before_.small)) >= static_cast<double>(kNearBytesPerS);
+    return (large > 0 ? large : std::max(best_.small, before_.small)) >= NearRate(processors_short);
   }
   // Large GETs have shown it, so it is not a burst.
-  bool SurelyNear() const EXCLUDES(mutex_) {
+  bool SurelyNear(bool processors_short) const EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    return Large() >= static_cast<double>(kNearBytesPerS);
+    return Large() >= NearRate(processors_short);
   }
 
   // `in_pieces`: by page faults all over it, not by one reader from begin to end.
@@ -78,6 +79,9 @@ class ReadPace {
     double small = 0;
     double large = 0;
   };
+  static double NearRate(bool processors_short) {
+    return static_cast<double>(processors_short ? kNearBytesPerS / 2 : kNearBytesPerS);
+  }
   double Large() const REQUIRES(mutex_) { return std::max(best_.large, before_.large); }
 
   mutable Mutex mutex_;

@@ -115,40 +115,48 @@ TEST(StreamWindowTest, PiecesFollowTheWindowTheServerAndTheBudget) {
 TEST(ReadPaceTest, ServerIsNearWhileSomeGetIsFast) {
   constexpr int64_t kSecond = 1'000'000'000;
   ReadPace pace;
-  EXPECT_FALSE(pace.NearServer());
+  EXPECT_FALSE(pace.NearServer(false));
   pace.OnGetDone(1 << 20, 100 * kSecond, 100 * kSecond + 20'000'000);  // 52 MB/s
-  EXPECT_FALSE(pace.NearServer());
+  EXPECT_FALSE(pace.NearServer(false));
   pace.OnGetDone(1 << 20, 101 * kSecond, 101 * kSecond + 1'000'000);  // 1 GB/s
   pace.OnGetDone(1 << 20, 102 * kSecond, 102 * kSecond + 20'000'000);
-  EXPECT_TRUE(pace.NearServer());
+  EXPECT_TRUE(pace.NearServer(false));
   pace.OnGetDone(1024, 102 * kSecond, 102 * kSecond + 1);  // too short to tell
   for (int i = 0; i < 3; ++i) pace.OnGetDone(1 << 20, (106 + 6 * i) * kSecond, (106 + 6 * i) * kSecond + 20'000'000);
-  EXPECT_FALSE(pace.NearServer()) << "a network that changed is learnt within two periods";
+  EXPECT_FALSE(pace.NearServer(false)) << "a network that changed is learnt within two periods";
+}
+
+TEST(ReadPaceTest, ANearServerMayBeSlowWhileProcessorsAreShort) {
+  ReadPace pace;
+  pace.OnGetDone(4 << 20, 100'000'000'000, 100'000'000'000 + 20'000'000);  // 210 MB/s
+  EXPECT_FALSE(pace.SurelyNear(false));
+  EXPECT_TRUE(pace.SurelyNear(true));
+  EXPECT_TRUE(pace.NearServer(true));
 }
 
 TEST(ReadPaceTest, OnlyLargeGetsMakeAServerSurelyNear) {
   constexpr int64_t kSecond = 1'000'000'000;
   ReadPace pace;
   pace.OnGetDone(1 << 20, 100 * kSecond, 100 * kSecond + 1'000'000);  // maybe a burst
-  EXPECT_TRUE(pace.NearServer());
-  EXPECT_FALSE(pace.SurelyNear());
+  EXPECT_TRUE(pace.NearServer(false));
+  EXPECT_FALSE(pace.SurelyNear(false));
   pace.OnGetDone(4 << 20, 101 * kSecond, 101 * kSecond + 8'000'000);
-  EXPECT_TRUE(pace.SurelyNear());
+  EXPECT_TRUE(pace.SurelyNear(false));
   pace.OnGetDone(4 << 20, 107 * kSecond, 107 * kSecond + 80'000'000);
   pace.OnGetDone(4 << 20, 113 * kSecond, 113 * kSecond + 80'000'000);
-  EXPECT_FALSE(pace.SurelyNear()) << "it became slow";
+  EXPECT_FALSE(pace.SurelyNear(false)) << "it became slow";
 }
 
 TEST(ReadPaceTest, ABurstAtTheBeginOfAConnectionDoesNotMakeAServerNear) {
   constexpr int64_t kSecond = 1'000'000'000;
   ReadPace pace;
   pace.OnGetDone(512 << 10, 100 * kSecond, 100 * kSecond + 100'000);
-  EXPECT_FALSE(pace.NearServer()) << "too short";
+  EXPECT_FALSE(pace.NearServer(false)) << "too short";
   pace.OnGetDone(8 << 20, 101 * kSecond, 101 * kSecond + 80'000'000);  // 100 MB/s
   pace.OnGetDone(1 << 20, 101 * kSecond, 101 * kSecond + 1'000'000);   // 1 GB/s: what the bucket of tokens had left
-  EXPECT_FALSE(pace.NearServer());
+  EXPECT_FALSE(pace.NearServer(false));
   pace.OnGetDone(8 << 20, 102 * kSecond, 102 * kSecond + 8'000'000);
-  EXPECT_TRUE(pace.NearServer());
+  EXPECT_TRUE(pace.NearServer(false));
 }
 
 TEST(ReadPaceTest, OneFileGivenUpEndsTheCarriedWindow) {

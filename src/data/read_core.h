@@ -46,10 +46,15 @@ class ReadCore {
 
   // What one stream may hold ahead of its reader.
   uint64_t StreamBudget() const;
+  // Programs wait for a processor, and nothing is held for other readers or to fill the page cache with: what was read
+  // to its end gives its memory back at once, so that what comes next lies in the processor's cache.
+  bool SavesProcessor() const {
+    return cpu_pressure.Short() && options.cache_bytes == 0 && options.fill_threads == 0;
+  }
   // Readers wait for the processor rather than for the network: what is fetched should still lie in its cache when it
-  // is read, so little is held. Not when more is held anyhow, for other readers or to fill the page cache with.
+  // is read, so little is held ahead as well.
   bool ReadFromCache() const {
-    return cpu_pressure.Short() && options.cache_bytes == 0 && options.fill_threads == 0 && pace.SurelyNear(true);
+    return SavesProcessor() && pace.SurelyNear(true);
   }
   bool NearServer() const { return pace.NearServer(cpu_pressure.Short()); }
   // The most that one stream is worth to have ahead.

@@ -180,6 +180,7 @@ class CachedFile final : public ChunkOwner,
   int fills_running_ GUARDED_BY(mutex_) = 0;
   CondVar fills_done_;
   std::weak_ptr<Chunk> last_consumed_ GUARDED_BY(mutex_);
+  bool closed_ GUARDED_BY(mutex_) = false;  // and not read since
   uint64_t drops_ GUARDED_BY(mutex_) = 0;  // how often all was dropped: what was put in the page cache since is void
   bool lead_ GUARDED_BY(mutex_) = false;           // ExpectAll was called
   bool lead_complete_ GUARDED_BY(mutex_) = false;  // all of it is here, in the page cache or on its way

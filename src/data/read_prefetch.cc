@@ -19,6 +19,7 @@ constexpr uint64_t kWholeFileBytes = 16ull << 20;    // pulled ahead of faults a
 CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool waited, int64_t now_ns) {
   After after;
   if (core_->options.concurrency <= 0) return after;
+  closed_ = false;
   Bridge(range);
   NoteLeadRead(range);
   Stream* stream = streams_.OnRead(handle, range, now_ns);
@@ -307,6 +308,11 @@ void CachedFile::Closed() {
       TakeEverything(garbage);
     else
       GiveUpUnneeded(ReadCore::NowNs(), garbage);
+    closed_ = true;
+    if (core_->SavesProcessor()) {
+      for (const auto& [begin, chunk] : chunks_.all())
+        if (chunk->bytes_read >= chunk->range.size()) core_->cache.Hurry(*chunk);
+    }
   }
   core_->RelievePressure();
   core_->PumpLead();

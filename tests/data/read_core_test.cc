@@ -4,8 +4,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
+#include <future>
+#include <thread>
 
+#include "data/read_file.h"
 #include "data/stream_window.h"
 #include "oss/memory_store.h"
 
@@ -79,6 +83,43 @@ TEST_F(ReadCoreTest, AHurriedChunkGoesUnlessItIsUsedAgain) {
   core_->cache.Hurry(*chunks[0]);
   core_->cache.Remove(*chunks[0]);
   EXPECT_FALSE(core_->cache.OverLimit());
+}
+
+// Whether the close comes before or after the GET has been settled.
+TEST_F(ReadCoreTest, AFileThatWasReadAndClosedGivesItsMemoryBackWhenProcessorsAreShort) {
+  now_ns_ = INT64_MAX / 2;  // later than the clock of the GETs below, so that these do not look at the file again
+  const auto shared = std::shared_ptr<ReadCore>(std::move(core_));
+  const auto read_and_close = [&](uint64_t file_id) {
+    const std::string key = "file" + std::to_string(file_id);
+    store_->PutContent(key, std::string(100'000, 'x'));
+    const Result<ObjectInfo> info = store_->Head(key);
+    const auto file =
+        std::make_shared<CachedFile>(shared, file_id, ObjectVersion{key, info->size, info->etag, info->crc64});
+    std::promise<size_t> got;
+    file->Read(1, 0, 100'000, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
+    EXPECT_EQ(got.get_future().get(), 100'000u);
+    file->CloseHandle(1);
+    file->Closed();
+    return file;
+  };
+  const auto kept = read_and_close(1);
+  const auto settled = [&] { return shared->cache.ConsumedBytes() > 0; };
+  while (!settled()) std::this_thread::yield();
+  EXPECT_EQ(shared->cache.ConsumedBytes(), MemoryPool::kBlockBytes) << "it may be read again soon";
+  core_ = nullptr;
+  for (int tenth = 0; tenth < 3; ++tenth) {
+    waited_us_ += 90'000;
+    Waited(waited_us_);
+    now_ns_ += CpuPressure::kSampleNs;
+    shared->OnGetDone(8 << 20, now_ns_ - kSlowNs, now_ns_);
+  }
+  ASSERT_TRUE(shared->SavesProcessor());
+  std::vector<std::shared_ptr<CachedFile>> files;
+  for (uint64_t id = 2; id < 40; ++id) files.push_back(read_and_close(id));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (pool_.UsedBytes() > MemoryPool::kBlockBytes && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  EXPECT_EQ(pool_.UsedBytes(), MemoryPool::kBlockBytes) << "only what was read before";
 }
 
 TEST_F(ReadCoreTest, WhoHoldsMoreAnyhowHasLargeWindows) {

@@ -17,6 +17,10 @@ thread_local LandingZone* t_zone = nullptr;
 // linux/fuse.h: what stands before the bytes of a WRITE.
 constexpr size_t kFrontBytes = sizeof(fuse_in_header) + sizeof(fuse_write_in);
 
+// What libfuse adds to the largest WRITE for its buffer (lib/fuse_i.h, FUSE_BUFFER_HEADER_SIZE). A larger buffer means
+// larger writes than a landing holds.
+constexpr size_t kHeaderRoomBytes = 4096;
+
 bool IsWrite(const char* request) {
   uint32_t opcode;
   std::memcpy(&opcode, request + offsetof(fuse_in_header, opcode), sizeof(opcode));
@@ -51,7 +55,9 @@ void LandingZone::Prepare() {
 }
 
 ssize_t LandingZone::Receive(int fd, char* buffer, size_t size) {
-  if (!landing_ || size < kFrontBytes + Landing::kBytes) return read(fd, buffer, size);
+  // The kernel refuses to give requests to a reader without room for the largest WRITE.
+  const bool fits = size >= kFrontBytes + Landing::kBytes && size <= kHeaderRoomBytes + Landing::kBytes;
+  if (!landing_ || !fits) return read(fd, buffer, size);
   std::array<iovec, 1 + Landing::kPieces> parts;
   parts[0] = {buffer, kFrontBytes};
   for (size_t i = 0; i < Landing::kPieces; ++i) {

@@ -63,6 +63,7 @@ struct Chunk {
   bool fetching = true;            // (file)
   bool mapped = false;             // (file) in the chunk map
   bool consumed = false;           // (file) read to the end, or given up by its readers
+  bool spent = false;              // (file) all of it was read before the file was closed
   bool wait_counted = false;       // (file) grew a window already
   uint64_t read_to;                // (file) how far it was read
   uint64_t bytes_read = 0;         // (file)

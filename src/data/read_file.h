@@ -81,6 +81,12 @@ class CachedFile final : public ChunkOwner,
     bool refill = false;       // the kernel knows the file now
   };
 
+  // Every byte of it has gone to a reader.
+  bool WasDelivered(const Chunk& chunk) const REQUIRES(mutex_) {
+    const auto delivered = delivered_.Find(chunk.range.begin);
+    return delivered && delivered->end >= chunk.range.end;
+  }
+
   // --- read_file.cc: reads ---
   std::optional<Error> Refusal() const REQUIRES(mutex_);
   bool TryHit(ByteRange range, int64_t now_ns, ReadReply& reply) REQUIRES(mutex_);
@@ -115,6 +121,7 @@ class CachedFile final : public ChunkOwner,
   void Cancel(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
   void GiveUp(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
   void GiveUpUnneeded(int64_t now_ns, Garbage& garbage) REQUIRES(mutex_);
+  void HurryDelivered() REQUIRES(mutex_);
   void CheckCrc(const Chunk& chunk, uint64_t filled) EXCLUDES(mutex_);
 
   // --- read_pages.cc: the page cache ahead of the readers ---
@@ -180,7 +187,6 @@ class CachedFile final : public ChunkOwner,
   int fills_running_ GUARDED_BY(mutex_) = 0;
   CondVar fills_done_;
   std::weak_ptr<Chunk> last_consumed_ GUARDED_BY(mutex_);
-  bool closed_ GUARDED_BY(mutex_) = false;  // and not read since
   uint64_t drops_ GUARDED_BY(mutex_) = 0;  // how often all was dropped: what was put in the page cache since is void
   bool lead_ GUARDED_BY(mutex_) = false;           // ExpectAll was called
   bool lead_complete_ GUARDED_BY(mutex_) = false;  // all of it is here, in the page cache or on its way

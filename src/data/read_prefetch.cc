@@ -19,7 +19,6 @@ constexpr uint64_t kWholeFileBytes = 16ull << 20;    // pulled ahead of faults a
 CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool waited, int64_t now_ns) {
   After after;
   if (core_->options.concurrency <= 0) return after;
-  closed_ = false;
   Bridge(range);
   NoteLeadRead(range);
   Stream* stream = streams_.OnRead(handle, range, now_ns);
@@ -283,6 +282,15 @@ void CachedFile::CloseHandle(uint64_t handle) {
   if (streams_.CloseHandle(handle)) GiveUpUnneeded(ReadCore::NowNs(), garbage);
 }
 
+// What was read of a file that is closed now. Some of its GETs may not be settled yet.
+void CachedFile::HurryDelivered() {
+  for (const auto& [begin, chunk] : chunks_.all()) {
+    if (!WasDelivered(*chunk)) continue;
+    chunk->spent = true;
+    core_->cache.Hurry(*chunk);
+  }
+}
+
 void CachedFile::Closed() {
   {
     Garbage garbage;
@@ -302,17 +310,13 @@ void CachedFile::Closed() {
     whole_position_ = 0;
     next_asked_ = false;
     next_all_asked_ = false;
+    if (core_->SavesProcessor()) HurryDelivered();
     delivered_.Clear();
     detector_ = {};
     if (core_->options.cache_until_close)
       TakeEverything(garbage);
     else
       GiveUpUnneeded(ReadCore::NowNs(), garbage);
-    closed_ = true;
-    if (core_->SavesProcessor()) {
-      for (const auto& [begin, chunk] : chunks_.all())
-        if (chunk->bytes_read >= chunk->range.size()) core_->cache.Hurry(*chunk);
-    }
   }
   core_->RelievePressure();
   core_->PumpLead();

@@ -190,6 +190,7 @@ Status FillData(const OptionSet& options, Settings& settings) {
   read.prefetch_next_shard = options.Bool("prefetch_next_shard");
   read.fill_threads = FillThreads(options, *plan);
   read.lead_bytes_max = std::min(plan->available_bytes / kLeadShare, kLeadBytesMax);
+  read.page_cache = !options.Bool("direct_io");
   read.cpu_pressure_file = CpuPressure::kFile;
   read.verify_crc64 = options.Bool("verify_read_crc64");
 

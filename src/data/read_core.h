@@ -30,6 +30,8 @@ class ReadCore {
   static constexpr int64_t kActiveNs = 300'000'000;
   // and what was fetched for it may make room for them.
   static constexpr int64_t kUnreadIdleNs = 1'000'000'000;
+  // So long after bytes were read twice, what was read is kept for others.
+  static constexpr int64_t kSharedNs = 30'000'000'000;
 
   ReadCore(ObjectStore& object_store, MemoryPool& memory_pool, const ReadOptions& read_options)
       : store(object_store),
@@ -49,8 +51,11 @@ class ReadCore {
   // Programs wait for a processor, and nothing is held for other readers or to fill the page cache with: what was read
   // to its end gives its memory back at once, so that what comes next lies in the processor's cache.
   bool SavesProcessor() const {
-    return cpu_pressure.Short() && options.cache_bytes == 0 && options.fill_threads == 0;
+    return cpu_pressure.Short() && options.cache_bytes == 0 && options.fill_threads == 0 &&
+           NowNs() - shared_ns.load(std::memory_order_relaxed) > kSharedNs;
   }
+  // Somebody reads what was read before, past the page cache: others may do so, too.
+  void NoteShared(int64_t now_ns) { shared_ns.store(now_ns, std::memory_order_relaxed); }
   // Readers wait for the processor rather than for the network: what is fetched should still lie in its cache when it
   // is read, so little is held ahead as well.
   bool ReadFromCache() const {
@@ -87,6 +92,7 @@ class ReadCore {
   ShardLead lead;
   ReadMetrics& metrics;
   std::atomic<bool> stopping{false};
+  std::atomic<int64_t> shared_ns{-kSharedNs - 1};
   std::atomic<int> active_streams{0};  // recounted by the engine's tick
   // The file to read after this one, by the engine; set before the first read.
   std::function<std::shared_ptr<CachedFile>(uint64_t file_id)> next_file;

@@ -50,6 +50,7 @@ struct ReadOptions {
   bool prefetch_next_shard = true;     // model-0000N-of-0000M
   uint64_t lead_bytes_max = 0;         // of the next shards, put into the page cache before anybody opens them
   int fill_threads = 0;                // put fetched bytes into the page cache ahead of readers; 0: do not
+  bool page_cache = false;             // the kernel keeps what it reads, for whoever opens the file next
   std::string cpu_pressure_file{};     // see CpuPressure; empty: processors are never short
   bool verify_crc64 = false;           // compare the CRC of a whole object read in order
 };

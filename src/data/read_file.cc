@@ -111,6 +111,7 @@ void CachedFile::MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns
   if (chunk->consumed) {
     chunk->bytes_read += range.size();
     core_->metrics.cache_hit_bytes.Add(range.size());
+    core_->NoteShared(now_ns);
     return;
   }
   if (!chunk->demand && chunk->mapped) {

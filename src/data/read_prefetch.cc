@@ -90,7 +90,10 @@ void CachedFile::NoteWait(Stream& stream, ByteRange range) {
   }
   if (chunk == nullptr) {
     const auto delivered = delivered_.Find(position);
-    if (delivered && delivered->end >= range.end) stream.reread = true;
+    if (delivered && delivered->end >= range.end) {
+      stream.reread = true;
+      core_->NoteShared(ReadCore::NowNs());
+    }
   } else if ((*chunk)->wait_counted) {
     return;
   } else {
@@ -310,7 +313,7 @@ void CachedFile::Closed() {
     whole_position_ = 0;
     next_asked_ = false;
     next_all_asked_ = false;
-    if (core_->SavesProcessor()) HurryDelivered();
+    if (core_->options.page_cache && core_->SavesProcessor()) HurryDelivered();
     delivered_.Clear();
     detector_ = {};
     if (core_->options.cache_until_close)

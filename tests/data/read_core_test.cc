@@ -21,6 +21,7 @@ class ReadCoreTest : public ::testing::Test {
   ReadCoreTest() : path_(::testing::TempDir() + "/read-core-pressure-" + std::to_string(getpid())) {
     Waited(0);
     options_.cpu_pressure_file = path_;
+    options_.page_cache = true;
     core_ = std::make_unique<ReadCore>(*store_, pool_, options_);
   }
   ~ReadCoreTest() override { unlink(path_.c_str()); }
@@ -120,6 +121,16 @@ TEST_F(ReadCoreTest, AFileThatWasReadAndClosedGivesItsMemoryBackWhenProcessorsAr
   while (pool_.UsedBytes() > MemoryPool::kBlockBytes && std::chrono::steady_clock::now() < deadline)
     std::this_thread::yield();
   EXPECT_EQ(pool_.UsedBytes(), MemoryPool::kBlockBytes) << "only what was read before";
+}
+
+TEST_F(ReadCoreTest, WhatIsReadTwiceIsKept) {
+  Second(kFastNs, 0.6);
+  ASSERT_TRUE(core_->SavesProcessor());
+  core_->NoteShared(ReadCore::NowNs());
+  EXPECT_FALSE(core_->SavesProcessor());
+  EXPECT_FALSE(core_->ReadFromCache());
+  core_->NoteShared(ReadCore::NowNs() - ReadCore::kSharedNs - 1);
+  EXPECT_TRUE(core_->SavesProcessor());
 }
 
 TEST_F(ReadCoreTest, WhoHoldsMoreAnyhowHasLargeWindows) {

@@ -111,7 +111,9 @@ void CachedFile::MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns
   if (chunk->consumed) {
     chunk->bytes_read += range.size();
     core_->metrics.cache_hit_bytes.Add(range.size());
-    core_->NoteShared(now_ns);
+    // Not when it was only given up before: then this is its first reader.
+    const auto before = delivered_.Find(range.begin);
+    if (before && before->end >= range.end) core_->NoteShared(now_ns);
     return;
   }
   if (!chunk->demand && chunk->mapped) {

@@ -4,9 +4,9 @@
 // its memory counts as kCache and goes first. A chunk is in one list, or in none while its GET
 // runs. Consumed chunks stay at least up to cache_bytes; beyond that free
 // memory is used as a cache for a short while (kGrace), so that ranks a little behind, retries
-// and direct readers half a second apart do not ask again, unless a chunk is hurried out (Hurry). A chunk used since it was queued
-// gets a second turn (hits take no lock here), and so does one that another stream of its
-// file is still coming to.
+// and direct readers half a second apart do not ask again, unless a chunk is hurried out (Hurry).
+// A chunk used since it was queued gets a second turn (hits take no lock here), and so does one
+// that another stream of its file is still coming to.
 //
 // Lock order: a file's mutex, then this one, then the pool's. Reclaim, Trim and Expire take
 // files' mutexes: call them without one.
@@ -46,7 +46,7 @@ class ReadCache {
 
   ReadCache(MemoryPool& pool, uint64_t cache_bytes);
 
-  // These five under the file's lock.
+  // These four under the file's lock.
   void AddUnread(const std::weak_ptr<ChunkOwner>& owner, const ChunkRef& chunk, int64_t now_ns) EXCLUDES(mutex_);
   void AddConsumed(const std::weak_ptr<ChunkOwner>& owner, const ChunkRef& chunk, int64_t now_ns, int64_t keep_ns,
                    bool spared = false) EXCLUDES(mutex_);

@@ -58,9 +58,7 @@ class ReadCore {
   void NoteShared(int64_t now_ns) { shared_ns.store(now_ns, std::memory_order_relaxed); }
   // Readers wait for the processor rather than for the network: what is fetched should still lie in its cache when it
   // is read, so little is held ahead as well.
-  bool ReadFromCache() const {
-    return SavesProcessor() && pace.SurelyNear(true);
-  }
+  bool ReadFromCache() const { return SavesProcessor() && pace.SurelyNear(true); }
   bool NearServer() const { return pace.NearServer(cpu_pressure.Short()); }
   // The most that one stream is worth to have ahead.
   uint64_t UsefulWindow() const;

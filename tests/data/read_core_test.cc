@@ -123,6 +123,32 @@ TEST_F(ReadCoreTest, AFileThatWasReadAndClosedGivesItsMemoryBackWhenProcessorsAr
   EXPECT_EQ(pool_.UsedBytes(), MemoryPool::kBlockBytes) << "only what was read before";
 }
 
+// What a reader that stopped early left behind is read for the first time by the next one.
+TEST_F(ReadCoreTest, TheFirstReadOfWhatWasGivenUpIsNoSecondReading) {
+  now_ns_ = INT64_MAX / 2;  // as above
+  Second(kSlowNs, 0.6);
+  const auto shared = std::shared_ptr<ReadCore>(std::move(core_));
+  constexpr uint64_t kStep = 64 << 10;
+  store_->PutContent("file", std::string(4 << 20, 'x'));
+  const Result<ObjectInfo> info = store_->Head("file");
+  const auto file = std::make_shared<CachedFile>(shared, 1, ObjectVersion{"file", info->size, info->etag, info->crc64});
+  const auto read = [&](uint64_t handle, uint64_t offset) {
+    std::promise<size_t> got;
+    file->Read(handle, offset, kStep, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
+    EXPECT_EQ(got.get_future().get(), kStep);
+  };
+  for (uint64_t at = 0; at < (1 << 20); at += kStep) read(1, at);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (shared->cache.UnreadBytes() == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  ASSERT_GT(shared->cache.UnreadBytes(), 0u) << "nothing was fetched ahead";
+  file->CloseHandle(1);  // gives up what was fetched ahead; the file itself stays open
+  for (uint64_t at = 1 << 20; at < (4 << 20); at += kStep) read(2, at);
+  EXPECT_TRUE(shared->SavesProcessor());
+  // The last GET may not be settled yet.
+  while (shared->SavesProcessor() && std::chrono::steady_clock::now() < deadline) read(2, 2 << 20);
+  EXPECT_FALSE(shared->SavesProcessor());
+}
+
 TEST_F(ReadCoreTest, WhatIsReadTwiceIsKept) {
   Second(kFastNs, 0.6);
   ASSERT_TRUE(core_->SavesProcessor());

@@ -48,14 +48,17 @@ class ReadCore {
 
   // What one stream may hold ahead of its reader.
   uint64_t StreamBudget() const;
-  // Programs wait for a processor, and nothing is held for other readers or to fill the page cache with: what was read
-  // to its end gives its memory back at once, so that what comes next lies in the processor's cache.
+  // What a reader was given lies in the page cache for all others, so its memory goes back at once: less of it is
+  // touched, and what comes next lies in the processor's cache.
+  bool PageCacheKeeps() const { return options.page_cache && options.cache_bytes == 0 && !SharedLately(); }
+  // Programs wait for a processor, and nothing is held for other readers or to fill the page cache with: little memory
+  // should be in use.
   bool SavesProcessor() const {
-    return cpu_pressure.Short() && options.cache_bytes == 0 && options.fill_threads == 0 &&
-           NowNs() - shared_ns.load(std::memory_order_relaxed) > kSharedNs;
+    return cpu_pressure.Short() && options.cache_bytes == 0 && options.fill_threads == 0 && !SharedLately();
   }
   // Somebody reads what was read before, past the page cache: others may do so, too.
   void NoteShared(int64_t now_ns) { shared_ns.store(now_ns, std::memory_order_relaxed); }
+  bool SharedLately() const { return NowNs() - shared_ns.load(std::memory_order_relaxed) <= kSharedNs; }
   // Readers wait for the processor rather than for the network: what is fetched should still lie in its cache when it
   // is read, so little is held ahead as well.
   bool ReadFromCache() const { return SavesProcessor() && pace.SurelyNear(true); }

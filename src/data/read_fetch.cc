@@ -195,8 +195,8 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
     // The last one stays, for reads that come out of order.
     const ChunkRef before = last_consumed_.lock();
     last_consumed_ = chunk;
-    const bool alone = streams_.all().size() == 1;
-    if (before != nullptr && alone && core_->ReadFromCache() && WasDelivered(*before)) core_->cache.Hurry(*before);
+    const bool alone = streams_.all().size() == 1 && core_->ReadFromCache();
+    if (before != nullptr && (alone || PageCacheKeeps()) && WasDelivered(*before)) core_->cache.Hurry(*before);
     if (chunk->spent) core_->cache.Hurry(*chunk);
   } else if (!chunk->demand && !AllWanted() && !streams_.AnyWants(chunk->range)) {
     GiveUp(chunk, now_ns);

@@ -87,6 +87,9 @@ class CachedFile final : public ChunkOwner,
     return delivered && delivered->end >= chunk.range.end;
   }
 
+  // For what was delivered, as in ReadCore; but O_DIRECT leaves nothing in the page cache.
+  bool PageCacheKeeps() const REQUIRES(mutex_) { return !past_page_cache_ && core_->PageCacheKeeps(); }
+
   // --- read_file.cc: reads ---
   std::optional<Error> Refusal() const REQUIRES(mutex_);
   bool TryHit(ByteRange range, int64_t now_ns, ReadReply& reply) REQUIRES(mutex_);
@@ -183,6 +186,7 @@ class CachedFile final : public ChunkOwner,
   int fetches_ GUARDED_BY(mutex_) = 0;            // in flight or queued, all
   int64_t prefetch_paused_until_ns_ GUARDED_BY(mutex_) = 0;  // after a failure
   std::vector<uint64_t> direct_handles_ GUARDED_BY(mutex_);
+  bool past_page_cache_ GUARDED_BY(mutex_) = false;  // one of them was open since nobody had the file open
   bool fill_stopped_ GUARDED_BY(mutex_) = false;  // its bytes change
   int fills_running_ GUARDED_BY(mutex_) = 0;
   CondVar fills_done_;

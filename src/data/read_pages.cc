@@ -168,6 +168,7 @@ void CachedFile::FillRest(const ChunkRef& chunk) {
 void CachedFile::SetDirect(uint64_t handle) {
   MutexLock lock(mutex_);
   direct_handles_.push_back(handle);
+  past_page_cache_ = true;
 }
 
 // A reader that comes to a tripwire has read what the page cache had before it.

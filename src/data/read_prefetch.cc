@@ -313,7 +313,8 @@ void CachedFile::Closed() {
     whole_position_ = 0;
     next_asked_ = false;
     next_all_asked_ = false;
-    if (core_->options.page_cache && core_->SavesProcessor()) HurryDelivered();
+    if (PageCacheKeeps()) HurryDelivered();
+    past_page_cache_ = false;
     delivered_.Clear();
     detector_ = {};
     if (core_->options.cache_until_close)

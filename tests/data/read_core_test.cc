@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -86,41 +87,60 @@ TEST_F(ReadCoreTest, AHurriedChunkGoesUnlessItIsUsedAgain) {
   EXPECT_FALSE(core_->cache.OverLimit());
 }
 
-// Whether the close comes before or after the GET has been settled.
-TEST_F(ReadCoreTest, AFileThatWasReadAndClosedGivesItsMemoryBackWhenProcessorsAreShort) {
-  now_ns_ = INT64_MAX / 2;  // later than the clock of the GETs below, so that these do not look at the file again
-  const auto shared = std::shared_ptr<ReadCore>(std::move(core_));
-  const auto read_and_close = [&](uint64_t file_id) {
-    const std::string key = "file" + std::to_string(file_id);
-    store_->PutContent(key, std::string(100'000, 'x'));
-    const Result<ObjectInfo> info = store_->Head(key);
-    const auto file =
-        std::make_shared<CachedFile>(shared, file_id, ObjectVersion{key, info->size, info->etag, info->crc64});
-    std::promise<size_t> got;
-    file->Read(1, 0, 100'000, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
-    EXPECT_EQ(got.get_future().get(), 100'000u);
-    file->CloseHandle(1);
-    file->Closed();
-    return file;
-  };
-  const auto kept = read_and_close(1);
-  const auto settled = [&] { return shared->cache.ConsumedBytes() > 0; };
-  while (!settled()) std::this_thread::yield();
-  EXPECT_EQ(shared->cache.ConsumedBytes(), MemoryPool::kBlockBytes) << "it may be read again soon";
-  core_ = nullptr;
-  for (int tenth = 0; tenth < 3; ++tenth) {
-    waited_us_ += 90'000;
-    Waited(waited_us_);
-    now_ns_ += CpuPressure::kSampleNs;
-    shared->OnGetDone(8 << 20, now_ns_ - kSlowNs, now_ns_);
+// The memory of a file of one block that was read and closed; whether the close comes before or after the GET has
+// been settled.
+class ClosedFileTest : public ReadCoreTest {
+ protected:
+  // How many of `count` files keep their block. Before a file is read, `prepare` is called for it.
+  uint64_t Kept(uint64_t count, const std::function<void(CachedFile&)>& prepare = nullptr) {
+    const auto shared = std::make_shared<ReadCore>(*store_, pool_, options_);
+    for (uint64_t id = 1; id <= count; ++id) {
+      const std::string key = "file" + std::to_string(id);
+      store_->PutContent(key, std::string(kBytes, 'x'));
+      const Result<ObjectInfo> info = store_->Head(key);
+      const auto file =
+          std::make_shared<CachedFile>(shared, id, ObjectVersion{key, info->size, info->etag, info->crc64});
+      if (shared_lately_) shared->NoteShared(ReadCore::NowNs());
+      if (prepare) prepare(*file);
+      std::promise<size_t> got;
+      file->Read(1, 0, kBytes, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
+      EXPECT_EQ(got.get_future().get(), kBytes);
+      file->CloseHandle(1);
+      file->Closed();
+      files_.push_back(file);
+    }
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    const auto unsettled = [&] {
+      return pool_.UsedBytes() != shared->cache.ConsumedBytes() || shared->cache.OverLimit();
+    };
+    while (unsettled() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    return pool_.UsedBytes() / MemoryPool::kBlockBytes;
   }
-  ASSERT_TRUE(shared->SavesProcessor());
-  std::vector<std::shared_ptr<CachedFile>> files;
-  for (uint64_t id = 2; id < 40; ++id) files.push_back(read_and_close(id));
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (pool_.UsedBytes() > MemoryPool::kBlockBytes && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::yield();
-  EXPECT_EQ(pool_.UsedBytes(), MemoryPool::kBlockBytes) << "only what was read before";
+
+  static constexpr size_t kBytes = 100'000;
+  bool shared_lately_ = false;
+  std::vector<std::shared_ptr<CachedFile>> files_;
+};
+
+TEST_F(ClosedFileTest, GivesItsMemoryBackToWhatThePageCacheKeeps) { EXPECT_EQ(Kept(40), 0u); }
+
+TEST_F(ClosedFileTest, IsKeptForAWhileWhenTheKernelKeepsNothing) {
+  options_.page_cache = false;
+  EXPECT_EQ(Kept(10), 10u);
+}
+
+TEST_F(ClosedFileTest, IsKeptWhenThePageCacheWasTooSmallLately) {
+  shared_lately_ = true;
+  EXPECT_EQ(Kept(10), 10u);
+}
+
+TEST_F(ClosedFileTest, IsKeptWhenItWasReadWithODirect) {
+  EXPECT_EQ(Kept(10, [](CachedFile& file) { file.SetDirect(1); }), 10u);
+}
+
+TEST_F(ClosedFileTest, IsKeptInTheDataCache) {
+  options_.cache_bytes = 64 << 20;
+  EXPECT_EQ(Kept(10), 10u);
 }
 
 // What a reader that stopped early left behind is read for the first time by the next one.

@@ -7,6 +7,7 @@
 // Threads: one at a time until it is handed to an upload; from then on nobody changes it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -18,6 +19,12 @@ namespace ossfs2 {
 
 class PartBuffer {
  public:
+  // The blocks that `bytes` take which find `room_bytes` in other blocks.
+  static size_t BlocksFor(uint64_t bytes, uint64_t room_bytes) {
+    const uint64_t missing = bytes - std::min(bytes, room_bytes);
+    return static_cast<size_t>((missing + MemoryPool::kBlockBytes - 1) / MemoryPool::kBlockBytes);
+  }
+
   // `capacity_bytes` is a multiple of the block size, so that parts end where blocks end.
   PartBuffer(uint64_t offset, uint64_t capacity_bytes, bool with_crc);
 
@@ -43,7 +50,7 @@ class PartBuffer {
   // The memory at `position`, up to the end of its block, to be filled by the caller; then call Patched.
   std::span<std::byte> Window(uint64_t position, uint64_t length_max);
   void Patched(uint64_t position);
-  // Makes room for `count` bytes that the caller fills by Window; the checksum is computed later.
+  // Makes `count` bytes of the room part of it, which the caller fills by Window; the checksum is computed later.
   void Grow(uint64_t count);
   void Cut(uint64_t size);  // keeps the first `size` bytes, frees blocks beyond
 

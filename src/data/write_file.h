@@ -13,6 +13,8 @@
 // A detached file (no name any more) is at rest or staged_ for good, over a parked copy of its base.
 //
 // Threads: calls take their turn in order (write_turn.h). size(), dirty() and sticky_error() never wait.
+// The methods lie in write_file.cc (writing, reading, giving up), write_file_content.cc (from one state to another),
+// write_file_size.cc, write_file_publish.cc and write_file_detach.cc.
 #pragma once
 
 #include <atomic>
@@ -20,13 +22,13 @@
 #include <optional>
 #include <string>
 
-#include "base/mutex.h"
 #include "data/write_append.h"
 #include "data/write_engine.h"
 #include "data/write_parking.h"
 #include "data/write_provisional.h"
 #include "data/write_services.h"
 #include "data/write_staged.h"
+#include "data/write_sticky_error.h"
 #include "data/write_stream.h"
 #include "data/write_turn.h"
 
@@ -54,7 +56,7 @@ class WriteFileImpl final : public WriteFile {
   void Rebind(const ObjectVersion& version, bool exists) override;
   uint64_t size() const override { return size_.load(std::memory_order_acquire); }
   bool dirty() const override { return dirty_.load(std::memory_order_acquire); }
-  Status sticky_error() const override EXCLUDES(sticky_mutex_);
+  Status sticky_error() const override { return sticky_.status(); }
 
   // --- for the engine ---
   uint64_t UnpublishedBytes() const { return unpublished_.load(std::memory_order_relaxed); }
@@ -67,21 +69,41 @@ class WriteFileImpl final : public WriteFile {
  private:
   class Operation;  // a turn, and the published facts brought up to date at its end
 
+  // --- writing ---
   Status WritePiece(uint64_t offset, std::span<const std::byte> data);
   Result<bool> TryWritePiece(uint64_t offset, std::span<const std::byte> data, BlockRef* filled = nullptr);
-  Status WriteToStream(uint64_t offset, std::span<const std::byte> data, bool& taken);
+  Result<bool> WriteToStream(uint64_t offset, std::span<const std::byte> data);  // false: it does not fit a stream
+  Status ShrinkTo(uint64_t size);
+  void NoteFailure(const Status& status);
+  void Stick(const Error& error);
+  Error TooLarge() const;
+  static bool FitsObject(uint64_t offset, uint64_t length) {
+    return offset <= kObjectBytesMax && length <= kObjectBytesMax - offset;
+  }
+
+  // --- content ---
+  bool AtRest() const { return !stream_ && !staged_ && !append_; }
+  bool AtWholeBase() const;
+  uint64_t HeadCapacity() const { return services_.PartBytesAt(0); }
+  uint64_t LoadBytesMax() const;
+  std::unique_ptr<WriteStream> NewStream(const WriteOptions& options) const;
   Status BeginContent(uint64_t offset, uint64_t length);
+  Status LoadBase();      // a small one, into the head of a stream
+  void GoOnBehindBase();  // a stream seeded with copies of it
   Result<bool> BeginAppendable();
+  Status EndAppendable();  // what was appended becomes the base
+  Result<std::unique_ptr<WriteStaged>> OpenStaged(const ObjectVersion& base, uint64_t base_bytes) const;
   Status EnterStaged();
-  Status StageStream();
+  Status StageStream(const ObjectVersion& base, uint64_t base_bytes);
+  Status StageAppended();  // as it is, over what was appended so far
+  Status StageRest();      // what is in memory; the parts that were sent are given up
   Status StoreProvisionally();
   Status Compact();
-  Status StageAppended();
-  Status StageRest();
   Status MakeReadable();
-  Status ShrinkTo(uint64_t size);
   void StartOver();  // O_TRUNC: nothing of the base is content any more
   void DropContent();
+
+  // --- publishing ---
   Result<Published> PublishTurn(const WriteOptions& options, bool sync);
   Result<Published> Store(uint64_t size, const WriteOptions& options);
   Result<Published> StoreStream(uint64_t size, const WriteOptions& options);
@@ -89,11 +111,10 @@ class WriteFileImpl final : public WriteFile {
   Result<Published> StoreAppend(uint64_t size);
   Published Adopt(const WriteResult& result, uint64_t size);
   void FixOptions(Published& published, const WriteOptions& stored, const WriteOptions& wanted);
+  bool MustBeNew() const { return exclusive_ && !exists_; }
   bool HasWork() const;
   uint64_t WrittenEnd() const;
-  uint64_t HeadCapacity() const;
-  void NoteFailure(const Status& status) EXCLUDES(sticky_mutex_);
-  void Stick(const Error& error) EXCLUDES(sticky_mutex_);
+  uint64_t CountUnpublished() const;
   void Refresh();
 
   WriteServices& services_;
@@ -118,10 +139,8 @@ class WriteFileImpl final : public WriteFile {
   std::atomic<uint64_t> size_;
   std::atomic<bool> dirty_;
   std::atomic<uint64_t> unpublished_{0};
-  std::atomic<bool> failed_{false};
   std::atomic<bool> detached_{false};
-  mutable Mutex sticky_mutex_;
-  Status sticky_ GUARDED_BY(sticky_mutex_);
+  StickyError sticky_;
 };
 
 }  // namespace ossfs2

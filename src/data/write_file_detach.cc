@@ -21,41 +21,6 @@ bool IsLost(const Error& error) {
 
 }  // namespace
 
-// As it is, over what was appended so far.
-Status WriteFileImpl::StageAppended() {
-  const ObjectVersion& stored = append_->stored();
-  Result<std::unique_ptr<WriteStaged>> staged =
-      WriteStaged::Open(services_, file_id_, base_.key, stored, stored.size, size(), options_);
-  if (!staged) return staged.error();
-  uint64_t at = stored.size;
-  for (const auto span : append_->Unstored()) {
-    OSSFS2_RETURN_IF_ERROR((*staged)->Write(at, span));
-    at += span.size();
-  }
-  base_ = stored;
-  base_bytes_ = stored.size;
-  exists_ = append_->exists();
-  append_.reset();
-  staged_ = std::move(*staged);
-  return {};
-}
-
-// What is in memory; the parts that were sent are given up.
-Status WriteFileImpl::StageRest() {
-  ObjectVersion gone;
-  gone.size = stream_->end();
-  Result<std::unique_ptr<WriteStaged>> staged =
-      WriteStaged::Open(services_, file_id_, base_.key, gone, gone.size, size(), options_);
-  if (!staged) return staged.error();
-  OSSFS2_RETURN_IF_ERROR(stream_->EachResident([&staged](uint64_t offset, std::span<const std::byte> data) {
-    return (*staged)->Write(offset, data);
-  }));
-  stream_.reset();
-  staged_ = std::move(*staged);
-  base_bytes_ = gone.size;
-  return {};
-}
-
 // Everything is in a staging file or in an object that can be read, and small ones are here.
 Status WriteFileImpl::MakeReadable() {
   if (append_) OSSFS2_RETURN_IF_ERROR(StageAppended());
@@ -69,7 +34,7 @@ Status WriteFileImpl::MakeReadable() {
 Status WriteFileImpl::Detach(const NameLoss& loss) {
   Operation operation(*this);
   const bool too_much = stream_ && !stream_->Lossless() && stream_->end() - stream_->seed_bytes() > kDetachedStoreBytes;
-  const bool given_up = failed_.load(std::memory_order_acquire);
+  const bool given_up = sticky_.set();
   const Status readable = too_much || given_up ? Status() : MakeReadable();
   std::unique_ptr<Parking> parking;
   if (exists_ && (staged_ ? staged_->NeedsBase() : !stream_ && !append_ && base_bytes_ > 0)) {
@@ -90,9 +55,7 @@ Status WriteFileImpl::Detach(const NameLoss& loss) {
   Status rest = readable;
   if (rest && too_much) rest = StageRest();
   if (stream_ || append_) {
-    DropContent();
-    base_bytes_ = 0;
-    changed_ = true;
+    StartOver();
     if (!rest) Stick(rest.error());
   }
   const uint64_t base_size = base_.size;

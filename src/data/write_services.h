@@ -55,6 +55,9 @@ struct WriteMetrics {
 struct WriteServices {
   WriteServices(ObjectStore& object_store, MemoryPool& memory_pool, const UploadOptions& upload_options);
 
+  // The capacity of a stream's part that begins at `offset`.
+  uint64_t PartBytesAt(uint64_t offset) const { return StreamPartBytes(part_bytes, offset, pool.limit_bytes()); }
+
   // Runs `task` in the background; counted as activity until it returns. Such tasks never wait for memory.
   void Background(std::function<void()> task) { RunOn(background, std::move(task)); }
   // The same for a part copy: upload_copy_concurrency of them at once.

@@ -2,9 +2,9 @@
 //
 // Its bytes are, from the start: a seed (the base object, copied on the server) or the head (the
 // first part, kept here unsent while memory allows, so that a header patched at the end, or a
-// whole small file in any order, costs nothing), then sent parts, then the tail that is being filled.
-// What is in head and tail, or still on its way, can be read back; a seed and copies are read from
-// their source; other sent parts are gone from here until the upload is completed.
+// whole small file in any order, costs nothing), then sent parts (write_sent_parts.h), then the tail that is
+// being filled. What is in head and tail can be read back, and of the sent parts those that are still somewhere.
+// While memory is short one of head and tail may lie on disk (write_spill.h).
 //
 // Threads: the file's turn holder only. Memory: at most the part being filled, the head and
 // the parts on their way (bounded by `concurrency`); ReleaseMemory gives up what can be given up.
@@ -19,10 +19,11 @@
 #include <string>
 #include <vector>
 
-#include "data/staging_file.h"
 #include "data/upload_buffer.h"
 #include "data/upload_multipart.h"
+#include "data/write_sent_parts.h"
 #include "data/write_services.h"
+#include "data/write_spill.h"
 
 namespace ossfs2 {
 
@@ -40,13 +41,13 @@ class WriteStream {
   uint64_t end() const;
   // In-place changes: all of the range (which may end beyond end() while the file is only its head) is in memory.
   bool CanPatch(uint64_t offset, uint64_t length) const;
-  // Takes all at the end or nothing (false: it would have to wait).
-  // `filled`: the block that is full of `data`, if there is one; it may be kept (and is then null) instead of copied.
+  // Takes all at the end or nothing (false: it would have to wait). `filled`: the block of a landing (write_landing.h)
+  // that is full of `data`, if there is one; it may be kept, and is then null, instead of copied.
   Result<bool> TryAppend(std::span<const std::byte> data, BlockRef* filled = nullptr);
   Status Append(std::span<const std::byte> data);
   Result<bool> TryPatch(uint64_t offset, std::span<const std::byte> data);
   Status Patch(uint64_t offset, std::span<const std::byte> data);
-  // Part numbers are used up: complete, and go on in a stream that is seeded with the result.
+  // Part numbers are used up: the owner completes it, and goes on in a stream that is seeded with the result.
   bool OutOfNumbers() const;
   // Ranges of another object appended by copies on the server; false: too short, or a short part would be left.
   Result<bool> AppendCopy(const ObjectVersion& source, uint64_t offset, uint64_t length);
@@ -85,19 +86,10 @@ class WriteStream {
   Status failure() const { return upload_ ? upload_->failure() : Status(); }
 
  private:
-  struct SentPart {
-    int number = 0;
-    uint64_t offset = 0;
-    uint64_t size = 0;
-    std::weak_ptr<PartBuffer> memory;     // still here while it is on its way
-    std::optional<ObjectVersion> source;  // copies: where the bytes are
-    uint64_t source_offset = 0;
-  };
-
   PartBuffer* Current() const;        // what the next byte goes to, if there is one with capacity left
   size_t BlocksNeeded(uint64_t bytes) const;
   bool MayTake() const;               // neither back-pressure nor spilled nor out of numbers
-  void Take(std::span<const std::byte> data);
+  void Take(std::span<const std::byte> data);  // into spare_, which has the room that is missing
   bool TryKeep(BlockRef& block);
   void YieldTail();
   PartBuffer& OpenBuffer();
@@ -106,12 +98,8 @@ class WriteStream {
   void SendTail();
   void SendBuffer(int number, std::shared_ptr<PartBuffer> buffer);
   void PadTo(PartBuffer& buffer, uint64_t size);
+  void SendCopy(const ObjectVersion& source, uint64_t offset, uint64_t length);
   void SendZerosTo(uint64_t size);
-  void SpillBuffer(PartBuffer& buffer);
-  size_t SpilledBlocks() const;       // what reading the spilled buffer back takes
-  Status Unspill();
-  bool TryUnspill();
-  Status Reload(std::vector<BlockRef> blocks);
   Status AppendWaiting(std::span<const std::byte> data);
   PartBuffer* Holding(uint64_t offset) const;
   Status GrowHead(uint64_t size);
@@ -127,13 +115,12 @@ class WriteStream {
   std::optional<uint64_t> seed_crc_;
   std::shared_ptr<PartBuffer> head_;  // at offset 0, unsent; null when seeded by copy or sent
   std::shared_ptr<PartBuffer> tail_;  // null: nothing after the head, or the last part was just sent
-  std::vector<SentPart> sent_;        // by offset
+  SentParts sent_;
   int next_number_ = 1;
   std::shared_ptr<MultipartUpload> upload_;
   bool completed_ = false;
   std::vector<BlockRef> spare_;       // granted and about to be used
-  std::shared_ptr<StagingFile> spill_;
-  PartBuffer* spilled_ = nullptr;     // the buffer whose bytes are in spill_
+  WriteSpill spill_;                  // of head_ or tail_
 };
 
 }  // namespace ossfs2

@@ -15,7 +15,7 @@ constexpr uint64_t kZeroPartBytes = 64ull << 20;  // needs no memory, so only re
 
 Result<WriteStream::Outcome> WriteStream::Publish(const Publication& publication) {
   OSSFS2_RETURN_IF_ERROR(failure());
-  OSSFS2_RETURN_IF_ERROR(Unspill());
+  OSSFS2_RETURN_IF_ERROR(spill_.BringBack());
   const uint64_t one_put_bytes = std::max(services_.part_bytes, head_ ? head_->capacity() : 0);
   if (whole_in_memory() && !tail_ && publication.size <= one_put_bytes) return PublishByPut(publication);
   return PublishByParts(publication);
@@ -53,7 +53,7 @@ void WriteStream::SendZerosTo(uint64_t size) {
     const auto numbers_left = static_cast<uint64_t>(std::max(kPartsMax - next_number_ - 1, 1));
     const uint64_t wanted = std::min(kPartBytesMax, std::max(kZeroPartBytes, missing / numbers_left + 1));
     const uint64_t piece = std::min(wanted, missing);
-    sent_.push_back({next_number_, end(), piece, {}, std::nullopt, 0});
+    sent_.AddZeros(next_number_, end(), piece);
     Upload().SendZeros(next_number_++, piece);
   }
 }
@@ -65,24 +65,18 @@ Result<WriteStream::Outcome> WriteStream::PublishByParts(const Publication& publ
   const bool last_is_head = !tail_ && head_ != nullptr;
   const uint64_t last_bytes = last ? last->size() : 0;
   const int number_before = next_number_;
-  const size_t sent_before = sent_.size() + (tail_ && head_ ? 1 : 0);  // the head stays sent
   if (next_number_ == 1) next_number_ = 2;  // nothing but zeros: the head's number stays unused
   if (last) PadTo(*last, publication.size);
   if (tail_) SendTail();
   if (head_) SendHead();
   SendZerosTo(publication.size);
 
-  std::vector<int> numbers;
-  numbers.reserve(sent_.size());
-  size_t summed = 0;  // parts whose checksum is that of the seed
-  for (const SentPart& part : sent_) {
-    numbers.push_back(part.number);
-    if (seed_crc_ && part.offset < seed_bytes_) ++summed;
-  }
+  const std::vector<int> numbers = sent_.Numbers();
+  const size_t summed = seed_crc_ ? sent_.CountBelow(seed_bytes_) : 0;  // by the checksum of the seed
   Status status = upload_->Wait();
   Result<WriteResult> result = MakeError(EIO, ErrorKind::kOther, "not completed");
   if (status) {
-    const std::optional<uint64_t> crc = 
+    const std::optional<uint64_t> crc =
         upload_->CombinedCrc(std::span(numbers).subspan(summed), seed_crc_.value_or(0));
     if (publication.before_complete) status = publication.before_complete(upload_->upload_id(), crc);
     if (status) result = upload_->Complete(numbers, crc, publication.forbid_overwrite);
@@ -93,17 +87,10 @@ Result<WriteStream::Outcome> WriteStream::PublishByParts(const Publication& publ
   }
   if (last) {
     last->Cut(last_bytes);
-    if (last_is_head) {
-      sent_.erase(sent_.begin());
-      sent_.resize(sent_before);
-      head_ = last;
-    } else {
-      sent_.resize(sent_before);
-      tail_ = last;
-    }
-  } else {
-    sent_.resize(sent_before);
+    if (last_is_head) sent_.Remove(1);
+    (last_is_head ? head_ : tail_) = last;
   }
+  sent_.RemoveFrom(number_before);
   next_number_ = number_before;
   if (!status) return status.error();
   return result.error();

@@ -50,10 +50,12 @@ class PlainStream final : public Stream {
 
 }  // namespace
 
+constexpr auto kStep = std::chrono::milliseconds(5);
+
 size_t Pacer::StepBytes() const {
   const uint64_t rate = bytes_per_s_.load(std::memory_order_relaxed);
   if (rate == 0) return 1 << 20;
-  return std::clamp<uint64_t>(rate / 200, 16 << 10, 1 << 20);
+  return std::clamp<uint64_t>(rate * kStep.count() / 1000, 16 << 10, 1 << 20);
 }
 
 bool Pacer::Moved(size_t bytes) {
@@ -64,7 +66,8 @@ bool Pacer::Moved(size_t bytes) {
   next_ = std::max(next_, now - std::chrono::milliseconds(20));
   next_ += std::chrono::nanoseconds(
       static_cast<int64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(rate)));
-  return next_ <= now || stop_.SleepFor(next_ - now);
+  // Small pieces share a sleep, so that pacing costs the machine little.
+  return next_ - now < kStep || stop_.SleepFor(next_ - now);
 }
 
 void Stream::ResetOnClose() {

@@ -23,7 +23,7 @@ class Pacer {
 
   // The most bytes to move before the next Moved call: 5 ms worth, 16 KiB to 1 MiB.
   size_t StepBytes() const;
-  // Sleeps as long as `bytes` take at the rate. False when the server stops.
+  // Sleeps as long as `bytes` take at the rate, or not yet when that is less than 5 ms. False when the server stops.
   bool Moved(size_t bytes);
 
  private:

@@ -229,8 +229,8 @@ void CachedFile::Cancel(const ChunkRef& chunk, Garbage& garbage) {
 }
 
 void CachedFile::TakeEverything(Garbage& garbage) {
-  ++drops_;
-  EndLead();
+  pages_.OnDropped();
+  lead_.End();
   std::vector<ChunkRef> all;
   all.reserve(chunks_.Count());
   for (const auto& [begin, chunk] : chunks_.all()) all.push_back(chunk);
@@ -253,7 +253,7 @@ bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
     for (Stream& stream : streams_.all())
       if (stream.Wants(chunk->range)) stream.window = std::max(stream.window / 2, MemoryPool::kBlockBytes);
   }
-  if (whole_ && chunk->bytes_read == 0 && chunk->page_bytes == 0 && !chunk->demand) whole_wasted_ += chunk->range.size();
+  if (chunk->bytes_read == 0 && chunk->page_bytes == 0 && !chunk->demand) pull_.OnWasted(chunk->range.size());
   Take(chunk, garbage);
   return true;
 }
@@ -261,7 +261,7 @@ bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
 // After streams went: cancels prefetch that no stream is coming to; what has come may be
 // read by the next open, so it stays as cache for a while.
 void CachedFile::GiveUpUnneeded(int64_t now_ns, Garbage& garbage) {
-  if (lead_ || (InPieces() && !streams_.all().empty())) return;  // others read all of it
+  if (lead_.on() || (InPieces() && !streams_.all().empty())) return;  // others read all of it
   for (const auto& [begin, chunk] : chunks_.all()) {
     if (chunk->demand || chunk->consumed || streams_.AnyWants(chunk->range)) continue;
     if (!chunk->fetching)

@@ -21,7 +21,7 @@ ByteRange Common(ByteRange a, ByteRange b) { return {std::max(a.begin, b.begin),
 }  // namespace
 
 CachedFile::CachedFile(std::shared_ptr<ReadCore> core, uint64_t file_id, const ObjectVersion& version)
-    : core_(std::move(core)), file_id_(file_id), versions_{version} {}
+    : core_(std::move(core)), file_id_(file_id), versions_{version}, lead_(core_->lead) {}
 
 const ObjectVersion& CachedFile::version() const {
   MutexLock lock(mutex_);

@@ -22,8 +22,10 @@
 #include "base/mutex.h"
 #include "data/chunk_map.h"
 #include "data/read_core.h"
+#include "data/file_lead.h"
+#include "data/file_pages.h"
 #include "data/stream_tracker.h"
-#include "data/whole_file_detector.h"
+#include "data/whole_file_pull.h"
 
 namespace ossfs2 {
 
@@ -88,7 +90,7 @@ class CachedFile final : public ChunkOwner,
   }
 
   // For what was delivered, as in ReadCore; but O_DIRECT leaves nothing in the page cache.
-  bool PageCacheKeeps() const REQUIRES(mutex_) { return !past_page_cache_ && core_->PageCacheKeeps(); }
+  bool PageCacheKeeps() const REQUIRES(mutex_) { return !pages_.AnyDirectSinceOpen() && core_->PageCacheKeeps(); }
 
   // --- read_file.cc: reads ---
   std::optional<Error> Refusal() const REQUIRES(mutex_);
@@ -124,15 +126,17 @@ class CachedFile final : public ChunkOwner,
   void Cancel(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
   void GiveUp(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
   void GiveUpUnneeded(int64_t now_ns, Garbage& garbage) REQUIRES(mutex_);
-  void HurryDelivered() REQUIRES(mutex_);
   void CheckCrc(const Chunk& chunk, uint64_t filled) EXCLUDES(mutex_);
+
+  // --- read_lifetime.cc: opens and closes ---
+  void HurryDelivered() REQUIRES(mutex_);
 
   // --- read_pages.cc: the page cache ahead of the readers ---
   void MaybeFill(const ChunkRef& chunk) EXCLUDES(mutex_);
   void Fill(const ChunkRef& chunk, KernelPages& kernel) EXCLUDES(mutex_);
   void SettleIfRead(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
   void FillRest(const ChunkRef& chunk) REQUIRES(mutex_);
-  bool StoreStep(const Chunk& chunk, ByteRange step, uint64_t drops, KernelPages& kernel) EXCLUDES(mutex_);
+  bool StoreStep(const Chunk& chunk, ByteRange step, uint64_t epoch, KernelPages& kernel) EXCLUDES(mutex_);
   std::optional<ByteRange> NextFill(const Chunk& chunk) const REQUIRES(mutex_);
   void Bridge(ByteRange range) REQUIRES(mutex_);
   bool WantsFill(const Chunk& chunk) const REQUIRES(mutex_);
@@ -143,8 +147,6 @@ class CachedFile final : public ChunkOwner,
 
   // --- read_lead.cc: files fetched before anybody reads them ---
   std::optional<ByteRange> PickLead() REQUIRES(mutex_);
-  void NoteLeadRead(ByteRange range) REQUIRES(mutex_);
-  void EndLead() REQUIRES(mutex_);
   bool AskNextAll() REQUIRES(mutex_);
   void LeadToNext() EXCLUDES(mutex_);
 
@@ -158,8 +160,8 @@ class CachedFile final : public ChunkOwner,
   std::optional<ByteRange> PickForward(Stream& stream) REQUIRES(mutex_);
   std::optional<ByteRange> PickBackward(Stream& stream) REQUIRES(mutex_);
   // All of it is wanted: pulled, or pulled to the end already.
-  bool InPieces() const REQUIRES(mutex_) { return whole_ || whole_complete_; }
-  bool AllWanted() const REQUIRES(mutex_) { return InPieces() || lead_; }
+  bool InPieces() const REQUIRES(mutex_) { return pull_.on() || pull_.complete(); }
+  bool AllWanted() const REQUIRES(mutex_) { return InPieces() || lead_.on(); }
   uint64_t WholeAllowed() const REQUIRES(mutex_);
   std::optional<ByteRange> PickWhole() REQUIRES(mutex_);
   uint64_t SkipHeld(uint64_t position, uint64_t stop, bool delivered_too) const REQUIRES(mutex_);
@@ -175,32 +177,14 @@ class CachedFile final : public ChunkOwner,
   StreamTracker streams_ GUARDED_BY(mutex_);
   RangeSet delivered_ GUARDED_BY(mutex_);
   CrcLedger crc_ GUARDED_BY(mutex_);
-  WholeFileDetector detector_ GUARDED_BY(mutex_);
-  bool whole_ GUARDED_BY(mutex_) = false;          // pull the file in order
-  bool whole_refused_ GUARDED_BY(mutex_) = false;  // it did not pay
-  bool whole_complete_ GUARDED_BY(mutex_) = false;  // nothing of it is left to pull
-  uint64_t whole_position_ GUARDED_BY(mutex_) = 0;
-  uint64_t whole_wasted_ GUARDED_BY(mutex_) = 0;
+  WholeFilePull pull_ GUARDED_BY(mutex_);
+  FileLead lead_ GUARDED_BY(mutex_);
+  FilePages pages_ GUARDED_BY(mutex_);
   uint64_t unread_bytes_ GUARDED_BY(mutex_) = 0;  // prefetched, in flight or here, not read
   int prefetches_ GUARDED_BY(mutex_) = 0;         // in flight
   int fetches_ GUARDED_BY(mutex_) = 0;            // in flight or queued, all
   int64_t prefetch_paused_until_ns_ GUARDED_BY(mutex_) = 0;  // after a failure
-  std::vector<uint64_t> direct_handles_ GUARDED_BY(mutex_);
-  bool past_page_cache_ GUARDED_BY(mutex_) = false;  // one of them was open since nobody had the file open
-  bool fill_stopped_ GUARDED_BY(mutex_) = false;  // its bytes change
-  int fills_running_ GUARDED_BY(mutex_) = 0;
-  CondVar fills_done_;
   std::weak_ptr<Chunk> last_consumed_ GUARDED_BY(mutex_);
-  uint64_t drops_ GUARDED_BY(mutex_) = 0;  // how often all was dropped: what was put in the page cache since is void
-  bool lead_ GUARDED_BY(mutex_) = false;           // ExpectAll was called
-  bool lead_complete_ GUARDED_BY(mutex_) = false;  // all of it is here, in the page cache or on its way
-  bool lead_refilled_ GUARDED_BY(mutex_) = false;
-  bool next_all_asked_ GUARDED_BY(mutex_) = false;
-  bool store_failed_ GUARDED_BY(mutex_) = false;   // the kernel did not know the file
-  uint64_t lead_position_ GUARDED_BY(mutex_) = 0;
-  uint64_t lead_held_ GUARDED_BY(mutex_) = 0;      // of core_->lead
-  int64_t lead_ns_ GUARDED_BY(mutex_) = 0;         // when it began
-  RangeSet lead_read_ GUARDED_BY(mutex_);          // read, or in the page cache before a tripwire that was
   bool pumping_ GUARDED_BY(mutex_) = false;
   bool pump_again_ GUARDED_BY(mutex_) = false;
   bool next_asked_ GUARDED_BY(mutex_) = false;

@@ -21,7 +21,7 @@ uint64_t PageDown(uint64_t offset) { return offset / kPageBytes * kPageBytes; }
 // The end of the first tripwire that ends after `position`.
 uint64_t CachedFile::TripwireAfter(uint64_t position) const {
   const auto multiple = [position](uint64_t every) { return (position / every + 1) * every; };
-  if (!lead_) return multiple(PageFiller::kTripwireEvery);
+  if (!lead_.on()) return multiple(PageFiller::kTripwireEvery);
   if (position < PageFiller::kFirstTripwire) return std::min(PageFiller::kFirstTripwire, PageUp(FileBytes()));
   return std::min(multiple(PageFiller::kLeadTripwireEvery), PageUp(FileBytes()));
 }
@@ -34,7 +34,7 @@ bool CachedFile::NearReader(ByteRange range, int64_t now_ns) const {
 
 // Is its reader far enough behind to find the chunk in the page cache?
 bool CachedFile::WantsFill(const Chunk& chunk) const {
-  if (lead_) return !NearReader(chunk.range, ReadCore::NowNs());
+  if (lead_.on()) return !NearReader(chunk.range, ReadCore::NowNs());
   return std::any_of(streams_.all().begin(), streams_.all().end(), [&](const Stream& stream) {
     return stream.confirmed && !stream.backward && stream.handles.size() == 1 &&
            stream.window >= PageFiller::kWindowBytesMin && stream.Wants(chunk.range) &&
@@ -63,7 +63,7 @@ void CachedFile::MaybeFill(const ChunkRef& chunk) {
 void CachedFile::PumpMore() {
   {
     MutexLock lock(mutex_);
-    if (!lead_ || lead_complete_) return;
+    if (!lead_.fetching()) return;
   }
   Pump();
 }
@@ -82,7 +82,7 @@ void CachedFile::Refill() {
 std::optional<ByteRange> CachedFile::NextFill(const Chunk& chunk) const {
   // Once a reader has come into the chunk its own read-ahead is faster.
   if (!chunk.mapped || chunk.consumed || chunk.fetching || chunk.bytes_read != 0) return std::nullopt;
-  if (stale_ || fill_stopped_ || !direct_handles_.empty()) return std::nullopt;
+  if (stale_ || !pages_.MayStore()) return std::nullopt;
   uint64_t begin = PageUp(std::max(chunk.range.begin, chunk.pages_to));
   const uint64_t wire = TripwireAfter(begin);
   if (begin + PageFiller::kTripwireBytes >= wire) begin = wire;
@@ -95,16 +95,16 @@ std::optional<ByteRange> CachedFile::NextFill(const Chunk& chunk) const {
 void CachedFile::Fill(const ChunkRef& chunk, KernelPages& kernel) {
   for (;;) {
     ByteRange step;
-    uint64_t drops = 0;
+    uint64_t epoch = 0;
     {
       MutexLock lock(mutex_);
       const std::optional<ByteRange> next = NextFill(*chunk);
       chunk->filling = next && !core_->stopping.load(std::memory_order_relaxed);
       if (!chunk->filling) return;
       step = *next;
-      drops = drops_;
+      epoch = pages_.epoch();
     }
-    const bool stored = StoreStep(*chunk, step, drops, kernel);
+    const bool stored = StoreStep(*chunk, step, epoch, kernel);
     MutexLock lock(mutex_);
     chunk->filling = stored && chunk->mapped && !chunk->consumed;
     if (!chunk->filling) return;
@@ -114,22 +114,20 @@ void CachedFile::Fill(const ChunkRef& chunk, KernelPages& kernel) {
   }
 }
 
-bool CachedFile::StoreStep(const Chunk& chunk, ByteRange step, uint64_t drops, KernelPages& kernel) {
+bool CachedFile::StoreStep(const Chunk& chunk, ByteRange step, uint64_t epoch, KernelPages& kernel) {
   {
     MutexLock lock(mutex_);
-    if (fill_stopped_ || stale_ || drops != drops_) return false;
-    ++fills_running_;
+    if (stale_ || !pages_.BeginStore(epoch)) return false;
   }
   std::vector<iovec> parts;
   chunk.AppendParts(step, parts);
   const bool stored = kernel.Store(file_id_, step.begin, parts);
   if (stored) core_->metrics.page_fill_bytes.Add(step.size());
   MutexLock lock(mutex_);
-  --fills_running_;
-  fills_done_.NotifyAll();
-  store_failed_ = !stored;
+  const bool good = pages_.EndStore(epoch);
+  lead_.OnStore(stored);
   if (!stored) return false;
-  if (fill_stopped_ || drops != drops_) {
+  if (!good) {
     kernel.Drop(file_id_);  // the file changed meanwhile
     return false;
   }
@@ -140,12 +138,9 @@ bool CachedFile::StoreStep(const Chunk& chunk, ByteRange step, uint64_t drops, K
 void CachedFile::StopFilling(bool wait) {
   const auto deadline = std::chrono::steady_clock::now() + ReadEngine::kStopFillingWait;
   MutexLock lock(mutex_);
-  fill_stopped_ = true;
-  EndLead();
-  while (wait && fills_running_ != 0) {
-    const auto left = deadline - std::chrono::steady_clock::now();
-    if (left <= left.zero() || !fills_done_.WaitFor(lock, left)) return;
-  }
+  pages_.Stop();
+  lead_.End();
+  if (wait) pages_.WaitUntilIdle(lock, deadline);
 }
 
 // The chunk leaves memory before anybody came to its tripwire: without this, the tripwire would be asked again.
@@ -158,8 +153,8 @@ void CachedFile::FillRest(const ChunkRef& chunk) {
       continue;
     }
     const ByteRange rest{position, std::min(end, delivered_.NextBegin(position))};
-    core_->filler.Queue([self = shared_from_this(), chunk, rest, drops = drops_](KernelPages& kernel) {
-      self->StoreStep(*chunk, rest, drops, kernel);
+    core_->filler.Queue([self = shared_from_this(), chunk, rest, epoch = pages_.epoch()](KernelPages& kernel) {
+      self->StoreStep(*chunk, rest, epoch, kernel);
     });
     position = rest.end;
   }
@@ -167,8 +162,7 @@ void CachedFile::FillRest(const ChunkRef& chunk) {
 
 void CachedFile::SetDirect(uint64_t handle) {
   MutexLock lock(mutex_);
-  direct_handles_.push_back(handle);
-  past_page_cache_ = true;
+  pages_.AddDirect(handle);
 }
 
 // A reader that comes to a tripwire has read what the page cache had before it.

@@ -110,6 +110,10 @@ class KernelNotifier {
   virtual bool StorePages(Ino, uint64_t /*offset*/, const std::vector<iovec>& /*parts*/) { return false; }
 };
 
+// Who wrote. Pages of a shared mapping come through any handle that the file was mapped with: they go where they
+// belong also when that one appends, and the program that has it is not in the middle of writing.
+enum class Writer { kCall, kMapping };
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -141,13 +145,14 @@ class FileSystem {
   virtual Result<std::pair<Entry, Opened>> Create(Ino parent, const std::string& name, uint32_t mode, int flags,
                                                   const Caller& caller) = 0;
   virtual void Read(HandleId handle, uint64_t offset, size_t size, ReadDone done) = 0;
-  virtual Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data) = 0;
-  virtual Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data) = 0;
+  virtual Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) = 0;
+  virtual Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) = 0;
   // Memory to receive the next write into; null: none to spare now.
   virtual std::unique_ptr<Landing> MakeLanding() = 0;
   // As TryWrite, of `size` bytes that lie in the landing: the count that was taken from the front. The rest would have
   // to wait: it is for Write. What was taken may be kept, so its pieces may be missing afterwards.
-  virtual Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size) = 0;
+  virtual Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size,
+                                        Writer writer) = 0;
   // True when Flush or Release of this handle has nothing to do over the network.
   virtual bool NothingToFlush(HandleId handle) = 0;
   virtual Status Flush(HandleId handle) = 0;

@@ -225,6 +225,13 @@ Status MultipartUpload::Wait() {
   return {};
 }
 
+Status MultipartUpload::WaitFor(int number) {
+  MutexLock lock(mutex_);
+  while (!parts_.contains(number) && !failure_ && !aborted_) changed_.Wait(lock);
+  if (failure_) return *failure_;
+  return {};
+}
+
 Status MultipartUpload::failure() const {
   MutexLock lock(mutex_);
   if (failure_) return *failure_;

@@ -44,6 +44,8 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
   // Until nothing is on its way; the failure if there is one.
   Status Wait() EXCLUDES(mutex_);
   Status failure() const EXCLUDES(mutex_);
+  // Until this part is stored; or the failure, also that of another part.
+  Status WaitFor(int number) EXCLUDES(mutex_);
   // For a retry; false when the upload itself could not be opened or is gone.
   bool ClearFailure() EXCLUDES(mutex_);
   std::optional<PartResult> Part(int number) const EXCLUDES(mutex_);

@@ -202,7 +202,10 @@ Result<bool> WriteStream::AppendCopy(const ObjectVersion& source, uint64_t offse
   if (tail_) SendTail();
   // The head keeps its place and number; nothing is appended to it any more once something follows.
   if (head_ && !head_->full()) SendHead();
+  const int first = next_number_;
   for (const auto& [begin, run_end] : runs) SendCopy(source, begin, run_end - begin);
+  // Whoever was told that the bytes are copied may remove or replace the source.
+  for (int number = first; number < next_number_; ++number) OSSFS2_RETURN_IF_ERROR(Upload().WaitFor(number));
   return true;
 }
 

@@ -5,6 +5,13 @@
 #include "data/write_stream.h"
 
 namespace ossfs2 {
+namespace {
+
+bool IsGone(const Error& error) {
+  return error.kind == ErrorKind::kVersionChanged || error.kind == ErrorKind::kNotFound;
+}
+
+}  // namespace
 
 PartBuffer* WriteStream::Holding(uint64_t offset) const {
   if (head_ && offset < head_->end()) return head_.get();
@@ -94,6 +101,8 @@ Result<bool> WriteStream::Read(uint64_t offset, std::span<std::byte> out) {
       buffer->Read(offset - buffer->offset(), out.first(piece));
     } else {
       Result<size_t> read = sent_.Read(services_.store, offset, out);
+      // The source of a finished copy may have been replaced or removed since.
+      if (!read && offset >= seed_bytes_ && IsGone(read.error())) return false;
       if (!read) return read.error();
       if (*read == 0) return false;
       piece = *read;

@@ -64,10 +64,11 @@ class CoreFileSystem final : public FileSystem {
   Result<std::pair<Entry, Opened>> Create(Ino parent, const std::string& name, uint32_t mode, int flags,
                                           const Caller& caller) override;
   void Read(HandleId handle, uint64_t offset, size_t size, ReadDone done) override;
-  Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data) override;
+  Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) override;
   std::unique_ptr<Landing> MakeLanding() override { return context_.writes.MakeLanding(); }
-  Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size) override;
-  Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data) override;
+  Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size,
+                                Writer writer) override;
+  Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) override;
   bool NothingToFlush(HandleId handle) override;
   Status Flush(HandleId handle) override;
   Status Fsync(HandleId handle) override;
@@ -114,7 +115,7 @@ class CoreFileSystem final : public FileSystem {
   Status Resize(Ino ino, uint64_t size, std::optional<HandleId> handle) EXCLUDES(context_.tree.mutex);
   std::shared_ptr<ReadFile> ReaderOf(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   void ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, ReadDone done);
-  void NoteWrite(FileHandle& handle);
+  void NoteWrite(FileHandle& handle, Writer writer = Writer::kCall);
   Status PublishHandle(FileHandle& handle, bool sync);
   void DropHandle(const std::shared_ptr<FileHandle>& handle);
   Result<size_t> CopyThrough(FileHandle& source, uint64_t source_offset, FileHandle& target,

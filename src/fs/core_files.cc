@@ -17,6 +17,8 @@ constexpr uint64_t kRemovedReadBytesMax = 1ull << 20;
 constexpr size_t kCopyPieceBytes = 1u << 20;
 constexpr size_t kCopyThroughBytesMax = 64u << 20;
 
+bool Appends(const FileHandle& handle, Writer writer) { return handle.append && writer == Writer::kCall; }
+
 Error BadHandle() { return MakeError(EBADF, ErrorKind::kInvalid, "The handle is not open for this."); }
 
 }  // namespace
@@ -106,38 +108,39 @@ Result<size_t> CoreFileSystem::ReadSome(FileHandle& handle, uint64_t offset, std
 
 // --- writing ---
 
-void CoreFileSystem::NoteWrite(FileHandle& handle) {
+void CoreFileSystem::NoteWrite(FileHandle& handle, Writer writer) {
   handle.file->last_write_ns = context_.clock.NowWallNs();
   if (handle.file->told) handle.file->told = false;
-  if (!handle.unflushed.exchange(true)) handle.file->unflushed.fetch_add(1);
+  if (writer == Writer::kCall && !handle.unflushed.exchange(true)) handle.file->unflushed.fetch_add(1);
 }
 
-Result<bool> CoreFileSystem::TryWrite(HandleId id, uint64_t offset, std::span<const std::byte> data) {
+Result<bool> CoreFileSystem::TryWrite(HandleId id, uint64_t offset, std::span<const std::byte> data, Writer writer) {
   const auto handle = files_.Get(id);
   if (!handle || !handle->writable) return BadHandle();
   if (!handle->file->TryEnter()) return false;
-  Result<bool> written = handle->file->writer()->TryWrite(offset, data, handle->append);
+  Result<bool> written = handle->file->writer()->TryWrite(offset, data, Appends(*handle, writer));
   handle->file->Leave();
-  if (written && *written) NoteWrite(*handle);
+  if (written && *written) NoteWrite(*handle, writer);
   return written;
 }
 
-Result<size_t> CoreFileSystem::TryWriteLanded(HandleId id, uint64_t offset, Landing& landing, size_t size) {
+Result<size_t> CoreFileSystem::TryWriteLanded(HandleId id, uint64_t offset, Landing& landing, size_t size,
+                                              Writer writer) {
   const auto handle = files_.Get(id);
   if (!handle || !handle->writable) return BadHandle();
   if (!handle->file->TryEnter()) return size_t{0};
-  Result<size_t> taken = handle->file->writer()->TryWriteLanded(offset, landing, size, handle->append);
+  Result<size_t> taken = handle->file->writer()->TryWriteLanded(offset, landing, size, Appends(*handle, writer));
   handle->file->Leave();
-  if (taken && *taken > 0) NoteWrite(*handle);
+  if (taken && *taken > 0) NoteWrite(*handle, writer);
   return taken;
 }
 
-Status CoreFileSystem::Write(HandleId id, uint64_t offset, std::span<const std::byte> data) {
+Status CoreFileSystem::Write(HandleId id, uint64_t offset, std::span<const std::byte> data, Writer writer) {
   const auto handle = files_.Get(id);
   if (!handle || !handle->writable) return BadHandle();
   GatePass pass(*handle->file);
-  Status written = handle->file->writer()->Write(offset, data, handle->append);
-  if (written) NoteWrite(*handle);
+  Status written = handle->file->writer()->Write(offset, data, Appends(*handle, writer));
+  if (written) NoteWrite(*handle, writer);
   return written;
 }
 

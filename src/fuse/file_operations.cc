@@ -98,13 +98,14 @@ struct ParkedWrite {
   std::unique_ptr<Landing> landing;  // or here, behind the first `taken` bytes
   size_t taken = 0;
   size_t size = 0;
+  Writer writer = Writer::kCall;
 
   Status Run(FileSystem& file_system) const {
-    if (landing == nullptr) return file_system.Write(handle, offset, bytes);
+    if (landing == nullptr) return file_system.Write(handle, offset, bytes, writer);
     for (size_t at = taken; at < size;) {
       const auto piece = landing->Piece(at / Landing::kPieceBytes).subspan(at % Landing::kPieceBytes);
       const auto data = piece.first(std::min(piece.size(), size - at));
-      OSSFS2_RETURN_IF_ERROR(file_system.Write(handle, offset + at, data));
+      OSSFS2_RETURN_IF_ERROR(file_system.Write(handle, offset + at, data, writer));
       at += data.size();
     }
     return {};
@@ -123,14 +124,14 @@ void Park(fuse_req_t request, FuseContext& context, ParkedWrite parked) {
 }
 
 void WriteLanded(fuse_req_t request, FuseContext& context, HandleId handle, uint64_t offset, LandingZone& zone,
-                 size_t size) {
-  const auto taken = context.file_system.TryWriteLanded(handle, offset, *zone.landed(), size);
+                 size_t size, Writer writer) {
+  const auto taken = context.file_system.TryWriteLanded(handle, offset, *zone.landed(), size, writer);
   if (!taken) return ReplyError(request, taken.error());
   if (*taken == size) {
     fuse_reply_write(request, size);
     return;
   }
-  Park(request, context, {handle, offset, {}, nullptr, zone.Take(), *taken, size});
+  Park(request, context, {handle, offset, {}, nullptr, zone.Take(), *taken, size, writer});
 }
 
 void Write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off_t offset, fuse_file_info* info) {
@@ -140,18 +141,19 @@ void Write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off_t 
   metrics.write_bytes.Add(size);
   const HandleId handle = info->fh;
   const auto at = static_cast<uint64_t>(offset);
+  const Writer writer = info->writepage ? Writer::kMapping : Writer::kCall;
   if (LandingZone* zone = LandingZone::OfThread(); zone != nullptr) {
     zone->NoteWrite(size);
-    if (zone->landed() != nullptr) return WriteLanded(request, context, handle, at, *zone, size);
+    if (zone->landed() != nullptr) return WriteLanded(request, context, handle, at, *zone, size, writer);
   }
   const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);
-  const auto taken = context.file_system.TryWrite(handle, at, bytes);
+  const auto taken = context.file_system.TryWrite(handle, at, bytes, writer);
   if (!taken) return ReplyError(request, taken.error());
   if (*taken) {
     fuse_reply_write(request, size);
     return;
   }
-  Park(request, context, {handle, at, bytes, RequestBuffers::TakeCurrent(), nullptr, 0, size});
+  Park(request, context, {handle, at, bytes, RequestBuffers::TakeCurrent(), nullptr, 0, size, writer});
 }
 
 void Flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {

@@ -304,6 +304,30 @@ TEST_F(WritePatterns, CopyRangeStaysOnTheServer) {
   EXPECT_EQ(store_->BytesReceived(), 4u);
 }
 
+TEST_F(WritePatterns, SourceOfACopyMayGoAfterwards) {
+  // `copy_file_range` said that the bytes are copied: so its program may remove or replace the source.
+  const std::string source = Random(kMiB, 24);
+  store_->PutContent("source", source);
+  const Result<ObjectInfo> info = store_->Head("source");
+  const ObjectVersion version{"source", info->size, info->etag, info->crc64};
+  auto file = NewFile();
+  const Result<bool> copied = file->CopyRange(version, 0, 0, source.size());
+  ASSERT_TRUE(copied && *copied);
+  store_->PutContent("source", "another");
+  EXPECT_TRUE(ReadAll(*file) == source);
+  MustWrite(*file, source.size(), "tail");
+  MustPublish(*file);
+  ExpectContent("file", source + "tail");
+
+  const Result<ObjectInfo> base = store_->Head("file");
+  const ObjectVersion all{"file", base->size, base->etag, base->crc64};
+  auto third = NewFile("third");
+  ASSERT_TRUE(*third->CopyRange(all, 0, 0, base->size));
+  ASSERT_TRUE(store_->Delete("file"));
+  MustPublish(*third);
+  ExpectContent("third", source + "tail");
+}
+
 TEST_F(WritePatterns, ExclusiveCreationRefusesAnExistingKey) {
   auto file = NewFile("file", true);
   MustWrite(*file, 0, "mine");

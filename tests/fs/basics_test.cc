@@ -43,6 +43,20 @@ TEST_F(Basics, BytesAreReadAndSizeIsShownWhileDirty) {
   EXPECT_EQ(store_->Content("f"), "abcdefgh");
 }
 
+TEST_F(Basics, PagesOfAMappingGoToTheirPlaceThroughAnyHandle) {
+  EXPECT_EQ(mount_.Put("f", "12345"), 0);
+  const HandleId mapped = *mount_.OpenPath("f", O_RDWR);
+  const HandleId append = *mount_.OpenPath("f", O_RDWR | O_APPEND);
+  ASSERT_TRUE(mount_.Write(append, 1, "XY", Writer::kMapping));
+  // The other program did not write, so this close waits for no close of it.
+  EXPECT_EQ(ErrnoOf(mount_.fs().Flush(mapped)), 0);
+  EXPECT_EQ(store_->Content("f"), "1XY45");
+  EXPECT_EQ(mount_.Close(mapped), 0);
+  ASSERT_TRUE(mount_.Write(append, 1, "Z"));
+  EXPECT_EQ(mount_.Close(append), 0);
+  EXPECT_EQ(store_->Content("f"), "1XY45Z");
+}
+
 TEST_F(Basics, OpenFlags) {
   EXPECT_EQ(mount_.Put("f", "12345"), 0);
   EXPECT_EQ(mount_.OpenPath("f", O_WRONLY | O_CREAT | O_EXCL).error().errno_value, EEXIST);

@@ -174,11 +174,11 @@ class TestMount {
     if (!opened) return opened.error();
     return opened->handle;
   }
-  Status Write(HandleId handle, uint64_t offset, std::string_view text) {
+  Status Write(HandleId handle, uint64_t offset, std::string_view text, Writer writer = Writer::kCall) {
     const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
-    Result<bool> taken = fs_->TryWrite(handle, offset, bytes);
+    Result<bool> taken = fs_->TryWrite(handle, offset, bytes, writer);
     if (!taken) return taken.error();
-    return *taken ? Status() : fs_->Write(handle, offset, bytes);
+    return *taken ? Status() : fs_->Write(handle, offset, bytes, writer);
   }
   Result<std::string> Read(HandleId handle, uint64_t offset, size_t size) {
     std::mutex mutex;

@@ -117,19 +117,19 @@ class FakeFileSystem final : public FileSystem {
     reply.pin = copy;
     done(std::move(reply));
   }
-  Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data) override {
+  Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer) override {
     if (park_writes) return false;
     Store(handle, offset, data);
     return true;
   }
-  Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data) override {
+  Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer) override {
     Store(handle, offset, data);
     return {};
   }
   std::unique_ptr<Landing> MakeLanding() override {
     return give_landings ? std::make_unique<FakeLanding>() : nullptr;
   }
-  Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size) override {
+  Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size, Writer) override {
     ++landed_writes;
     const size_t taken = park_writes ? 0 : std::min(size, take_of_landed);
     for (size_t at = 0; at < taken; at += Landing::kPieceBytes)

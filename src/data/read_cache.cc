@@ -11,7 +11,9 @@ constexpr uint64_t kRecentBytesMax = 512ull << 20;
 ReadCache::ReadCache(MemoryPool& pool, uint64_t cache_bytes)
     : pool_(pool),
       cache_bytes_(cache_bytes),
-      limit_bytes_(std::max(cache_bytes, std::min(pool.limit_bytes() / 2, kRecentBytesMax))) {}
+      recent_bytes_(std::max(cache_bytes, std::min(pool.limit_bytes() / 2, kRecentBytesMax))),
+      shared_bytes_(std::max(cache_bytes, pool.limit_bytes() / 2)),
+      limit_bytes_(recent_bytes_) {}
 
 void ReadCache::Unlink(Chunk& chunk, List& removed) {
   if (chunk.place == Chunk::Place::kNowhere) return;
@@ -124,12 +126,14 @@ void ReadCache::Trim() {
 
 void ReadCache::Expire(int64_t now_ns) {
   List expired;
+  const bool shared = limit_bytes_.load(std::memory_order_relaxed) == shared_bytes_ && shared_bytes_ != recent_bytes_;
+  const int64_t keep_ns_min = shared ? kSharedGraceNs : 0;
   {
     MutexLock lock(mutex_);
     for (auto it = consumed_.begin(); it != consumed_.end() && ConsumedBytes() > cache_bytes_;) {
       const auto next = std::next(it);
       const int64_t used = std::max(it->added_ns, it->chunk->used_ns.load(std::memory_order_relaxed));
-      if (used + it->keep_ns <= now_ns) Unlink(*it->chunk, expired);
+      if (used + std::max(it->keep_ns, keep_ns_min) <= now_ns) Unlink(*it->chunk, expired);
       it = next;
     }
   }

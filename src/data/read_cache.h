@@ -43,6 +43,7 @@ struct Chunk::CacheEntry {
 class ReadCache {
  public:
   static constexpr int64_t kGraceNs = 2'000'000'000;    // consumed data beyond cache_bytes
+  static constexpr int64_t kSharedGraceNs = 10'000'000'000;  // the same while readers share
   static constexpr int64_t kReopenNs = 10'000'000'000;  // unread data of a closed file
 
   ReadCache(MemoryPool& pool, uint64_t cache_bytes);
@@ -61,8 +62,10 @@ class ReadCache {
   size_t Reclaim(size_t blocks_wanted, int64_t unread_before_ns) EXCLUDES(mutex_);
   size_t ReclaimUnread(size_t blocks_wanted, int64_t unread_before_ns) EXCLUDES(mutex_);
   bool OverLimit() const {
-    return ConsumedBytes() > limit_bytes_ || hurried_.load(std::memory_order_relaxed) != 0;
+    return ConsumedBytes() > limit_bytes_.load(std::memory_order_relaxed) || hurried_.load(std::memory_order_relaxed) != 0;
   }
+  // Streams come to the same bytes one after the other: up to half the pool is kept for them, and for longer.
+  void KeepMore(bool more) { limit_bytes_.store(more ? shared_bytes_ : recent_bytes_, std::memory_order_relaxed); }
   void Trim() EXCLUDES(mutex_);
   void Expire(int64_t now_ns) EXCLUDES(mutex_);
 
@@ -79,7 +82,9 @@ class ReadCache {
 
   MemoryPool& pool_;
   const uint64_t cache_bytes_;
-  const uint64_t limit_bytes_;
+  const uint64_t recent_bytes_;
+  const uint64_t shared_bytes_;
+  std::atomic<uint64_t> limit_bytes_;  // one of the two
   std::atomic<uint64_t> consumed_bytes_{0};
   std::atomic<uint64_t> unread_bytes_{0};
   std::atomic<size_t> hurried_{0};  // entries at the front of consumed_

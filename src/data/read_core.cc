@@ -67,6 +67,7 @@ void ReadCore::PumpLead() {
 }
 
 void ReadCore::RelievePressure() {
+  cache.KeepMore(FollowersLately());
   if (cache.OverLimit()) cache.Trim();
   if (!pool.UnderPressure() || !pool.ReclaimHelps()) return;
   const bool readers_wait = pool.Waiters(MemoryTag::kRead) != 0;

@@ -59,6 +59,9 @@ class ReadCore {
   // Somebody reads what was read before, past the page cache: others may do so, too.
   void NoteShared(int64_t now_ns) { shared_ns.store(now_ns, std::memory_order_relaxed); }
   bool SharedLately() const { return NowNs() - shared_ns.load(std::memory_order_relaxed) <= kSharedNs; }
+  // A stream that the page cache does not serve follows another one.
+  void NoteFollower(int64_t now_ns) { follower_ns.store(now_ns, std::memory_order_relaxed); }
+  bool FollowersLately() const { return NowNs() - follower_ns.load(std::memory_order_relaxed) <= kSharedNs; }
   // Readers wait for the processor rather than for the network: what is fetched should still lie in its cache when it
   // is read, so little is held ahead as well.
   bool ReadFromCache() const { return SavesProcessor() && pace.SurelyNear(true); }
@@ -94,6 +97,7 @@ class ReadCore {
   ReadMetrics& metrics;
   std::atomic<bool> stopping{false};
   std::atomic<int64_t> shared_ns{-kSharedNs - 1};
+  std::atomic<int64_t> follower_ns{-kSharedNs - 1};
   std::atomic<int> active_streams{0};  // recounted by the engine's tick
   // The file to read after this one, by the engine; set before the first read.
   std::function<std::shared_ptr<CachedFile>(uint64_t file_id)> next_file;

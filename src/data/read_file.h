@@ -92,6 +92,8 @@ class CachedFile final : public ChunkOwner,
   // For what was delivered, as in ReadCore; but O_DIRECT leaves nothing in the page cache.
   bool PageCacheKeeps() const REQUIRES(mutex_) { return !pages_.AnyDirectSinceOpen() && core_->PageCacheKeeps(); }
 
+  bool PastPageCache() const REQUIRES(mutex_) { return !core_->options.page_cache || pages_.AnyDirect(); }
+
   // --- read_file.cc: reads ---
   std::optional<Error> Refusal() const REQUIRES(mutex_);
   bool TryHit(ByteRange range, int64_t now_ns, ReadReply& reply) REQUIRES(mutex_);

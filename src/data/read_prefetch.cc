@@ -34,6 +34,10 @@ CachedFile::After CachedFile::NoteRead(uint64_t handle, ByteRange range, bool wa
     if (core_->ReadFromCache()) stream->window = std::min(stream->window, kHotWindowBytesMax);
   }
   if (waited) NoteWait(*stream, range);
+  if (stream->confirmed && PastPageCache()) {
+    const auto before = delivered_.Find(range.begin);
+    if (before && before->end >= range.end) core_->NoteFollower(now_ns);
+  }
   after.next_all = NoteWhole(*stream, now_ns);
   after.refill = lead_.TakeRefill();
   if (core_->options.detect_whole_file && pull_.MayBegin() && !lead_.on()) {

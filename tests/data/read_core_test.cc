@@ -169,6 +169,26 @@ TEST_F(ReadCoreTest, TheFirstReadOfWhatWasGivenUpIsNoSecondReading) {
   EXPECT_FALSE(shared->SavesProcessor());
 }
 
+TEST_F(ReadCoreTest, MoreIsKeptWhileDirectReadersComeOneAfterTheOther) {
+  constexpr uint64_t kBytes = 640ull << 20;
+  for (uint64_t at = 0; at < kBytes; at += 8 << 20) {
+    const ByteRange range{at, at + (8 << 20)};
+    auto chunk = std::make_shared<Chunk>(range, pool_.TryAllocate(MemoryTag::kRead, 32), false);
+    core_->cache.AddConsumed({}, chunk, now_ns_, ReadCache::kGraceNs);
+  }
+  core_->NoteFollower(ReadCore::NowNs());
+  core_->RelievePressure();
+  EXPECT_EQ(core_->cache.ConsumedBytes(), kBytes);
+  core_->cache.Expire(now_ns_ + ReadCache::kGraceNs + 1);
+  EXPECT_EQ(core_->cache.ConsumedBytes(), kBytes) << "the next reader may be some seconds behind";
+  core_->NoteFollower(ReadCore::NowNs() - ReadCore::kSharedNs - 1);
+  core_->NoteShared(ReadCore::NowNs());
+  core_->RelievePressure();
+  EXPECT_EQ(core_->cache.ConsumedBytes(), 512ull << 20);
+  core_->cache.Expire(now_ns_ + ReadCache::kGraceNs + 1);
+  EXPECT_EQ(core_->cache.ConsumedBytes(), 0u);
+}
+
 TEST_F(ReadCoreTest, WhatIsReadTwiceIsKept) {
   Second(kFastNs, 0.6);
   ASSERT_TRUE(core_->SavesProcessor());

@@ -57,7 +57,7 @@ Attr ShownAttr(const Node* node, const FsOptions& options) {
     if (extra->link_target && node->type == NodeType::kSymlink) attr.size = extra->link_target->size();
     if (extra->open) {
       const auto writer = extra->open->writer();
-      if (writer && writer->dirty()) {
+      if (writer && extra->open->ahead()) {
         attr.size = writer->size();
         const int64_t written_ns = extra->open->last_write_ns;
         if (written_ns != 0) attr.mtime_ns = written_ns;

@@ -50,8 +50,9 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone do
   if (!handle || !handle->readable) return done(BadHandle());
   const auto writer = handle->file->writer();
   const bool removed = handle->file->unlinked && writer && !writer->detached();
-  if (writer && (writer->dirty() || (removed && writer->size() > 0)))
+  if (writer && (handle->file->ahead() || (removed && writer->size() > 0)))
     return ReadDirty(std::move(handle), offset, size, std::move(done));
+  if (writer && writer->detached() && writer->size() == 0) return done(ReadReply());
   const auto reader = ReaderOf(*handle);
   if (!reader) return done(StaleInode());
   if (ReadReply reply; context_.tails.Answer(reader->version(), offset, size, reply)) return done(std::move(reply));
@@ -80,7 +81,8 @@ void CoreFileSystem::ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offs
 
 Result<size_t> CoreFileSystem::ReadSome(FileHandle& handle, uint64_t offset, std::span<std::byte> out) {
   const auto writer = handle.file->writer();
-  if (writer && writer->dirty()) return writer->Read(offset, out);
+  if (writer && handle.file->ahead()) return writer->Read(offset, out);
+  if (writer && writer->detached() && writer->size() == 0) return size_t{0};
   const auto reader = ReaderOf(handle);
   if (!reader) return StaleInode();
   struct Wait {
@@ -206,7 +208,7 @@ Status CoreFileSystem::Resize(Ino ino, uint64_t size, std::optional<HandleId> id
     }
   }
   if (file) {
-    if (!file->writer()) OSSFS2_RETURN_IF_ERROR(PrepareWriter(file, false));
+    if (!file->writer()) OSSFS2_RETURN_IF_ERROR(PrepareNamed(file));
     OSSFS2_RETURN_IF_ERROR(TruncateOpen(*file, size));
     if (handle && file->dirty()) NoteWrite(*handle);
     return {};
@@ -277,7 +279,7 @@ Result<size_t> CoreFileSystem::CopyFileRange(HandleId source_id, uint64_t source
     version = context_.VersionOf(node);
     if (node->unlinked) version.etag.clear();
   }
-  if (!source->file->dirty() && !version.etag.empty()) {
+  if (!source->file->ahead() && !version.etag.empty()) {
     if (source_offset >= version.size) return size_t{0};
     length = static_cast<size_t>(std::min<uint64_t>(length, version.size - source_offset));
     GatePass pass(*target->file);
@@ -320,7 +322,7 @@ std::optional<std::pair<uint64_t, ObjectVersion>> CoreFileSystem::NextShard(uint
   Node* next = context_.tree.Child(node->parent, *name);
   if (next == nullptr || next->type != NodeType::kFile || !next->published || next->size == 0)
     return std::nullopt;
-  if (next->extra && next->extra->open && next->extra->open->dirty()) return std::nullopt;
+  if (next->extra && next->extra->open && next->extra->open->ahead()) return std::nullopt;
   if (IsUnavailableArchive(next)) return std::nullopt;
   return std::make_pair(next->ino, context_.VersionOf(next));
 }

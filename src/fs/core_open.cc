@@ -88,13 +88,25 @@ Status CoreFileSystem::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool
   return {};
 }
 
+Status CoreFileSystem::PrepareNamed(const std::shared_ptr<OpenFile>& file) {
+  Result<NameLocks::Guard> guard = locker_.LockNode(file->ino());
+  if (!guard) return guard.error();
+  return PrepareWriter(file, false);
+}
+
+// Whoever takes the name away has seen that nobody has the file open.
+bool CoreFileSystem::LosesItsName(const Node* node) {
+  return node->leaving && !(node->extra && node->extra->open);
+}
+
 std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) {
   if (WantsWrite(flags) || (flags & O_TRUNC) != 0 || context_.options.close_to_open) return std::nullopt;
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return Result<Opened>(StaleInode());
   if (Status status = CheckOpen(node, flags); !status) return Result<Opened>(status.error());
-  if (!context_.IsFresh(node) || IsUnavailableArchive(node) || node->unlinked || node->pages_stale) return std::nullopt;
+  if (!context_.IsFresh(node) || IsUnavailableArchive(node) || node->unlinked || node->pages_stale || LosesItsName(node))
+    return std::nullopt;
   const auto handle = MakeHandle(node, flags);
   return Result<Opened>(Opened{handle->id, TakeKeepCache(node), context_.options.direct_io});
 }
@@ -109,8 +121,6 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
     if (node == nullptr) return StaleInode();
     OSSFS2_RETURN_IF_ERROR(CheckOpen(node, flags));
     new_version = node->pages_stale;
-    // Without a name a file lives as long as its handles.
-    if (node->unlinked && !(node->extra && node->extra->open)) return StaleInode();
     ask_restore = (flags & O_TRUNC) == 0 && IsUnavailableArchive(node) && node->published;
   }
   // Pages of the old version must not come after the kernel has dropped them for this open.
@@ -119,10 +129,21 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
   if (ask_restore) OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, true));
   std::shared_ptr<FileHandle> handle;
   Opened opened;
-  {
+  // A writer that is made in the middle of a rename would store its file under the old name.
+  const bool writes = WantsWrite(flags) || (flags & O_TRUNC) != 0;
+  NameLocks::Guard name;
+  for (bool hold_name = writes; !handle; hold_name = true) {
+    if (hold_name) {
+      Result<NameLocks::Guard> guard = locker_.LockNode(ino);
+      if (!guard) return guard.error();
+      name = std::move(*guard);
+    }
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
     if (node == nullptr) return StaleInode();
+    if (!hold_name && LosesItsName(node)) continue;
+    // Without a name a file lives as long as its handles.
+    if (node->unlinked && !(node->extra && node->extra->open)) return StaleInode();
     if (ask_restore && IsUnavailableArchive(node)) {
       const std::string text = StrCat(
           context_.tree.Key(node), " is in storage class ", StorageClassName(node->storage_class),
@@ -134,7 +155,8 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
     opened = Opened{handle->id, TakeKeepCache(node), context_.options.direct_io};
   }
   Status status;
-  if (handle->writable || (flags & O_TRUNC) != 0) status = PrepareWriter(handle->file, false);
+  if (writes) status = PrepareWriter(handle->file, false);
+  name.Release();
   if (status && (flags & O_TRUNC) != 0) {
     status = TruncateOpen(*handle->file, 0);
     if (status && handle->writable) NoteWrite(*handle);

@@ -37,7 +37,7 @@ SteadyTime FsContext::ValidUntil() const {
 
 bool FsContext::IsFresh(const Node* node) const {
   if (!node->published || clock.NowSteady() < node->valid_until) return true;
-  return node->extra && node->extra->open && node->extra->open->dirty();
+  return node->extra && node->extra->open && node->extra->open->ahead();
 }
 
 bool FsContext::IsListed(const Node* directory) const {

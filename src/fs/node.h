@@ -123,6 +123,7 @@ struct Node {
   StorageClass storage_class = StorageClass::kStandard;
   bool published = true;  // there is an object (or, for a directory, a marker or a child)
   bool unlinked = false;
+  bool leaving = false;      // its name is being taken away (NodeLeaving)
   bool pages_stale = false;  // the kernel's pages are of an older version
   std::unique_ptr<NodeExtra> extra;
   std::unique_ptr<DirectoryState> directory;

@@ -33,6 +33,8 @@ class OpenFile {
   // The writer, made from the target when there is none.
   std::shared_ptr<WriteFile> EnsureWriter(WriteEngine& engine, const WriteTarget& target) EXCLUDES(mutex_);
   bool dirty() const EXCLUDES(mutex_);
+  // The writer knows more than the node: not stored, or stored just now (`storing`).
+  bool ahead() const EXCLUDES(mutex_) { return storing || dirty(); }
 
   // --- the gate ---
   bool TryEnter() EXCLUDES(mutex_);  // false: a rename is running, or wait in Enter
@@ -52,6 +54,7 @@ class OpenFile {
   std::atomic<int> unflushed{0};          // handles that wrote and did not flush
   std::atomic<bool> told{false};          // a close said that the data could not be stored; nothing came since
   std::atomic<uint64_t> version{0};       // counts versions made here: handles then take the new reader
+  std::atomic<bool> storing{false};       // a publication is under way, or the node does not know its result yet
   std::atomic<bool> unlinked{false};
   std::atomic<int> closing{0};            // handles that flushed: their close may be on its way
   int handles = 0;

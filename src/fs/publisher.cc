@@ -25,6 +25,18 @@ bool IsGone(const Error& error) {
   return error.kind == ErrorKind::kVersionChanged || error.kind == ErrorKind::kNotFound;
 }
 
+// Between the end of a publication and the change of its node the file is clean, and the node has the old size.
+class Storing {
+ public:
+  explicit Storing(OpenFile& file) : file_(file) { file_.storing = true; }
+  ~Storing() { file_.storing = false; }
+  Storing(const Storing&) = delete;
+  Storing& operator=(const Storing&) = delete;
+
+ private:
+  OpenFile& file_;
+};
+
 Error TooMuchMetadata(const std::string& key) {
   return MakeError(
       ENOSPC, ErrorKind::kNoSpace,
@@ -80,6 +92,7 @@ Status Publisher::PublishLocked(Ino ino, bool sync) {
   if (MetadataBytes(options.metadata) > kMetadataBytesMax) return TooMuchMetadata(std::to_string(ino));
   if (needs_flag) OSSFS2_RETURN_IF_ERROR(EnsureFlag(parent));
   const auto writer = file->writer();
+  const Storing storing(*file);
   Result<Published> published = sync ? writer->Sync(options) : writer->Publish(options);
   if (!published) return published.error();
   int64_t expected = written_ns;

@@ -113,6 +113,7 @@ Status Renamer::RenameFile(const Names& names, const Pair& pair) {
 Status Renamer::ReplaceTarget(Ino target, const std::function<Status(bool& copied)>& move) {
   bool copied = false;
   if (target == 0) return move(copied);
+  const NodeLeaving leaving(context_.tree, target);
   Status moved;
   const Status detached = detacher_.Detach(target, [&](bool) {
     moved = move(copied);

@@ -156,4 +156,29 @@ class NodeChange {
   Node* node_ = nullptr;
 };
 
+// Marks a node whose name is being taken away, by the holder of the name: opens wait then, unless the file is open.
+// Taken and dropped without the mutex.
+class NodeLeaving {
+ public:
+  NodeLeaving(Tree& tree, Ino ino) EXCLUDES(tree.mutex) : tree_(tree) {
+    MutexLock lock(tree.mutex);
+    node_ = tree.Find(ino);
+    if (node_ == nullptr) return;
+    tree.Pin(node_);
+    node_->leaving = true;
+  }
+  NodeLeaving(const NodeLeaving&) = delete;
+  NodeLeaving& operator=(const NodeLeaving&) = delete;
+  ~NodeLeaving() {
+    if (node_ == nullptr) return;
+    MutexLock lock(tree_.mutex);
+    node_->leaving = false;
+    tree_.Unpin(node_);
+  }
+
+ private:
+  Tree& tree_;
+  Node* node_ = nullptr;
+};
+
 }  // namespace ossfs2

@@ -110,12 +110,11 @@ class CoreFileSystem final : public FileSystem {
   bool IsUnavailableArchive(const Node* node) const REQUIRES(context_.tree.mutex);
   bool TakeKeepCache(Node* node) REQUIRES(context_.tree.mutex);
   Status PrepareWriter(const std::shared_ptr<OpenFile>& file, bool exclusive) EXCLUDES(context_.tree.mutex);
-  // The same for a file that may be losing or changing its name: waits until that is over.
-  Status PrepareNamed(const std::shared_ptr<OpenFile>& file) EXCLUDES(context_.tree.mutex);
   static bool LosesItsName(const Node* node);
   Status TruncateOpen(OpenFile& file, uint64_t size) EXCLUDES(context_.tree.mutex);
   void TouchTruncated(Node* node, OpenFile* file) REQUIRES(context_.tree.mutex);
   Status Resize(Ino ino, uint64_t size, std::optional<HandleId> handle) EXCLUDES(context_.tree.mutex);
+  Status ResizeUnopened(Ino ino, uint64_t size) EXCLUDES(context_.tree.mutex);
   std::shared_ptr<ReadFile> ReaderOf(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   void ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, ReadDone done);
   void NoteWrite(FileHandle& handle, Writer writer = Writer::kCall);

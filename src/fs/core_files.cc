@@ -190,7 +190,6 @@ void CoreFileSystem::TouchTruncated(Node* node, OpenFile* file) {
 Status CoreFileSystem::Resize(Ino ino, uint64_t size, std::optional<HandleId> id) {
   std::shared_ptr<FileHandle> handle = id ? files_.Get(*id) : nullptr;
   if (handle && !handle->writable) handle = nullptr;
-  std::shared_ptr<OpenFile> file;
   {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
@@ -198,25 +197,31 @@ Status CoreFileSystem::Resize(Ino ino, uint64_t size, std::optional<HandleId> id
     if (node->is_directory()) return MakeError(EISDIR, ErrorKind::kInvalid, "A directory has no size.");
     if (node->type == NodeType::kSymlink)
       return MakeError(EINVAL, ErrorKind::kInvalid, "A symlink has no size.");
-    if (handle) {
-      file = handle->file;
-    } else if (node->extra && node->extra->open && node->extra->open->writable_handles > 0) {
-      file = node->extra->open;  // its writers store it
-    } else if (node->size == size) {
+    const bool busy = node->extra && node->extra->open && (node->extra->open->ahead() || node->extra->open->writable_handles > 0);
+    if (!handle && !busy && node->size == size) {
       TouchTruncated(node, nullptr);
       return {};
     }
   }
-  if (file) {
-    if (!file->writer()) OSSFS2_RETURN_IF_ERROR(PrepareNamed(file));
-    OSSFS2_RETURN_IF_ERROR(TruncateOpen(*file, size));
-    if (handle && file->dirty()) NoteWrite(*handle);
-    return {};
-  }
+  if (!handle) return ResizeUnopened(ino, size);
+  OSSFS2_RETURN_IF_ERROR(TruncateOpen(*handle->file, size));
+  if (handle->file->dirty()) NoteWrite(*handle);
+  return {};
+}
+
+// Through a handle of its own: with the last handle of others what is not stored would go.
+Status CoreFileSystem::ResizeUnopened(Ino ino, uint64_t size) {
   Result<Opened> opened = Open(ino, O_WRONLY);
   if (!opened) return opened.error();
-  Status status = TruncateOpen(*files_.Get(opened->handle)->file, size);
-  if (status) status = publisher_.Publish(ino, false);
+  const std::shared_ptr<OpenFile> file = files_.Get(opened->handle)->file;
+  Status status = TruncateOpen(*file, size);
+  bool has_writers = false;
+  {
+    MutexLock lock(context_.tree.mutex);
+    has_writers = file->writable_handles > 1;  // they store it
+    if (Node* node = context_.tree.Find(ino); node != nullptr && !opened->keep_cache) node->pages_stale = true;
+  }
+  if (status && !has_writers) status = publisher_.Publish(ino, false);
   Release(opened->handle);
   return status;
 }

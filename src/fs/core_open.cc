@@ -88,12 +88,6 @@ Status CoreFileSystem::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool
   return {};
 }
 
-Status CoreFileSystem::PrepareNamed(const std::shared_ptr<OpenFile>& file) {
-  Result<NameLocks::Guard> guard = locker_.LockNode(file->ino());
-  if (!guard) return guard.error();
-  return PrepareWriter(file, false);
-}
-
 // Whoever takes the name away has seen that nobody has the file open.
 bool CoreFileSystem::LosesItsName(const Node* node) {
   return node->leaving && !(node->extra && node->extra->open);
@@ -225,7 +219,9 @@ void CoreFileSystem::Release(HandleId id) {
     bool last_writer = false;
     {
       MutexLock lock(context_.tree.mutex);
-      last_writer = file.writable_handles <= (handle->writable ? 1 : 0);
+      // Of two that end together one must be the last.
+      if (handle->writable) --file.writable_handles;
+      last_writer = file.writable_handles == 0;
     }
     // What nobody flushed (an asynchronous close, a mapping written after it, a deferred close). After a close
     // that failed the program knows: another try would keep the name busy for one more deadline.
@@ -250,7 +246,6 @@ void CoreFileSystem::DropHandle(const std::shared_ptr<FileHandle>& handle) {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(handle->ino);
     OpenFile& file = *handle->file;
-    if (handle->writable) --file.writable_handles;
     if (handle->closing.exchange(false)) file.closing.fetch_sub(1);
     if (--file.handles == 0) {
       file.NoteClosed();

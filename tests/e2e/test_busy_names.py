@@ -128,6 +128,31 @@ class LateStores(MountCase):
                 self.assertTrue(stream.read() == whole + more, "round %d: not what was written" % number)
 
 
+    def test_truncated_while_it_is_stored(self):
+        folder = self.folder()
+        for number in range(40):
+            path = os.path.join(folder, "f%d" % number)
+            write_file(path, number, 2 * MIB + number)
+            os.truncate(path, 4096)
+            self.assertEqual(os.stat(path).st_size, 4096)
+        self.mount.remount()
+        for number in range(40):
+            self.assertTrue(self.client.get("%s/f%d" % (os.path.basename(folder), number)) ==
+                            payload(number, 2 * MIB + number)[:4096], "file %d" % number)
+
+    def test_two_handles_that_end_together(self):
+        folder = self.folder()
+        for number in range(100):
+            path = os.path.join(folder, "f%d" % number)
+            handles = [os.open(path, os.O_RDWR | os.O_CREAT) for _ in range(4)]
+            os.pwrite(handles[0], b"text", 0)
+            for handle in handles:
+                os.close(handle)
+        self.mount.remount()
+        for number in range(100):
+            self.assertEqual(self.client.get("%s/f%d" % (os.path.basename(folder), number)), b"text")
+
+
 class DirectReads(MountCase):
     mount_options = ("--direct_io=true",)
 

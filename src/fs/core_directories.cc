@@ -72,6 +72,8 @@ Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool pl
   MutexLock lock(context_.tree.mutex);
   lister_.SharesTree(context_.tree);
   Node* directory = context_.tree.Find(handle.ino);
+  // Closed by a program that was let go while this ran, and dropped from memory since.
+  if (directory == nullptr || !directory->is_directory()) return StaleInode();
   const NodePin pin(context_.tree, directory);
   DirectoryState& state = *directory->directory;
   AddDots(directory, cookie, batch);

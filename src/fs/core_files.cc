@@ -63,6 +63,7 @@ void CoreFileSystem::ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offs
                                ReadDone done) {
   context_.Spawn([handle = std::move(handle), offset, size, done = std::move(done)] {
     const auto writer = handle->file->writer();
+    if (!writer) return done(BadHandle());  // closed by a program that was let go while this waited
     const uint64_t end = writer->size();
     if (handle->file->unlinked && !writer->detached() && end > kRemovedReadBytesMax) return done(StaleInode());
     const size_t wanted = offset >= end ? 0 : static_cast<size_t>(std::min<uint64_t>(size, end - offset));

@@ -26,8 +26,7 @@ bool IsDotName(const std::string& name) { return name == "." || name == ".."; }
 // Packs entries into one reply buffer, and remembers the lookups that the reply will count.
 class DirectoryReply {
  public:
-  DirectoryReply(fuse_req_t request, size_t size_max, bool plus)
-      : request_(request), buffer_(size_max), plus_(plus) {}
+  DirectoryReply(size_t size_max, bool plus) : buffer_(size_max), plus_(plus) {}
 
   bool Add(const DirEntry& entry) {
     char* const at = buffer_.data() + used_;
@@ -37,10 +36,10 @@ class DirectoryReply {
     if (plus_) {
       fuse_entry_param param = ToEntryParam(entry.entry);
       if (IsDotName(entry.name)) param.ino = 0;  // the kernel must not count these as looked up
-      need = fuse_add_direntry_plus(request_, at, room, entry.name.c_str(), &param, next);
+      need = fuse_add_direntry_plus(nullptr, at, room, entry.name.c_str(), &param, next);
     } else {
       const struct stat attr = ToStat(entry.entry.attr);
-      need = fuse_add_direntry(request_, at, room, entry.name.c_str(), &attr, next);
+      need = fuse_add_direntry(nullptr, at, room, entry.name.c_str(), &attr, next);
     }
     if (need > room) return false;
     used_ += need;
@@ -48,15 +47,17 @@ class DirectoryReply {
     return true;
   }
 
-  void Send(FileSystem& file_system, const Status& status) {
+  void Send(fuse_req_t request, FileSystem& file_system, const Status& status) {
     // An error after some entries is told by the next call, which fails at once.
-    if (!status && used_ == 0) return ReplyError(request_, status.error());
-    if (fuse_reply_buf(request_, buffer_.data(), used_) == 0) return;
+    if (!status && used_ == 0) return ReplyError(request, status.error());
+    if (fuse_reply_buf(request, buffer_.data(), used_) != 0) Undo(file_system);
+  }
+
+  void Undo(FileSystem& file_system) const {
     for (const Ino ino : looked_up_) file_system.Forget(ino, 1);
   }
 
  private:
-  const fuse_req_t request_;
   std::vector<char> buffer_;
   const bool plus_;
   size_t used_ = 0;
@@ -65,12 +66,13 @@ class DirectoryReply {
 
 void Read(fuse_req_t request, size_t size, off_t offset, HandleId handle, bool plus) {
   FuseContext& context = ContextOf(request);
-  context.executor.Run([request, &context, size, offset, handle, plus] {
-    DirectoryReply reply(request, size, plus);
+  context.executor.Run([request, &context, size, offset, handle, plus, wait = context.interrupts.Watch(request)] {
+    DirectoryReply reply(size, plus);
     const Status status =
         context.file_system.ReadDirectory(handle, static_cast<uint64_t>(offset), plus,
                                           [&reply](const DirEntry& entry) { return reply.Add(entry); });
-    reply.Send(context.file_system, status);
+    if (!context.interrupts.Claim(wait)) return reply.Undo(context.file_system);
+    reply.Send(request, context.file_system, status);
   });
 }
 

@@ -49,8 +49,12 @@ void ReplyOpen(fuse_req_t request, fuse_file_info info, const Result<Opened>& op
 void Open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
   FuseContext& context = ContextOf(request);
   if (const auto known = context.file_system.TryOpen(ino, info->flags)) return ReplyOpen(request, *info, *known);
-  context.executor.Run([request, &context, ino, info = *info] {
-    ReplyOpen(request, info, context.file_system.Open(ino, info.flags));
+  const bool only_asks = (info->flags & O_TRUNC) == 0;
+  const auto wait = only_asks ? context.interrupts.Watch(request) : 0;
+  context.executor.Run([request, &context, ino, info = *info, wait] {
+    const auto opened = context.file_system.Open(ino, info.flags);
+    if (wait == 0 || context.interrupts.Claim(wait)) return ReplyOpen(request, info, opened);
+    if (opened) context.file_system.Release(opened->handle);
   });
 }
 
@@ -69,16 +73,28 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
   });
 }
 
+// The READ that this thread has passed on, until it is answered there: one answered at once is never watched.
+thread_local Interrupts::Wait read_passed_on = 0;
+
 void Read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) {
+  FuseContext& context = ContextOf(request);
   FileMetrics& metrics = Metrics();
   metrics.read_requests.Add();
   metrics.reads_in_flight.Add(1);
   const auto begin = std::chrono::steady_clock::now();
-  ContextOf(request).file_system.Read(
-      info->fh, static_cast<uint64_t>(offset), size, [request, begin](Result<ReadReply> reply) {
+  const auto wait = context.interrupts.Number();
+  const auto scope = (info->flags & O_DIRECT) != 0 ? Interrupts::Scope::kDirect : Interrupts::Scope::kKilled;
+  read_passed_on = wait;
+  context.file_system.Read(
+      info->fh, static_cast<uint64_t>(offset), size, [request, &context, begin, wait](Result<ReadReply> reply) {
         FileMetrics& counters = Metrics();
         counters.reads_in_flight.Add(-1);
         counters.read_seconds.Observe(std::chrono::steady_clock::now() - begin);
+        if (read_passed_on == wait) {
+          read_passed_on = 0;
+        } else if (!context.interrupts.Claim(wait)) {
+          return;
+        }
         if (!reply) return ReplyError(request, reply.error());
         counters.read_bytes.Add(reply->bytes);
         if (reply->parts.empty()) {
@@ -87,6 +103,9 @@ void Read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_i
           fuse_reply_iov(request, reply->parts.data(), static_cast<int>(reply->parts.size()));
         }
       });
+  if (read_passed_on != wait) return;
+  read_passed_on = 0;
+  context.interrupts.Watch(wait, request, scope);
 }
 
 // The bytes of a WRITE that must wait, and the memory that holds them.

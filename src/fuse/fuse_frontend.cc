@@ -104,12 +104,13 @@ class Frontend final : public FuseFrontend {
  public:
   Frontend(FileSystem& file_system, Executor& executor, const FuseOptions& options)
       : options_(options),
-        context_{file_system, executor, options_, DirectoryCacheClock(options.dir_cache_timeout_s, Clock::Real())},
+        context_{file_system, executor, options_, DirectoryCacheClock(options.dir_cache_timeout_s, Clock::Real()), {}},
         stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   ~Frontend() override {
     Unmount();
     invalidator_.reset();
+    context_.interrupts.Stop();
     if (session_ != nullptr) fuse_session_destroy(session_);
     close(stop_event_);
   }

@@ -23,8 +23,10 @@ std::optional<HandleId> HandleOf(const fuse_file_info* info) {
 void Lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   FuseContext& context = ContextOf(request);
   if (const auto known = context.file_system.TryLookup(parent, name)) return ReplyEntry(request, *known);
-  context.executor.Run([request, &context, parent, name = std::string(name)] {
-    ReplyEntry(request, context.file_system.Lookup(parent, name));
+  context.executor.Run([request, &context, parent, name = std::string(name), wait = context.interrupts.Watch(request)] {
+    const auto entry = context.file_system.Lookup(parent, name);
+    if (context.interrupts.Claim(wait)) return ReplyEntry(request, entry);
+    if (entry && entry->attr.ino != 0) context.file_system.Forget(entry->attr.ino, 1);
   });
 }
 
@@ -43,8 +45,10 @@ void GetAttr(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
   FuseContext& context = ContextOf(request);
   const auto handle = HandleOf(info);
   if (const auto known = context.file_system.TryGetAttr(ino, handle)) return ReplyAttr(request, *known);
-  context.executor.Run(
-      [request, &context, ino, handle] { ReplyAttr(request, context.file_system.GetAttr(ino, handle)); });
+  context.executor.Run([request, &context, ino, handle, wait = context.interrupts.Watch(request)] {
+    const auto attr = context.file_system.GetAttr(ino, handle);
+    if (context.interrupts.Claim(wait)) ReplyAttr(request, attr);
+  });
 }
 
 void SetAttr(fuse_req_t request, fuse_ino_t ino, struct stat* attr, int to_set, fuse_file_info* info) {
@@ -113,8 +117,9 @@ void Symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const ch
 
 void ReadLink(fuse_req_t request, fuse_ino_t ino) {
   FuseContext& context = ContextOf(request);
-  context.executor.Run([request, &context, ino] {
+  context.executor.Run([request, &context, ino, wait = context.interrupts.Watch(request)] {
     const auto target = context.file_system.ReadLink(ino);
+    if (!context.interrupts.Claim(wait)) return;
     if (!target) return ReplyError(request, target.error());
     fuse_reply_readlink(request, target->c_str());
   });

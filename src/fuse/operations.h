@@ -2,7 +2,8 @@
 //
 // FuseContext is the userdata of the session. Every operation first tries what cannot block and
 // hands the rest to the executor, so that workers never wait for the network. A reply that
-// the kernel no longer wants (interrupted, ENOENT) undoes its lookup count or handle.
+// the kernel no longer wants (interrupted, ENOENT) undoes its lookup count or handle. Tasks that only ask are watched
+// (interrupts.h): what they find after the program was let go is undone in the same way.
 #pragma once
 
 #include <fuse_lowlevel.h>
@@ -12,6 +13,7 @@
 #include "base/executor.h"
 #include "fuse/directory_cache_clock.h"
 #include "fuse/fuse_frontend.h"
+#include "fuse/interrupts.h"
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {
@@ -21,6 +23,7 @@ struct FuseContext {
   Executor& executor;
   const FuseOptions& options;
   DirectoryCacheClock directory_cache;
+  Interrupts interrupts;
 };
 
 // Where to put which operations; together they fill the table.

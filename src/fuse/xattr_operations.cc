@@ -28,8 +28,10 @@ void Get(fuse_req_t request, fuse_ino_t ino, const char* name, size_t size_max) 
     return;
   }
   FuseContext& context = ContextOf(request);
-  context.executor.Run([request, &context, ino, name = std::string(name), size_max] {
+  context.executor.Run([request, &context, ino, name = std::string(name), size_max,
+                        wait = context.interrupts.Watch(request)] {
     const auto value = context.file_system.GetXattr(ino, name);
+    if (!context.interrupts.Claim(wait)) return;
     if (!value) return ReplyError(request, value.error());
     ReplyValue(request, size_max, *value);
   });
@@ -37,8 +39,9 @@ void Get(fuse_req_t request, fuse_ino_t ino, const char* name, size_t size_max) 
 
 void List(fuse_req_t request, fuse_ino_t ino, size_t size_max) {
   FuseContext& context = ContextOf(request);
-  context.executor.Run([request, &context, ino, size_max] {
+  context.executor.Run([request, &context, ino, size_max, wait = context.interrupts.Watch(request)] {
     const auto names = context.file_system.ListXattr(ino);
+    if (!context.interrupts.Claim(wait)) return;
     if (!names) return ReplyError(request, names.error());
     std::string joined;
     for (const std::string& name : *names) joined.append(name).push_back('\0');

@@ -3,6 +3,7 @@ import errno
 import os
 import re
 import signal
+import subprocess
 import time
 import unittest
 
@@ -133,6 +134,30 @@ class Reads(Faulty):
     def read_to_the_end(stream):
         while stream.read(MIB):
             pass
+
+
+class Ended(unittest.TestCase):
+    """A program that is killed while the service is silent is gone at once, not after the deadline."""
+
+    def test_killed_while_the_service_is_silent(self):
+        with Server() as server:
+            server.client.put("read", payload(1, SIZE))
+            for name in ("look", "dir/entry"):
+                server.client.put(name, b"x")
+            with Mount(server, "--oss_request_timeout_ms=600000",
+                       "--stall_timeout_ms=600000") as mount:
+                os.stat(os.path.join(mount.path, "read"))
+                server.set_fault("kind=stall")
+                for command in (["stat", "look"], ["ls", "dir"], ["cat", "read"],
+                                ["dd", "if=read", "of=/dev/null", "bs=1M", "iflag=direct"]):
+                    with self.subTest(command=command):
+                        before = server.stats().requests()
+                        program = subprocess.Popen(command, cwd=mount.path, stdout=subprocess.DEVNULL,
+                                                   stderr=subprocess.DEVNULL)
+                        wait_until(lambda: server.stats().requests() > before, 20, "its request")
+                        program.kill()
+                        program.wait(60)
+                mount.kill()  # its requests would wait for ten minutes more
 
 
 class Listings(Faulty):

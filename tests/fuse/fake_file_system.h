@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "base/executor.h"
 #include "base/mutex.h"
 #include "data/read_engine.h"
 #include "ossfs2/file_system.h"
@@ -30,6 +31,34 @@ class FakeLanding final : public Landing {
   std::unique_ptr<std::byte[]> memory_ = std::make_unique<std::byte[]>(kBytes);
 };
 
+// Calls wait in Pass while it is closed.
+class Gate {
+ public:
+  void Close() { Set(true); }
+  void Open() { Set(false); }
+  int waiting() {
+    MutexLock lock(mutex_);
+    return waiting_;
+  }
+  void Pass() {
+    MutexLock lock(mutex_);
+    ++waiting_;
+    while (closed_) changed_.Wait(lock);
+    --waiting_;
+  }
+
+ private:
+  void Set(bool closed) {
+    MutexLock lock(mutex_);
+    closed_ = closed;
+    changed_.NotifyAll();
+  }
+  Mutex mutex_;
+  CondVar changed_;
+  bool closed_ GUARDED_BY(mutex_) = false;
+  int waiting_ GUARDED_BY(mutex_) = 0;
+};
+
 class FakeFileSystem final : public FileSystem {
  public:
   static constexpr Ino kDataIno = 2;
@@ -37,6 +66,9 @@ class FakeFileSystem final : public FileSystem {
 
   // --- what tests set and see ---
   std::atomic<bool> fast_lookups{true};
+  std::atomic<bool> fast_opens{true};
+  std::atomic<Executor*> slow_reads{nullptr};  // where reads are answered, if not at once
+  Gate gate;                                   // for what is not fast, and for listings
   bool direct_io = false;
   bool park_writes = false;
   bool give_landings = true;
@@ -75,6 +107,7 @@ class FakeFileSystem final : public FileSystem {
   }
   Result<Entry> Lookup(Ino parent, const std::string& name) override {
     ++slow_lookups;
+    gate.Pass();
     return LookupNow(parent, name);
   }
   void Forget(Ino, uint64_t lookups) override {
@@ -100,8 +133,14 @@ class FakeFileSystem final : public FileSystem {
   Result<Entry> Symlink(Ino, const std::string&, const std::string&, const Caller&) override { return Refuse(EROFS); }
   Result<std::string> ReadLink(Ino) override { return Refuse(EINVAL); }
   Result<FsStat> StatFs() override { return FsStat{}; }
-  std::optional<Result<Opened>> TryOpen(Ino, int) override { return Result<Opened>(Opened{next_++, true, direct_io}); }
-  Result<Opened> Open(Ino, int) override { return Opened{next_++, true, direct_io}; }
+  std::optional<Result<Opened>> TryOpen(Ino, int) override {
+    if (!fast_opens) return std::nullopt;
+    return Result<Opened>(Opened{next_++, true, direct_io});
+  }
+  Result<Opened> Open(Ino, int) override {
+    gate.Pass();
+    return Opened{next_++, true, direct_io};
+  }
   Result<std::pair<Entry, Opened>> Create(Ino, const std::string&, uint32_t, int, const Caller&) override {
     return Refuse(EROFS);
   }
@@ -115,7 +154,11 @@ class FakeFileSystem final : public FileSystem {
     if (!copy->empty()) reply.parts.push_back({copy->data(), copy->size()});
     reply.bytes = copy->size();
     reply.pin = copy;
-    done(std::move(reply));
+    if (slow_reads == nullptr) return done(std::move(reply));
+    slow_reads.load()->Run([this, reply = std::move(reply), done = std::move(done)] {
+      gate.Pass();
+      done(reply);
+    });
   }
   Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer) override {
     if (park_writes) return false;
@@ -148,6 +191,7 @@ class FakeFileSystem final : public FileSystem {
   Result<size_t> CopyFileRange(HandleId, uint64_t, HandleId, uint64_t, size_t) override { return Refuse(EXDEV); }
   Result<HandleId> OpenDirectory(Ino) override { return next_++; }
   Status ReadDirectory(HandleId, uint64_t cookie, bool, const std::function<bool(const DirEntry&)>& add) override {
+    gate.Pass();
     const char* names[] = {".", "..", "data", "sub"};
     const Ino inos[] = {kRootIno, kRootIno, kDataIno, kSubIno};
     for (uint64_t i = cookie; i < 4; ++i) {

@@ -1,0 +1,232 @@
+// Programs that are ended while their request waits for the network.
+#include "fuse/interrupts.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "base/str.h"
+#include "fuse/fuse_frontend.h"
+#include "tests/fuse/fake_file_system.h"
+
+namespace ossfs2 {
+namespace {
+
+std::string StatusText(std::string_view own, std::string_view shared, std::string_view blocked) {
+  return StrCat("Name:\tx\nTgid:\t1\nSigQ:\t0/1\nSigPnd:\t", own, "\nShdPnd:\t", shared, "\nSigBlk:\t", blocked,
+                "\nSigIgn:\t0000000000000000\n");
+}
+
+TEST(EndingSignalTest, IsTheKillOrWhatAsksToEnd) {
+  EXPECT_FALSE(HasEndingSignal("", true));
+  EXPECT_FALSE(HasEndingSignal(StatusText("0", "0", "0"), true));
+  const auto pending = [](std::string_view set, bool handled) {
+    return HasEndingSignal(StatusText(set, "0", "0"), handled) && HasEndingSignal(StatusText("0", set, "0"), handled);
+  };
+  EXPECT_TRUE(pending("0000000000000100", false));  // KILL
+  EXPECT_TRUE(pending("0000000000000002", true));   // INT
+  EXPECT_TRUE(pending("0000000000004000", true));   // TERM
+  EXPECT_FALSE(pending("0000000000000002", false));
+  EXPECT_FALSE(pending("0000000000002000", true));  // ALRM
+  EXPECT_FALSE(pending("ffffffff00000000", true));  // real-time signals
+  EXPECT_FALSE(HasEndingSignal(StatusText("0", "0000000000000002", "0000000000000002"), true));  // blocked
+}
+
+// A program of its own on the mount. The child only makes system calls: the parent has threads.
+class Program {
+ public:
+  explicit Program(const std::function<int()>& body) : pid_(fork()) {
+    if (pid_ != 0) return;
+    struct sigaction action{};
+    action.sa_handler = [](int) {};
+    for (const int handled : {SIGINT, SIGALRM}) sigaction(handled, &action, nullptr);
+    _exit(body());
+  }
+  ~Program() { Kill(); }
+  void Send(int signal) const { kill(pid_, signal); }
+  void Kill() {
+    if (!status_) Send(SIGKILL);
+    Wait();
+  }
+  // The status of waitpid; none when the program did not end within a minute.
+  std::optional<int> Wait() {
+    for (int tries = 0; !status_ && tries < 6000; ++tries) {
+      int status = 0;
+      if (waitpid(pid_, &status, WNOHANG) == pid_) {
+        status_ = status;
+      } else {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+    }
+    return status_;
+  }
+
+ private:
+  const pid_t pid_;
+  std::optional<int> status_;
+};
+
+class InterruptsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "no /dev/fuse here";
+    char name[] = "/tmp/ossfs2-fuse-test-XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    folder_ = name;
+    fake_.content = std::string(1 << 20, 'x');
+    FuseOptions options;
+    options.mount_point = folder_;
+    options.source = "bucket";
+    options.allow_other = false;
+    frontend_ = MakeFuseFrontend(fake_, executor_, options);
+    const Status mounted = frontend_->Mount();
+    ASSERT_TRUE(mounted) << mounted.error().text;
+    runner_ = std::thread([this] { run_status_ = frontend_->Run(); });
+    data_ = folder_ + "/data";
+    struct stat attr{};
+    ASSERT_EQ(stat(data_.c_str(), &attr), 0);  // INIT is done
+    forgotten_before_ = fake_.Forgotten();
+  }
+
+  void TearDown() override {
+    fake_.gate.Open();
+    if (frontend_) {
+      frontend_->Unmount();
+      frontend_->Stop();
+      runner_.join();
+      executor_.Shutdown();
+      frontend_.reset();
+    }
+    if (!folder_.empty()) rmdir(folder_.c_str());
+  }
+
+  bool Until(const std::function<bool()>& condition) const {
+    for (int tries = 0; tries < 6000; ++tries) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+  bool UntilWaiting() {
+    return Until([this] { return fake_.gate.waiting() > 0; });
+  }
+
+  std::string folder_;
+  std::string data_;
+  FakeFileSystem fake_;
+  Executor executor_{"test", 8};
+  std::unique_ptr<FuseFrontend> frontend_;
+  std::thread runner_;
+  Status run_status_;
+  int64_t forgotten_before_ = 0;
+};
+
+int StatOf(const std::string& path) {
+  struct stat attr{};
+  return stat(path.c_str(), &attr) == 0 ? 0 : errno;
+}
+
+TEST_F(InterruptsTest, AKilledProgramLeavesALookupAndWhatItFoundIsForgotten) {
+  fake_.fast_lookups = false;
+  fake_.gate.Close();
+  Program program([this] { return StatOf(data_); });
+  ASSERT_TRUE(UntilWaiting());
+  program.Send(SIGKILL);
+  const auto status = program.Wait();
+  ASSERT_TRUE(status) << "it waits for an answer that does not come";
+  EXPECT_TRUE(WIFSIGNALED(*status));
+  fake_.gate.Open();
+  EXPECT_TRUE(Until([this] { return fake_.Forgotten() == forgotten_before_ + 1; }));
+}
+
+TEST_F(InterruptsTest, AKilledProgramLeavesAnOpenAndTheHandleIsReleased) {
+  fake_.fast_opens = false;
+  fake_.gate.Close();
+  Program program([this] { return open(data_.c_str(), O_RDONLY) >= 0 ? 0 : errno; });
+  ASSERT_TRUE(UntilWaiting());
+  program.Send(SIGKILL);
+  ASSERT_TRUE(program.Wait());
+  EXPECT_EQ(fake_.Releases(), 0);
+  fake_.gate.Open();
+  EXPECT_TRUE(Until([this] { return fake_.Releases() == 1; }));
+}
+
+TEST_F(InterruptsTest, AKilledProgramLeavesAListing) {
+  fake_.gate.Close();
+  Program program([this] {
+    char entries[4096];
+    const int fd = open(folder_.c_str(), O_RDONLY | O_DIRECTORY);
+    return getdents64(fd, entries, sizeof(entries)) >= 0 ? 0 : errno;
+  });
+  ASSERT_TRUE(UntilWaiting());
+  program.Send(SIGKILL);
+  ASSERT_TRUE(program.Wait());
+  fake_.gate.Open();
+  // "data" and "sub", which the listing would have counted.
+  EXPECT_TRUE(Until([this] { return fake_.Forgotten() >= forgotten_before_ + 2; }));
+}
+
+TEST_F(InterruptsTest, ASignalThatAsksToEndIsEintrForADirectRead) {
+  fake_.slow_reads = &executor_;
+  fake_.gate.Close();
+  Program program([this] {
+    const int fd = open(data_.c_str(), O_RDONLY | O_DIRECT);
+    void* memory = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return pread(fd, memory, 4096, 0) >= 0 ? 0 : errno;
+  });
+  ASSERT_TRUE(UntilWaiting());
+  program.Send(SIGINT);
+  const auto status = program.Wait();
+  ASSERT_TRUE(status);
+  ASSERT_TRUE(WIFEXITED(*status));
+  EXPECT_EQ(WEXITSTATUS(*status), EINTR);
+  fake_.gate.Open();
+}
+
+TEST_F(InterruptsTest, OtherSignalsLeaveTheProgramToWaitUntilOneEndsIt) {
+  fake_.fast_lookups = false;
+  fake_.gate.Close();
+  Program program([this] { return StatOf(data_); });
+  ASSERT_TRUE(UntilWaiting());
+  program.Send(SIGALRM);
+  // The kernel hands out interrupts before requests: after these it has been told.
+  for (int i = 0; i < 3; ++i) {
+    struct statvfs unused;
+    EXPECT_EQ(statvfs(folder_.c_str(), &unused), 0);
+  }
+  program.Send(SIGKILL);
+  const auto status = program.Wait();
+  ASSERT_TRUE(status);
+  EXPECT_TRUE(WIFSIGNALED(*status)) << "the timer's signal was an error of stat";
+}
+
+TEST_F(InterruptsTest, ATimersSignalIsNoErrorOfALookup) {
+  fake_.fast_lookups = false;
+  fake_.gate.Close();
+  Program program([this] { return StatOf(data_); });
+  ASSERT_TRUE(UntilWaiting());
+  program.Send(SIGALRM);
+  for (int i = 0; i < 3; ++i) {
+    struct statvfs unused;
+    EXPECT_EQ(statvfs(folder_.c_str(), &unused), 0);
+  }
+  fake_.gate.Open();
+  const auto status = program.Wait();
+  ASSERT_TRUE(status);
+  ASSERT_TRUE(WIFEXITED(*status));
+  EXPECT_EQ(WEXITSTATUS(*status), 0);
+}
+
+}  // namespace
+}  // namespace ossfs2

@@ -22,6 +22,11 @@ void WriteFileImpl::DropContent() {
 }
 
 void WriteFileImpl::StartOver() {
+  if (append_) {
+    // The object has what was appended, published or not.
+    base_ = append_->stored();
+    exists_ = append_->exists();
+  }
   DropContent();
   base_bytes_ = 0;
   changed_ = true;

@@ -254,6 +254,25 @@ TEST_F(WriteFault, TryWriteNeverWaitsForMemoryOnTheWire) {
   EXPECT_EQ(store_->Content("file")->size(), at + piece.size());
 }
 
+TEST_F(WriteFault, AppendableIsEmptiedBeforeItWasPublished) {
+  options_.appendable = true;
+  for (const bool existed : {false, true}) {
+    const std::string key = existed ? "log" : "new";
+    if (existed) {
+      auto log = NewFile(key);
+      MustWrite(*log, 0, "first");
+      MustPublish(*log);
+    }
+    auto file = existed ? OpenFile(key) : NewFile(key);
+    WriteInOrder(*file, Random(2 * kMiB, 5), 64 * kKiB, file->size());  // most of it is appended already
+    ASSERT_TRUE(file->Truncate(0));
+    MustWrite(*file, 0, "another");
+    MustWrite(*file, 7, " text");
+    MustPublish(*file);
+    ExpectContent(key, "another text");
+  }
+}
+
 TEST_F(WriteFault, AppendableGrowsInPlaceAndConverts) {
   options_.appendable = true;
   options_.appendable_autoswitch_bytes = kMiB;

@@ -53,8 +53,15 @@ int RunOssfs2(int argc, char** argv) {
     return 0;
   }
   const Arguments rest(words.begin() + 1, words.end());
-  for (const Command& command : kCommands)
-    if (first == command.name) return command.run(rest);
+  // mount has a help of its own, with the options.
+  const bool asks_for_help = rest.size() == 1 && (rest[0] == "--help" || rest[0] == "-h") && first != "mount";
+  for (const Command& command : kCommands) {
+    if (first != command.name) continue;
+    const std::string help = asks_for_help ? UsageOf(first) : "";
+    if (help.empty()) return command.run(rest);
+    fputs(help.c_str(), stdout);
+    return 0;
+  }
   // mount.fuse3 calls "ossfs2 SOURCE DIR -o OPTIONS" for file systems of type fuse.ossfs2.
   if (words.size() >= 4 && first[0] != '-' && words[2] == "-o") return MountHelperCommand(words);
   fputs(UsageText().c_str(), stderr);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/size.h"
 #include "base/str.h"
@@ -74,10 +75,15 @@ struct WarmupArguments {
 
 WarmupArguments Parse(const Arguments& arguments) {
   WarmupArguments parsed;
+  bool only_paths = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& word = arguments[i];
-    std::string jobs;
-    if (word == "--check") {
+    std::optional<std::string> jobs;
+    if (only_paths) {
+      parsed.paths.push_back(word);
+    } else if (word == "--") {
+      only_paths = true;
+    } else if (word == "--check") {
       parsed.check = true;
     } else if (word == "--json") {
       parsed.json = true;
@@ -85,13 +91,15 @@ WarmupArguments Parse(const Arguments& arguments) {
       jobs = arguments[++i];
     } else if (word.rfind("--jobs=", 0) == 0) {
       jobs = word.substr(7);
-    } else if (word == "--" || (!word.empty() && word[0] == '-')) {
+    } else if (word.rfind("-j", 0) == 0 && word.size() > 2) {
+      jobs = word.substr(2);
+    } else if (!word.empty() && word[0] == '-') {
       parsed.bad = true;
     } else {
       parsed.paths.push_back(word);
     }
-    if (jobs.empty()) continue;
-    const auto number = ParseInt(jobs);
+    if (!jobs) continue;
+    const auto number = ParseInt(*jobs);
     parsed.bad = parsed.bad || !number || *number < 1 || *number > Warmup::kJobsMax;
     if (number) parsed.jobs = *number;
   }

@@ -83,6 +83,19 @@ std::string UsageText() {
          "  ossfs2 mount /mnt/oss -c oss.conf\n";
 }
 
+std::string UsageOf(std::string_view command) {
+  std::string out;
+  const std::string text = UsageText();
+  const std::string begin = StrCat("  ossfs2 ", command, " ");
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = text.find('\n', at);
+    const std::string_view line = std::string_view(text).substr(at, end + 1 - at);
+    if (line.starts_with(begin)) out.append(line.substr(2));
+    at = end + 1;
+  }
+  return out;
+}
+
 std::string HelpText(bool all) {
   std::string out =
       "usage: ossfs2 mount DIR [-c FILE] [-f] [--option=value ...] [--print-config]\n"

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "cli/option_set.h"
 
@@ -10,6 +11,7 @@ namespace ossfs2 {
 
 std::string VersionText();
 std::string UsageText();         // all commands
+std::string UsageOf(std::string_view command);  // its lines of UsageText; empty for names that are not there
 std::string HelpText(bool all);  // of mount; all: experimental, hidden and unused options too
 // "# origin" and "--name=value" lines, secrets masked; a config file again once the secrets are filled in.
 std::string PrintedConfig(const OptionSet& options);

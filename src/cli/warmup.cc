@@ -39,6 +39,13 @@ class OpenedFile {
   const int error_;
 };
 
+// To others mincore(2) says that every page is there.
+bool MayAskForPages(int fd, const std::string& path) {
+  struct stat info {};
+  if (fstat(fd, &info) != 0) return false;
+  return geteuid() == 0 || geteuid() == info.st_uid || faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
+}
+
 }  // namespace
 
 Warmup::Warmup(const std::vector<std::string>& paths) {
@@ -47,27 +54,37 @@ Warmup::Warmup(const std::vector<std::string>& paths) {
   progress_.files_total = files_.size();
 }
 
-void Warmup::AddPath(const std::string& path) {
-  namespace fs = std::filesystem;
-  const auto add_file = [this](const std::string& name) {
-    struct stat info {};
-    if (stat(name.c_str(), &info) != 0) {
-      failures_.push_back({name, strerror(errno)});
-    } else if (S_ISREG(info.st_mode)) {
-      files_.push_back({name, static_cast<uint64_t>(info.st_size)});
-    }
-  };
-  std::error_code error;
-  if (!fs::is_directory(path, error)) {
-    add_file(path);
+void Warmup::AddFile(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) {
+    failures_.push_back({path, strerror(errno)});
     return;
   }
-  fs::recursive_directory_iterator it(path, error);
-  for (const fs::recursive_directory_iterator end; !error && it != end; it.increment(error)) {
-    std::error_code kind_error;
-    if (!it->is_directory(kind_error)) add_file(it->path().string());
+  // A model's folder may hold links to its own files: each is read once.
+  if (!S_ISREG(info.st_mode) || !known_.emplace(info.st_dev, info.st_ino).second) return;
+  files_.push_back({path, static_cast<uint64_t>(info.st_size)});
+}
+
+// A directory that cannot be listed is a failure of its own; the others go on.
+void Warmup::AddPath(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return AddFile(path);
+  std::vector<std::string> directories{path};
+  while (!directories.empty()) {
+    const std::string directory = std::move(directories.back());
+    directories.pop_back();
+    fs::directory_iterator it(directory, error);
+    for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
+      std::error_code kind_error;
+      if (!it->is_directory(kind_error)) {
+        AddFile(it->path().string());
+      } else if (!it->is_symlink(kind_error)) {
+        directories.push_back(it->path().string());
+      }
+    }
+    if (error) failures_.push_back({directory, error.message()});
   }
-  if (error) failures_.push_back({path, error.message()});
 }
 
 void Warmup::Run(int jobs, const std::function<std::string(const Piece&)>& work,
@@ -138,6 +155,8 @@ std::string Warmup::CheckPiece(const Piece& piece) {
   if (piece.size == 0) return "";
   const OpenedFile file(files_[piece.file].path);
   if (file.fd() < 0) return strerror(file.error());
+  if (!MayAskForPages(file.fd(), files_[piece.file].path))
+    return "the kernel tells what is resident only to the owner and to who may write the file";
   void* memory =
       mmap(nullptr, piece.size, PROT_READ, MAP_SHARED, file.fd(), static_cast<off_t>(piece.offset));
   if (memory == MAP_FAILED) return StrCat("mmap: ", std::string_view(strerror(errno)));

@@ -1,14 +1,19 @@
 // Warmup: reads files at full speed so that the kernel's page cache has them.
 //
 // Directories are walked; files are read by `jobs` threads in pieces of 256 MiB, so that one large file also
-// uses several. Unreadable files are counted and named (at most 20), the rest goes on. Check asks mincore(2)
-// how much of each file is resident. Works on any file system. Thread-safe progress; nothing is written.
+// uses several. Unreadable files and directories are counted and named (at most 20), the rest goes on. A file that
+// is found twice, by a link or a path given twice, is read once. Check asks mincore(2) how much of each file is
+// resident; the kernel answers that truly only to the owner and to who may write. Works on any file system. Thread-safe progress; nothing is written.
 #pragma once
+
+#include <sys/types.h>
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ossfs2 {
@@ -54,12 +59,14 @@ class Warmup {
     uint64_t size;
   };
   void AddPath(const std::string& path);
+  void AddFile(const std::string& path);
   void Run(int jobs, const std::function<std::string(const Piece&)>& work,
            const std::function<void(const WarmupProgress&)>& tick);
   std::string ReadPiece(const Piece& piece);
   std::string CheckPiece(const Piece& piece);
 
   std::vector<WarmupFile> files_;
+  std::set<std::pair<dev_t, ino_t>> known_;
   std::vector<WarmupFailure> failures_;
   WarmupProgress progress_;
 };

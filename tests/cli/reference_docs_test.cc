@@ -160,5 +160,11 @@ TEST(Secrets, AreWipedFromArguments) {
   EXPECT_EQ(Argv({"m", "--oss_access_key_secret"}).Wiped(), "m --oss_access_key_secret ");
 }
 
+TEST(UsageOfTest, IsTheLineOfTheCommand) {
+  EXPECT_TRUE(UsageOf("warmup").starts_with("ossfs2 warmup PATH... "));
+  EXPECT_TRUE(UsageOf("gc").starts_with("ossfs2 gc -c FILE "));
+  EXPECT_EQ(UsageOf("warm"), "");
+}
+
 }  // namespace
 }  // namespace ossfs2

@@ -28,7 +28,12 @@ RetryState::Decision RetryState::Decide(const Failure& failure, SteadyTime now, 
   const int doublings = std::min(waits_++, 10);
   const auto cap = std::min(limits_.delay_max, first * (1 << doublings));
   std::chrono::milliseconds delay(static_cast<int64_t>(random * static_cast<double>(cap.count())));
-  if (failure.retry_after) delay = std::max(delay, *failure.retry_after);
+  if (failure.retry_after) {
+    // Proxies in front of a service that restarts ask for minutes or an hour. Nobody can wait that long, and it
+    // must not be an error of the first moment either.
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - now);
+    delay = std::max(delay, *failure.retry_after < left ? *failure.retry_after : left / 2);
+  }
   if (now + delay >= deadline_) return {};
   return {Action::kWait, delay};
 }

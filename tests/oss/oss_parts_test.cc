@@ -106,6 +106,23 @@ TEST(RetryStateTest, ThrottlingAndRetryAfterWaitLonger) {
   EXPECT_EQ(state.Decide(failure, start, 0.5).delay, seconds(7));
 }
 
+TEST(RetryStateTest, AWishBeyondTheDeadlineIsNoReasonToGiveUpAtOnce) {
+  const SteadyTime start{};
+  RetryState state({milliseconds(100), milliseconds(5000), milliseconds(1000), 0}, start + seconds(60));
+  Failure failure = FailureWith(Remedy::kRetry);
+  failure.retry_after = seconds(3600);
+  SteadyTime now = start;
+  int tries = 0;
+  for (; tries < 100; ++tries) {
+    const RetryState::Decision decision = state.Decide(failure, now, 0.9);
+    if (decision.action == RetryState::Action::kGiveUp) break;
+    now += decision.delay;
+  }
+  EXPECT_GE(tries, 3);
+  EXPECT_LE(tries, 8);
+  EXPECT_GT(now, start + seconds(45)) << "most of the deadline was used";
+}
+
 TEST(RetryStateTest, RefreshesOnceAndLearnsTheClockTwice) {
   const SteadyTime start{};
   RetryState state({}, start + seconds(60));

@@ -12,7 +12,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LAYERS = ["base", "http", "oss", "data", "fs", "fuse", "cli"]
-SERVER_MAY_USE_OF_OSS = {"oss/signing.h", "oss/encoding.h"}
+SERVER_MAY_USE_OF_OSS = {"oss/signing.h", "oss/s3_signing.h", "oss/encoding.h"}
 
 # The lowest layer that may use each public header.
 PUBLIC_HEADERS = {

@@ -8,7 +8,7 @@
 //
 // Reads N GiB as ranged GETs, K at a time, into reused pre-touched memory, and prints
 // GiB/s and the own CPU seconds per GiB (user + system). `raw` is a blocking recv loop on
-// K threads: the floor that limits.md speaks of.
+// K threads: the floor of what receiving costs.
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -154,7 +154,7 @@ class ObjectStore {
   virtual Result<ListPage> List(const ListRequest& request) = 0;
   virtual Result<WriteResult> Copy(const CopyRequest& request) = 0;
   virtual Status Delete(const std::string& key) = 0;  // a missing key is success
-  // At most 1000 keys; returns the keys that are gone (asked again when an answer is partial).
+  // At most 1000 keys, all gone after success; a missing key is one.
   virtual Status DeleteMany(const std::vector<std::string>& keys) = 0;
   virtual Result<WriteResult> PutSymlink(const std::string& key, const std::string& target,
                                          const WriteOptions& options) = 0;
@@ -176,7 +176,7 @@ class ObjectStore {
 
   // --- appendable objects, blocking ---
   // Appends at `position` (0 makes the object); kInvalid with OSS code PositionNotEqualToLength otherwise.
-  // Returns the next position in WriteResult's place of size: callers add the sizes themselves.
+  // The answer has no length: callers add the sizes themselves.
   virtual Result<WriteResult> Append(const std::string& key, uint64_t position, const UploadBody& body,
                                      const WriteOptions& options) = 0;
 
@@ -184,7 +184,7 @@ class ObjectStore {
   virtual Status Probe(const std::string& prefix, std::chrono::milliseconds deadline) = 0;
 };
 
-// Limits of the service (oss-protocol.md).
+// Limits of the service.
 inline constexpr uint64_t kPartBytesMin = 100ull << 10;
 inline constexpr uint64_t kPartBytesMax = 5ull << 30;
 inline constexpr int kPartsMax = 10000;
@@ -192,5 +192,6 @@ inline constexpr uint64_t kObjectBytesMax = 53'687'091'200'000ull;  // 48.8 TiB
 inline constexpr uint64_t kPutBytesMax = 5ull << 30;
 inline constexpr uint64_t kCopyBytesMax = 5ull << 30;  // larger: part copy
 inline constexpr size_t kKeyBytesMax = 1023;
+inline constexpr size_t kMetadataBytesMax = 8192;  // names and values of one object's user metadata
 
 }  // namespace ossfs2

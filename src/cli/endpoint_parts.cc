@@ -4,13 +4,18 @@
 
 namespace ossfs2 {
 
+std::string HostAndPort(std::string_view endpoint) {
+  const size_t scheme = endpoint.find("://");
+  if (scheme != std::string_view::npos) endpoint.remove_prefix(scheme + 3);
+  return std::string(endpoint.substr(0, endpoint.find('/')));
+}
+
 EndpointParts SplitEndpoint(std::string_view endpoint) {
   EndpointParts parts;
-  if (const size_t scheme = endpoint.find("://"); scheme != std::string_view::npos) {
-    parts.tls = endpoint.substr(0, scheme) != "http";
-    endpoint.remove_prefix(scheme + 3);
-  }
-  endpoint = endpoint.substr(0, endpoint.find('/'));
+  const size_t scheme = endpoint.find("://");
+  parts.tls = scheme == std::string_view::npos || endpoint.substr(0, scheme) != "http";
+  const std::string authority = HostAndPort(endpoint);
+  endpoint = authority;
   parts.port = parts.tls ? 443 : 80;
   std::string_view port;
   if (!endpoint.empty() && endpoint[0] == '[') {  // [::1]:9000

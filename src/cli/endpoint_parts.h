@@ -14,5 +14,7 @@ struct EndpointParts {
 };
 
 EndpointParts SplitEndpoint(std::string_view endpoint);
+// "HOST" or "HOST:PORT", as written.
+std::string HostAndPort(std::string_view endpoint);
 
 }  // namespace ossfs2

@@ -71,7 +71,7 @@ void MountStack::BuildUpper() {
   pool_ = std::make_unique<MemoryPool>(settings_.memory.pool_bytes);
   executor_ = std::make_unique<Executor>("ossfs2-work", kExecutorThreadsMax);
   reads_ = MakeReadEngine(*store_.store, *pool_, settings_.read);
-  writes_ = MakeWriteEngine(*store_.store, *pool_, *executor_, settings_.upload);
+  writes_ = MakeWriteEngine(*store_.store, *pool_, settings_.upload);
   file_system_ = MakeFileSystem(*store_.store, *reads_, *writes_, *executor_, settings_.fs);
   frontend_ = MakeFuseFrontend(*file_system_, *executor_, settings_.fuse);
   timer_ = std::make_unique<Timer>();

@@ -6,14 +6,12 @@
 
 #include "base/size.h"
 #include "base/str.h"
+#include "base/text.h"
 
 namespace ossfs2 {
 
 std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n\v\f";
-  const size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return "";
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+  return TrimSpace(text, " \t\r\n\v\f");
 }
 
 Error OptionSet::UnknownName(std::string_view name) const {

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
 
 #include "base/size.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "cli/option_rows.h"
 
 namespace ossfs2 {
@@ -110,8 +110,7 @@ std::string_view NearestOption(std::string_view name) {
 }
 
 Result<bool> ParseBool(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string lower = LowerCase(text);
   for (const char* yes : {"true", "t", "yes", "y", "1"})
     if (lower == yes) return true;
   for (const char* no : {"false", "f", "no", "n", "0"})

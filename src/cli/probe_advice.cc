@@ -1,18 +1,17 @@
 #include "cli/probe_advice.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 
 #include "base/str.h"
+#include "base/text.h"
 #include "cli/endpoint_parts.h"
 
 namespace ossfs2 {
 namespace {
 
-bool Contains(std::string text, std::string_view part) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text.find(part) != std::string::npos;
+bool Contains(std::string_view text, std::string_view lower_part) {
+  return LowerCase(text).find(lower_part) != std::string::npos;
 }
 
 bool CodeIs(const Error& error, std::initializer_list<std::string_view> codes) {

@@ -1,9 +1,6 @@
 #include "data/memory_pool.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <cstdlib>
 
@@ -25,34 +22,10 @@ Gauge& TagGauge(size_t tag) {
   return *gauges[tag];
 }
 
-Gauge& ResidentGauge() {
-  static Gauge& gauge = Registry::Default().gauge("memory_mapped_bytes", "Payload memory taken from the system");
-  return gauge;
-}
-
 Counter& WaitCounter() {
   static Counter& counter =
       Registry::Default().counter("memory_waits_total", "Allocations that had to wait for payload memory");
   return counter;
-}
-
-// Address space for the whole limit, aligned to the slab (and so to a huge page).
-std::byte* ReserveAddresses(uint64_t bytes, uint64_t alignment) {
-  void* raw = mmap(nullptr, bytes + alignment, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (raw == MAP_FAILED) {
-    Log(LogLevel::kError, StrCat("cannot reserve ", bytes, " bytes of address space for total_mem_limit; ",
-                                 "lower the option or raise ulimit -v"));
-    FlushLog();
-    std::abort();
-  }
-  auto* start = static_cast<std::byte*>(raw);
-  const uint64_t head = (alignment - reinterpret_cast<uintptr_t>(raw) % alignment) % alignment;
-  if (head != 0) munmap(start, head);
-  munmap(start + head + bytes, alignment - head);
-  madvise(start + head, bytes, MADV_HUGEPAGE);
-  madvise(start + head, bytes, MADV_DONTDUMP);
-  return start + head;
 }
 
 }  // namespace
@@ -72,23 +45,11 @@ struct Block::Return {
   void operator()(Block* block) const { pool->Return(block); }
 };
 
-std::span<std::byte> Block::span() const { return {data_, MemoryPool::kBlockBytes}; }
-
 MemoryPool::MemoryPool(uint64_t limit_bytes)
-    : limit_bytes_(std::max(limit_bytes, kLimitBytesMin) / kSlabBytes * kSlabBytes),
+    : limit_bytes_(std::max(limit_bytes, kLimitBytesMin) / MemorySlabs::kSlabBytes * MemorySlabs::kSlabBytes),
       limit_blocks_(limit_bytes_ / kBlockBytes),
-      reserve_blocks_(std::max<size_t>(limit_blocks_ / 4, 2)) {
-  memory_ = ReserveAddresses(limit_bytes_, kSlabBytes);
-  MutexLock lock(mutex_);
-  for (uint32_t i = 0; i < limit_blocks_ / kBlocksPerSlab; ++i) {
-    Slab& slab = slabs_.emplace_back();
-    for (size_t k = 0; k < kBlocksPerSlab; ++k) {
-      slab.blocks[k].data_ = memory_ + i * kSlabBytes + k * kBlockBytes;
-      slab.blocks[k].slab_ = i;
-    }
-    open_slabs_.insert(open_slabs_.end(), i);
-  }
-}
+      reserve_blocks_(std::max<size_t>(limit_blocks_ / 4, 2)),
+      slabs_(limit_bytes_) {}
 
 MemoryPool::~MemoryPool() {
   MutexLock lock(mutex_);
@@ -103,8 +64,6 @@ MemoryPool::~MemoryPool() {
     FlushLog();
     std::abort();
   }
-  ResidentGauge().Add(-static_cast<int64_t>(resident_slabs_ * kSlabBytes));
-  munmap(memory_, limit_bytes_);
 }
 
 static_assert(static_cast<size_t>(MemoryTag::kCache) == static_cast<size_t>(MemoryTag::kRead) + 1);
@@ -128,29 +87,21 @@ bool MemoryPool::Fits(MemoryTag tag, size_t count) const {
   return reads + uploads + count + kept_free <= limit_blocks_;
 }
 
-Block* MemoryPool::TakeOne(MemoryTag tag) {
-  const uint32_t index = *open_slabs_.begin();
-  Slab& slab = slabs_[index];
-  const int bit = std::countr_zero(slab.free_mask);
-  slab.free_mask = static_cast<uint8_t>(slab.free_mask & ~(1u << bit));
-  slab.was_idle = false;
-  if (slab.free_mask == 0) open_slabs_.erase(open_slabs_.begin());
-  if (!slab.resident) {
-    slab.resident = true;
-    ++resident_slabs_;
-    ResidentGauge().Add(kSlabBytes);
-  }
-  Block* block = &slab.blocks[static_cast<size_t>(bit)];
-  block->tag_ = tag;
-  return block;
+void MemoryPool::Account(MemoryTag tag, int64_t blocks) {
+  const auto index = static_cast<size_t>(tag);
+  used_[index] += static_cast<size_t>(blocks);
+  TagGauge(index).Add(blocks * static_cast<int64_t>(kBlockBytes));
 }
 
 std::vector<BlockRef> MemoryPool::Take(MemoryTag tag, size_t count) {
   std::vector<BlockRef> blocks;
   blocks.reserve(count);
-  for (size_t i = 0; i < count; ++i) blocks.emplace_back(TakeOne(tag), Block::Return{this});
-  used_[static_cast<size_t>(tag)] += count;
-  TagGauge(static_cast<size_t>(tag)).Add(static_cast<int64_t>(count * kBlockBytes));
+  for (size_t i = 0; i < count; ++i) {
+    Block* block = slabs_.Take();
+    block->tag_ = tag;
+    blocks.emplace_back(block, Block::Return{this});
+  }
+  Account(tag, static_cast<int64_t>(count));
   peak_blocks_ = std::max(peak_blocks_, Used(false) + Used(true));
   return blocks;
 }
@@ -173,12 +124,8 @@ void MemoryPool::Return(Block* block) {
   std::vector<Served> served;
   {
     MutexLock lock(mutex_);
-    Slab& slab = slabs_[block->slab_];
-    const auto bit = static_cast<size_t>(block - slab.blocks.data());
-    if (slab.free_mask == 0) open_slabs_.insert(block->slab_);
-    slab.free_mask = static_cast<uint8_t>(slab.free_mask | (1u << bit));
-    --used_[static_cast<size_t>(block->tag_)];
-    TagGauge(static_cast<size_t>(block->tag_)).Add(-static_cast<int64_t>(kBlockBytes));
+    slabs_.PutBack(block);
+    Account(block->tag_, -1);
     if (waiting_.load(std::memory_order_relaxed) != 0) served = ServeWaiters();
     if (Used(false) + Used(true) == 0) empty_.NotifyAll();
   }
@@ -256,34 +203,12 @@ bool MemoryPool::CancelWait(uint64_t ticket) {
   return true;
 }
 
-std::vector<BlockRef> MemoryPool::Allocate(MemoryTag tag, size_t count) {
-  struct Wait {
-    Mutex mutex;
-    CondVar ready;
-    std::vector<BlockRef> blocks GUARDED_BY(mutex);
-    bool done GUARDED_BY(mutex) = false;
-  };
-  auto wait = std::make_shared<Wait>();
-  AllocateAsync(tag, count, [wait](std::vector<BlockRef> blocks) {
-    MutexLock lock(wait->mutex);
-    wait->blocks = std::move(blocks);
-    wait->done = true;
-    wait->ready.NotifyOne();
-  });
-  MutexLock lock(wait->mutex);
-  while (!wait->done) wait->ready.Wait(lock);
-  return std::move(wait->blocks);
-}
-
 void MemoryPool::Retag(Block& block, MemoryTag tag) {
   MutexLock lock(mutex_);
   if (block.tag_ == tag) return;
-  const auto move_gauge = [](MemoryTag of, int64_t bytes) { TagGauge(static_cast<size_t>(of)).Add(bytes); };
-  --used_[static_cast<size_t>(block.tag_)];
-  move_gauge(block.tag_, -static_cast<int64_t>(kBlockBytes));
+  Account(block.tag_, -1);
   block.tag_ = tag;
-  ++used_[static_cast<size_t>(tag)];
-  move_gauge(tag, kBlockBytes);
+  Account(tag, 1);
 }
 
 void MemoryPool::AddReclaimer(std::function<void(size_t)> reclaim) {
@@ -293,19 +218,7 @@ void MemoryPool::AddReclaimer(std::function<void(size_t)> reclaim) {
 
 void MemoryPool::ReleaseIdle() {
   MutexLock lock(mutex_);
-  for (size_t i = 0; i < slabs_.size(); ++i) {
-    Slab& slab = slabs_[i];
-    if (!slab.resident || slab.free_mask != 0xff) continue;
-    if (!slab.was_idle) {
-      slab.was_idle = true;
-      continue;
-    }
-    madvise(memory_ + i * kSlabBytes, kSlabBytes, MADV_DONTNEED);
-    slab.resident = false;
-    slab.was_idle = false;
-    --resident_slabs_;
-    ResidentGauge().Add(-static_cast<int64_t>(kSlabBytes));
-  }
+  slabs_.ReleaseIdle();
 }
 
 uint64_t MemoryPool::UsedBytes(MemoryTag tag) const {
@@ -320,7 +233,7 @@ uint64_t MemoryPool::UsedBytes() const {
 
 uint64_t MemoryPool::MappedBytes() const {
   MutexLock lock(mutex_);
-  return resident_slabs_ * kSlabBytes;
+  return slabs_.ResidentBytes();
 }
 
 uint64_t MemoryPool::PeakBytes() const {

@@ -1,10 +1,8 @@
 // MemoryPool: all payload memory of the mount, one hard budget of fixed blocks.
 //
-// What it is: blocks of 256 KiB cut from 2 MiB-aligned MADV_HUGEPAGE slabs that are
-// taken as they are first needed, touched once and then reused (first touch of fresh memory
-// costs 0.4-2.5 s/GiB, limits.md). The budget is the bound of total_mem_limit for payload:
-// the pool never holds more than limit_bytes (rounded down to whole slabs), proven by gauges
-// per tag. The lowest slab with room serves first, so that the others can fall idle.
+// What it is: blocks of 256 KiB (memory_block.h) in slabs that are taken as they are first needed and then reused
+// (memory_slabs.h). The budget is the bound of total_mem_limit for payload: the pool never holds more than
+// limit_bytes (rounded down to whole slabs), proven by gauges per tag.
 //
 // Sharing: reads (kRead + kCache) may use all but the upload reserve while uploads
 // want memory, and uploads all but the read reserve (each a quarter of the limit, at
@@ -26,43 +24,19 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <list>
-#include <memory>
-#include <set>
-#include <span>
 #include <vector>
 
 #include "base/mutex.h"
+#include "data/memory_block.h"
+#include "data/memory_slabs.h"
 
 namespace ossfs2 {
 
-enum class MemoryTag : uint8_t { kRead, kCache, kUpload, kReceive };
-inline constexpr size_t kMemoryTags = 4;
-const char* MemoryTagName(MemoryTag tag);
-
-class MemoryPool;
-
-// One block; goes back to its pool when the last reference is gone.
-class Block {
- public:
-  std::byte* data() const { return data_; }
-  std::span<std::byte> span() const;
-  MemoryTag tag() const { return tag_; }
-
- private:
-  friend class MemoryPool;
-  struct Return;
-  std::byte* data_ = nullptr;
-  uint32_t slab_ = 0;
-  MemoryTag tag_ = MemoryTag::kRead;
-};
-using BlockRef = std::shared_ptr<Block>;
-
 class MemoryPool {
  public:
-  static constexpr size_t kBlockBytes = 256u << 10;
+  static constexpr size_t kBlockBytes = Block::kBytes;
   static constexpr uint64_t kLimitBytesMin = 16ull << 20;
 
   explicit MemoryPool(uint64_t limit_bytes);
@@ -79,8 +53,6 @@ class MemoryPool {
   uint64_t AllocateAsync(MemoryTag tag, size_t count, std::function<void(std::vector<BlockRef>)> ready) EXCLUDES(mutex_);
   // Gives a wait up: true, and its `ready` never runs; false when it was served.
   bool CancelWait(uint64_t ticket) EXCLUDES(mutex_);
-  // Blocks the thread until there. Executor threads only.
-  std::vector<BlockRef> Allocate(MemoryTag tag, size_t count) EXCLUDES(mutex_);
 
   // Moves a block to another tag's account (consumed read data becomes cache).
   void Retag(Block& block, MemoryTag tag) EXCLUDES(mutex_);
@@ -105,15 +77,7 @@ class MemoryPool {
 
  private:
   friend struct Block::Return;
-  static constexpr size_t kBlocksPerSlab = 8;
   static constexpr size_t kReceiveDivisor = 16;
-  static constexpr uint64_t kSlabBytes = kBlockBytes * kBlocksPerSlab;
-  struct Slab {
-    std::array<Block, kBlocksPerSlab> blocks;
-    uint8_t free_mask = 0xff;
-    bool resident = false;  // counted in MappedBytes
-    bool was_idle = false;  // fully free since the last ReleaseIdle
-  };
   struct Waiter {
     MemoryTag tag;
     size_t count;
@@ -130,7 +94,7 @@ class MemoryPool {
   size_t Used(MemoryTag tag) const REQUIRES(mutex_) { return used_[static_cast<size_t>(tag)]; }
   bool Fits(MemoryTag tag, size_t count) const REQUIRES(mutex_);
   std::vector<BlockRef> Take(MemoryTag tag, size_t count) REQUIRES(mutex_);
-  Block* TakeOne(MemoryTag tag) REQUIRES(mutex_);
+  void Account(MemoryTag tag, int64_t blocks) REQUIRES(mutex_);
   std::vector<Served> ServeWaiters() REQUIRES(mutex_);
   void Reclaim(size_t count) EXCLUDES(mutex_);
   void Return(Block* block) EXCLUDES(mutex_);
@@ -138,17 +102,14 @@ class MemoryPool {
   const uint64_t limit_bytes_;
   const size_t limit_blocks_;
   const size_t reserve_blocks_;
-  std::byte* memory_ = nullptr;  // the whole address range; pages come at first touch
   std::atomic<size_t> waiting_{0};
   mutable Mutex mutex_;
   CondVar empty_;
-  std::deque<Slab> slabs_ GUARDED_BY(mutex_);
-  std::set<uint32_t> open_slabs_ GUARDED_BY(mutex_);  // with a free block
+  MemorySlabs slabs_ GUARDED_BY(mutex_);
   std::array<size_t, kMemoryTags> used_ GUARDED_BY(mutex_){};
   std::list<Waiter> read_waiters_ GUARDED_BY(mutex_);
   std::list<Waiter> upload_waiters_ GUARDED_BY(mutex_);
   uint64_t last_ticket_ GUARDED_BY(mutex_) = 0;
-  size_t resident_slabs_ GUARDED_BY(mutex_) = 0;
   size_t peak_blocks_ GUARDED_BY(mutex_) = 0;
   std::vector<std::function<void(size_t)>> reclaimers_ GUARDED_BY(mutex_);
 };

@@ -67,6 +67,15 @@ void PartBuffer::Patched(uint64_t position) {
 
 void PartBuffer::Grow(uint64_t count) { size_ += count; }
 
+Status PartBuffer::Fill(const std::function<Status(uint64_t position, std::span<std::byte> window)>& fill) {
+  for (uint64_t position = 0; position < size_;) {
+    const std::span<std::byte> window = Window(position, size_ - position);
+    OSSFS2_RETURN_IF_ERROR(fill(position, window));
+    position += window.size();
+  }
+  return {};
+}
+
 void PartBuffer::Patch(uint64_t position, std::span<const std::byte> data) {
   Patched(position);
   while (!data.empty()) {

@@ -10,10 +10,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
 #include "data/memory_pool.h"
+#include "ossfs2/status.h"
 
 namespace ossfs2 {
 
@@ -39,6 +41,9 @@ class PartBuffer {
   uint64_t Room() const { return blocks_.size() * MemoryPool::kBlockBytes - size_; }
 
   void AddBlock(BlockRef block) { blocks_.push_back(std::move(block)); }
+  void AddBlocks(std::vector<BlockRef>& blocks) {
+    for (BlockRef& block : blocks) AddBlock(std::move(block));
+  }
   void DropBlocks() { blocks_.clear(); }
 
   void Append(std::span<const std::byte> data);  // at most Room() bytes
@@ -50,8 +55,10 @@ class PartBuffer {
   // The memory at `position`, up to the end of its block, to be filled by the caller; then call Patched.
   std::span<std::byte> Window(uint64_t position, uint64_t length_max);
   void Patched(uint64_t position);
-  // Makes `count` bytes of the room part of it, which the caller fills by Window; the checksum is computed later.
+  // Makes `count` bytes of the room part of it, which the caller fills; the checksum is computed later.
   void Grow(uint64_t count);
+  // Asks `fill` for all bytes, a window at a time, until it fails.
+  Status Fill(const std::function<Status(uint64_t position, std::span<std::byte> window)>& fill);
   void Cut(uint64_t size);  // keeps the first `size` bytes, frees blocks beyond
 
   uint64_t Crc();

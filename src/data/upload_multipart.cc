@@ -114,7 +114,6 @@ void MultipartUpload::SendBody(int number, UploadBody body, uint64_t size, std::
   {
     MutexLock lock(mutex_);
     parts_.erase(number);
-    sent_bytes_ += size;
   }
   Admit([self = shared_from_this(), number, body = std::move(body), size, memory = std::move(memory)]() mutable {
     WriteServices& services = self->services_;
@@ -252,11 +251,6 @@ std::optional<PartResult> MultipartUpload::Part(int number) const {
   const auto found = parts_.find(number);
   if (found == parts_.end()) return std::nullopt;
   return found->second;
-}
-
-uint64_t MultipartUpload::SentBytes() const {
-  MutexLock lock(mutex_);
-  return sent_bytes_;
 }
 
 std::string MultipartUpload::upload_id() const {

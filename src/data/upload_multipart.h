@@ -49,8 +49,6 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
   // For a retry; false when the upload itself could not be opened or is gone.
   bool ClearFailure() EXCLUDES(mutex_);
   std::optional<PartResult> Part(int number) const EXCLUDES(mutex_);
-  // Bytes of parts that are not copies, stored or on their way.
-  uint64_t SentBytes() const EXCLUDES(mutex_);
 
   // After Wait. The checksum of `before` (a checksum) followed by the parts, when all are known.
   std::optional<uint64_t> CombinedCrc(std::span<const int> numbers, uint64_t before = 0) const EXCLUDES(mutex_);
@@ -90,7 +88,6 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
   std::map<int, PartResult> parts_ GUARDED_BY(mutex_);
   std::map<int, std::shared_ptr<StoreCall>> running_ GUARDED_BY(mutex_);
   size_t outstanding_ GUARDED_BY(mutex_) = 0;
-  uint64_t sent_bytes_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace ossfs2

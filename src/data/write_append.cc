@@ -37,8 +37,7 @@ bool WriteAppend::TryAppend(std::span<const std::byte> data) {
   if (!buffer_)
     buffer_ = std::make_unique<PartBuffer>(base_.size, services_.part_bytes, services_.options.check_crc64);
   if (buffer_->size() + data.size() > buffer_->capacity()) return false;
-  if (data.size() > buffer_->Room()) {
-    const size_t count = static_cast<size_t>((data.size() - buffer_->Room() + kBlock - 1) / kBlock);
+  if (const size_t count = PartBuffer::BlocksFor(data.size(), buffer_->Room()); count > 0) {
     std::vector<BlockRef> blocks = services_.memory.TryAcquire(count);
     if (blocks.size() != count) return false;
     for (BlockRef& block : blocks) buffer_->AddBlock(std::move(block));
@@ -117,57 +116,60 @@ Result<ObjectVersion> WriteAppend::Publish(uint64_t size) {
   return base_;
 }
 
-Result<ObjectVersion> ConvertToAppendable(WriteServices& services, const ObjectVersion& base) {
-  Result<std::unique_ptr<Provisional>> begun = Provisional::Begin(services, base.key, base);
-  if (!begun) return begun.error();
-  Provisional& record = **begun;
-  // The record says from here on that the key is being made anew.
-  Status status = record.BeforeConvert();
-  ObjectVersion backup = base;
-  backup.key = record.backup_key();
-  backup.etag = record.backup_etag();
-  Result<ObjectInfo> old = ObjectInfo();
-  if (status) old = services.store.Head(backup.key);
-  if (status && !old) status = old.error();
-  if (status && old->size != base.size)
-    status = MakeError(EIO, ErrorKind::kCorrupt, StrCat("the backup of ", base.key, " has another size"));
-  WriteOptions options;
+namespace {
+
+// The bytes of `backup` as a new appendable object under `key`; the backup's head comes as `old`.
+Result<ObjectVersion> AppendCopyOf(WriteServices& services, const ObjectVersion& backup, const ObjectInfo& old,
+                                   const std::string& key) {
   ObjectVersion made;
-  made.key = base.key;
-  if (status) {
-    options.metadata = old->metadata;
-    options.content_type = old->content_type;
-    status = services.store.Delete(base.key);
-  }
-  std::vector<BlockRef> blocks;
-  if (status) {
-    Result<std::vector<BlockRef>> given = services.memory.Acquire(kConvertPieceBytes / kBlock);
-    if (given)
-      blocks = std::move(*given);
-    else
-      status = given.error();
-  }
-  while (status && (made.size < base.size || made.etag.empty())) {
+  made.key = key;
+  WriteOptions options;
+  options.metadata = old.metadata;
+  options.content_type = old.content_type;
+  Result<std::vector<BlockRef>> blocks = services.memory.Acquire(kConvertPieceBytes / kBlock);
+  if (!blocks) return blocks.error();
+  while (made.size < backup.size || made.etag.empty()) {
     UploadBody body;
     uint64_t got = 0;
-    for (size_t i = 0; status && i < blocks.size() && made.size + got < base.size; ++i) {
-      const uint64_t piece = std::min<uint64_t>(kBlock, base.size - made.size - got);
-      const auto window = blocks[i]->span().first(static_cast<size_t>(piece));
-      status = FetchRange(services.store, backup, made.size + got, window);
+    for (const BlockRef& block : *blocks) {
+      const uint64_t piece = std::min<uint64_t>(kBlock, backup.size - made.size - got);
+      if (piece == 0) break;
+      const auto window = block->span().first(static_cast<size_t>(piece));
+      OSSFS2_RETURN_IF_ERROR(FetchRange(services.store, backup, made.size + got, window));
       body.spans.push_back(window);
       got += piece;
     }
-    if (!status) break;
-    Result<WriteResult> appended = AppendBody(services, made, std::move(body), got, options);
-    if (!appended) status = appended.error();
+    OSSFS2_RETURN_IF_ERROR(AppendBody(services, made, std::move(body), got, options));
   }
-  if (status && made.crc64 && old->crc64 && *made.crc64 != *old->crc64)
-    status = MakeError(EIO, ErrorKind::kCorrupt, StrCat("the appendable copy of ", base.key, " has another CRC64"));
-  if (!status) {
-    record.Undo();
-    return status.error();
-  }
-  record.Settle();
+  if (made.crc64 && old.crc64 && *made.crc64 != *old.crc64)
+    return MakeError(EIO, ErrorKind::kCorrupt, StrCat("the appendable copy of ", key, " has another CRC64"));
+  return made;
+}
+
+Result<ObjectVersion> ConvertOver(WriteServices& services, const ObjectVersion& base, Provisional& record) {
+  // The record says from here on that the key is being made anew.
+  OSSFS2_RETURN_IF_ERROR(record.BeforeConvert());
+  ObjectVersion backup = base;
+  backup.key = record.backup_key();
+  backup.etag = record.backup_etag();
+  const Result<ObjectInfo> old = services.store.Head(backup.key);
+  if (!old) return old.error();
+  if (old->size != base.size)
+    return MakeError(EIO, ErrorKind::kCorrupt, StrCat("the backup of ", base.key, " has another size"));
+  OSSFS2_RETURN_IF_ERROR(services.store.Delete(base.key));
+  return AppendCopyOf(services, backup, *old, base.key);
+}
+
+}  // namespace
+
+Result<ObjectVersion> ConvertToAppendable(WriteServices& services, const ObjectVersion& base) {
+  Result<std::unique_ptr<Provisional>> record = Provisional::Begin(services, base.key, base);
+  if (!record) return record.error();
+  Result<ObjectVersion> made = ConvertOver(services, base, **record);
+  if (made)
+    (*record)->Settle();
+  else
+    (*record)->Undo();
   return made;
 }
 

@@ -122,10 +122,7 @@ class WriteEngineImpl final : public WriteEngine {
 
 }  // namespace
 
-std::unique_ptr<WriteEngine> MakeWriteEngine(ObjectStore& store, MemoryPool& pool, Executor& executor,
-                                             const UploadOptions& options) {
-  // Background work has threads of its own: the caller's may all be waiting in Write.
-  (void)executor;
+std::unique_ptr<WriteEngine> MakeWriteEngine(ObjectStore& store, MemoryPool& pool, const UploadOptions& options) {
   return std::make_unique<WriteEngineImpl>(store, pool, options);
 }
 

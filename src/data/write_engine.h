@@ -1,22 +1,22 @@
 // WriteEngine: writes of objects. Streams what comes in order, stages only the file that
-// needs it, publishes only what is proven. (docs/design.md "Life of a write".)
+// needs it, publishes only what is proven. docs/life-of-a-write.md follows one file through it.
 //
 // One WriteFile for each inode that is open for writing, shared by all its handles. Its
 // state: clean -> streaming -> staged -> clean.
-//   clean      nothing unpublished; reads go to the ReadEngine at `version()`.
+//   clean      nothing unpublished; reads go to the ReadEngine.
 //   streaming  bytes came in order; full parts upload while later bytes arrive; a truncate or
 //              fallocate beyond the end is only a logical size. A small file is one PUT at
 //              Publish. Appending to an existing object seeds the upload with a part copy, once.
-//   staged     out-of-order bytes, shrink, patch: the file lives in a sparse local file (unlinked
-//              or journaled), base bytes are fetched only where needed; Publish uploads dirty
-//              parts and copies clean ranges server-side.
+//   staged     out-of-order bytes, shrink, patch: the file lives in a sparse local file without a
+//              name, base bytes are fetched only where needed; Publish uploads dirty parts and
+//              copies clean ranges server-side.
 // Invariants: the object under the key is replaced only by Publish, after the CRC64 of what was
 // sent was compared; a failed Publish leaves the old object, keeps the data and can be repeated;
 // unrecoverable failures stick: every later Write and Publish returns the error until the last close.
 //
-// Threads: any; calls on one file are serialised inside. TryWrite never blocks; all others
+// Threads: any; calls on one file are serialised inside. TryWrite and TryWriteLanded never block; all others
 // may block on the network or for memory: executor threads only. No lock is held over the network
-// that TryWrite or size() need.
+// that those or size() need.
 // Memory: parts come from the pool (kUpload); a writer waits for memory, and fails only when the staging disk is
 // full and nothing moves (upload_memory.h); among writers it is shared fairly. Staging is bounded by staging_bytes_max and a free-space reserve: ENOSPC.
 #pragma once
@@ -31,7 +31,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/executor.h"
 #include "base/tunable.h"
 #include "data/memory_pool.h"
 #include "data/read_engine.h"
@@ -145,12 +144,6 @@ struct WriteTarget {
   bool exclusive = false;    // first Publish of a new file uses forbid-overwrite (O_EXCL)
 };
 
-struct StaleUpload {
-  std::string key;
-  std::string upload_id;
-  int64_t initiated_s = 0;
-};
-
 class WriteEngine {
  public:
   virtual ~WriteEngine() = default;
@@ -165,7 +158,7 @@ class WriteEngine {
   virtual void Shutdown() = 0;
 };
 
-std::unique_ptr<WriteEngine> MakeWriteEngine(ObjectStore& store, MemoryPool& pool, Executor& executor,
-                                             const UploadOptions& options);
+// Background work has threads of the engine's own: the callers' may all be waiting in Write.
+std::unique_ptr<WriteEngine> MakeWriteEngine(ObjectStore& store, MemoryPool& pool, const UploadOptions& options);
 
 }  // namespace ossfs2

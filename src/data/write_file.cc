@@ -294,13 +294,15 @@ Explanation WriteFileImpl::Explain() {
   if (!turn_.TryAcquire()) return {"write state: busy"};
   Operation operation(*this, true);
   Explanation lines;
-  lines.push_back(StrCat("write state: ", staged_ ? "staged" : append_ ? "appendable" : stream_ ? "streaming" : "clean"));
+  const char* state = staged_ ? "staged" : append_ ? "appendable" : stream_ ? "streaming" : "clean";
+  lines.push_back(StrCat("write state: ", state));
   lines.push_back(StrCat("size: ", size()));
   lines.push_back(StrCat("unpublished: ", dirty() ? "yes" : "no"));
   if (staged_) lines.push_back(StrCat("staged bytes: ", staged_->LocalBytes()));
   if (stream_) lines.push_back(StrCat("buffered bytes: ", stream_->MemoryBytes()));
   if (provisional_) lines.push_back("stored provisionally: yes");
-  if (detached()) lines.push_back(StrCat("without a name: yes", parking_ ? StrCat(", parked: ", parking_->version().key) : ""));
+  if (detached()) lines.push_back("without a name: yes");
+  if (parking_) lines.push_back(StrCat("parked: ", parking_->version().key));
   if (const auto error = sticky_.Get()) lines.push_back(StrCat("error: ", error->text));
   return lines;
 }

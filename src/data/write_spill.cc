@@ -1,5 +1,6 @@
 #include "data/write_spill.h"
 
+#include <span>
 #include <utility>
 
 namespace ossfs2 {
@@ -49,13 +50,11 @@ Status WriteSpill::BringBack(std::vector<BlockRef>& blocks) {
   const auto border = blocks.begin() + static_cast<std::ptrdiff_t>(BlocksNeeded());
   for (auto block = blocks.begin(); block != border; ++block) buffer_->AddBlock(std::move(*block));
   blocks.erase(blocks.begin(), border);
-  for (uint64_t at = 0; at < buffer_->size();) {
-    const std::span<std::byte> window = buffer_->Window(at, buffer_->size() - at);
-    if (Status status = file_->Read(at, window); !status) {
-      buffer_->DropBlocks();  // still away; a later try begins anew
-      return status;
-    }
-    at += window.size();
+  const Status read =
+      buffer_->Fill([this](uint64_t position, std::span<std::byte> window) { return file_->Read(position, window); });
+  if (!read) {
+    buffer_->DropBlocks();  // still away; a later try begins anew
+    return read;
   }
   buffer_ = nullptr;
   return {};

@@ -159,26 +159,22 @@ Status WriteStaged::FetchMissing(uint64_t begin, uint64_t end) {
       // A cache only: without room or memory for it the bytes are fetched each time.
       if (!services_.space.Reserve(piece)) return {};
       // The memory is waited for while nothing else is held.
-      PartBuffer buffer(at, (piece + MemoryPool::kBlockBytes - 1) / MemoryPool::kBlockBytes * MemoryPool::kBlockBytes,
-                        false);
-      Result<std::vector<BlockRef>> blocks =
-          services_.memory.Acquire((piece + MemoryPool::kBlockBytes - 1) / MemoryPool::kBlockBytes);
+      const size_t count = PartBuffer::BlocksFor(piece, 0);
+      Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(count);
       if (!blocks) {
         services_.space.Release(piece);
         return {};
       }
-      for (BlockRef& block : *blocks) buffer.AddBlock(std::move(block));
+      PartBuffer buffer(at, count * MemoryPool::kBlockBytes, false);
+      buffer.AddBlocks(*blocks);
       buffer.Grow(piece);
-      Status status;
-      for (uint64_t inside = 0; status && inside < piece;) {
-        const std::span<std::byte> window = buffer.Window(inside, piece - inside);
-        status = FetchRange(services_.store, base_, at + inside, window);
-        if (status) status = file_->Write(at + inside, window);
-        inside += window.size();
-      }
-      if (!status) {
+      const Status fetched = buffer.Fill([this, at](uint64_t position, std::span<std::byte> window) {
+        const Status got = FetchRange(services_.store, base_, at + position, window);
+        return got ? file_->Write(at + position, window) : got;
+      });
+      if (!fetched) {
         services_.space.Release(piece);
-        return status;
+        return fetched;
       }
       extents_.Set(at, at + piece, ExtentKind::kCached);
       at += piece;
@@ -234,25 +230,22 @@ void WriteStaged::SendEarly(uint64_t begin, uint64_t end) {
 void WriteStaged::SendCellEarly(size_t cell) {
   const uint64_t begin = services_.cells.Begin(cell);
   const uint64_t end = services_.cells.End(cell);
-  constexpr uint64_t kBlock = MemoryPool::kBlockBytes;
   if (end - begin > UsablePartBytes(end - begin, services_.pool.limit_bytes())) return;
   if (upload_ && (!upload_->failure() ||
                   upload_->Outstanding() > static_cast<size_t>(services_.options.concurrency)))
     return;
   // Never waits: when memory is short, the cell is sent at Publish.
-  std::vector<BlockRef> blocks = services_.memory.TryAcquire(static_cast<size_t>((end - begin + kBlock - 1) / kBlock));
+  std::vector<BlockRef> blocks = services_.memory.TryAcquire(PartBuffer::BlocksFor(end - begin, 0));
   if (blocks.empty()) return;
   const auto buffer = std::make_shared<PartBuffer>(begin, end - begin, services_.options.check_crc64);
-  for (BlockRef& block : blocks) buffer->AddBlock(std::move(block));
+  buffer->AddBlocks(blocks);
   buffer->Grow(end - begin);
-  early_[cell] = {Generation(cell)};
+  early_[cell] = Generation(cell);
   upload_ = upload_ ? upload_ : MultipartUpload::Begin(services_, owner_, key_, options_);
   upload_->SendLater(services_.cells.FirstNumber(cell), [file = file_, buffer]() -> Result<std::shared_ptr<PartBuffer>> {
-    for (uint64_t at = 0; at < buffer->size();) {
-      const std::span<std::byte> window = buffer->Window(at, buffer->size() - at);
-      OSSFS2_RETURN_IF_ERROR(file->Read(buffer->offset() + at, window));
-      at += window.size();
-    }
+    OSSFS2_RETURN_IF_ERROR(buffer->Fill([&](uint64_t position, std::span<std::byte> window) {
+      return file->Read(buffer->offset() + position, window);
+    }));
     return buffer;
   });
 }

@@ -65,8 +65,7 @@ class WriteStaged {
   };
   struct Outcome {
     WriteResult result;
-    WriteOptions stored_options;
-    bool multipart = false;
+    WriteOptions stored_options;  // what the object really has
   };
   Result<Outcome> Publish(const Publication& publication);
   // The published version became the base; what is local stays as its cache.
@@ -80,10 +79,6 @@ class WriteStaged {
   void Detach(const ObjectVersion& base);
 
  private:
-  struct EarlyPart {
-    uint64_t generation = 0;  // of the cell when it was read
-  };
-
   Status CheckRange(uint64_t end) const;
   Status Reserve(uint64_t bytes);
   void DropCached();
@@ -94,7 +89,7 @@ class WriteStaged {
   MultipartUpload& Upload();
   std::vector<ContentRun> ContentRuns(uint64_t begin, uint64_t end) const;
   Status FetchMissing(uint64_t begin, uint64_t end);
-  Status Fill(PartBuffer& buffer);
+  Status ReadInto(PartBuffer& buffer);
   Result<std::shared_ptr<PartBuffer>> Load(uint64_t begin, uint64_t end);
   bool FitsOnePut(uint64_t size) const;
   Result<Outcome> PublishByPut(const Publication& publication);
@@ -116,7 +111,7 @@ class WriteStaged {
   bool data_changed_;
   bool detached_ = false;
   std::map<size_t, uint64_t> generations_;  // of cells that were changed after being sent
-  std::map<size_t, EarlyPart> early_;
+  std::map<size_t, uint64_t> early_;        // cells that were sent, and their generation then
   std::shared_ptr<MultipartUpload> upload_;
 };
 

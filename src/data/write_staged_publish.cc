@@ -13,7 +13,6 @@ namespace ossfs2 {
 namespace {
 // Up to here, fetching the clean bytes and one PUT beat the five requests of a multipart upload.
 constexpr uint64_t kFetchAndPutBytes = 1u << 20;
-constexpr uint64_t kBlock = MemoryPool::kBlockBytes;
 }  // namespace
 
 MultipartUpload& WriteStaged::Upload() {
@@ -45,7 +44,7 @@ std::vector<ContentRun> WriteStaged::ContentRuns(uint64_t begin, uint64_t end) c
   return runs;
 }
 
-Status WriteStaged::Fill(PartBuffer& buffer) {
+Status WriteStaged::ReadInto(PartBuffer& buffer) {
   for (const ExtentMap::Run& run : extents_.Runs(buffer.offset(), buffer.end())) {
     for (uint64_t at = run.begin; at < run.end;) {
       const std::span<std::byte> window = buffer.Window(at - buffer.offset(), run.end - at);
@@ -61,13 +60,14 @@ Status WriteStaged::Fill(PartBuffer& buffer) {
 }
 
 Result<std::shared_ptr<PartBuffer>> WriteStaged::Load(uint64_t begin, uint64_t end) {
-  const uint64_t capacity = (end - begin + kBlock - 1) / kBlock * kBlock;
-  auto buffer = std::make_shared<PartBuffer>(begin, capacity, services_.options.check_crc64);
-  Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(static_cast<size_t>(capacity / kBlock));
+  const size_t count = PartBuffer::BlocksFor(end - begin, 0);
+  auto buffer =
+      std::make_shared<PartBuffer>(begin, count * MemoryPool::kBlockBytes, services_.options.check_crc64);
+  Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(count);
   if (!blocks) return blocks.error();
-  for (BlockRef& block : *blocks) buffer->AddBlock(std::move(block));
+  buffer->AddBlocks(*blocks);
   buffer->Grow(end - begin);
-  OSSFS2_RETURN_IF_ERROR(Fill(*buffer));
+  OSSFS2_RETURN_IF_ERROR(ReadInto(*buffer));
   return buffer;
 }
 
@@ -95,7 +95,7 @@ Result<WriteStaged::Outcome> WriteStaged::PublishByPut(const Publication& public
   Result<WriteResult> result = PutObject(services_, owner_, key_, std::move(body), options);
   if (!result) return result.error();
   if (!result->crc64) result->crc64 = crc;
-  return Outcome{std::move(*result), publication.options, false};
+  return Outcome{std::move(*result), publication.options};
 }
 
 Status WriteStaged::SendRange(const PlanPart& part) {
@@ -150,7 +150,7 @@ Result<WriteStaged::Outcome> WriteStaged::PublishByParts(const Publication& publ
   input.runs = [this](uint64_t begin, uint64_t end) { return ContentRuns(begin, end); };
   input.sent_early = [this](size_t cell) {
     const auto found = early_.find(cell);
-    if (found == early_.end() || found->second.generation != Generation(cell)) return false;
+    if (found == early_.end() || found->second != Generation(cell)) return false;
     const std::optional<PartResult> part = upload_->Part(services_.cells.FirstNumber(cell));
     return part && part->size == services_.cells.End(cell) - services_.cells.Begin(cell);
   };
@@ -174,7 +174,7 @@ Result<WriteStaged::Outcome> WriteStaged::PublishByParts(const Publication& publ
     }
     return result.error();
   }
-  Outcome outcome{std::move(*result), upload_->options(), true};
+  Outcome outcome{std::move(*result), upload_->options()};
   upload_.reset();
   early_.clear();
   generations_.clear();

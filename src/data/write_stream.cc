@@ -27,14 +27,13 @@ void WriteStream::SeedByCopy(const ObjectVersion& base) {
 
 Status WriteStream::SeedByDownload(const ObjectVersion& base) {
   OSSFS2_RETURN_IF_ERROR(GrowHead(base.size));
-  for (uint64_t at = 0; at < base.size;) {
-    const std::span<std::byte> window = head_->Window(at, base.size - at);
-    if (Status status = FetchRange(services_.store, base, at, window); !status) {
-      head_.reset();
-      next_number_ = 1;
-      return status;
-    }
-    at += window.size();
+  const Status fetched = head_->Fill([this, &base](uint64_t position, std::span<std::byte> window) {
+    return FetchRange(services_.store, base, position, window);
+  });
+  if (!fetched) {
+    head_.reset();
+    next_number_ = 1;
+    return fetched;
   }
   head_->Patched(0);
   return {};

@@ -49,7 +49,7 @@ Status WriteStream::GrowHead(uint64_t size) {
       blocks = std::move(*given);
       OSSFS2_RETURN_IF_ERROR(spill_.BringBack(blocks));
     }
-    for (BlockRef& block : blocks) head_->AddBlock(std::move(block));
+    head_->AddBlocks(blocks);
   }
   head_->AppendZeros(missing);
   return {};

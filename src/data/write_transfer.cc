@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <optional>
+#include <memory>
 #include <utility>
+
+#include "base/awaited.h"
 
 namespace ossfs2 {
 namespace {
@@ -18,24 +20,6 @@ class SpanSink final : public DataSink {
   std::span<std::byte> rest_;
 };
 
-// Holds an answer until the asking thread takes it.
-template <class T>
-struct Answer {
-  void Set(T value) EXCLUDES(mutex) {
-    MutexLock lock(mutex);
-    slot.emplace(std::move(value));
-    arrived.NotifyAll();
-  }
-  T Take() EXCLUDES(mutex) {
-    MutexLock lock(mutex);
-    while (!slot) arrived.Wait(lock);
-    return std::move(*slot);
-  }
-  Mutex mutex;
-  CondVar arrived;
-  std::optional<T> slot GUARDED_BY(mutex);
-};
-
 }  // namespace
 
 Status FetchRange(ObjectStore& store, const ObjectVersion& version, uint64_t offset, std::span<std::byte> out) {
@@ -43,7 +27,7 @@ Status FetchRange(ObjectStore& store, const ObjectVersion& version, uint64_t off
   if (version.key.empty())
     return MakeError(ESTALE, ErrorKind::kNotFound,
                      "these bytes of an unlinked file were only in the bucket, and are gone with its name");
-  const auto answer = std::make_shared<Answer<Status>>();
+  const auto answer = std::make_shared<Awaited<Status>>();
   GetRequest request;
   request.key = version.key;
   request.offset = offset;
@@ -56,7 +40,7 @@ Status FetchRange(ObjectStore& store, const ObjectVersion& version, uint64_t off
 
 Result<WriteResult> PutObject(WriteServices& services, uint64_t owner, const std::string& key, UploadBody body,
                               const WriteOptions& options) {
-  const auto answer = std::make_shared<Answer<Result<WriteResult>>>();
+  const auto answer = std::make_shared<Awaited<Result<WriteResult>>>();
   services.activity.Start();
   services.scheduler.Submit(owner, [&services, answer, key, body = std::move(body),
                                     options](UploadScheduler::Done done) mutable {

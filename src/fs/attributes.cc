@@ -9,6 +9,7 @@
 #include "fs/names.h"
 #include "fs/open_file.h"
 #include "fs/xattr_codec.h"
+#include "oss/encoding.h"
 
 namespace ossfs2 {
 namespace {
@@ -100,24 +101,6 @@ std::optional<int64_t> ParseTime(std::string_view text) {
   return seconds * kSecondNs + fraction;
 }
 
-std::string PercentEncode(std::string_view text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~' || c == '/';
-    if (plain) {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    }
-  }
-  return out;
-}
-
 std::optional<std::string> PercentDecode(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -202,7 +185,7 @@ Metadata StoredMetadata(const Node* node, const FsOptions& options) {
   const NodeExtra* extra = node->extra.get();
   if (extra != nullptr) metadata = extra->foreign;
   if (extra != nullptr && node->type == NodeType::kSymlink && extra->link_target)
-    metadata[std::string(kLinkMetadata)] = PercentEncode(*extra->link_target);
+    metadata[std::string(kLinkMetadata)] = oss::PercentEncode(*extra->link_target, true);
   const bool flagged = node->is_directory() && node->directory->keeps_attributes == Known::kYes;
   if (flagged || (extra != nullptr && extra->chosen)) metadata[std::string(kFlagMetadata)] = "1";
   if (!options.keep_attributes) return metadata;
@@ -222,5 +205,14 @@ size_t MetadataBytes(const Metadata& metadata) {
   for (const auto& [name, value] : metadata) bytes += name.size() + value.size();
   return bytes;
 }
+
+Status CheckMetadata(const Metadata& metadata, const std::string& what) {
+  if (MetadataBytes(metadata) <= kMetadataBytesMax) return {};
+  return MakeError(
+      ENOSPC, ErrorKind::kNoSpace,
+      StrCat(what, ": attributes of one object may have 8 KiB; its extended attributes are too large."));
+}
+
+void MarkStored(NodeExtra& extra) { extra.pending = extra.mtime_chosen = extra.xattrs_changed = false; }
 
 }  // namespace ossfs2

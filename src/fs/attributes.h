@@ -16,7 +16,6 @@
 
 namespace ossfs2 {
 
-inline constexpr size_t kMetadataBytesMax = 8192;
 inline constexpr std::string_view kFlagMetadata = "ossfs2-attrs";
 inline constexpr std::string_view kLinkMetadata = "ossfs2-link";
 
@@ -32,10 +31,14 @@ void SetCreation(NodeExtra& extra, NodeType type, uint32_t mode, const Caller& c
 // The user metadata that stores the node's attributes.
 Metadata StoredMetadata(const Node* node, const FsOptions& options);
 size_t MetadataBytes(const Metadata& metadata);
+// ENOSPC when that is more than an object can keep; `what` names it.
+Status CheckMetadata(const Metadata& metadata, const std::string& what);
+// Everything that waited to be stored was.
+void MarkStored(NodeExtra& extra);
 
 std::string FormatTime(int64_t ns);
 std::optional<int64_t> ParseTime(std::string_view text);
-std::string PercentEncode(std::string_view text);
+// Unset: an escape that is none.
 std::optional<std::string> PercentDecode(std::string_view text);
 
 }  // namespace ossfs2

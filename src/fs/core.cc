@@ -19,17 +19,18 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
       locker_(context_),
       lister_(context_),
       resolver_(context_, lister_),
-      publisher_(context_, locker_),
-      parents_(context_, publisher_),
+      saver_(context_, locker_),
+      publisher_(context_, locker_, saver_),
+      parents_(context_, saver_),
       detacher_(context_),
-      renamer_(context_, locker_, resolver_, publisher_, parents_, detacher_) {
+      renamer_(context_, locker_, resolver_, publisher_, saver_, parents_, detacher_) {
   context_.reads.SetNextFileResolver([this](uint64_t file_id) { return NextShard(file_id); });
 }
 
 CoreFileSystem::~CoreFileSystem() {
   context_.reads.SetNextFileResolver(nullptr);
   SetNotifier(nullptr);
-  publisher_.Stop();
+  saver_.Stop();
   context_.WaitForTasks();
 }
 
@@ -150,8 +151,8 @@ void CoreFileSystem::ChangeAttributes(Node* node, const AttrChange& change) {
   if (!keep || !context_.options.keep_attributes) return;
   extra.chosen = extra.pending = true;
   node->local_stamp = context_.tree.NextStamp();
-  publisher_.SharesTree(context_.tree);
-  if (!node->unlinked && node != context_.tree.root()) publisher_.Note(node);
+  saver_.SharesTree(context_.tree);
+  if (!node->unlinked && node != context_.tree.root()) saver_.Note(node);
 }
 
 Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std::optional<HandleId> handle) {
@@ -179,5 +180,19 @@ Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std
 }
 
 Result<FsStat> CoreFileSystem::StatFs() { return FsStat{}; }
+
+std::optional<std::pair<uint64_t, ObjectVersion>> CoreFileSystem::NextShard(uint64_t file_id) {
+  MutexLock lock(context_.tree.mutex);
+  const Node* node = context_.tree.Find(file_id);
+  if (node == nullptr || node->parent == nullptr) return std::nullopt;
+  const auto name = NextShardName(node->name);
+  if (!name) return std::nullopt;
+  Node* next = context_.tree.Child(node->parent, *name);
+  if (next == nullptr || next->type != NodeType::kFile || !next->published || next->size == 0)
+    return std::nullopt;
+  if (next->extra && next->extra->open && next->extra->open->ahead()) return std::nullopt;
+  if (IsUnavailableArchive(next)) return std::nullopt;
+  return std::make_pair(next->ino, context_.VersionOf(next));
+}
 
 }  // namespace ossfs2

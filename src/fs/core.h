@@ -16,6 +16,7 @@
 #include "fs/listing.h"
 #include "fs/name_locker.h"
 #include "fs/parents.h"
+#include "fs/attribute_saver.h"
 #include "fs/publisher.h"
 #include "fs/renamer.h"
 #include "fs/resolver.h"
@@ -104,7 +105,7 @@ class CoreFileSystem final : public FileSystem {
   Result<bool> Exists(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
   Result<std::string> LinkTargetKey(Ino parent, const std::string& target) EXCLUDES(context_.tree.mutex);
 
-  // --- files (core_open.cc, core_files.cc) ---
+  // --- files (core_open.cc, core_files.cc, core_copy.cc) ---
   std::shared_ptr<FileHandle> MakeHandle(Node* node, int flags) REQUIRES(context_.tree.mutex);
   Status CheckOpen(const Node* node, int flags) const REQUIRES(context_.tree.mutex);
   bool IsUnavailableArchive(const Node* node) const REQUIRES(context_.tree.mutex);
@@ -131,6 +132,7 @@ class CoreFileSystem final : public FileSystem {
   // --- directories ---
   Status Collect(DirectoryHandle& handle, uint64_t cookie, bool plus, Batch& batch)
       EXCLUDES(context_.tree.mutex);
+  void AddChild(Node* child, uint64_t cookie, bool plus, Batch& batch) REQUIRES(context_.tree.mutex);
   void AddDots(Node* directory, uint64_t cookie, Batch& batch) REQUIRES(context_.tree.mutex);
 
   // --- attributes ---
@@ -142,6 +144,7 @@ class CoreFileSystem final : public FileSystem {
   NameLocker locker_;
   Lister lister_;
   Resolver resolver_;
+  AttributeSaver saver_;
   Publisher publisher_;
   Parents parents_;
   Detacher detacher_;

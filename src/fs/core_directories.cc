@@ -67,6 +67,18 @@ void CoreFileSystem::AddDots(Node* directory, uint64_t cookie, Batch& batch) {
   }
 }
 
+void CoreFileSystem::AddChild(Node* child, uint64_t cookie, bool plus, Batch& batch) {
+  DirEntry entry;
+  entry.name = child->name;
+  entry.entry = context_.MakeEntry(child);
+  entry.cookie = cookie;
+  batch.entries.push_back(std::move(entry));
+  batch.counted.push_back(plus ? child->ino : 0);
+  if (!plus) return;
+  ++child->lookups;
+  if (context_.NeedsMetadata(child)) batch.unknown.push_back(child->ino);
+}
+
 // Fills the batch with what comes after the cookie; waits for list pages only while it is empty.
 Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool plus, Batch& batch) {
   MutexLock lock(context_.tree.mutex);
@@ -100,16 +112,7 @@ Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool pl
       wait = !shows.has_value();
       if (!wait) {
         ++slot;
-        if (!*shows) continue;
-        DirEntry entry;
-        entry.name = child->name;
-        entry.entry = context_.MakeEntry(child);
-        entry.cookie = slot + kFirstSlotCookie;
-        batch.entries.push_back(std::move(entry));
-        batch.counted.push_back(plus ? child->ino : 0);
-        if (!plus) continue;
-        ++child->lookups;
-        if (context_.NeedsMetadata(child)) batch.unknown.push_back(child->ino);
+        if (*shows) AddChild(child, slot + kFirstSlotCookie, plus, batch);
         continue;
       }
     }

@@ -1,25 +1,19 @@
-// Reading, writing, flushing and copying through handles.
+// Reading, writing, resizing and flushing through handles.
 #include <fcntl.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "base/str.h"
 #include "fs/core.h"
-#include "fs/names.h"
 
 namespace ossfs2 {
 namespace {
 
 // A file that another host removed is read from memory; what already left it cannot come back.
 constexpr uint64_t kRemovedReadBytesMax = 1ull << 20;
-constexpr size_t kCopyPieceBytes = 1u << 20;
-constexpr size_t kCopyThroughBytesMax = 64u << 20;
 
 bool Appends(const FileHandle& handle, Writer writer) { return handle.append && writer == Writer::kCall; }
-
-Error BadHandle() { return MakeError(EBADF, ErrorKind::kInvalid, "The handle is not open for this."); }
 
 }  // namespace
 
@@ -78,35 +72,6 @@ void CoreFileSystem::ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offs
     }
     done(std::move(reply));
   });
-}
-
-Result<size_t> CoreFileSystem::ReadSome(FileHandle& handle, uint64_t offset, std::span<std::byte> out) {
-  const auto writer = handle.file->writer();
-  if (writer && handle.file->ahead()) return writer->Read(offset, out);
-  if (writer && writer->detached() && writer->size() == 0) return size_t{0};
-  const auto reader = ReaderOf(handle);
-  if (!reader) return StaleInode();
-  struct Wait {
-    Mutex mutex;
-    CondVar done;
-    std::optional<Result<ReadReply>> reply GUARDED_BY(mutex);
-  };
-  auto wait = std::make_shared<Wait>();
-  reader->Read(handle.id, offset, out.size(), [wait](Result<ReadReply> reply) {
-    MutexLock lock(wait->mutex);
-    wait->reply = std::move(reply);
-    wait->done.NotifyAll();
-  });
-  MutexLock lock(wait->mutex);
-  while (!wait->reply) wait->done.Wait(lock);
-  if (!*wait->reply) return wait->reply->error();
-  size_t copied = 0;
-  for (const iovec& part : (*wait->reply)->parts) {
-    const size_t bytes = std::min(part.iov_len, out.size() - copied);
-    std::memcpy(out.data() + copied, part.iov_base, bytes);
-    copied += bytes;
-  }
-  return copied;
 }
 
 // --- writing ---
@@ -184,8 +149,8 @@ void CoreFileSystem::TouchTruncated(Node* node, OpenFile* file) {
   if (!extra.chosen || !context_.options.keep_attributes || node->unlinked) return;
   extra.pending = extra.mtime_chosen = true;
   node->local_stamp = context_.tree.NextStamp();
-  publisher_.SharesTree(context_.tree);
-  publisher_.Note(node);
+  saver_.SharesTree(context_.tree);
+  saver_.Note(node);
 }
 
 Status CoreFileSystem::Resize(Ino ino, uint64_t size, std::optional<HandleId> id) {
@@ -264,73 +229,7 @@ Status CoreFileSystem::Fsync(HandleId id) {
   if (!handle) return BadHandle();
   if (context_.options.ignore_fsync) return {};
   if (handle->writable) OSSFS2_RETURN_IF_ERROR(PublishHandle(*handle, true));
-  return publisher_.SaveAttributes(handle->ino);
-}
-
-// --- copying ---
-
-Result<size_t> CoreFileSystem::CopyFileRange(HandleId source_id, uint64_t source_offset, HandleId target_id,
-                                             uint64_t target_offset, size_t length) {
-  const auto source = files_.Get(source_id);
-  const auto target = files_.Get(target_id);
-  if (!source || !target || !source->readable || !target->writable || target->append) return BadHandle();
-  if (source->ino == target->ino && source_offset < target_offset + length &&
-      target_offset < source_offset + length)
-    return MakeError(EINVAL, ErrorKind::kInvalid, "The ranges overlap.");
-  ObjectVersion version;
-  {
-    MutexLock lock(context_.tree.mutex);
-    const Node* node = context_.tree.Find(source->ino);
-    if (node == nullptr) return StaleInode();
-    version = context_.VersionOf(node);
-    if (node->unlinked) version.etag.clear();
-  }
-  if (!source->file->ahead() && !version.etag.empty()) {
-    if (source_offset >= version.size) return size_t{0};
-    length = static_cast<size_t>(std::min<uint64_t>(length, version.size - source_offset));
-    GatePass pass(*target->file);
-    Result<bool> copied = target->file->writer()->CopyRange(version, source_offset, target_offset, length);
-    if (!copied) return copied.error();
-    if (*copied) {
-      NoteWrite(*target);
-      return length;
-    }
-  }
-  return CopyThrough(*source, source_offset, *target, target_offset, length);
-}
-
-Result<size_t> CoreFileSystem::CopyThrough(FileHandle& source, uint64_t source_offset, FileHandle& target,
-                                           uint64_t target_offset, size_t length) {
-  length = std::min(length, kCopyThroughBytesMax);
-  std::vector<std::byte> piece(std::min(length, kCopyPieceBytes));
-  size_t copied = 0;
-  while (copied < length) {
-    const size_t wanted = std::min(piece.size(), length - copied);
-    Result<size_t> read = ReadSome(source, source_offset + copied, std::span(piece).first(wanted));
-    if (!read) return copied > 0 ? Result<size_t>(copied) : read;
-    if (*read == 0) break;
-    GatePass pass(*target.file);
-    const Status written =
-        target.file->writer()->Write(target_offset + copied, std::span(piece).first(*read), false);
-    if (!written) return written.error();
-    NoteWrite(target);
-    copied += *read;
-  }
-  return copied;
-}
-
-std::optional<std::pair<uint64_t, ObjectVersion>> CoreFileSystem::NextShard(uint64_t file_id) {
-  MutexLock lock(context_.tree.mutex);
-  const Node* node = context_.tree.Find(file_id);
-  if (node == nullptr || node->parent == nullptr) return std::nullopt;
-  const auto name = NextShardName(node->name);
-  if (!name) return std::nullopt;
-  Node* next = context_.tree.Child(node->parent, *name);
-  if (next == nullptr || next->type != NodeType::kFile || !next->published || next->size == 0)
-    return std::nullopt;
-  if (next->extra && next->extra->open && next->extra->open->ahead()) return std::nullopt;
-  if (IsUnavailableArchive(next)) return std::nullopt;
-  return std::make_pair(next->ino, context_.VersionOf(next));
+  return saver_.Save(handle->ino);
 }
 
 }  // namespace ossfs2

@@ -93,7 +93,7 @@ std::vector<std::string> CoreFileSystem::FlushAll(std::chrono::milliseconds dead
   for (const auto& [ino, path] : unsaved)
     context_.Spawn([this, report, file = ino, name = path] {
       Status saved = publisher_.Publish(file, false);
-      if (saved) saved = publisher_.SaveAttributes(file);
+      if (saved) saved = saver_.Save(file);
       MutexLock done_lock(report->mutex);
       report->waiting.erase(file);
       if (!saved) report->failed.push_back(StrCat(name, ": ", saved.error().ToString()));

@@ -53,7 +53,7 @@ Result<std::string> CoreFileSystem::GetXattr(Ino ino, const std::string& name) {
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
   bool is_fact = StartsWith(name, kFacts);
   const bool wants_head = !is_fact || name == "user.ossfs2.crc64";
-  if (wants_head) OSSFS2_RETURN_IF_ERROR(publisher_.FetchForeign(ino));
+  if (wants_head) OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(ino));
   MutexLock lock(context_.tree.mutex);
   Result<Node*> node = XattrNode(ino);
   if (!node) return NoData();
@@ -72,7 +72,7 @@ Result<std::vector<std::string>> CoreFileSystem::ListXattr(Ino ino) {
     MutexLock lock(context_.tree.mutex);
     if (!XattrNode(ino)) return names;
   }
-  OSSFS2_RETURN_IF_ERROR(publisher_.FetchForeign(ino));
+  OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(ino));
   MutexLock lock(context_.tree.mutex);
   Result<Node*> node = XattrNode(ino);
   if (!node || !(*node)->extra) return names;
@@ -89,7 +89,7 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
     return MakeError(ERANGE, ErrorKind::kInvalid, "The attribute's name is too long.");
   if (!IsValidUtf8(name)) return MakeError(EINVAL, ErrorKind::kInvalid, "An attribute's name must be UTF-8.");
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
-  OSSFS2_RETURN_IF_ERROR(publisher_.FetchForeign(ino));
+  OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(ino));
   MutexLock lock(context_.tree.mutex);
   Result<Node*> node = XattrNode(ino);
   if (!node) return node.error();
@@ -111,8 +111,8 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
   extra.xattrs_changed = extra.pending = true;
   (*node)->local_stamp = context_.tree.NextStamp();
   extra.ctime_ns = context_.clock.NowWallNs();
-  publisher_.SharesTree(context_.tree);
-  if (!(*node)->unlinked) publisher_.Note(*node);
+  saver_.SharesTree(context_.tree);
+  if (!(*node)->unlinked) saver_.Note(*node);
   return {};
 }
 
@@ -121,15 +121,15 @@ Status CoreFileSystem::RemoveXattr(Ino ino, const std::string& name) {
   if (!StartsWith(name, kUser)) return NoData();
   if (StartsWith(name, kFacts)) return MakeError(EPERM, ErrorKind::kInvalid, "user.ossfs2.* is read-only.");
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
-  OSSFS2_RETURN_IF_ERROR(publisher_.FetchForeign(ino));
+  OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(ino));
   MutexLock lock(context_.tree.mutex);
   Result<Node*> node = XattrNode(ino);
   if (!node) return node.error();
   if (!(*node)->extra || (*node)->extra->xattrs.erase(name) == 0) return NoData();
   (*node)->extra->xattrs_changed = (*node)->extra->pending = true;
   (*node)->local_stamp = context_.tree.NextStamp();
-  publisher_.SharesTree(context_.tree);
-  if (!(*node)->unlinked) publisher_.Note(*node);
+  saver_.SharesTree(context_.tree);
+  if (!(*node)->unlinked) saver_.Note(*node);
   return {};
 }
 

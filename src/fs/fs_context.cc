@@ -90,6 +90,13 @@ void FsContext::TouchDirectory(Node* directory) {
   directory->mtime_ns = std::max(directory->mtime_ns, clock.NowWallNs());
 }
 
+void FsContext::Rebind(Ino ino, const OpenFile* file, const ObjectVersion& before, const ObjectVersion& after) {
+  const bool moved = before.key != after.key || before.etag != after.etag;
+  if (moved && before.size > 0) reads.Open(ino, before)->Rebind(after);
+  if (file != nullptr && file->writer()) file->writer()->Rebind(after, true);
+  tails.Rebind(before, after);
+}
+
 void FsContext::Tell(const Notices& notices) {
   KernelNotifier* kernel = notifier.load();
   if (kernel == nullptr) return;

@@ -24,6 +24,8 @@ struct Notices {
   std::vector<std::pair<Ino, std::string>> entries;
 };
 
+class OpenFile;
+
 struct FsContext {
   FsContext(ObjectStore& store_arg, ReadEngine& reads_arg, WriteEngine& writes_arg, Executor& executor_arg,
             const FsOptions& options_arg, Clock& clock_arg);
@@ -56,6 +58,8 @@ struct FsContext {
   // A change of the directory's names made here.
   void TouchDirectory(Node* directory) REQUIRES(tree.mutex);
 
+  // The file's bytes are the same in a new object: readers, the writer (null: none) and kept tails go there.
+  void Rebind(Ino ino, const OpenFile* file, const ObjectVersion& before, const ObjectVersion& after);
   void Tell(const Notices& notices) EXCLUDES(tree.mutex);
   // Keeps the metadata budget; after operations that add nodes.
   void Shrink() EXCLUDES(tree.mutex);

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <memory>
 #include <unordered_map>
 
@@ -38,6 +39,8 @@ struct DirectoryHandle {
   bool begun = false;               // read from the start at least once; guarded by Tree::mutex
   DirectoryReader reader;           // guarded by Tree::mutex
 };
+
+inline Error BadHandle() { return MakeError(EBADF, ErrorKind::kInvalid, "The handle is not open for this."); }
 
 template <class T>
 class HandleTable {

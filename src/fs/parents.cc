@@ -13,7 +13,7 @@ Result<bool> Parents::Keep(Ino directory, const std::string& name) {
       if (child->name != name && child->published && context_.IsFresh(child)) return false;
     if (!context_.IsListed(node)) return true;
   }
-  Status put = publisher_.PutMarker(directory);
+  Status put = saver_.PutMarker(directory);
   if (!put) return put.error();
   return false;
 }
@@ -29,7 +29,7 @@ Status Parents::CheckAfter(Ino directory) {
   }
   Result<ListPage> page = context_.store.List(request);
   if (!page) return page.error();
-  if (page->entries.empty()) return publisher_.PutMarker(directory);
+  if (page->entries.empty()) return saver_.PutMarker(directory);
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(directory);
   if (node != nullptr && page->entries.front().key == request.prefix) node->directory->marker = Known::kYes;

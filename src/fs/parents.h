@@ -7,13 +7,13 @@
 
 #include <string>
 
-#include "fs/publisher.h"
+#include "fs/attribute_saver.h"
 
 namespace ossfs2 {
 
 class Parents {
  public:
-  Parents(FsContext& context, Publisher& publisher) : context_(context), publisher_(publisher) {}
+  Parents(FsContext& context, AttributeSaver& saver) : context_(context), saver_(saver) {}
 
   // Before the removal of `name`. Returns whether CheckAfter is needed after it.
   Result<bool> Keep(Ino directory, const std::string& name) EXCLUDES(context_.tree.mutex);
@@ -21,7 +21,7 @@ class Parents {
 
  private:
   FsContext& context_;
-  Publisher& publisher_;
+  AttributeSaver& saver_;
 };
 
 }  // namespace ossfs2

@@ -128,92 +128,96 @@ Status Renamer::ReplaceTarget(Ino target, const std::function<Status(bool& copie
   return moved;
 }
 
-Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::string& from,
-                              const std::string& to, bool& target_gone) {
-  CopyJob job;
-  std::shared_ptr<OpenFile> file;
-  bool pending = false;
-  bool metadata_known = false;
+Result<Renamer::FileMove> Renamer::PrepareMove(const Names& names, const Pair& pair, const std::string& from,
+                                               const std::string& to) {
+  FileMove move;
+  bool fetches = false;
   bool chosen = false;
   {
     MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(pair.source);
+    const Node* node = context_.tree.Find(pair.source);
     if (node == nullptr || node->unlinked) return NoEntry(names.name);
     if (node->extra) {
-      pending = node->extra->pending && context_.options.keep_attributes;
-      metadata_known = node->extra->metadata_known;
+      move.takes_attributes = node->extra->pending && context_.options.keep_attributes;
+      fetches = move.takes_attributes && !node->extra->metadata_known;
       chosen = node->extra->chosen && context_.options.keep_attributes;
-      file = node->extra->open;
+      move.file = node->extra->open;
     }
   }
-  if (pending && !metadata_known) OSSFS2_RETURN_IF_ERROR(publisher_.FetchForeign(pair.source));
+  if (fetches) OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(pair.source));
   // The new place must know that it has a file with attributes of its own.
-  if (chosen) OSSFS2_RETURN_IF_ERROR(publisher_.EnsureFlag(names.new_parent));
-  uint64_t stamp = 0;
-  {
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(pair.source);
-    if (node == nullptr) return NoEntry(names.name);
-    stamp = node->local_stamp;
-    job.source_key = from;
-    job.source_etag = node->etag.Text();
-    job.size = node->size;
-    if (node->extra) job.crc64 = node->extra->crc64;
-    if (pending) {
-      job.replace.emplace();
-      job.replace->metadata = StoredMetadata(node, context_.options);
-      job.replace->content_type = node->extra->content_type;
-    }
-  }
+  if (chosen) OSSFS2_RETURN_IF_ERROR(saver_.EnsureFlag(names.new_parent));
+  MutexLock lock(context_.tree.mutex);
+  const Node* node = context_.tree.Find(pair.source);
+  if (node == nullptr) return NoEntry(names.name);
+  move.stamp = node->local_stamp;
+  CopyJob& job = move.job;
+  job.source_key = from;
   job.target_key = to;
+  job.source_etag = node->etag.Text();
+  job.size = node->size;
   job.forbid_overwrite = names.no_replace;
-  bool replaced = false;
-  Result<WriteResult> copied = CopyVerified(context_.store, context_.executor, job);
-  if (!copied && copied.error().kind == ErrorKind::kAlreadyExists) return ExistsError(names.new_name);
-  if (!copied && copied.error().kind == ErrorKind::kVersionChanged) {
-    // Replaced by another host since it was looked at: the newer version is what moves.
-    Result<ObjectInfo> head = context_.store.Head(from);
-    if (!head) return head.error();
-    job.source_etag = head->etag;
-    job.size = head->size;
-    job.crc64 = head->crc64;
-    job.replace.reset();
-    replaced = true;
-    copied = CopyVerified(context_.store, context_.executor, job);
+  if (node->extra) job.crc64 = node->extra->crc64;
+  if (move.takes_attributes) {
+    job.replace.emplace();
+    job.replace->metadata = StoredMetadata(node, context_.options);
+    job.replace->content_type = node->extra->content_type;
   }
-  if (!copied)
-    return copied.error().kind == ErrorKind::kNotFound ? Status(NoEntry(names.name)) : Status(copied.error());
+  return move;
+}
+
+Result<WriteResult> Renamer::CopySource(FileMove& move) {
+  Result<WriteResult> copied = CopyVerified(context_.store, context_.executor, move.job);
+  if (copied || copied.error().kind != ErrorKind::kVersionChanged) return copied;
+  // Replaced by another host since it was looked at: the newer version is what moves.
+  Result<ObjectInfo> head = context_.store.Head(move.job.source_key);
+  if (!head) return head.error();
+  move.job.source_etag = head->etag;
+  move.job.size = head->size;
+  move.job.crc64 = head->crc64;
+  move.job.replace.reset();
+  move.is_newer = true;
+  return CopyVerified(context_.store, context_.executor, move.job);
+}
+
+Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::string& from,
+                              const std::string& to, bool& target_gone) {
+  Result<FileMove> prepared = PrepareMove(names, pair, from, to);
+  if (!prepared) return prepared.error();
+  FileMove& move = *prepared;
+  const CopyJob& job = move.job;
+  const Result<WriteResult> copied = CopySource(move);
+  if (!copied && copied.error().kind == ErrorKind::kAlreadyExists) return ExistsError(names.new_name);
+  if (!copied && copied.error().kind == ErrorKind::kNotFound) return NoEntry(names.name);
+  if (!copied) return copied.error();
   target_gone = true;
   Result<bool> check = parents_.Keep(names.parent, names.name);
   if (!check) return check.error();
   const ObjectVersion before{from, job.size, job.source_etag, job.crc64};
   const ObjectVersion after{to, job.size, copied->etag, job.crc64 ? job.crc64 : copied->crc64};
-  const auto rebind = [&](const ObjectVersion& old_version, const ObjectVersion& new_version) {
-    if (job.size > 0) context_.reads.Open(pair.source, old_version)->Rebind(new_version);
-    if (file && file->writer()) file->writer()->Rebind(new_version, true);
-    context_.tails.Rebind(old_version, new_version);
-  };
-  rebind(before, after);  // first: a read must not ask for what is being deleted
+  // First: a read must not ask for what is being deleted.
+  context_.Rebind(pair.source, move.file.get(), before, after);
   if (Status deleted = context_.store.Delete(from); !deleted) {
-    rebind(after, before);
+    context_.Rebind(pair.source, move.file.get(), after, before);
     return deleted;
   }
-  {
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(pair.source);
-    if (node != nullptr && node->extra && pending && node->local_stamp == stamp)
-      node->extra->pending = node->extra->mtime_chosen = node->extra->xattrs_changed = false;
-    Reattach(names, pair);
-    if (node != nullptr) {
-      if (replaced) {
-        node->size = job.size;
-        node->pages_stale = true;
-      }
-      TakeWritten(context_, node, copied->etag, after.crc64);
-    }
-  }
-  if (replaced) context_.Tell({{pair.source}, {}});
+  TakeMoved(names, pair, move, after);
+  if (move.is_newer) context_.Tell({{pair.source}, {}});
   return *check ? parents_.CheckAfter(names.parent) : Status();
+}
+
+void Renamer::TakeMoved(const Names& names, const Pair& pair, const FileMove& move, const ObjectVersion& after) {
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(pair.source);
+  if (node != nullptr && node->extra && move.takes_attributes && node->local_stamp == move.stamp)
+    MarkStored(*node->extra);
+  Reattach(names, pair);
+  if (node == nullptr) return;
+  if (move.is_newer) {
+    node->size = after.size;
+    node->pages_stale = true;
+  }
+  TakeWritten(context_, node, after.etag, after.crc64);
 }
 
 Status Renamer::RenameLink(const Names& names, const Pair& pair, const std::string& from,

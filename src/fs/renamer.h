@@ -2,9 +2,10 @@
 //
 // File: an unpublished or dirty source is published, the object is copied (attributes that wait to be stored
 // ride along), the copy is proven, then the source is deleted. Open handles, the inode number and cached
-// bytes stay; handles of a file that it replaces go on without a name (detacher.h). Directory: all keys below are listed and copied, rename_dir_concurrency at once, each copy
-// proven; only when all are there, the old keys are deleted. A failed rename of a directory
-// removes the copies it made; if even that fails, the same rename may be repeated and goes on.
+// bytes stay; handles of a file that it replaces go on without a name (detacher.h).
+// Directory: all keys below are listed and copied, rename_dir_concurrency at once, each copy proven; only when all
+// are there, the old keys are deleted. A failed rename of a directory removes the copies it made; if even that fails,
+// the same rename may be repeated and goes on.
 // Other operations on the names (and on all below a directory) wait; nothing is locked over the network that
 // a lookup, read or TryWrite needs. Errors: EMFILE more than rename_dir_limit keys; ENOTSUP renames of
 // directories are off; EIO a copy that could not be proven (the source is kept).
@@ -20,6 +21,7 @@
 #include "fs/detacher.h"
 #include "fs/publisher.h"
 #include "fs/resolver.h"
+#include "fs/store_calls.h"
 
 namespace ossfs2 {
 
@@ -27,12 +29,13 @@ class Parents;
 
 class Renamer {
  public:
-  Renamer(FsContext& context, NameLocker& locker, Resolver& resolver, Publisher& publisher, Parents& parents,
-          Detacher& detacher)
+  Renamer(FsContext& context, NameLocker& locker, Resolver& resolver, Publisher& publisher, AttributeSaver& saver,
+          Parents& parents, Detacher& detacher)
       : context_(context),
         locker_(locker),
         resolver_(resolver),
         publisher_(publisher),
+        saver_(saver),
         parents_(parents),
         detacher_(detacher) {}
 
@@ -60,6 +63,13 @@ class Renamer {
     std::optional<uint64_t> crc64;
     bool was_there = false;
   };
+  struct FileMove {
+    CopyJob job;
+    std::shared_ptr<OpenFile> file;
+    bool takes_attributes = false;  // those that wait to be stored ride along
+    uint64_t stamp = 0;             // of the node, when the job was made
+    bool is_newer = false;          // what moves is a version that another host has stored since
+  };
   Result<Pair> Find(const Names& names) EXCLUDES(context_.tree.mutex);
   Status CheckTypes(const Pair& pair, const Names& names);
   Status RenameFile(const Names& names, const Pair& pair);
@@ -68,6 +78,11 @@ class Renamer {
                     bool& copied);
   Status CopyAndDelete(const Names& names, const Pair& pair, const std::string& from, const std::string& to,
                        bool& copied);
+  Result<FileMove> PrepareMove(const Names& names, const Pair& pair, const std::string& from, const std::string& to)
+      EXCLUDES(context_.tree.mutex);
+  Result<WriteResult> CopySource(FileMove& move);
+  void TakeMoved(const Names& names, const Pair& pair, const FileMove& move, const ObjectVersion& after)
+      EXCLUDES(context_.tree.mutex);
   Status ReplaceTarget(Ino target, const std::function<Status(bool& copied)>& move);
   Status RenameDirectory(const Names& names, const Pair& pair);
   Status MoveKeys(const Pair& pair, const std::string& from, const std::string& to);
@@ -85,6 +100,7 @@ class Renamer {
   NameLocker& locker_;
   Resolver& resolver_;
   Publisher& publisher_;
+  AttributeSaver& saver_;
   Parents& parents_;
   Detacher& detacher_;
   Mutex mutex_;

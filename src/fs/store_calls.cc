@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <vector>
 
+#include "base/awaited.h"
 #include "base/mutex.h"
 #include "base/str.h"
 #include "fs/parallel.h"
@@ -92,22 +94,12 @@ Result<WriteResult> Prove(ObjectStore& store, const CopyJob& job, WriteResult re
 }  // namespace
 
 Result<WriteResult> PutEmpty(ObjectStore& store, const std::string& key, const WriteOptions& options) {
-  struct Wait {
-    Mutex mutex;
-    CondVar done;
-    std::optional<Result<WriteResult>> result GUARDED_BY(mutex);
-  };
-  auto wait = std::make_shared<Wait>();
+  const auto answer = std::make_shared<Awaited<Result<WriteResult>>>();
   UploadBody body;
   body.crc64 = 0;
-  const auto call = store.PutAsync(key, std::move(body), options, [wait](Result<WriteResult> result) {
-    MutexLock lock(wait->mutex);
-    wait->result = std::move(result);
-    wait->done.NotifyAll();
-  });
-  MutexLock lock(wait->mutex);
-  while (!wait->result) wait->done.Wait(lock);
-  return *wait->result;
+  const auto call = store.PutAsync(key, std::move(body), options,
+                                   [answer](Result<WriteResult> result) { answer->Set(std::move(result)); });
+  return answer->Take();
 }
 
 Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, const CopyJob& job) {

@@ -3,47 +3,23 @@
 #include <nlohmann/json.hpp>
 
 #include "fs/attributes.h"
+#include "oss/encoding.h"
 
 namespace ossfs2 {
 namespace {
 
-constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::string EncodeBase64(std::string_view bytes) {
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t word = 0;
-    for (size_t j = 0; j < 3; ++j)
-      word = (word << 8) | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    for (size_t j = 0; j < 4; ++j) out += i + j > bytes.size() ? '=' : kDigits[(word >> (18 - 6 * j)) & 63];
-  }
-  return out;
-}
-
-std::optional<std::string> DecodeBase64(std::string_view text) {
-  std::string out;
-  uint32_t word = 0;
-  int bits = 0;
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  for (const char c : text) {
-    const size_t value = std::string_view(kDigits, 64).find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    word = (word << 6) | static_cast<uint32_t>(value);
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      out += static_cast<char>((word >> bits) & 255);
-    }
-  }
-  return out;
+// Other programs may have left the padding out.
+std::optional<std::string> DecodeBase64(std::string text) {
+  while (text.size() % 4 != 0) text += '=';
+  return oss::Base64Decode(text);
 }
 
 }  // namespace
 
 std::string EncodeXattrs(const std::map<std::string, std::string>& xattrs) {
   nlohmann::json object = nlohmann::json::object();
-  for (const auto& [name, value] : xattrs) object[name] = EncodeBase64(value);
-  return PercentEncode(object.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+  for (const auto& [name, value] : xattrs) object[name] = oss::Base64Encode(value);
+  return oss::PercentEncode(object.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace), true);
 }
 
 std::optional<std::map<std::string, std::string>> DecodeXattrs(std::string_view text) {

@@ -23,11 +23,11 @@ void Init(void* userdata, fuse_conn_info* connection) {
       connection->want &= ~capability;
     }
   };
-  // Pages are dropped by ETag through the invalidator, never by a guess from mtime and size (clients.md 3).
+  // Pages are dropped by ETag through the invalidator, never by a guess from mtime and size.
   set(FUSE_CAP_AUTO_INVAL_DATA, false);
   set(FUSE_CAP_EXPLICIT_INVAL_DATA, true);
   set(FUSE_CAP_WRITEBACK_CACHE, false);  // would reorder a streaming writer
-  set(FUSE_CAP_SPLICE_READ, false);      // never wins (limits.md)
+  set(FUSE_CAP_SPLICE_READ, false);      // never wins (docs/design.md, decisions)
   set(FUSE_CAP_SPLICE_WRITE, false);
   set(FUSE_CAP_SPLICE_MOVE, false);
   set(FUSE_CAP_ASYNC_READ, true);

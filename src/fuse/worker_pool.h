@@ -1,8 +1,8 @@
 // WorkerPool: threads that read requests from /dev/fuse and process them.
 //
-// They leave when the session has ended (unmounted, or an error of the device) or Wake is called after
+// They leave when the session has ended (unmounted, or an error of the device), or when WakeAndJoin is called after
 // fuse_session_exit. Processing never blocks on the network (operations.h).
-// Threads: Start and Join from one thread; Wake from that thread too.
+// Threads: Start and WakeAndJoin from one thread.
 #pragma once
 
 #include <fuse_lowlevel.h>

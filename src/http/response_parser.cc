@@ -1,13 +1,12 @@
 #include "http/response_parser.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <limits>
 
 #include "base/str.h"
+#include "base/text.h"
 
 namespace ossfs2::http {
 namespace {
@@ -18,21 +17,11 @@ Error Malformed(std::string_view why) {
   return error;
 }
 
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-bool SameNoCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
 // Whether a comma-separated header value holds the token.
 bool HasToken(std::string_view list, std::string_view token) {
   while (!list.empty()) {
     const size_t comma = std::min(list.find(','), list.size());
-    if (SameNoCase(Trim(list.substr(0, comma)), token)) return true;
+    if (EqualsIgnoringCase(TrimSpace(list.substr(0, comma)), token)) return true;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;
@@ -91,7 +80,7 @@ Result<ParsedHead> ParseHead(std::string_view text) {
     const std::string_view name = line.substr(0, colon);
     if (name.find_first_of(" \t") != std::string_view::npos) return Malformed("a folded header or a space in a name");
     if (HasControl(line)) return Malformed("a control character in a header");
-    out.head.headers.push_back({std::string(name), std::string(Trim(line.substr(colon + 1)))});
+    out.head.headers.push_back({std::string(name), std::string(TrimSpace(line.substr(colon + 1)))});
   }
   return out;
 }
@@ -102,13 +91,13 @@ Result<Framing> FramingOf(const ParsedHead& parsed, std::string_view method) {
   bool has_length = false;
   bool close = parsed.minor_version == 0;
   for (const Header& header : parsed.head.headers) {
-    if (SameNoCase(header.name, "Connection")) {
+    if (EqualsIgnoringCase(header.name, "Connection")) {
       if (HasToken(header.value, "close")) close = true;
       if (parsed.minor_version == 0 && HasToken(header.value, "keep-alive")) close = false;
-    } else if (SameNoCase(header.name, "Transfer-Encoding")) {
-      if (!SameNoCase(header.value, "chunked")) return Malformed("unknown transfer encoding");
+    } else if (EqualsIgnoringCase(header.name, "Transfer-Encoding")) {
+      if (!EqualsIgnoringCase(header.value, "chunked")) return Malformed("unknown transfer encoding");
       chunked = true;
-    } else if (SameNoCase(header.name, "Content-Length")) {
+    } else if (EqualsIgnoringCase(header.name, "Content-Length")) {
       uint64_t length = 0;
       const char* const end = header.value.data() + header.value.size();
       const auto [at, failure] = std::from_chars(header.value.data(), end, length);

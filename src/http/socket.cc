@@ -15,7 +15,7 @@ namespace {
 void SetInt(int fd, int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof(value)); }
 
 // bbr paces for a network that loopback is not: uploads to the own host ran at half
-// speed (limits.md). Other peers keep what the administrator chose.
+// speed. Other peers keep what the administrator chose.
 void ChooseCongestionControl(int fd) {
   char name[16] = {};
   socklen_t size = sizeof(name) - 1;

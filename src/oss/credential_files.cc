@@ -8,6 +8,7 @@
 
 #include "base/environment.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "oss/credential_source.h"
 
 namespace ossfs2::oss {
@@ -29,16 +30,6 @@ class StaticSource final : public CredentialSource {
   const std::string name_;
 };
 
-std::vector<std::string> Split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (true) {
-    const size_t at = text.find(separator);
-    parts.push_back(TrimText(text.substr(0, at)));
-    if (at == std::string_view::npos) return parts;
-    text.remove_prefix(at + 1);
-  }
-}
-
 bool LooksLikeKeyId(const std::string& text) { return text.starts_with("LTAI") || text.starts_with("STS."); }
 
 class FileSource final : public CredentialSource {
@@ -58,8 +49,9 @@ class FileSource final : public CredentialSource {
     if (!text) return text.error();
     std::optional<KeySet> general;
     for (const std::string& line : Split(*text, '\n')) {
-      if (line.empty() || line.front() == '#') continue;
-      const std::vector<std::string> fields = Split(line, ':');
+      std::vector<std::string> fields = Split(TrimText(line), ':');
+      for (std::string& field : fields) field = TrimText(field);
+      if (fields[0].starts_with('#') || (fields.size() == 1 && fields[0].empty())) continue;
       if (fields.size() >= 3 && fields[0] == bucket_) {
         return Credentials{{fields[1], fields[2], fields.size() > 3 ? fields[3] : ""}, std::nullopt};
       }
@@ -110,13 +102,8 @@ class DirectorySource final : public CredentialSource {
 }  // namespace
 
 std::string TrimText(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return "";
-  return std::string(text.substr(first, text.find_last_not_of(kBlank) - first + 1));
+  return std::string(TrimSpace(text, " \t\r\n"));
 }
-
-std::string Environment(const char* name) { return EnvironmentText(name); }
 
 Result<std::string> ReadSmallFile(const std::string& path, size_t bytes_max) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -144,13 +131,13 @@ SourcePtr MakeFileSource(std::string path, std::string bucket) {
 SourcePtr MakeDirectorySource(std::string path) { return std::make_unique<DirectorySource>(std::move(path)); }
 
 SourcePtr MakeEnvironmentSource() {
-  KeySet keys{Environment("OSS_ACCESS_KEY_ID"), Environment("OSS_ACCESS_KEY_SECRET"),
-              Environment("OSS_SESSION_TOKEN")};
+  KeySet keys{EnvironmentText("OSS_ACCESS_KEY_ID"), EnvironmentText("OSS_ACCESS_KEY_SECRET"),
+              EnvironmentText("OSS_SESSION_TOKEN")};
   if (!keys.access_key_id.empty() && !keys.access_key_secret.empty()) {
     return MakeStaticSource(std::move(keys), "environment OSS_ACCESS_KEY_ID");
   }
-  keys = {Environment("ALIBABA_CLOUD_ACCESS_KEY_ID"), Environment("ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
-          Environment("ALIBABA_CLOUD_SECURITY_TOKEN")};
+  keys = {EnvironmentText("ALIBABA_CLOUD_ACCESS_KEY_ID"), EnvironmentText("ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+          EnvironmentText("ALIBABA_CLOUD_SECURITY_TOKEN")};
   if (!keys.access_key_id.empty() && !keys.access_key_secret.empty()) {
     return MakeStaticSource(std::move(keys), "environment ALIBABA_CLOUD_ACCESS_KEY_ID");
   }

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <charconv>
 
+#include "base/environment.h"
 #include "base/str.h"
 #include "oss/credential_json.h"
 #include "oss/credentials.h"
@@ -20,8 +21,8 @@ std::string Get(const Profile& profile, const char* name) {
 }
 
 std::string HomePath(const char* variable, const char* below_home) {
-  const std::string path = Environment(variable);
-  return path.empty() ? StrCat(Environment("HOME"), below_home) : path;
+  const std::string path = EnvironmentText(variable);
+  return path.empty() ? StrCat(EnvironmentText("HOME"), below_home) : path;
 }
 
 std::string StsEndpointOf(const Profile& profile, const CredentialOptions& options) {

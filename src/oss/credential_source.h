@@ -81,7 +81,5 @@ Result<SourcePtr> MakeIniSource(http::HttpClient& http, const CredentialOptions&
 Result<std::string> ReadSmallFile(const std::string& path, size_t bytes_max = 1 << 20);
 // Without surrounding white space.
 std::string TrimText(std::string_view text);
-// Empty when unset.
-std::string Environment(const char* name);
 
 }  // namespace ossfs2::oss

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "base/environment.h"
 #include "base/str.h"
 #include "oss/credential_refresher.h"
 #include "oss/credential_source.h"
@@ -25,15 +26,15 @@ std::string Or(std::string first, std::string second) {
 SourcePtr MakeOidc(http::HttpClient& http, const CredentialOptions& options, Clock& clock) {
   RoleRequest role;
   role.sts_endpoint = options.sts_endpoint;
-  const std::string region = Environment("ALIBABA_CLOUD_STS_REGION");
+  const std::string region = EnvironmentText("ALIBABA_CLOUD_STS_REGION");
   if (role.sts_endpoint.empty() && !region.empty()) {
-    const bool is_vpc = Environment("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED") == "true";
+    const bool is_vpc = EnvironmentText("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED") == "true";
     role.sts_endpoint = StrCat(is_vpc ? "sts-vpc." : "sts.", region, ".aliyuncs.com");
   }
-  role.role_arn = Or(options.oidc_role_arn, Environment("ALIBABA_CLOUD_ROLE_ARN"));
-  role.oidc_provider_arn = Or(options.oidc_provider_arn, Environment("ALIBABA_CLOUD_OIDC_PROVIDER_ARN"));
-  role.oidc_token_file = Or(options.oidc_token_file, Environment("ALIBABA_CLOUD_OIDC_TOKEN_FILE"));
-  role.session_name = Or(Environment("ALIBABA_CLOUD_ROLE_SESSION_NAME"), options.assume_role_session_name);
+  role.role_arn = Or(options.oidc_role_arn, EnvironmentText("ALIBABA_CLOUD_ROLE_ARN"));
+  role.oidc_provider_arn = Or(options.oidc_provider_arn, EnvironmentText("ALIBABA_CLOUD_OIDC_PROVIDER_ARN"));
+  role.oidc_token_file = Or(options.oidc_token_file, EnvironmentText("ALIBABA_CLOUD_OIDC_TOKEN_FILE"));
+  role.session_name = Or(EnvironmentText("ALIBABA_CLOUD_ROLE_SESSION_NAME"), options.assume_role_session_name);
   if (role.role_arn.empty() || role.oidc_provider_arn.empty() || role.oidc_token_file.empty()) return nullptr;
   return MakeOidcSource(http, std::move(role), clock);
 }
@@ -47,22 +48,22 @@ bool Exists(const std::string& path) {
 Result<SourcePtr> MakeChain(http::HttpClient& http, const CredentialOptions& options, Clock& clock) {
   if (SourcePtr source = MakeEnvironmentSource()) return source;
   if (SourcePtr source = MakeOidc(http, options, clock)) return source;
-  const std::string home = Environment("HOME");
-  const std::string profile = Environment("ALIBABA_CLOUD_PROFILE");
-  if (Exists(Or(Environment("ALIBABA_CLOUD_CONFIG_FILE"), home + "/.aliyun/config.json"))) {
+  const std::string home = EnvironmentText("HOME");
+  const std::string profile = EnvironmentText("ALIBABA_CLOUD_PROFILE");
+  if (Exists(Or(EnvironmentText("ALIBABA_CLOUD_CONFIG_FILE"), home + "/.aliyun/config.json"))) {
     return MakeProfileSource(http, options, profile, clock);
   }
-  if (Exists(Or(Environment("ALIBABA_CLOUD_CREDENTIALS_FILE"), home + "/.alibabacloud/credentials"))) {
+  if (Exists(Or(EnvironmentText("ALIBABA_CLOUD_CREDENTIALS_FILE"), home + "/.alibabacloud/credentials"))) {
     return MakeIniSource(http, options, profile, clock);
   }
-  const std::string role = Environment("ALIBABA_CLOUD_ECS_METADATA");
-  if (!role.empty() && Environment("ALIBABA_CLOUD_ECS_METADATA_DISABLED") != "true") {
+  const std::string role = EnvironmentText("ALIBABA_CLOUD_ECS_METADATA");
+  if (!role.empty() && EnvironmentText("ALIBABA_CLOUD_ECS_METADATA_DISABLED") != "true") {
     const bool is_hardened =
-        options.hardened_metadata || Environment("ALIBABA_CLOUD_IMDSV1_DISABLED") == "true";
+        options.hardened_metadata || EnvironmentText("ALIBABA_CLOUD_IMDSV1_DISABLED") == "true";
     return MakeMetadataSource(MetadataHttp(http, options), options.metadata_endpoint, role, is_hardened,
                               clock);
   }
-  const std::string uri = Environment("ALIBABA_CLOUD_CREDENTIALS_URI");
+  const std::string uri = EnvironmentText("ALIBABA_CLOUD_CREDENTIALS_URI");
   if (!uri.empty()) return MakeUriSource(MetadataHttp(http, options), uri, clock);
   return MakeError(
       EACCES, ErrorKind::kAccessDenied,

@@ -1,4 +1,4 @@
-// Credentials: where keys come from and how they stay fresh. (oss-protocol.md 9.)
+// Credentials: where keys come from and how they stay fresh.
 //
 // CredentialProvider::Current() gives the set to sign an attempt with; it never blocks while a valid
 // set exists: a background refresh starts ahead of expiry (remaining life < max(20 min, 20 %), or < 3 min

@@ -1,5 +1,4 @@
 // Encodings of the OSS protocol: percent, base64, hex, dates. Pure functions.
-// (oss-protocol.md 1.4, 2, 8.)
 #pragma once
 
 #include <cstdint>

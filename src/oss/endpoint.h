@@ -1,6 +1,6 @@
 // Endpoint: where the bucket's requests go: scheme, host, port, addressing style and region.
 //
-// Made once from the configuration; immutable. (oss-protocol.md 1.1, 1.2.)
+// Made once from the configuration; immutable.
 #pragma once
 
 #include <cstdint>

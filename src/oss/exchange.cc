@@ -97,8 +97,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
   }
 
   void OnFailure(Failure failure) EXCLUDES(mutex_) {
-    const std::string_view code = failure.error.oss_code;
-    context_.metrics.OnError(code.empty() ? (failure.error.http_status == 0 ? "Transport" : "NoCode") : code);
+    context_.metrics.OnFailure(failure.error);
     if (canceled_) return Finish(CanceledError(context_.Names(request_)));
     const bool is_lost = failure.answer_lost && !request_.repeat_when_lost;
     const auto decision = retry_.Decide(failure, context_.clock.NowSteady(), context_.Random());
@@ -126,11 +125,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
   }
 
   void RefreshAndRepeat() {
-    if (const Status refreshed = context_.credentials.ForceRefresh(used_key_id_); !refreshed) {
-      last_error_.text +=
-          StrCat(" A refresh of the credentials gave nothing new: ", refreshed.error().text, ".");
-      return Finish(Final(std::move(last_error_)));
-    }
+    if (!context_.RefreshKeys(used_key_id_, last_error_)) return Finish(Final(std::move(last_error_)));
     Attempt();
   }
 

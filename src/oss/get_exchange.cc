@@ -1,12 +1,11 @@
 #include "oss/get_exchange.h"
 
-#include <algorithm>
 #include <cerrno>
 
-#include "base/crc64.h"
 #include "base/mutex.h"
 #include "base/str.h"
 #include "oss/answer_check.h"
+#include "oss/get_delivery.h"
 #include "oss/range_check.h"
 #include "oss/retry_state.h"
 
@@ -24,10 +23,9 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
       : context_(context),
         endpoint_(context.shared_endpoint),
         request_(std::move(request)),
-        sink_(std::move(sink)),
         done_(std::move(done)),
         started_(context.clock.NowSteady()),
-        etag_(request_.etag),
+        delivery_(request_, std::move(sink), context.config.check_crc64),
         retry_({context.config.retry_delay_min, context.config.retry_delay_max,
                 context.config.throttle_delay_min, 0},
                started_ + context.config.request_timeout.value()) {}
@@ -67,14 +65,14 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
   }
   RequestNames Names() const { return {"get", request_.key, endpoint_->bucket, endpoint_->text}; }
 
-  OssRequest MakeRequest(uint64_t first) const {
+  OssRequest MakeRequest(uint64_t first, const std::string& etag) const {
     OssRequest out;
     out.operation = "get";
     out.method = "GET";
     out.key = request_.key;
     out.headers = {{"range", StrCat("bytes=", first, "-", request_.offset + request_.size - 1)},
                    {"x-oss-range-behavior", "standard"}};
-    if (!etag_.empty()) out.headers.emplace_back("if-match", StrCat("\"", etag_, "\""));
+    if (!etag.empty()) out.headers.emplace_back("if-match", StrCat("\"", etag, "\""));
     if (context_.config.traffic_limit_bits_per_s.value() > 0) {
       out.headers.emplace_back("x-oss-traffic-limit", StrCat(context_.config.traffic_limit_bits_per_s.value()));
     }
@@ -134,7 +132,7 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
 
   void Send(int round, bool is_hedge) EXCLUDES(mutex_);
   void OnNoKeys(int round, Error error) EXCLUDES(mutex_);
-  bool Claim(const Attempt& attempt, RangePromise promise) EXCLUDES(mutex_);
+  bool Claim(const Attempt& attempt, const RangePromise& promise) EXCLUDES(mutex_);
   void OnAttemptDone(Attempt& attempt, Result<http::Response> response) EXCLUDES(mutex_);
   std::optional<Failure> FailureOfAttempt(Attempt& attempt, Result<http::Response>& response) const;
   void OnFailure(Failure failure);
@@ -148,16 +146,11 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
   OssContext& context_;
   const std::shared_ptr<const Endpoint> endpoint_;
   const GetRequest request_;
-  const std::shared_ptr<DataSink> sink_;
   std::function<void(Status)> done_;
   const SteadyTime started_;
 
   // Only the claimed attempt and what follows it use these.
-  uint64_t delivered_ = 0;
-  std::string etag_;
-  bool is_whole_ = false;  // the range is the whole object: its CRC counts
-  std::optional<uint64_t> expected_crc_;
-  uint64_t crc_ = 0;
+  GetDelivery delivery_;
   RetryState retry_;
   Error last_error_;
   std::string used_key_id_;
@@ -195,24 +188,15 @@ class GetExchange::Attempt final : public http::BodySink {
     RangeVerdict verdict = CheckRange(head, first_, size_, etag_, names);
     failure_ = std::move(verdict.failure);
     if (failure_) return Use::kCancel;
-    is_owner_ = parent_->Claim(*this, std::move(verdict.promise));
+    is_owner_ = parent_->Claim(*this, verdict.promise);
     return is_owner_ ? Use::kStream : Use::kCancel;
   }
 
-  std::span<std::byte> NextBuffer() override {
-    const uint64_t missing = parent_->request_.size - parent_->delivered_;
-    if (missing == 0) return {};
-    const std::span<std::byte> buffer = parent_->sink_->NextBuffer();
-    gave_up_ = buffer.empty();
-    buffer_ = buffer.first(std::min<uint64_t>(buffer.size(), missing));
-    return buffer_;
-  }
+  std::span<std::byte> NextBuffer() override { return parent_->delivery_.NextBuffer(); }
 
   void OnBytes(size_t size) override {
-    if (parent_->is_whole_) parent_->crc_ = Crc64(parent_->crc_, buffer_.data(), size);
-    parent_->delivered_ += size;
     parent_->context_.metrics.bytes_received.Add(size);
-    parent_->sink_->OnBytes(size);
+    parent_->delivery_.OnBytes(size);
   }
 
   const std::shared_ptr<GetExchange> parent_;
@@ -224,11 +208,7 @@ class GetExchange::Attempt final : public http::BodySink {
   const std::string key_id_;
   const SteadyTime sent_;
   bool is_owner_ = false;
-  bool gave_up_ = false;
   std::optional<Failure> failure_;  // of the head
-
- private:
-  std::span<std::byte> buffer_;
 };
 
 void GetExchange::Send(int round, bool is_hedge) {
@@ -239,10 +219,11 @@ void GetExchange::Send(int round, bool is_hedge) {
   if (canceled_ && !is_hedge) return FinishElsewhere(CanceledError());
   const auto keys = context_.credentials.Current();
   if (!keys) return OnNoKeys(round, keys.error());
-  const uint64_t first = request_.offset + (is_hedge ? 0 : delivered_);
+  // A hedge starts beside an attempt that may be delivering already.
+  const uint64_t first = is_hedge ? request_.offset : delivery_.next();
   const uint64_t size = request_.offset + request_.size - first;
-  const std::string etag = is_hedge ? request_.etag : etag_;
-  const OssRequest request = MakeRequest(first);
+  const std::string etag = is_hedge ? request_.etag : delivery_.etag();
+  const OssRequest request = MakeRequest(first, etag);
   const SteadyTime deadline = context_.clock.NowSteady() + context_.config.request_timeout.value() +
                               std::chrono::milliseconds(size * 1000 / (256 << 10));
   http::Request http_request = context_.Build(request, *keys, deadline);
@@ -275,7 +256,7 @@ void GetExchange::OnNoKeys(int round, Error error) {
       [self = shared_from_this(), failure = FailureOf(std::move(error))] { self->OnFailure(failure); });
 }
 
-bool GetExchange::Claim(const Attempt& attempt, RangePromise promise) {
+bool GetExchange::Claim(const Attempt& attempt, const RangePromise& promise) {
   {
     MutexLock lock(mutex_);
     if (finished_ || is_claimed_ || attempt.round_ != round_) return false;
@@ -283,24 +264,19 @@ bool GetExchange::Claim(const Attempt& attempt, RangePromise promise) {
   }
   context_.hedge.OnFirstByte(std::chrono::steady_clock::now() - attempt.sent_);
   if (attempt.is_hedge_) context_.metrics.hedges_won.Add();
-  if (etag_.empty()) etag_ = promise.etag;
-  if (delivered_ == 0) {
-    is_whole_ = context_.config.check_crc64 && request_.offset == 0 && promise.total == request_.size;
-    expected_crc_ = promise.crc64;
-    crc_ = 0;
-  }
+  delivery_.Begin(promise);
   return true;
 }
 
 std::optional<Failure> GetExchange::FailureOfAttempt(Attempt& attempt,
                                                      Result<http::Response>& response) const {
-  if (canceled_ || attempt.gave_up_) return FailureOf(CanceledError());
+  if (canceled_ || (attempt.is_owner_ && delivery_.sink_gave_up())) return FailureOf(CanceledError());
   if (attempt.failure_) return std::move(attempt.failure_);
-  if (attempt.is_owner_ && delivered_ == request_.size) return std::nullopt;
+  if (attempt.is_owner_ && delivery_.complete()) return std::nullopt;
   if (!response) return JudgeTransport(response.error(), Names(), *endpoint_);
   if (auto failure = JudgeAnswer(response->head, response->body, Names(), *endpoint_)) return failure;
   Failure failure =
-      CorruptAnswer(Names(), StrCat("the body ended after ", delivered_, " of ", request_.size, " bytes"));
+      CorruptAnswer(Names(), StrCat("the body ended after ", delivery_.bytes(), " of ", request_.size, " bytes"));
   failure.error.kind = ErrorKind::kUnavailable;
   return failure;
 }
@@ -322,13 +298,13 @@ void GetExchange::OnAttemptDone(Attempt& attempt, Result<http::Response> respons
   }
   auto failure = FailureOfAttempt(attempt, response);
   if (failure) {
-    if (attempt.is_owner_ && delivered_ > attempt.first_ - request_.offset) {
+    if (attempt.is_owner_ && delivery_.next() > attempt.first_) {
       retry_.OnProgress(context_.clock.NowSteady() + context_.config.request_timeout.value());
     }
     used_key_id_ = attempt.key_id_;
     return OnFailure(std::move(*failure));
   }
-  if (is_whole_ && expected_crc_ && *expected_crc_ != crc_) {
+  if (delivery_.damaged()) {
     context_.metrics.OnError("Crc64Mismatch");
     return Finish(
         CorruptAnswer(Names(), "the CRC64 of the received bytes is not the object's: damaged on the way")
@@ -338,8 +314,7 @@ void GetExchange::OnAttemptDone(Attempt& attempt, Result<http::Response> respons
 }
 
 void GetExchange::OnFailure(Failure failure) {
-  const std::string_view code = failure.error.oss_code;
-  context_.metrics.OnError(code.empty() ? (failure.error.http_status == 0 ? "Transport" : "NoCode") : code);
+  context_.metrics.OnFailure(failure.error);
   if (canceled_) return Finish(CanceledError());
   const auto decision = retry_.Decide(failure, context_.clock.NowSteady(), context_.Random());
   if (decision.action == RetryState::Action::kGiveUp) {
@@ -364,11 +339,7 @@ void GetExchange::OnFailure(Failure failure) {
 }
 
 void GetExchange::RefreshAndRepeat() {
-  if (const Status refreshed = context_.credentials.ForceRefresh(used_key_id_); !refreshed) {
-    last_error_.text +=
-        StrCat(" A refresh of the credentials gave nothing new: ", refreshed.error().text, ".");
-    return Finish(std::move(last_error_));
-  }
+  if (!context_.RefreshKeys(used_key_id_, last_error_)) return Finish(std::move(last_error_));
   BeginRound();
 }
 

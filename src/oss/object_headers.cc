@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/str.h"
+#include "base/text.h"
 #include "http/http_client.h"
 #include "oss/encoding.h"
 #include "oss/mime.h"
@@ -17,14 +18,6 @@ bool IsMetadataName(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
   });
-}
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
 }
 
 ObjectType TypeOf(std::string_view text) {
@@ -68,7 +61,7 @@ Status AddWriteHeaders(const OssConfig& config, const std::string& key, const Wr
     }
     std::string encoded = EncodeMetadataValue(value);
     size += name.size() + encoded.size();
-    headers.emplace_back("x-oss-meta-" + Lower(name), std::move(encoded));
+    headers.emplace_back("x-oss-meta-" + LowerCase(name), std::move(encoded));
   }
   if (size > kMetadataBytesMax) {
     return MakeError(
@@ -121,7 +114,7 @@ Result<ObjectInfo> ReadObjectInfo(const std::string& key, const http::ResponseHe
   info.content_type = HeaderText(head, "content-type");
   constexpr std::string_view kMeta = "x-oss-meta-";
   for (const http::Header& header : head.headers) {
-    const std::string name = Lower(header.name);
+    const std::string name = LowerCase(header.name);
     if (name.starts_with(kMeta) && name != kPutMarkHeader)
       info.metadata[name.substr(kMeta.size())] = PercentDecode(header.value);
   }

@@ -19,7 +19,6 @@ struct ResponseHead;
 
 namespace ossfs2::oss {
 
-inline constexpr size_t kMetadataBytesMax = 8192;
 // On objects made by puts that may not overwrite: a random number by which a put recognises its own object
 // when the answer was lost. Hidden from ObjectInfo.
 inline constexpr std::string_view kPutMarkHeader = "x-oss-meta-ossfs2-put";

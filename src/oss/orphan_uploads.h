@@ -7,7 +7,8 @@
 //   - have been begun, by the service's clock, between our first attempt and the answer that came;
 //   - have no part after orphan_age: ours never gets one, and who really uses an upload sends parts;
 //   - be one of at most as many such uploads as answers were lost: more, and one of them is somebody else's.
-// While another Initiate of the key is under way here nothing is decided; searches of one key are made one. What cannot be told is left to `ossfs2 gc`.
+// While another Initiate of the key is under way here nothing is decided; searches of one key are made one. What
+// cannot be told is left to `ossfs2 gc`.
 // Cost: nothing without a lost answer; else a list, and for each candidate (a few) a list of its parts and an abort.
 // Threads: thread-safe; the requests run one after another on the context's executor.
 // Errors: only logged. Bounds: 64 keys wait, 3 looks each.

@@ -13,12 +13,6 @@
 namespace ossfs2::oss {
 namespace {
 
-uint64_t SizeOf(const UploadBody& body) {
-  uint64_t size = 0;
-  for (const auto& span : body.spans) size += span.size();
-  return size;
-}
-
 uint64_t CrcOfBody(const UploadBody& body) {
   uint64_t crc = 0;
   for (const auto& span : body.spans) crc = Crc64(crc, span.data(), span.size());

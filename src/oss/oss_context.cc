@@ -59,6 +59,12 @@ http::Request OssContext::Build(const OssRequest& request, const KeySet& keys, S
   return out;
 }
 
+bool OssContext::RefreshKeys(const std::string& used_key_id, Error& refused) {
+  const Status refreshed = credentials.ForceRefresh(used_key_id);
+  if (!refreshed) refused.text += StrCat(" A refresh of the credentials gave nothing new: ", refreshed.error().text, ".");
+  return refreshed.has_value();
+}
+
 void OssContext::LearnClock(int64_t date_s) {
   const int64_t offset_s = date_s - clock.NowWallNs() / 1'000'000'000;
   clock_offset_s_.store(offset_s, std::memory_order_relaxed);

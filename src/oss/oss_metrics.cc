@@ -34,6 +34,11 @@ void OssMetrics::OnOperationEnd(std::string_view operation, std::chrono::nanosec
   Find(operation).seconds->Observe(duration);
 }
 
+void OssMetrics::OnFailure(const Error& error) {
+  if (!error.oss_code.empty()) return OnError(error.oss_code);
+  OnError(error.http_status == 0 ? "Transport" : "NoCode");
+}
+
 void OssMetrics::OnError(std::string_view code) {
   MutexLock lock(mutex_);
   auto at = codes_.find(code);

@@ -12,6 +12,7 @@
 
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "ossfs2/status.h"
 
 namespace ossfs2::oss {
 
@@ -24,6 +25,8 @@ class OssMetrics {
   void OnAttempt(std::string_view operation) EXCLUDES(mutex_);
   // Of a whole operation, with its retries.
   void OnOperationEnd(std::string_view operation, std::chrono::nanoseconds duration) EXCLUDES(mutex_);
+  // Of one attempt.
+  void OnFailure(const Error& error) EXCLUDES(mutex_);
   void OnError(std::string_view code) EXCLUDES(mutex_);
 
   Counter& retries;

@@ -6,13 +6,14 @@
 #include "oss/verbs.h"
 
 namespace ossfs2::oss {
-namespace {
 
 uint64_t SizeOf(const UploadBody& body) {
   uint64_t size = 0;
   for (const auto& span : body.spans) size += span.size();
   return size;
 }
+
+namespace {
 
 void AddBody(const OssContext& context, const UploadBody& body, OssRequest& request) {
   request.body = body.spans;

@@ -1,7 +1,7 @@
 // XML of the OSS protocol: answers into values and request bodies. Pure functions; thread-safe.
 //
 // A document that is cut off, malformed, of another kind or short of what it announces is a retryable
-// kCorrupt error, never a part of a result. (oss-protocol.md 7, 8.)
+// kCorrupt error, never a part of a result.
 #pragma once
 
 #include <string>

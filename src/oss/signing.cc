@@ -4,8 +4,11 @@
 #include <cstring>
 #include <iterator>
 #include <map>
+#include <utility>
 
 #include "base/str.h"
+#include "base/text.h"
+#include "oss/canonical_text.h"
 #include "oss/encoding.h"
 #include "oss/signing_key_cache.h"
 
@@ -78,35 +81,6 @@ constexpr std::string_view kSubResources[] = {"acl",
                                               "wormExtend",
                                               "wormId"};
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-// Lower-case names with trimmed values, sorted; repeated headers are joined with ",".
-std::map<std::string, std::string> NormalHeaders(const NameValues& headers) {
-  std::map<std::string, std::string> out;
-  for (const auto& [name, value] : headers) {
-    const auto [at, is_new] = out.emplace(Lower(name), Trim(value));
-    if (!is_new) at->second.append(",").append(Trim(value));
-  }
-  return out;
-}
-
-std::string_view FindHeader(const std::map<std::string, std::string>& headers, const std::string& name) {
-  const auto at = headers.find(name);
-  return at == headers.end() ? std::string_view() : std::string_view(at->second);
-}
-
 bool IsSubResource(std::string_view name) {
   return name.starts_with("x-oss-") ||
          std::find(std::begin(kSubResources), std::end(kSubResources), name) != std::end(kSubResources);
@@ -144,7 +118,7 @@ std::vector<std::string> EffectiveAdditional(const std::map<std::string, std::st
                                              const std::vector<std::string>& additional) {
   std::vector<std::string> out;
   for (const std::string& name : additional) {
-    std::string lower = Lower(name);
+    std::string lower = LowerCase(name);
     if (!IsDefaultSigned(lower) && headers.contains(lower)) out.push_back(std::move(lower));
   }
   std::sort(out.begin(), out.end());
@@ -152,44 +126,8 @@ std::vector<std::string> EffectiveAdditional(const std::map<std::string, std::st
   return out;
 }
 
-std::string Join(const std::vector<std::string>& parts, char separator) {
-  std::string out;
-  for (const std::string& part : parts) {
-    if (!out.empty()) out += separator;
-    out += part;
-  }
-  return out;
-}
-
-// Encoded and sorted "name=value" pairs; `keep_equals`: "name=" for an empty value, as S3 wants it.
-std::string CanonicalQuery(const NameValues& query, std::string_view left_out, bool keep_equals) {
-  std::vector<std::pair<std::string, std::string>> encoded;
-  encoded.reserve(query.size());
-  for (const auto& [name, value] : query) {
-    if (name == left_out) continue;
-    encoded.emplace_back(PercentEncode(name, false), PercentEncode(value, false));
-  }
-  std::sort(encoded.begin(), encoded.end());
-  std::string out;
-  for (const auto& [name, value] : encoded) {
-    if (!out.empty()) out += '&';
-    out += name;
-    if (keep_equals || !value.empty()) out.append("=").append(value);
-  }
-  return out;
-}
-
-std::string HmacChain(std::string key, std::initializer_list<std::string_view> parts) {
-  for (const std::string_view part : parts) {
-    std::string next = HmacSha256(key, part);
-    explicit_bzero(key.data(), key.size());
-    key.swap(next);
-  }
-  return key;
-}
-
 void SetHeader(NameValues& headers, std::string_view name, std::string value) {
-  std::erase_if(headers, [&](const auto& header) { return Lower(header.first) == name; });
+  std::erase_if(headers, [&](const auto& header) { return LowerCase(header.first) == name; });
   headers.emplace_back(name, std::move(value));
 }
 
@@ -246,10 +184,6 @@ std::string SignatureV4(std::string_view secret, const ScopeV4& scope, std::stri
   return SignatureV4(SigningKeyV4(secret, scope), scope, canonical_request);
 }
 
-std::string AdditionalHeadersV4(const SignableRequest& request, const std::vector<std::string>& additional) {
-  return Join(EffectiveAdditional(NormalHeaders(request.headers), additional), ';');
-}
-
 void SignRequest(SignableRequest& request, const KeySet& keys, SignatureVersion version,
                  std::string_view region, int64_t unix_s, SigningKeyCache* cache) {
   if (keys.anonymous()) {
@@ -278,80 +212,6 @@ void SignRequest(SignableRequest& request, const KeySet& keys, SignatureVersion 
   SetHeader(request.headers, "authorization",
             StrCat(kAlgorithmV4, " Credential=", keys.access_key_id, "/", scope.ToString(),
                    ",Signature=", signature));
-}
-
-NameValues PresignV1(const SignableRequest& request, const KeySet& keys, int64_t expires_unix_s) {
-  SignableRequest copy = request;
-  if (!keys.security_token.empty()) copy.query.emplace_back("security-token", keys.security_token);
-  const std::string expires = StrCat(expires_unix_s);
-  const std::string signature = SignatureV1(keys.access_key_secret, StringToSignV1(copy, expires));
-  copy.query.emplace_back("OSSAccessKeyId", keys.access_key_id);
-  copy.query.emplace_back("Expires", expires);
-  copy.query.emplace_back("Signature", signature);
-  return copy.query;
-}
-
-NameValues PresignV4(const SignableRequest& request, const KeySet& keys, std::string_view region,
-                     int64_t unix_s, int64_t valid_s) {
-  SignableRequest copy = request;
-  ScopeV4 scope;
-  scope.iso_time = IsoBasicDate(unix_s);
-  scope.region = region;
-  copy.query.emplace_back("x-oss-signature-version", kAlgorithmV4);
-  copy.query.emplace_back("x-oss-date", scope.iso_time);
-  copy.query.emplace_back("x-oss-expires", StrCat(valid_s));
-  copy.query.emplace_back("x-oss-credential", StrCat(keys.access_key_id, "/", scope.ToString()));
-  if (!keys.security_token.empty()) copy.query.emplace_back("x-oss-security-token", keys.security_token);
-  copy.query.emplace_back("x-oss-signature",
-                          SignatureV4(keys.access_key_secret, scope, CanonicalRequestV4(copy, {})));
-  return copy.query;
-}
-
-std::string S3CanonicalRequest(std::string_view method, std::string_view path,
-                               const NameValues& decoded_query, const NameValues& headers,
-                               const std::vector<std::string>& signed_headers,
-                               std::string_view payload_hash) {
-  const auto normal = NormalHeaders(headers);
-  std::string out =
-      StrCat(method, "\n", path, "\n", CanonicalQuery(decoded_query, "X-Amz-Signature", true), "\n");
-  for (const std::string& name : signed_headers) {
-    const std::string lower = Lower(name);
-    out.append(lower).append(":");
-    bool after_space = false;  // runs of inner spaces count as one
-    for (const char c : FindHeader(normal, lower)) {
-      if (c != ' ' || !after_space) out += c;
-      after_space = c == ' ';
-    }
-    out += '\n';
-  }
-  return StrCat(out, "\n", Lower(Join(signed_headers, ';')), "\n", payload_hash);
-}
-
-namespace {
-
-std::string S3Key(std::string_view secret, const S3Scope& scope) {
-  return HmacChain(StrCat("AWS4", secret), {std::string_view(scope.iso_time).substr(0, 8), scope.region,
-                                            scope.service, "aws4_request"});
-}
-
-std::string S3ScopeText(const S3Scope& scope) {
-  return StrCat(scope.iso_time.substr(0, 8), "/", scope.region, "/", scope.service, "/aws4_request");
-}
-
-}  // namespace
-
-std::string S3Signature(std::string_view secret, const S3Scope& scope, std::string_view canonical_request) {
-  const std::string to_sign = StrCat("AWS4-HMAC-SHA256\n", scope.iso_time, "\n", S3ScopeText(scope), "\n",
-                                     HexEncode(Sha256(canonical_request)));
-  return HexEncode(HmacSha256(S3Key(secret, scope), to_sign));
-}
-
-std::string S3ChunkSignature(std::string_view secret, const S3Scope& scope,
-                             std::string_view previous_signature, std::string_view chunk_sha256_hex) {
-  const std::string to_sign =
-      StrCat("AWS4-HMAC-SHA256-PAYLOAD\n", scope.iso_time, "\n", S3ScopeText(scope), "\n", previous_signature,
-             "\n", HexEncode(Sha256("")), "\n", chunk_sha256_hex);
-  return HexEncode(HmacSha256(S3Key(secret, scope), to_sign));
 }
 
 }  // namespace ossfs2::oss

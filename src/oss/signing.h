@@ -1,5 +1,5 @@
-// Signatures of OSS (V1, V4) and of S3 (V4), as pure functions used by the client to
-// sign and by ossfs2-server to verify. (oss-protocol.md 2, 3, 10; vectors in section 4.)
+// Signatures of OSS (V1 and V4), as pure functions used by the client to sign and by ossfs2-server to verify.
+// S3's are in s3_signing.h.
 //
 // Nothing here reads a clock or logs. Secrets come in as arguments and go nowhere else.
 #pragma once
@@ -44,8 +44,6 @@ std::string SignatureV4(std::string_view secret, const ScopeV4& scope,
 using SigningKey = std::array<char, 32>;
 SigningKey SigningKeyV4(std::string_view secret, const ScopeV4& scope);
 std::string SignatureV4(const SigningKey& key, const ScopeV4& scope, std::string_view canonical_request);  // hex
-// The ";"-joined list that goes into AdditionalHeaders=; empty: omit it.
-std::string AdditionalHeadersV4(const SignableRequest& request, const std::vector<std::string>& additional);
 
 // --- what a client sends ---
 struct KeySet {
@@ -60,24 +58,5 @@ enum class SignatureVersion { kV1, kV4 };
 class SigningKeyCache;
 void SignRequest(SignableRequest& request, const KeySet& keys, SignatureVersion version,
                  std::string_view region, int64_t unix_s, SigningKeyCache* cache = nullptr);
-// "https://.../key?..." query of a presigned GET; for tests and `explain`.
-NameValues PresignV1(const SignableRequest& request, const KeySet& keys, int64_t expires_unix_s);
-NameValues PresignV4(const SignableRequest& request, const KeySet& keys, std::string_view region,
-                     int64_t unix_s, int64_t valid_s);
-
-// --- S3 signature V4 (server side) ---
-struct S3Scope {
-  std::string iso_time;
-  std::string region;
-  std::string service = "s3";
-};
-// `path`: the encoded path as sent; `signed_headers`: from the Authorization header, in its order.
-std::string S3CanonicalRequest(std::string_view method, std::string_view path,
-                               const NameValues& decoded_query, const NameValues& headers,
-                               const std::vector<std::string>& signed_headers, std::string_view payload_hash);
-std::string S3Signature(std::string_view secret, const S3Scope& scope, std::string_view canonical_request);
-// The signature of one aws-chunked chunk (STREAMING-AWS4-HMAC-SHA256-PAYLOAD).
-std::string S3ChunkSignature(std::string_view secret, const S3Scope& scope,
-                             std::string_view previous_signature, std::string_view chunk_sha256_hex);
 
 }  // namespace ossfs2::oss

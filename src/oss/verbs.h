@@ -17,6 +17,7 @@
 namespace ossfs2::oss {
 
 // oss_put.cc
+uint64_t SizeOf(const UploadBody& body);
 std::shared_ptr<StoreCall> StartPut(OssContext& context, std::string key, UploadBody body,
                                     WriteOptions options, std::function<void(Result<WriteResult>)> done);
 std::shared_ptr<StoreCall> StartPart(OssContext& context, std::string key, std::string upload_id, int number,

@@ -99,13 +99,7 @@ Failure WrongRegion(std::string_view place, std::string_view code) {
 
 // "ak/20231216/cn-hangzhou/oss/aliyun_v4_request"
 Reply<void> ParseCredential(std::string_view text, V4Parts& parts, const AuthConfig& config, bool in_url) {
-  std::vector<std::string> fields;
-  for (;;) {
-    const size_t slash = text.find('/');
-    fields.emplace_back(text.substr(0, slash));
-    if (slash == std::string_view::npos) break;
-    text.remove_prefix(slash + 1);
-  }
+  const std::vector<std::string> fields = Split(text, '/');
   if (fields.size() != 5 || fields[4] != "aliyun_v4_request") {
     return InvalidArgument("The Credential is not id/date/region/product/aliyun_v4_request.");
   }
@@ -119,16 +113,6 @@ Reply<void> ParseCredential(std::string_view text, V4Parts& parts, const AuthCon
   parts.scope.region = fields[2];
   parts.scope.product = fields[3];
   return {};
-}
-
-std::vector<std::string> SplitNames(std::string_view text) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    const size_t end = text.find(';');
-    out.emplace_back(text.substr(0, end));
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
-  return out;
 }
 
 // One SDK signs "prefix=" for an empty value, all others "prefix".
@@ -180,7 +164,7 @@ Reply<void> HeaderV4(const KeyRing& keys, const AuthConfig& config, int64_t now_
       (additional.empty() || additional.back() == ';')) {
     return InvalidArgument("An empty AdditionalHeaders must be left out.");
   }
-  parts.additional = SplitNames(additional);
+  parts.additional = SplitHeaderNames(additional);
   parts.signature = CredentialField(text, "Signature");
   if (auto clock = CheckClock(*seconds, now_s); !clock) return clock;
   return CheckV4(keys, e, parts);
@@ -197,7 +181,7 @@ Reply<void> UrlV4(const KeyRing& keys, const AuthConfig& config, int64_t now_s, 
   if (auto good = ParseCredential(e.QueryOr("x-oss-credential", ""), parts, config, true); !good) return good;
   if (*seconds - kClockWindowSeconds > now_s || *seconds + valid_s < now_s)
     return AccessDenied("Request has expired.");
-  parts.additional = SplitNames(e.QueryOr("x-oss-additional-headers", ""));
+  parts.additional = SplitHeaderNames(e.QueryOr("x-oss-additional-headers", ""));
   parts.signature = e.QueryOr("x-oss-signature", "");
   return CheckV4(keys, e, parts);
 }
@@ -219,6 +203,10 @@ bool SameSignature(std::string_view a, std::string_view b) {
   unsigned char difference = 0;
   for (size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned char>(a[i] ^ b[i]);
   return difference == 0;
+}
+
+std::vector<std::string> SplitHeaderNames(std::string_view text) {
+  return text.empty() ? std::vector<std::string>() : Split(text, ';');
 }
 
 std::string CredentialField(std::string_view text, std::string_view name) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/exchange.h"
 #include "server/key_ring.h"
@@ -35,6 +36,8 @@ Failure SignatureDoesNotMatch(std::string_view id, std::string_view provided, st
                               std::string_view canonical_request);
 // "a=1,b=2" or "a=1, b=2" -> the value of `name`; empty when absent.
 std::string CredentialField(std::string_view text, std::string_view name);
+// "a;b": the names; none when empty.
+std::vector<std::string> SplitHeaderNames(std::string_view text);
 Reply<void> AuthenticateS3(const KeyRing& keys, const AuthConfig& config, int64_t now_s, Exchange& e);
 
 }  // namespace ossfs2::server

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "oss/signing.h"
+#include "oss/s3_signing.h"
 #include "server/request_reader.h"
 
 namespace ossfs2::server {

@@ -62,6 +62,17 @@ Reply<void> CheckOverwrite(const Exchange& e, const ObjectRecord* present) {
   return {};
 }
 
+Reply<void> PutUnlessRefused(const Exchange& e, RecordPtr record) {
+  Reply<void> allowed;
+  const auto put = e.bucket->Put(e.key, [&](const RecordPtr& present) -> RecordPtr {
+    allowed = CheckOverwrite(e, present.get());
+    return allowed ? record : nullptr;
+  });
+  if (!put) return Internal(put.error());
+  if (!*put) return Failure(allowed.error());
+  return {};
+}
+
 Reply<void> CheckReadable(const ObjectRecord& record, int64_t now_s) {
   if (!IsArchive(record.storage_class)) return {};
   const bool restored =

@@ -76,13 +76,7 @@ Reply<HttpResponse> CopyObject(HandlerContext& context, Exchange& e) {
   if (!source) return Failure(source.error());
   auto record = MakeCopy(e, *source);
   if (!record) return Failure(record.error());
-  Reply<void> allowed;
-  const auto put = e.bucket->Put(e.key, [&](const RecordPtr& present) -> RecordPtr {
-    allowed = CheckOverwrite(e, present.get());
-    return allowed ? *record : nullptr;
-  });
-  if (!put) return Internal(put.error());
-  if (!*put) return Failure(allowed.error());
+  if (auto stored = PutUnlessRefused(e, *record); !stored) return Failure(stored.error());
   XmlWriter xml;
   xml.Open("CopyObjectResult");
   xml.Element("ETag", QuotedEtag(e, (*record)->etag));

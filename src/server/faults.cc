@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/str.h"
+#include "base/text.h"
 
 namespace ossfs2::server {
 namespace {
@@ -25,16 +26,6 @@ constexpr std::pair<const char*, FaultKind> kKinds[] = {{"status", FaultKind::kS
                                                         {"delay", FaultKind::kDelay}};
 
 Error Invalid(std::string text) { return MakeError(EINVAL, ErrorKind::kInvalid, std::move(text)); }
-
-std::vector<std::string> Split(std::string_view text, char separator) {
-  std::vector<std::string> out;
-  for (;;) {
-    const size_t end = text.find(separator);
-    out.emplace_back(text.substr(0, end));
-    if (end == std::string_view::npos) return out;
-    text.remove_prefix(end + 1);
-  }
-}
 
 Result<Fault> ParseKind(const std::string& text) {
   const std::vector<std::string> fields = Split(text, ':');

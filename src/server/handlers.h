@@ -1,4 +1,4 @@
-// The operations of the protocol, one function each, over storage. (oss-protocol.md 8.)
+// The operations of the protocol, one function each, over storage.
 //
 // Each gets an authenticated exchange with an existing bucket and gives the answer without the headers that
 // all answers share. Thread-safe; bodies are read on the calling thread.
@@ -78,6 +78,8 @@ std::string OpaqueEtag(uint64_t crc64, uint64_t size);
 Reply<void> CheckConditions(const Exchange& e, const ObjectRecord& record, bool copy);
 // forbid-overwrite, and If-None-Match / If-Match of S3, against the present object (null: none).
 Reply<void> CheckOverwrite(const Exchange& e, const ObjectRecord* present);
+// Makes the record the object under the key, with that check at the same moment.
+Reply<void> PutUnlessRefused(const Exchange& e, RecordPtr record);
 // Archived and not restored: InvalidObjectState.
 Reply<void> CheckReadable(const ObjectRecord& record, int64_t now_s);
 std::string RestoreHeader(const ObjectRecord& record, int64_t now_s);  // empty: none

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "server/extent.h"
 
 namespace ossfs2::server {
@@ -58,9 +59,6 @@ struct HttpResponse {
   void Add(std::string_view name, std::string_view value) { headers.emplace_back(name, value); }
 };
 
-bool EqualsIgnoringCase(std::string_view a, std::string_view b);
-std::string LowerCase(std::string_view text);
-std::string_view TrimSpace(std::string_view text);
 const char* ReasonPhrase(int status);
 
 }  // namespace ossfs2::server

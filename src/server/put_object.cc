@@ -77,13 +77,7 @@ Reply<HttpResponse> PutObject(HandlerContext& context, Exchange& e) {
   record->etag = received->etag;
   record->extents = std::move(received->extents);
   record->mtime_s = std::time(nullptr);
-  Reply<void> allowed;
-  const auto put = e.bucket->Put(e.key, [&](const RecordPtr& present) -> RecordPtr {
-    allowed = CheckOverwrite(e, present.get());
-    return allowed ? record : nullptr;
-  });
-  if (!put) return Internal(put.error());
-  if (!*put) return Failure(allowed.error());
+  if (auto stored = PutUnlessRefused(e, record); !stored) return Failure(stored.error());
   HttpResponse response;
   AddUploadHeaders(e, record->etag, record->crc64, response);
   if (!received->content_md5.empty()) response.Add("Content-MD5", received->content_md5);

@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 #include "oss/encoding.h"
-#include "oss/signing.h"
+#include "oss/s3_signing.h"
 #include "server/auth.h"
 #include "server/aws_chunked.h"
 #include "server/hashed_body.h"
@@ -23,13 +23,7 @@ struct S3Parts {
 };
 
 Reply<void> ParseCredential(std::string_view text, S3Parts& parts) {
-  std::vector<std::string> fields;
-  for (;;) {
-    const size_t slash = text.find('/');
-    fields.emplace_back(text.substr(0, slash));
-    if (slash == std::string_view::npos) break;
-    text.remove_prefix(slash + 1);
-  }
+  const std::vector<std::string> fields = Split(text, '/');
   if (fields.size() != 5 || fields[4] != "aws4_request" || fields[1] != parts.scope.iso_time.substr(0, 8)) {
     return Fail(400, "AuthorizationHeaderMalformed", "The Credential is not id/date/region/s3/aws4_request.");
   }
@@ -37,14 +31,6 @@ Reply<void> ParseCredential(std::string_view text, S3Parts& parts) {
   parts.scope.region = fields[2];
   parts.scope.service = fields[3];
   return {};
-}
-
-void SplitSignedHeaders(std::string_view text, S3Parts& parts) {
-  while (!text.empty()) {
-    const size_t end = text.find(';');
-    parts.signed_headers.emplace_back(text.substr(0, end));
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
 }
 
 Reply<S3Parts> FromHeader(const Exchange& e, int64_t now_s) {
@@ -58,7 +44,7 @@ Reply<S3Parts> FromHeader(const Exchange& e, int64_t now_s) {
   if (auto good = ParseCredential(CredentialField(fields, "Credential"), parts); !good)
     return Failure(good.error());
   if (auto clock = CheckClock(*seconds, now_s); !clock) return Failure(clock.error());
-  SplitSignedHeaders(CredentialField(fields, "SignedHeaders"), parts);
+  parts.signed_headers = SplitHeaderNames(CredentialField(fields, "SignedHeaders"));
   parts.signature = CredentialField(fields, "Signature");
   parts.payload_hash = e.http.HeaderOr("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
   parts.token = e.http.HeaderOr("x-amz-security-token", "");
@@ -79,7 +65,7 @@ Reply<S3Parts> FromUrl(const Exchange& e, int64_t now_s) {
   if (*seconds - kClockWindowSeconds > now_s || *seconds + valid_s < now_s) {
     return Fail(403, "AccessDenied", "Request has expired.");
   }
-  SplitSignedHeaders(e.QueryOr("X-Amz-SignedHeaders", ""), parts);
+  parts.signed_headers = SplitHeaderNames(e.QueryOr("X-Amz-SignedHeaders", ""));
   parts.signature = e.QueryOr("X-Amz-Signature", "");
   parts.payload_hash = e.QueryOr("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD");
   parts.token = e.QueryOr("X-Amz-Security-Token", "");

@@ -22,13 +22,7 @@ Reply<HttpResponse> PutSymlink(HandlerContext&, Exchange& e) {
   record->crc64 = Crc64(0, record->symlink_target.data(), record->size);
   record->etag = oss::HexEncode(oss::Md5(record->symlink_target), true);
   record->mtime_s = std::time(nullptr);
-  Reply<void> allowed;
-  const auto put = e.bucket->Put(e.key, [&](const RecordPtr& present) -> RecordPtr {
-    allowed = CheckOverwrite(e, present.get());
-    return allowed ? record : nullptr;
-  });
-  if (!put) return Internal(put.error());
-  if (!*put) return Failure(allowed.error());
+  if (auto stored = PutUnlessRefused(e, record); !stored) return Failure(stored.error());
   HttpResponse response;
   response.Add("ETag", QuotedEtag(e, record->etag));
   return response;

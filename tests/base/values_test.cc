@@ -106,7 +106,7 @@ TEST(StrTest, JoinsTextsAndNumbers) {
             "abcd-118446744073709551615-92233720368547758087");
 }
 
-// Vectors of oss-protocol.md 5.1.
+// Vectors of the service's documentation.
 TEST(Crc64Test, Vectors) {
   const auto of = [](const std::string& text) { return Crc64(0, text.data(), text.size()); };
   EXPECT_EQ(of(""), 0u);

@@ -33,7 +33,7 @@ TEST(OptionTable, EveryDefaultIsAllowed) {
   }
 }
 
-// Config files of the existing client name these; each must be known (reference-system.md section 2).
+// Config files of the existing client name these; each must be known.
 TEST(OptionTable, KnowsEveryOptionOfTheExistingClient) {
   for (const char* name : {"oss_endpoint",
                            "oss_bucket",

@@ -176,7 +176,7 @@ class WriteCrash : public WriteFixture {
     CrashStore crash(*store_, survive, effect, options.journal_dir, snapshot);
     live_ = &crash;
     {
-      auto engine = MakeWriteEngine(crash, *pool_, executor_, options);
+      auto engine = MakeWriteEngine(crash, *pool_, options);
       WriteTarget target;
       target.file_id = 1;
       target.base.key = "dir/file";
@@ -190,7 +190,7 @@ class WriteCrash : public WriteFixture {
       file.reset();
     }
     options.journal_dir = crash.crashed() ? snapshot : options.journal_dir;
-    auto next = MakeWriteEngine(*store_, *pool_, executor_, options);
+    auto next = MakeWriteEngine(*store_, *pool_, options);
     const Status recovered = next->Recover();
     EXPECT_TRUE(recovered) << recovered.error().ToString();
     Check(promise);
@@ -220,13 +220,7 @@ class WriteCrash : public WriteFixture {
     NameLoss loss;
     loss.parking_folder = "dir/";
     loss.park = [this](const ObjectVersion& from, const std::string& to) -> Result<ObjectVersion> {
-      CopyRequest request;
-      request.source_key = from.key;
-      request.source_etag = from.etag;
-      request.target_key = to;
-      Result<WriteResult> copied = live_->Copy(request);
-      if (!copied) return copied.error();
-      return ObjectVersion{to, from.size, copied->etag, copied->crc64};
+      return CopyTo(*live_, from, to);
     };
     loss.take = [&](const ObjectVersion&, bool) {
       promise.absent = true;  // gone, though the answer may be lost

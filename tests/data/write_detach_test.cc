@@ -15,13 +15,7 @@ class Detach : public WriteFixture {
     loss.parking_folder = "mount/";
     loss.park = [this](const ObjectVersion& from, const std::string& to) -> Result<ObjectVersion> {
       ++parked_;
-      CopyRequest request;
-      request.source_key = from.key;
-      request.source_etag = from.etag;
-      request.target_key = to;
-      Result<WriteResult> copied = faults_->Copy(request);
-      if (!copied) return copied.error();
-      return ObjectVersion{to, from.size, copied->etag, copied->crc64};
+      return CopyTo(*faults_, from, to);
     };
     loss.take = [this, key, answer](const ObjectVersion& parked, bool) {
       where_ = parked;
@@ -216,7 +210,7 @@ TEST_F(Detach, CrashWhileParkedLeavesNothing) {
   // The records as a crash would leave them, for another engine.
   options_.journal_dir = folder_.path() + "/after";
   std::filesystem::copy(folder_.path() + "/journal", options_.journal_dir, std::filesystem::copy_options::recursive);
-  auto next = MakeWriteEngine(*store_, *pool_, executor_, options_);
+  auto next = MakeWriteEngine(*store_, *pool_, options_);
   const Status recovered = next->Recover();
   ASSERT_TRUE(recovered) << recovered.error().ToString();
   EXPECT_TRUE(store_->Keys().empty());

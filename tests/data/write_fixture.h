@@ -10,7 +10,6 @@
 #include <random>
 #include <string>
 
-#include "base/executor.h"
 #include "data/write_engine.h"
 #include "oss/fault_store.h"
 #include "oss/memory_store.h"
@@ -70,7 +69,7 @@ class WriteFixture : public ::testing::Test {
   }
 
   WriteEngine& Engine() {
-    if (!engine_) engine_ = MakeWriteEngine(*faults_, *pool_, executor_, options_);
+    if (!engine_) engine_ = MakeWriteEngine(*faults_, *pool_, options_);
     return *engine_;
   }
 
@@ -138,6 +137,16 @@ class WriteFixture : public ::testing::Test {
     rule.after_effect = after;
     faults_->AddRule(rule);
   }
+  // What NameLoss::park does.
+  static Result<ObjectVersion> CopyTo(ObjectStore& store, const ObjectVersion& from, const std::string& to) {
+    CopyRequest request;
+    request.source_key = from.key;
+    request.source_etag = from.etag;
+    request.target_key = to;
+    Result<WriteResult> copied = store.Copy(request);
+    if (!copied) return copied.error();
+    return ObjectVersion{to, from.size, copied->etag, copied->crc64};
+  }
   void SetPool(uint64_t bytes) {
     engine_.reset();
     pool_ = std::make_unique<MemoryPool>(bytes);
@@ -147,7 +156,6 @@ class WriteFixture : public ::testing::Test {
   std::unique_ptr<oss::MemoryStore> store_;
   std::unique_ptr<oss::FaultStore> faults_;
   std::unique_ptr<MemoryPool> pool_ = std::make_unique<MemoryPool>(256 * kMiB);
-  Executor executor_{"test", 4};
   UploadOptions options_;
   std::unique_ptr<WriteEngine> engine_;
   uint64_t next_id_ = 0;

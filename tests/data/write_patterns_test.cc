@@ -1,4 +1,4 @@
-// What client programs do to files (shared clients.md), as direct calls: contents and request counts.
+// What client programs do to files, as direct calls: contents and request counts.
 #include <linux/falloc.h>
 
 #include <algorithm>

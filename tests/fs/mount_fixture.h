@@ -75,7 +75,7 @@ class TestMount {
     upload.staging_free_bytes_min = 0;
     upload.part_bytes = 1u << 20;
     reads_ = MakeReadEngine(store, pool_, ReadOptions{});
-    writes_ = MakeWriteEngine(store, pool_, executor_, upload);
+    writes_ = MakeWriteEngine(store, pool_, upload);
     fs_ = MakeFileSystem(store, *reads_, *writes_, executor_, options, clock_);
     fs_->SetNotifier(&notifier);
   }

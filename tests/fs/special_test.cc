@@ -117,7 +117,7 @@ TEST(NextShard, IsNamedWhenKnown) {
   UploadOptions upload;
   upload.staging_dir = staging.path();
   ResolverCatcher reads;
-  auto writes = MakeWriteEngine(*store, pool, executor, upload);
+  auto writes = MakeWriteEngine(*store, pool, upload);
   auto fs = MakeFileSystem(*store, reads, *writes, executor, FsOptions{});
   const Ino directory = fs->Lookup(kRootIno, "m")->attr.ino;
   const Ino first = fs->Lookup(directory, "model-00001-of-00003.safetensors")->attr.ino;

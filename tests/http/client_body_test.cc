@@ -4,32 +4,13 @@
 
 namespace ossfs2::http {
 
-std::string Pattern(size_t size) {
-  std::string out(size, 0);
-  uint32_t state = 1;
-  for (char& byte : out) {
-    state = state * 1664525 + 1013904223;
-    byte = static_cast<char>(state >> 24);
-  }
-  return out;
-}
-
 namespace {
 
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-class ClientBodyTest : public ClientTest {
- protected:
-  // Every connection answers each request with the same bytes, one at a time.
-  Result<Response> FetchScripted(std::string answer, std::string method = "GET") {
-    ScriptedServer server([&](Peer& peer) {
-      if (!peer.ReadHead().empty()) peer.WriteByteByByte(answer);
-    });
-    return client->Fetch(To(server, std::move(method)));
-  }
-};
+class ClientBodyTest : public ClientTest {};
 
 INSTANTIATE_TEST_SUITE_P(Both, ClientBodyTest, testing::Values("lean", "curl", "lean_tls", "curl_tls"), ClientName);
 

@@ -12,15 +12,8 @@ class ClientConnectionTest : public ClientTest {};
 
 INSTANTIATE_TEST_SUITE_P(Both, ClientConnectionTest, testing::Values("lean", "curl", "lean_tls", "curl_tls"), ClientName);
 
-void AnswerForEver(Peer& peer) {
-  for (std::string head; !(head = peer.ReadHead()).empty();) {
-    peer.ReadBodyOf(head);
-    peer.Write(Ok("x"));
-  }
-}
-
 TEST_P(ClientConnectionTest, KeepsAConnectionForCallsInARow) {
-  ScriptedServer server(AnswerForEver);
+  ScriptedServer server(AnswerEverything);
   for (int n = 0; n < 5; ++n) ASSERT_TRUE(client->Fetch(To(server)));
   EXPECT_EQ(server.connections(), 1);
 }
@@ -36,7 +29,7 @@ TEST_P(ClientConnectionTest, DoesNotKeepWhatTheServerCloses) {
 }
 
 TEST_P(ClientConnectionTest, OldConnectionsAreNotUsed) {
-  ScriptedServer server(AnswerForEver);
+  ScriptedServer server(AnswerEverything);
   HttpConfig config;
   config.connection_age_max = std::chrono::seconds(0);
   config.idle_connection_max = std::chrono::seconds(0);
@@ -168,7 +161,7 @@ TEST_P(ClientConnectionTest, ManyParallelCallsEachGetTheirOwnBytes) {
 }
 
 TEST_P(ClientConnectionTest, DoneMayStartTheNextCall) {
-  ScriptedServer server(AnswerForEver);
+  ScriptedServer server(AnswerEverything);
   std::promise<int> finished;
   int count = 0;
   std::function<void(Result<Response>)> next = [&](Result<Response> result) {
@@ -241,7 +234,7 @@ TEST(CurlClientTest, ProxyGetsTheAbsoluteForm) {
 
 TEST(MakeHttpClientTest, WithoutProxyItIsLean) {
   // Only libcurl would close the connection of an empty POST; lean keeps it.
-  ScriptedServer server(AnswerForEver);
+  ScriptedServer server(AnswerEverything);
   for (const bool lean : {true, false}) {
     HttpConfig config;
     config.lean = lean;

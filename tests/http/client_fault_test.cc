@@ -10,16 +10,7 @@ namespace {
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 
-class ClientFaultTest : public ClientTest {
- protected:
-  Result<Response> FetchScripted(const std::string& answer) {
-    ScriptedServer server([&](Peer& peer) {
-      peer.ReadHead();
-      peer.Write(answer);
-    });
-    return client->Fetch(To(server));
-  }
-};
+class ClientFaultTest : public ClientTest {};
 
 INSTANTIATE_TEST_SUITE_P(Both, ClientFaultTest, testing::Values("lean", "curl", "lean_tls", "curl_tls"), ClientName);
 

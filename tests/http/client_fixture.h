@@ -1,5 +1,5 @@
-// The fixture of tests that hold for both clients, plain and over TLS, a sink that records,
-// and a wait for the end of a call.
+// What tests of the clients share: a sink that records, a user of one client, and the fixture of tests that hold for
+// both clients, plain and over TLS.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -51,30 +51,20 @@ inline Request Patient(Request request) {
   return request;
 }
 
-class ClientTest : public testing::TestWithParam<const char*> {
+// Has a client and asks servers of this machine through it.
+class ClientUser {
  protected:
-  bool lean() const { return std::string_view(GetParam()).starts_with("lean"); }
-  bool tls() const { return std::string_view(GetParam()).ends_with("_tls"); }
-  void Make(HttpConfig config) {
-    if (tls()) config.ca_file = TestCertificates::Get().authority();
-    auto made = lean() ? MakeLeanClient(config) : MakeCurlClient(config);
+  void Use(Result<std::unique_ptr<HttpClient>> made) {
     ASSERT_TRUE(made) << made.error().text;
     client = std::move(*made);
   }
-  void SetUp() override {
-    if (tls()) ScriptedServer::SpeakByDefault(TestCertificates::Server());
-    HttpConfig config;
-    config.loop_threads = 2;
-    Make(config);
-  }
-  void TearDown() override { ScriptedServer::SpeakByDefault(nullptr); }
-  Request To(const ScriptedServer& server, std::string method = "GET") const {
+  static Request RequestTo(const ScriptedServer& server, bool tls, std::string method = "GET",
+                           std::string host = "127.0.0.1") {
     Request request;
-    request.tls = tls();
+    request.tls = tls;
     request.method = std::move(method);
-    request.host = "127.0.0.1";
+    request.host = std::move(host);
     request.port = server.port();
-    request.target = "/bucket/key?x=1";
     return Patient(std::move(request));
   }
   std::future<Result<Response>> Go(Request request, std::shared_ptr<BodySink> sink = nullptr) {
@@ -86,6 +76,35 @@ class ClientTest : public testing::TestWithParam<const char*> {
   }
   std::unique_ptr<HttpClient> client;
   std::shared_ptr<Call> call;
+};
+
+class ClientTest : public testing::TestWithParam<const char*>, protected ClientUser {
+ protected:
+  bool lean() const { return std::string_view(GetParam()).starts_with("lean"); }
+  bool tls() const { return std::string_view(GetParam()).ends_with("_tls"); }
+  void Make(HttpConfig config) {
+    if (tls()) config.ca_file = TestCertificates::Get().authority();
+    Use(lean() ? MakeLeanClient(config) : MakeCurlClient(config));
+  }
+  void SetUp() override {
+    if (tls()) ScriptedServer::SpeakByDefault(TestCertificates::Server());
+    HttpConfig config;
+    config.loop_threads = 2;
+    Make(config);
+  }
+  void TearDown() override { ScriptedServer::SpeakByDefault(nullptr); }
+  Request To(const ScriptedServer& server, std::string method = "GET") const {
+    Request request = RequestTo(server, tls(), std::move(method));
+    request.target = "/bucket/key?x=1";
+    return request;
+  }
+  // From a server that answers with exactly these bytes, one at a time, and closes.
+  Result<Response> FetchScripted(const std::string& answer, std::string method = "GET") {
+    ScriptedServer server([&](Peer& peer) {
+      if (!peer.ReadHead().empty()) peer.WriteByteByByte(answer);
+    });
+    return client->Fetch(To(server, std::move(method)));
+  }
 };
 
 // "lean", "curl_tls" and so on as the name of the test.
@@ -101,6 +120,5 @@ MATCHER_P2(FailsWith, kind, text, "") {
 }
 
 inline std::span<const std::byte> Bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
-std::string Pattern(size_t size);
 
 }  // namespace ossfs2::http

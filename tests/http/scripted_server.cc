@@ -174,6 +174,20 @@ void ScriptedServer::AcceptLoop() {
   }
 }
 
+void AnswerEverything(Peer& peer) {
+  for (std::string head; !(head = peer.ReadHead()).empty(); peer.Write(Ok("x"))) peer.ReadBodyOf(head);
+}
+
+std::string Pattern(size_t size) {
+  std::string out(size, 0);
+  uint32_t state = 1;
+  for (char& byte : out) {
+    state = state * 1664525 + 1013904223;
+    byte = static_cast<char>(state >> 24);
+  }
+  return out;
+}
+
 std::string Ok(std::string_view body) {
   return StrCat("HTTP/1.1 200 OK\r\nContent-Length: ", body.size(), "\r\n\r\n", body);
 }

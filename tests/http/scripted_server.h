@@ -81,8 +81,12 @@ class ScriptedServer {
   std::thread acceptor_;
 };
 
+// Answers every request of the connection with the body "x".
+void AnswerEverything(Peer& peer);
 // "HTTP/1.1 200 OK" with Content-Length and the body.
 std::string Ok(std::string_view body);
+// Bytes that do not repeat.
+std::string Pattern(size_t size);
 // A port on which nobody listens.
 uint16_t RefusedPort();
 

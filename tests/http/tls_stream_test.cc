@@ -17,34 +17,18 @@ ServerTls OfVersion(int version) {
 }
 
 // For every version of TLS that we speak.
-class TlsStreamTest : public testing::TestWithParam<int> {
+class TlsStreamTest : public testing::TestWithParam<int>, protected ClientUser {
  protected:
   void SetUp() override {
     HttpConfig config;
     config.ca_file = TestCertificates::Get().authority();
     config.loop_threads = 2;
-    auto made = MakeLeanClient(config);
-    ASSERT_TRUE(made) << made.error().text;
-    client = std::move(*made);
+    Use(MakeLeanClient(config));
     tls = OfVersion(GetParam());
   }
   static Request To(const ScriptedServer& server, std::string method = "GET") {
-    Request request;
-    request.tls = true;
-    request.method = std::move(method);
-    request.host = "127.0.0.1";
-    request.port = server.port();
-    return Patient(std::move(request));
+    return RequestTo(server, true, std::move(method));
   }
-  std::future<Result<Response>> Go(Request request, std::shared_ptr<BodySink> sink = nullptr) {
-    auto promise = std::make_shared<std::promise<Result<Response>>>();
-    auto future = promise->get_future();
-    call = client->Start(std::move(request), std::move(sink),
-                         [promise](Result<Response> result) { promise->set_value(std::move(result)); });
-    return future;
-  }
-  std::unique_ptr<HttpClient> client;
-  std::shared_ptr<Call> call;
   ServerTls tls;
 };
 

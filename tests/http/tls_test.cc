@@ -14,31 +14,21 @@ namespace {
 using testing::HasSubstr;
 using Wish = TestCertificates::Wish;
 
-class TlsTest : public testing::Test {
+class TlsTest : public testing::Test, protected ClientUser {
  protected:
   void SetUp() override { Make(TestCertificates::Get().authority()); }
   void Make(const std::string& authority, Resolver::Lookup lookup = nullptr) {
     HttpConfig config;
     config.ca_file = authority;
-    auto made = MakeLeanClient(config, std::move(lookup));
-    ASSERT_TRUE(made) << made.error().text;
-    client = std::move(*made);
+    Use(MakeLeanClient(config, std::move(lookup)));
   }
   static Request To(const ScriptedServer& server, std::string host = "localhost") {
-    Request request;
-    request.tls = true;
-    request.host = std::move(host);
-    request.port = server.port();
-    return Patient(std::move(request));
+    return RequestTo(server, true, "GET", std::move(host));
   }
-  static void Answer(Peer& peer) {
-    for (std::string head; !(head = peer.ReadHead()).empty(); peer.Write(Ok("x"))) peer.ReadBodyOf(head);
-  }
-  std::unique_ptr<HttpClient> client;
 };
 
 TEST_F(TlsTest, NamesAndAddressesOfTheCertificateAreAccepted) {
-  ScriptedServer server(Answer, TestCertificates::Server());
+  ScriptedServer server(AnswerEverything, TestCertificates::Server());
   Make(TestCertificates::Get().authority(), [](const std::string&) -> Result<Resolver::Addresses> {
     return Resolver::Addresses{*SocketAddress::FromLiteral("127.0.0.1", 0)};
   });
@@ -65,7 +55,7 @@ TEST_F(TlsTest, ACertificateForSomebodyElseIsRefusedForGood) {
            {{"IP:127.0.0.2"}, "127.0.0.1", all.authority(), "IP address mismatch"},
            {{"DNS:localhost"}, "localhost", all.other_authority(), "unable to get local issuer certificate"},
            {{"DNS:localhost", true}, "localhost", all.authority(), "certificate has expired"}}) {
-    ScriptedServer server(Answer, TestCertificates::Server(each.wish));
+    ScriptedServer server(AnswerEverything, TestCertificates::Server(each.wish));
     Make(each.authority);
     const auto bad = client->Fetch(To(server, each.host));
     ASSERT_THAT(bad, FailsWith(ErrorKind::kUnavailable, "negotiating TLS"));
@@ -82,7 +72,7 @@ TEST_F(TlsTest, ACertificateForSomebodyElseIsRefusedForGood) {
 TEST_F(TlsTest, OldVersionsAreRefused) {
   Wish wish;
   wish.version_max = TLS1_1_VERSION;
-  ScriptedServer server(Answer, TestCertificates::Server(wish));
+  ScriptedServer server(AnswerEverything, TestCertificates::Server(wish));
   EXPECT_THAT(client->Fetch(To(server)), FailsWith(ErrorKind::kUnavailable, "negotiating TLS"));
 }
 
@@ -126,11 +116,10 @@ TEST_F(TlsTest, ACallIsCanceledInTheHandshake) {
         peer.WaitForClose();
       },
       nullptr);
-  std::promise<Result<Response>> result;
-  const auto call = client->Start(To(server), nullptr, [&](Result<Response> got) { result.set_value(std::move(got)); });
+  auto result = Go(To(server));
   begun.get_future().wait();
   call->Cancel();
-  EXPECT_THAT(result.get_future().get(), FailsWith(ErrorKind::kCanceled, "canceled"));
+  EXPECT_THAT(result.get(), FailsWith(ErrorKind::kCanceled, "canceled"));
 }
 
 // A name with two addresses: one takes the TCP connection and never says a word of TLS.
@@ -140,7 +129,7 @@ TEST_F(TlsTest, AnAddressThatHangsIsLeftForTheNext) {
       [&](Peer& peer) {
         const char* const asked = SSL_get_servername(peer.ssl(), TLSEXT_NAMETYPE_host_name);
         name = asked == nullptr ? "" : asked;
-        Answer(peer);
+        AnswerEverything(peer);
       },
       TestCertificates::Server());
   const auto mute = *SocketAddress::FromLiteral("127.0.0.9", server.port());
@@ -175,7 +164,7 @@ TEST_F(TlsTest, NoServerNameForAnAddressAndHttp11IsAskedFor) {
   ScriptedServer server(
       [&](Peer& peer) {
         has_name = SSL_get_servername(peer.ssl(), TLSEXT_NAMETYPE_host_name) != nullptr;
-        Answer(peer);
+        AnswerEverything(peer);
       },
       tls);
   ASSERT_TRUE(client->Fetch(To(server, "127.0.0.1")));
@@ -209,7 +198,7 @@ TEST_F(TlsTest, AWrongBundleOfTheEnvironmentShowsAtTheFirstCall) {
   const std::string path = TestCertificates::Get().folder() + "/empty.pem";
   std::ofstream(path).close();
   setenv("SSL_CERT_FILE", path.c_str(), 1);
-  ScriptedServer server(Answer, TestCertificates::Server());
+  ScriptedServer server(AnswerEverything, TestCertificates::Server());
   auto made = MakeLeanClient(HttpConfig{});
   ASSERT_TRUE(made);
   EXPECT_THAT((*made)->Fetch(To(server)), FailsWith(ErrorKind::kInvalid, path));
@@ -224,7 +213,7 @@ TEST_F(TlsTest, BundleIsFoundInOrder) {
   EXPECT_EQ(FindCaBundle(config)->file, TestCertificates::Get().authority());
   // The environment's bundle serves where none is configured.
   {
-    ScriptedServer server(Answer, TestCertificates::Server());
+    ScriptedServer server(AnswerEverything, TestCertificates::Server());
     auto by_environment = MakeLeanClient(config);
     ASSERT_TRUE(by_environment);
     EXPECT_TRUE((*by_environment)->Fetch(To(server)));

@@ -77,11 +77,7 @@ class CredentialsTest : public testing::Test {
   std::string home_;
   CredentialOptions options_;
   FakeClock clock_;
-  FakeHttp none_{[](const SeenRequest&, size_t) {
-    Reply reply;
-    reply.lost = true;
-    return reply;
-  }};
+  FakeHttp none_{[](const SeenRequest&, size_t) { return LostReply(); }};
 };
 
 TEST_F(CredentialsTest, OptionsComeFirst) {

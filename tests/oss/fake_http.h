@@ -182,6 +182,13 @@ class FakeHttp final : public http::HttpClient {
   std::thread thread_;
 };
 
+// The connection breaks before an answer.
+inline Reply LostReply() {
+  Reply reply;
+  reply.lost = true;
+  return reply;
+}
+
 // The XML error that OSS sends.
 inline Reply ErrorReply(int status, const std::string& code, const std::string& message = "told so",
                         const std::string& more = "") {

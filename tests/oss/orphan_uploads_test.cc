@@ -27,8 +27,7 @@ class OrphanUploadsTest : public StoreFixture {
     if (request.method == "POST") {
       if (initiates_++ < lost_) {
         if (lost_has_effect_) uploads_.push_back({key, "orphan", "10:27:41", 0});
-        reply.lost = true;
-        return reply;
+        return LostReply();
       }
       const std::string id = "ours" + std::to_string(initiates_);
       uploads_.push_back({key, id, "10:27:41", 0});

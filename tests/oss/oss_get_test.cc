@@ -123,13 +123,11 @@ TEST_F(OssGetTest, ComparesTheCrcOfWholeObjects) {
 }
 
 TEST_F(OssGetTest, SurvivesLostConnectionsAndServerTrouble) {
-  Reply lost;
-  lost.lost = true;
   Reply bad_gateway;
   bad_gateway.status = 502;
   bad_gateway.marked = false;
   Serve([&](const SeenRequest& request, size_t number) {
-    if (number == 1) return lost;
+    if (number == 1) return LostReply();
     if (number == 2) return ErrorReply(503, "ServiceUnavailable");
     if (number == 3) return bad_gateway;
     if (number == 4) return ErrorReply(500, "InternalError");

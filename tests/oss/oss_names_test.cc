@@ -91,10 +91,9 @@ TEST_F(OssNamesTest, PutSymlinkEncodesTheTarget) {
 
 TEST_F(OssNamesTest, SymlinkThatMayNotOverwriteRecognisesItself) {
   Serve([mark = std::string()](const SeenRequest& request, size_t number) mutable {
-    Reply lost, link;
-    lost.lost = true;
+    Reply link;
     if (number == 1) mark = request.Header("x-oss-meta-ossfs2-put");
-    if (number == 1) return lost;
+    if (number == 1) return LostReply();
     if (request.method == "PUT") return ErrorReply(409, "FileAlreadyExists");
     link.headers = {{"x-oss-symlink-target", "t"}, {"ETag", "\"L\""}, {"x-oss-meta-ossfs2-put", mark}};
     return link;

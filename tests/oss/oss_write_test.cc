@@ -26,12 +26,6 @@ Reply HeadReply(uint64_t size, uint64_t crc, const std::string& type = "Normal",
   return reply;
 }
 
-Reply Lost() {
-  Reply reply;
-  reply.lost = true;
-  return reply;
-}
-
 const std::string kText = "hello world";
 const uint64_t kCrc = 5981764153023615706u;
 
@@ -89,7 +83,7 @@ TEST_F(OssWriteTest, DamagedPutIsRepeatedOverItself) {
 TEST_F(OssWriteTest, PutThatMayNotOverwriteRecognisesItsOwnObject) {
   Serve([mark = std::string()](const SeenRequest& request, size_t number) mutable {
     if (number == 1) mark = request.Header("x-oss-meta-ossfs2-put");
-    if (number == 1) return Lost();
+    if (number == 1) return LostReply();
     if (number == 2) return ErrorReply(409, "FileAlreadyExists");
     Reply head = HeadReply(kText.size(), kCrc);
     head.headers.push_back({"x-oss-meta-ossfs2-put", mark});
@@ -107,7 +101,7 @@ TEST_F(OssWriteTest, PutThatMayNotOverwriteFailsOnAnothersObject) {
   // The same content, even: but another made it.
   Reply other = HeadReply(kText.size(), kCrc);
   other.headers.push_back({"x-oss-meta-ossfs2-put", "another"});
-  ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), other});
+  ServeInTurn({LostReply(), ErrorReply(409, "FileAlreadyExists"), other});
   WriteOptions options;
   options.forbid_overwrite = true;
   const auto put = PutNow(*store_, "k", kText, options);
@@ -179,7 +173,7 @@ TEST_F(OssCompleteTest, ListsPartsAndComparesTheCrc) {
 }
 
 TEST_F(OssCompleteTest, LostAnswerIsResolvedByAsking) {
-  ServeInTurn({Lost(), ErrorReply(404, "NoSuchUpload"), HeadReply(11, kCrc, "Multipart", "C-2")});
+  ServeInTurn({LostReply(), ErrorReply(404, "NoSuchUpload"), HeadReply(11, kCrc, "Multipart", "C-2")});
   const auto done = Complete();
   ASSERT_TRUE(done) << done.error().text;
   EXPECT_EQ(done->etag, "C-2");
@@ -188,7 +182,7 @@ TEST_F(OssCompleteTest, LostAnswerIsResolvedByAsking) {
 TEST_F(OssCompleteTest, NoSuchUploadWithoutLostAnswerIsAnError) {
   ServeInTurn({ErrorReply(404, "NoSuchUpload")});
   EXPECT_EQ(Complete().error().kind, ErrorKind::kNotFound);
-  ServeInTurn({Lost(), ErrorReply(404, "NoSuchUpload"), HeadReply(11, kCrc + 1, "Multipart", "C-2")});
+  ServeInTurn({LostReply(), ErrorReply(404, "NoSuchUpload"), HeadReply(11, kCrc + 1, "Multipart", "C-2")});
   EXPECT_EQ(Complete().error().kind, ErrorKind::kNotFound) << "the object is another's";
 }
 
@@ -237,13 +231,13 @@ TEST_F(OssCopyTest, OnlyTheResultDocumentCounts) {
 }
 
 TEST_F(OssCopyTest, LostAnswerIsResolvedByComparingSourceAndTarget) {
-  ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), HeadReply(11, kCrc), HeadReply(11, kCrc)});
+  ServeInTurn({LostReply(), ErrorReply(409, "FileAlreadyExists"), HeadReply(11, kCrc), HeadReply(11, kCrc)});
   EXPECT_TRUE(store_->Copy({"s", "", "t", true, std::nullopt}));
-  ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), HeadReply(11, kCrc), HeadReply(11, kCrc + 1)});
+  ServeInTurn({LostReply(), ErrorReply(409, "FileAlreadyExists"), HeadReply(11, kCrc), HeadReply(11, kCrc + 1)});
   EXPECT_EQ(store_->Copy({"s", "", "t", true, std::nullopt}).error().errno_value, EEXIST);
   Reply old = HeadReply(11, kCrc);
   old.headers.back().value = "Wed, 28 Dec 2022 10:20:00 GMT";
-  ServeInTurn({Lost(), ErrorReply(409, "FileAlreadyExists"), old, HeadReply(11, kCrc)});
+  ServeInTurn({LostReply(), ErrorReply(409, "FileAlreadyExists"), old, HeadReply(11, kCrc)});
   EXPECT_EQ(store_->Copy({"s", "", "t", true, std::nullopt}).error().errno_value, EEXIST);
 }
 
@@ -271,7 +265,7 @@ TEST_F(OssAppendTest, AppendsAtPosition) {
 
 TEST_F(OssAppendTest, LostAnswerIsReadBackBeforeItIsBelieved) {
   Serve([](const SeenRequest& request, size_t number) {
-    if (number == 1) return Lost();
+    if (number == 1) return LostReply();
     if (request.method == "HEAD") return HeadReply(3 + kText.size(), 1, "Appendable");
     return RangeReply(request, "abc" + kText);
   });
@@ -282,10 +276,10 @@ TEST_F(OssAppendTest, LostAnswerIsReadBackBeforeItIsBelieved) {
 }
 
 TEST_F(OssAppendTest, LostRequestIsSentAgainAndForeignBytesAreAnError) {
-  ServeInTurn({Lost(), HeadReply(3, 1, "Appendable"), PutReply(kCrc)});
+  ServeInTurn({LostReply(), HeadReply(3, 1, "Appendable"), PutReply(kCrc)});
   EXPECT_TRUE(Append(3));
   Serve([](const SeenRequest& request, size_t number) {
-    if (number == 1) return Lost();
+    if (number == 1) return LostReply();
     if (request.method == "HEAD") return HeadReply(3 + kText.size(), 1, "Appendable");
     return RangeReply(request, "abcHELLO WORLD");
   });

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "oss/encoding.h"
+#include "tests/oss/presign.h"
 #include "tests/server/test_client.h"
 
 namespace ossfs2::server {

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "oss/encoding.h"
+#include "oss/s3_signing.h"
 #include "tests/server/test_client.h"
 
 namespace ossfs2::server {

@@ -1,0 +1,65 @@
+// AttributeSaver: keeps changed attributes of what is published, in the metadata of objects and markers.
+//
+// Changes wait kAttributeDelay for more changes, then cost one metadata copy (the object onto itself), never the data;
+// a dirty file's attributes go with its upload (publisher.h). Before the first chosen attribute of a directory's file is
+// stored, the directory's marker gets the flag that tells other mounts to look for them.
+// A save holds the name (NameLocks), so it never runs beside a rename or unlink. Blocking, except Note.
+// Errors: of a delayed save they go to the log, and it is tried again after kRetryDelay when that may help.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+
+#include "base/timer.h"
+#include "fs/fs_context.h"
+#include "fs/name_locker.h"
+#include "fs/store_calls.h"
+
+namespace ossfs2 {
+
+class OpenFile;
+
+class AttributeSaver {
+ public:
+  static constexpr auto kAttributeDelay = std::chrono::seconds(2);
+  AttributeSaver(FsContext& context, NameLocker& locker) : context_(context), locker_(locker) {}
+
+  // For Clang's analysis: the caller's tree is this one, so its mutex is the one that Note needs.
+  void SharesTree(const Tree& tree) const REQUIRES(tree.mutex) OSSFS2_TSA(assert_capability(context_.tree.mutex)) {
+    (void)tree;
+  }
+
+  // The node has changed attributes: stores them after a while. The caller has set `pending`.
+  void Note(Node* node) REQUIRES(context_.tree.mutex);
+  // Stores them now, if there are any.
+  Status Save(Ino ino) EXCLUDES(context_.tree.mutex);
+  // Marks the directory as one that has kept attributes; no request when it is marked.
+  Status EnsureFlag(Ino directory) EXCLUDES(context_.tree.mutex);
+  // Writes the directory's marker with its attributes.
+  Status PutMarker(Ino directory) EXCLUDES(context_.tree.mutex);
+  // HEADs what the node's object or marker keeps, unless it is known: for xattrs, and before all is written
+  // anew.
+  Status FetchForeign(Ino ino) EXCLUDES(context_.tree.mutex);
+  // No more delayed saves are started.
+  void Stop() EXCLUDES(context_.tree.mutex);
+
+ private:
+  // By a caller that holds the name.
+  Status SaveLocked(Ino ino) EXCLUDES(context_.tree.mutex);
+  Status StoreFile(Ino ino) EXCLUDES(context_.tree.mutex);
+  // Unset: the file has become dirty, and its upload takes the attributes along.
+  std::optional<Result<WriteResult>> CopyOntoItself(Ino ino, const CopyJob& job, OpenFile* file);
+  Status StoreLink(Ino ino) EXCLUDES(context_.tree.mutex);
+  void Schedule() REQUIRES(context_.tree.mutex);
+  void SaveDue() EXCLUDES(context_.tree.mutex);
+
+  FsContext& context_;
+  NameLocker& locker_;
+  std::map<Ino, SteadyTime> waiting_ GUARDED_BY(context_.tree.mutex);  // when to store
+  bool ticking_ GUARDED_BY(context_.tree.mutex) = false;
+  bool stopped_ GUARDED_BY(context_.tree.mutex) = false;
+  Timer timer_;
+};
+
+}  // namespace ossfs2

@@ -1,0 +1,87 @@
+// copy_file_range: on the server where that works, else through this process.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "base/awaited.h"
+#include "fs/core.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr size_t kCopyPieceBytes = 1u << 20;
+constexpr size_t kCopyThroughBytesMax = 64u << 20;
+
+}  // namespace
+
+Result<size_t> CoreFileSystem::CopyFileRange(HandleId source_id, uint64_t source_offset, HandleId target_id,
+                                             uint64_t target_offset, size_t length) {
+  const auto source = files_.Get(source_id);
+  const auto target = files_.Get(target_id);
+  if (!source || !target || !source->readable || !target->writable || target->append) return BadHandle();
+  if (source->ino == target->ino && source_offset < target_offset + length &&
+      target_offset < source_offset + length)
+    return MakeError(EINVAL, ErrorKind::kInvalid, "The ranges overlap.");
+  ObjectVersion version;
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(source->ino);
+    if (node == nullptr) return StaleInode();
+    version = context_.VersionOf(node);
+    if (node->unlinked) version.etag.clear();
+  }
+  if (!source->file->ahead() && !version.etag.empty()) {
+    if (source_offset >= version.size) return size_t{0};
+    length = static_cast<size_t>(std::min<uint64_t>(length, version.size - source_offset));
+    GatePass pass(*target->file);
+    Result<bool> copied = target->file->writer()->CopyRange(version, source_offset, target_offset, length);
+    if (!copied) return copied.error();
+    if (*copied) {
+      NoteWrite(*target);
+      return length;
+    }
+  }
+  return CopyThrough(*source, source_offset, *target, target_offset, length);
+}
+
+Result<size_t> CoreFileSystem::CopyThrough(FileHandle& source, uint64_t source_offset, FileHandle& target,
+                                           uint64_t target_offset, size_t length) {
+  length = std::min(length, kCopyThroughBytesMax);
+  std::vector<std::byte> piece(std::min(length, kCopyPieceBytes));
+  size_t copied = 0;
+  while (copied < length) {
+    const size_t wanted = std::min(piece.size(), length - copied);
+    Result<size_t> read = ReadSome(source, source_offset + copied, std::span(piece).first(wanted));
+    if (!read) return copied > 0 ? Result<size_t>(copied) : read;
+    if (*read == 0) break;
+    GatePass pass(*target.file);
+    const Status written =
+        target.file->writer()->Write(target_offset + copied, std::span(piece).first(*read), false);
+    if (!written) return written.error();
+    NoteWrite(target);
+    copied += *read;
+  }
+  return copied;
+}
+
+Result<size_t> CoreFileSystem::ReadSome(FileHandle& handle, uint64_t offset, std::span<std::byte> out) {
+  const auto writer = handle.file->writer();
+  if (writer && handle.file->ahead()) return writer->Read(offset, out);
+  if (writer && writer->detached() && writer->size() == 0) return size_t{0};
+  const auto reader = ReaderOf(handle);
+  if (!reader) return StaleInode();
+  const auto answer = std::make_shared<Awaited<Result<ReadReply>>>();
+  reader->Read(handle.id, offset, out.size(), [answer](Result<ReadReply> reply) { answer->Set(std::move(reply)); });
+  const Result<ReadReply> reply = answer->Take();
+  if (!reply) return reply.error();
+  size_t copied = 0;
+  for (const iovec& part : reply->parts) {
+    const size_t bytes = std::min(part.iov_len, out.size() - copied);
+    std::memcpy(out.data() + copied, part.iov_base, bytes);
+    copied += bytes;
+  }
+  return copied;
+}
+
+}  // namespace ossfs2

@@ -8,24 +8,24 @@ thread_local RequestBuffers* t_owner = nullptr;
 thread_local fuse_buf* t_buffer = nullptr;
 }  // namespace
 
-RequestBuffers::~RequestBuffers() {
-  for (void* memory : idle_) free(memory);
+RequestBuffers::Idle::~Idle() {
+  for (void* idle : memory) free(idle);
 }
 
 void* RequestBuffers::Get() {
-  MutexLock lock(mutex_);
-  if (idle_.empty()) return nullptr;
-  void* memory = idle_.back();
-  idle_.pop_back();
+  MutexLock lock(idle_->mutex);
+  if (idle_->memory.empty()) return nullptr;
+  void* memory = idle_->memory.back();
+  idle_->memory.pop_back();
   return memory;
 }
 
-void RequestBuffers::Put(void* memory) {
+void RequestBuffers::Put(Idle& idle, void* memory) {
   if (memory == nullptr) return;
   {
-    MutexLock lock(mutex_);
-    if (idle_.size() < kIdleMax) {
-      idle_.push_back(memory);
+    MutexLock lock(idle.mutex);
+    if (idle.memory.size() < kIdleMax) {
+      idle.memory.push_back(memory);
       return;
     }
   }
@@ -41,7 +41,7 @@ RequestBuffers::Memory RequestBuffers::TakeCurrent() {
   if (t_buffer == nullptr || t_buffer->mem == nullptr) return nullptr;
   void* memory = t_buffer->mem;
   t_buffer->mem = t_owner->Get();
-  return Memory(memory, [owner = t_owner](void* taken) { owner->Put(taken); });
+  return Memory(memory, [idle = t_owner->idle_](void* taken) { Put(*idle, taken); });
 }
 
 }  // namespace ossfs2

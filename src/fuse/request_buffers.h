@@ -2,7 +2,8 @@
 //
 // A worker reads requests into the buffer that it holds. A write that must wait takes the buffer with it
 // (TakeCurrent) and gives it back when it is answered; the worker gets another. Bound: one buffer a
-// worker and one a parked write, of which the kernel allows max_background; kept idle at most kIdleMax.
+// worker and one a parked write, of which the kernel allows max_background; kept idle at most kIdleMax. A write that
+// waits for a dead server may end after the workers and this object have gone: its memory does not need them.
 // malloc and free, because libfuse allocates the memory of an empty fuse_buf itself.
 #pragma once
 
@@ -21,10 +22,9 @@ class RequestBuffers {
   static constexpr size_t kIdleMax = 32;
   using Memory = std::shared_ptr<void>;
 
-  ~RequestBuffers();
   // Memory for libfuse to read into; null when none is idle (libfuse then allocates).
-  void* Get() EXCLUDES(mutex_);
-  void Put(void* memory) EXCLUDES(mutex_);
+  void* Get();
+  void Put(void* memory) { Put(*idle_, memory); }
 
   // Names the buffer that this thread's request lies in; null when it is not in one of ours.
   static void SetCurrent(RequestBuffers* owner, fuse_buf* buffer);
@@ -32,8 +32,14 @@ class RequestBuffers {
   static Memory TakeCurrent();
 
  private:
-  Mutex mutex_;
-  std::vector<void*> idle_ GUARDED_BY(mutex_);
+  struct Idle {
+    ~Idle();
+    Mutex mutex;
+    std::vector<void*> memory GUARDED_BY(mutex);
+  };
+  static void Put(Idle& idle, void* memory) EXCLUDES(idle.mutex);
+
+  const std::shared_ptr<Idle> idle_ = std::make_shared<Idle>();
 };
 
 }  // namespace ossfs2

@@ -81,7 +81,8 @@ constexpr ErrorRule kByCode[] = {
     {"InvalidBucketName", EINVAL, K::kInvalid, R::kNone, "check oss_bucket: 3-63 of a-z, 0-9 and '-'"},
     {"InvalidObjectName", EINVAL, K::kInvalid, R::kNone,
      "object names have 1 to 1023 bytes of UTF-8 and do not start with / or \\"},
-    {"InvalidRange", EINVAL, K::kInvalid, R::kNone, "the object is shorter than expected"},
+    // Ranges are asked within the size of a known version.
+    {"InvalidRange", ESTALE, K::kVersionChanged, R::kNone, "the object became shorter meanwhile: open it again"},
     {"EntityTooLarge", EFBIG, K::kInvalid, R::kNone, ""},
     {"PositionNotEqualToLength", ESTALE, K::kInvalid, R::kNone,
      "the object has another length: somebody else wrote"},
@@ -114,7 +115,7 @@ constexpr StatusRule kByStatus[] = {
     {411, {"", EINVAL, K::kInvalid, R::kNone, ""}},
     {412, {"", ESTALE, K::kVersionChanged, R::kNone, "the object was replaced meanwhile: open it again"}},
     {413, {"", EFBIG, K::kInvalid, R::kNone, ""}},
-    {416, {"", EINVAL, K::kInvalid, R::kNone, "the object is shorter than expected"}},
+    {416, {"", ESTALE, K::kVersionChanged, R::kNone, "the object became shorter meanwhile: open it again"}},
     {429, {"", EIO, K::kThrottled, R::kThrottle, ""}},
     {501, {"", EOPNOTSUPP, K::kInvalid, R::kNone, ""}},
     {503, {"", EIO, K::kThrottled, R::kThrottle, ""}},

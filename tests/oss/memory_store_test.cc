@@ -52,7 +52,7 @@ TEST_F(MemoryStoreTest, GetErrors) {
   auto sink = std::make_shared<StringSink>();
   EXPECT_EQ(GetNow(*store_, {"none", 0, 1, ""}, sink).error().kind, ErrorKind::kNotFound);
   EXPECT_EQ(ErrnoOf(GetNow(*store_, {"k", 0, 1, "OTHER"}, sink)), ESTALE);
-  EXPECT_EQ(ErrnoOf(GetNow(*store_, {"k", 1, 3, ""}, sink)), EINVAL);
+  EXPECT_EQ(ErrnoOf(GetNow(*store_, {"k", 1, 3, ""}, sink)), ESTALE);
   auto limited = std::make_shared<StringSink>(1, 2);
   EXPECT_EQ(GetNow(*store_, {"k", 0, 3, ""}, limited).error().kind, ErrorKind::kCanceled);
 }

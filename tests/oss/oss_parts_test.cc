@@ -163,6 +163,8 @@ TEST(ErrorTableTest, OneErrnoForEachCause) {
   EXPECT_EQ(errno_of(404, "NoSuchKey"), ENOENT);
   EXPECT_EQ(errno_of(404, "NoSuchBucket"), EIO);
   EXPECT_EQ(errno_of(412, "PreconditionFailed"), ESTALE);
+  EXPECT_EQ(errno_of(416, "InvalidRange"), ESTALE) << "a service may look at the range before If-Match";
+  EXPECT_EQ(errno_of(416, ""), ESTALE);
   EXPECT_EQ(errno_of(409, "FileAlreadyExists"), EEXIST);
   EXPECT_EQ(errno_of(403, "AccessDenied"), EACCES);
   EXPECT_EQ(errno_of(403, "InvalidObjectState"), EIO);

@@ -75,6 +75,11 @@ Status FillData(const OptionSet& options, Settings& settings) {
   return {};
 }
 
+// Never for check and gc, which have no mount point.
+bool IsBelowMountPoint(const std::string& path, const Settings& settings) {
+  return !settings.mount_point.empty() && StrCat(path, "/").rfind(StrCat(settings.mount_point, "/"), 0) == 0;
+}
+
 // Each mount has its own directories: recovery must not touch what a running mount of the same bucket owns.
 Status FillDirectories(const OptionSet& options, Settings& settings) {
   const std::string name = MountName(settings.mount_point);
@@ -86,7 +91,7 @@ Status FillDirectories(const OptionSet& options, Settings& settings) {
     const std::string path = options.Text(option);
     if (!path.empty() && path[0] != '/')
       return Refuse(StrCat(option, ": \"", path, "\" is not an absolute path"));
-    if (!path.empty() && StrCat(path, "/").rfind(StrCat(settings.mount_point, "/"), 0) == 0)
+    if (!path.empty() && IsBelowMountPoint(path, settings))
       return Refuse(StrCat(option, ": ", path, " lies inside the mount point; choose another directory"));
   }
   const std::string staging = options.Text("staging_dir");
@@ -194,8 +199,7 @@ Status FillLog(const OptionSet& options, Settings& settings) {
   if (directory.empty()) directory = DefaultLogDirectory();
   if (directory[0] != '/') return Refuse(StrCat("log_dir: \"", directory, "\" is not an absolute path"));
   while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
-  if (!settings.mount_point.empty() &&
-      StrCat(directory, "/").rfind(StrCat(settings.mount_point, "/"), 0) == 0)
+  if (IsBelowMountPoint(directory, settings))
     return Refuse(StrCat("log_dir: ", directory, " lies inside the mount point; choose another directory"));
   log.target = StrCat(directory, "/", MountName(settings.mount_point), ".log");
   return {};

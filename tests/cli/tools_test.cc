@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "base/str.h"
 #include "cli/app.h"
 #include "cli/endpoint_parts.h"
 #include "cli/probe_advice.h"
@@ -156,6 +157,16 @@ TEST(Program, PrintsItsConfigurationWithoutSecrets) {
   EXPECT_THAT(out, HasSubstr("--oss_bucket=b"));
   EXPECT_THAT(out, HasSubstr("# memory: "));
   EXPECT_EQ((out + err).find("TopSecret"), std::string::npos);
+}
+
+// check and gc read the config file of a mount, without its mount point.
+TEST(ToolSettings, TakeTheDirectoriesOfAMount) {
+  for (const char* option : {"temp_dir", "staging_dir", "journal_dir", "state_dir", "log_dir"}) {
+    const auto settings =
+        ReadToolSettings({"--oss_endpoint=http://127.0.0.1:1", "--oss_bucket=bucket", "--oss_access_key_id=id",
+                          "--oss_access_key_secret=secret", StrCat("--", option, "=/var/tmp/ossfs2-test")});
+    EXPECT_TRUE(settings) << option << ": " << settings.error().text;
+  }
 }
 
 }  // namespace

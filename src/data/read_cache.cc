@@ -58,6 +58,8 @@ void ReadCache::Hurry(Chunk& chunk) {
   MutexLock lock(mutex_);
   if (chunk.place != Chunk::Place::kConsumed || chunk.cache_entry->hurried) return;
   chunk.cache_entry->hurried = true;
+  // Its last reader may have come after it was queued; only those from now on count.
+  chunk.cache_entry->added_ns = std::max(chunk.cache_entry->added_ns, chunk.used_ns.load(std::memory_order_relaxed));
   hurried_.fetch_add(1, std::memory_order_relaxed);
   consumed_.splice(consumed_.begin(), consumed_, chunk.cache_entry);
 }

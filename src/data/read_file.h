@@ -66,6 +66,8 @@ class CachedFile final : public ChunkOwner,
   void OnReceived(size_t bytes) { core_->scheduler.AddReceived(bytes); }
 
  private:
+  static constexpr uint64_t kLongReadBytes = 128ull << 20;  // so much of a file was read: it is for the page cache
+
   struct Start {
     ChunkRef chunk;
     GetRequest request;
@@ -89,8 +91,11 @@ class CachedFile final : public ChunkOwner,
     return delivered && delivered->end >= chunk.range.end;
   }
 
-  // For what was delivered, as in ReadCore; but O_DIRECT leaves nothing in the page cache.
-  bool PageCacheKeeps() const REQUIRES(mutex_) { return !pages_.AnyDirectSinceOpen() && core_->PageCacheKeeps(); }
+  // For what was delivered, as in ReadCore; but O_DIRECT leaves nothing in the page cache, and some programs (llama.cpp)
+  // read a little through it before they read the same bytes with O_DIRECT.
+  bool PageCacheKeeps() const REQUIRES(mutex_) {
+    return delivered_.TotalBytes() >= kLongReadBytes && !pages_.AnyDirectSinceOpen() && core_->PageCacheKeeps();
+  }
 
   bool PastPageCache() const REQUIRES(mutex_) { return !core_->options.page_cache || pages_.AnyDirect(); }
 

@@ -51,7 +51,7 @@ void CachedFile::Closed() {
     streams_.Clear();
     whole_noted_ = false;
     next_asked_ = false;
-    if (PageCacheKeeps()) HurryDelivered();
+    if (PageCacheKeeps() || (core_->options.page_cache && core_->SavesProcessor())) HurryDelivered();
     pages_.OnClosed();
     delivered_.Clear();
     if (core_->options.cache_until_close)

@@ -87,60 +87,66 @@ TEST_F(ReadCoreTest, AHurriedChunkGoesUnlessItIsUsedAgain) {
   EXPECT_FALSE(core_->cache.OverLimit());
 }
 
-// The memory of a file of one block that was read and closed; whether the close comes before or after the GET has
-// been settled.
+// The memory of a file that was read from begin to end and closed; whether the close comes before or after the last
+// GET has been settled.
 class ClosedFileTest : public ReadCoreTest {
  protected:
-  // How many of `count` files keep their block. Before a file is read, `prepare` is called for it.
-  uint64_t Kept(uint64_t count, const std::function<void(CachedFile&)>& prepare = nullptr) {
-    const auto shared = std::make_shared<ReadCore>(*store_, pool_, options_);
-    for (uint64_t id = 1; id <= count; ++id) {
-      const std::string key = "file" + std::to_string(id);
-      store_->PutContent(key, std::string(kBytes, 'x'));
-      const Result<ObjectInfo> info = store_->Head(key);
-      const auto file =
-          std::make_shared<CachedFile>(shared, id, ObjectVersion{key, info->size, info->etag, info->crc64});
-      if (shared_lately_) shared->NoteShared(ReadCore::NowNs());
-      if (prepare) prepare(*file);
+  // How many bytes of memory stay.
+  uint64_t Kept(uint64_t bytes, const std::function<void(CachedFile&)>& prepare = nullptr) {
+    if (!shared_) shared_ = std::make_shared<ReadCore>(*store_, pool_, options_);
+    store_->PutContent("file", std::string(bytes, 'x'));
+    const Result<ObjectInfo> info = store_->Head("file");
+    file_ = std::make_shared<CachedFile>(shared_, 1, ObjectVersion{"file", info->size, info->etag, info->crc64});
+    if (prepare) prepare(*file_);
+    for (uint64_t at = 0; at < bytes; at += 1 << 20) {
       std::promise<size_t> got;
-      file->Read(1, 0, kBytes, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
-      EXPECT_EQ(got.get_future().get(), kBytes);
-      file->CloseHandle(1);
-      file->Closed();
-      files_.push_back(file);
+      file_->Read(1, at, 1 << 20, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
+      EXPECT_EQ(got.get_future().get(), 1u << 20);
     }
+    file_->CloseHandle(1);
+    file_->Closed();
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     const auto unsettled = [&] {
-      return pool_.UsedBytes() != shared->cache.ConsumedBytes() || shared->cache.OverLimit();
+      return pool_.UsedBytes() != shared_->cache.ConsumedBytes() || shared_->cache.OverLimit();
     };
     while (unsettled() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-    return pool_.UsedBytes() / MemoryPool::kBlockBytes;
+    return pool_.UsedBytes();
   }
 
-  static constexpr size_t kBytes = 100'000;
-  bool shared_lately_ = false;
-  std::vector<std::shared_ptr<CachedFile>> files_;
+  static constexpr uint64_t kLong = 144ull << 20;
+  static constexpr uint64_t kShort = 8ull << 20;
+  std::shared_ptr<ReadCore> shared_;
+  std::shared_ptr<CachedFile> file_;
 };
 
-TEST_F(ClosedFileTest, GivesItsMemoryBackToWhatThePageCacheKeeps) { EXPECT_EQ(Kept(40), 0u); }
+TEST_F(ClosedFileTest, GivesItsMemoryBackToWhatThePageCacheKeeps) { EXPECT_EQ(Kept(kLong), 0u); }
+
+TEST_F(ClosedFileTest, IsKeptWhenLittleWasRead) { EXPECT_EQ(Kept(kShort), kShort); }
+
+TEST_F(ClosedFileTest, OfWhichLittleWasReadGivesItBackWhileProcessorsAreShort) {
+  now_ns_ = INT64_MAX / 2;  // later than the clock of the GETs, so that these do not look at the file again
+  Second(kSlowNs, 0.9);
+  ASSERT_TRUE(core_->SavesProcessor());
+  shared_ = std::move(core_);
+  EXPECT_EQ(Kept(kShort), 0u);
+}
 
 TEST_F(ClosedFileTest, IsKeptForAWhileWhenTheKernelKeepsNothing) {
   options_.page_cache = false;
-  EXPECT_EQ(Kept(10), 10u);
+  EXPECT_EQ(Kept(kLong), kLong);
 }
 
 TEST_F(ClosedFileTest, IsKeptWhenThePageCacheWasTooSmallLately) {
-  shared_lately_ = true;
-  EXPECT_EQ(Kept(10), 10u);
+  EXPECT_EQ(Kept(kLong, [this](CachedFile&) { shared_->NoteShared(ReadCore::NowNs()); }), kLong);
 }
 
 TEST_F(ClosedFileTest, IsKeptWhenItWasReadWithODirect) {
-  EXPECT_EQ(Kept(10, [](CachedFile& file) { file.SetDirect(1); }), 10u);
+  EXPECT_EQ(Kept(kLong, [](CachedFile& file) { file.SetDirect(1); }), kLong);
 }
 
 TEST_F(ClosedFileTest, IsKeptInTheDataCache) {
-  options_.cache_bytes = 64 << 20;
-  EXPECT_EQ(Kept(10), 10u);
+  options_.cache_bytes = 512 << 20;
+  EXPECT_EQ(Kept(kLong), kLong);
 }
 
 // What a reader that stopped early left behind is read for the first time by the next one.

@@ -15,7 +15,10 @@ constexpr ErrorRule kByCode[] = {
     {"NoSuchKey", ENOENT, K::kNotFound, R::kNone, ""},
     {"SymlinkTargetNotExist", ENOENT, K::kNotFound, R::kNone,
      "the symbolic link points at an object that is gone"},
-    {"NoSuchUpload", ENOENT, K::kNotFound, R::kNone, "the multipart upload was completed or aborted"},
+    // Not ENOENT: the file that is being written has its name.
+    {"NoSuchUpload", EIO, K::kNotFound, R::kNone,
+     "the multipart upload was completed or aborted by another client, a cleanup or a lifecycle rule: write the "
+     "file again"},
     {"NoSuchBucket", EIO, K::kOther, R::kNone,
      "the bucket does not exist at this endpoint: check oss_bucket, and that oss_endpoint is of the bucket's "
      "region"},

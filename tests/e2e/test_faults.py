@@ -232,6 +232,23 @@ class Writes(Faulty):
         wait_until(lambda: self.client.uploads() == [key], 20, "no stale upload to remain, but for the stranger's")
         self.client.request("DELETE", key, {"uploadId": stranger})  # 404 if it had been aborted
 
+    def test_upload_ended_by_another_client(self):
+        key = self._testMethodName
+        self.client.put(key, b"old")
+
+        def work():
+            with open(os.path.join(self.mount.path, key), "wb", buffering=0) as stream:
+                harness.write_all(stream, payload(key, 20 * MIB))
+                wait_until(lambda: self.client.uploads() == [key], 20, "the upload to be open")
+                listing = self.client.request("GET", "", {"uploads": None})[2].decode()
+                upload = re.search("<UploadId>(.*)</UploadId>", listing)[1]
+                self.client.request("DELETE", key, {"uploadId": upload})
+                harness.write_all(stream, payload(key, 20 * MIB))
+        self.assertEqual(self.attempt(work), errno.EIO)
+        self.assertEqual(self.client.get(key), b"old")
+        write_file(os.path.join(self.mount.path, key), "again", 20 * MIB)
+        self.assertEqual(self.client.get(key), payload("again", 20 * MIB))
+
     def test_a_failed_file_does_not_disturb_others(self):
         self.server.set_fault("op=put,key=bad-,kind=status:403:AccessDenied")
         results = {}

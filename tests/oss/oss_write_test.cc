@@ -181,7 +181,9 @@ TEST_F(OssCompleteTest, LostAnswerIsResolvedByAsking) {
 
 TEST_F(OssCompleteTest, NoSuchUploadWithoutLostAnswerIsAnError) {
   ServeInTurn({ErrorReply(404, "NoSuchUpload")});
-  EXPECT_EQ(Complete().error().kind, ErrorKind::kNotFound);
+  const Error gone = Complete().error();
+  EXPECT_EQ(gone.kind, ErrorKind::kNotFound);
+  EXPECT_EQ(gone.errno_value, EIO) << "ENOENT would tell the writer that its file has no name";
   ServeInTurn({LostReply(), ErrorReply(404, "NoSuchUpload"), HeadReply(11, kCrc + 1, "Multipart", "C-2")});
   EXPECT_EQ(Complete().error().kind, ErrorKind::kNotFound) << "the object is another's";
 }

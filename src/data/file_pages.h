@@ -26,7 +26,6 @@ class FilePages {
   bool AnyDirectSinceOpen() const { return direct_since_open_; }
 
   bool MayStore() const { return !stopped_ && !AnyDirect(); }
-  bool stopped() const { return stopped_; }
   void Stop() { stopped_ = true; }
   // The last handle was closed.
   void OnClosed() { stopped_ = direct_since_open_ = false; }

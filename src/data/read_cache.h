@@ -4,8 +4,8 @@
 // its memory counts as kCache and goes first. A chunk is in one list, or in none while its GET
 // runs. Consumed chunks stay at least up to cache_bytes; beyond that free
 // memory is used as a cache for a short while (kGrace), so that ranks a little behind, retries
-// and direct readers half a second apart do not ask again, unless a chunk is hurried out (Hurry): on mounts
-// with the page cache that is the rule (ReadCore::PageCacheKeeps).
+// and direct readers half a second apart do not ask again, unless a chunk is hurried out (Hurry): for long reads
+// through the page cache that is the rule (CachedFile::PageCacheKeeps).
 // A chunk used since it was queued gets a second turn (hits take no lock here), and so does one
 // that another stream of its file is still coming to.
 //

@@ -145,7 +145,7 @@ Status AttributeSaver::FetchForeign(Ino ino) {
 
 Status AttributeSaver::StoreFile(Ino ino) {
   if (Status fetched = FetchForeign(ino); !fetched) return fetched;
-  const NodeChange change(context_.tree, ino);
+  const NodeMark changing(context_.tree, ino, &Node::changing);
   CopyJob job;
   std::shared_ptr<OpenFile> file;
   uint64_t stamp = 0;

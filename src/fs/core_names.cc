@@ -136,7 +136,7 @@ Status CoreFileSystem::UnlinkLocked(Ino parent, const std::string& name) {
     if (!check) return check.error();
     check_parent = *check;
   }
-  const NodeLeaving leaving(context_.tree, *ino);
+  const NodeMark leaving(context_.tree, *ino, &Node::leaving);
   OSSFS2_RETURN_IF_ERROR(detacher_.Detach(
       *ino, [&](bool stored) { return published || stored ? context_.store.Delete(key) : Status(); }));
   bool in_use = false;

@@ -90,7 +90,7 @@ Status CoreFileSystem::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool
 
 // Whoever takes the name away has seen that nobody has the file open.
 bool CoreFileSystem::LosesItsName(const Node* node) {
-  return node->leaving && !(node->extra && node->extra->open);
+  return node->leaving > 0 && !(node->extra && node->extra->open);
 }
 
 std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) {

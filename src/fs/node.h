@@ -117,13 +117,14 @@ struct Node {
   uint32_t lookups = 0;  // the kernel's references
   uint32_t pins = 0;     // running operations and handles
   uint32_t seen_generation = 0;
-  uint16_t changing = 0;  // running renames and publishes: answers of the bucket say nothing reliable
+  // Marks (NodeMark): running operations here that
+  uint16_t changing = 0;  // change the object: answers of the bucket from meanwhile say nothing reliable
+  uint16_t leaving = 0;   // take its name away, as holders of the name: opens wait, unless the file is open
   uint32_t date_s = 0;    // Last-Modified as last seen; 0: unknown since a change made here
   NodeType type = NodeType::kFile;
   StorageClass storage_class = StorageClass::kStandard;
   bool published = true;  // there is an object (or, for a directory, a marker or a child)
   bool unlinked = false;
-  bool leaving = false;      // its name is being taken away (NodeLeaving)
   bool pages_stale = false;  // the kernel's pages are of an older version
   std::unique_ptr<NodeExtra> extra;
   std::unique_ptr<DirectoryState> directory;

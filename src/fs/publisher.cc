@@ -40,7 +40,7 @@ Status Publisher::Publish(Ino ino, bool sync) {
 }
 
 Status Publisher::PublishLocked(Ino ino, bool sync) {
-  const NodeChange change(context_.tree, ino);
+  const NodeMark changing(context_.tree, ino, &Node::changing);
   Result<Job> prepared = Prepare(ino);
   if (!prepared) return prepared.error();
   Job& job = *prepared;

@@ -67,7 +67,7 @@ Status Renamer::Rename(const Names& names) {
         locker_.Lock({{names.parent, names.name}, {names.new_parent, names.new_name}},
                      before->is_directory ? before->source : 0);
     if (!guard) return guard.error();
-    const NodeChange change(context_.tree, before->source);
+    const NodeMark changing(context_.tree, before->source, &Node::changing);
     // The names are ours now; what they are may have changed while we waited.
     Result<Pair> pair = Find(names);
     if (!pair) return pair.error();
@@ -113,7 +113,7 @@ Status Renamer::RenameFile(const Names& names, const Pair& pair) {
 Status Renamer::ReplaceTarget(Ino target, const std::function<Status(bool& copied)>& move) {
   bool copied = false;
   if (target == 0) return move(copied);
-  const NodeLeaving leaving(context_.tree, target);
+  const NodeMark leaving(context_.tree, target, &Node::leaving);
   Status moved;
   const Status detached = detacher_.Detach(target, [&](bool) {
     moved = move(copied);

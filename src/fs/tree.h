@@ -131,53 +131,29 @@ class NodePin {
   Node* node_;
 };
 
-// Marks a node as being changed here for a scope, so that an answer of the bucket that came in the middle of
-// the change neither removes nor rewrites it. Taken and dropped without the mutex.
-class NodeChange {
+// Pins a node and counts one of its marks up (&Node::changing or &Node::leaving) for a scope; nothing when
+// there is no such node. Marks of several scopes add up. Taken and dropped without the mutex.
+class NodeMark {
  public:
-  NodeChange(Tree& tree, Ino ino) EXCLUDES(tree.mutex) : tree_(tree) {
+  NodeMark(Tree& tree, Ino ino, uint16_t Node::*mark) EXCLUDES(tree.mutex) : tree_(tree), mark_(mark) {
     MutexLock lock(tree.mutex);
     node_ = tree.Find(ino);
     if (node_ == nullptr) return;
     tree.Pin(node_);
-    ++node_->changing;
+    ++(node_->*mark_);
   }
-  NodeChange(const NodeChange&) = delete;
-  NodeChange& operator=(const NodeChange&) = delete;
-  ~NodeChange() {
+  NodeMark(const NodeMark&) = delete;
+  NodeMark& operator=(const NodeMark&) = delete;
+  ~NodeMark() {
     if (node_ == nullptr) return;
     MutexLock lock(tree_.mutex);
-    --node_->changing;
+    --(node_->*mark_);
     tree_.Unpin(node_);
   }
 
  private:
   Tree& tree_;
-  Node* node_ = nullptr;
-};
-
-// Marks a node whose name is being taken away, by the holder of the name: opens wait then, unless the file is open.
-// Taken and dropped without the mutex.
-class NodeLeaving {
- public:
-  NodeLeaving(Tree& tree, Ino ino) EXCLUDES(tree.mutex) : tree_(tree) {
-    MutexLock lock(tree.mutex);
-    node_ = tree.Find(ino);
-    if (node_ == nullptr) return;
-    tree.Pin(node_);
-    node_->leaving = true;
-  }
-  NodeLeaving(const NodeLeaving&) = delete;
-  NodeLeaving& operator=(const NodeLeaving&) = delete;
-  ~NodeLeaving() {
-    if (node_ == nullptr) return;
-    MutexLock lock(tree_.mutex);
-    node_->leaving = false;
-    tree_.Unpin(node_);
-  }
-
- private:
-  Tree& tree_;
+  uint16_t Node::*const mark_;
   Node* node_ = nullptr;
 };
 

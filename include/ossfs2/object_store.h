@@ -182,6 +182,13 @@ class ObjectStore {
 
   // Whether bucket, credentials, region and endpoint work: a list of at most one key under the prefix.
   virtual Status Probe(const std::string& prefix, std::chrono::milliseconds deadline) = 0;
+
+  // --- the end ---
+  // For an end that may not wait for a service that does not answer. When `after` has passed, all calls in flight are
+  // canceled (kCanceled), also the blocking ones. Calls that begin later, as those that clean up, have `grace` from
+  // then on; after that they are canceled too, and later ones end at once as canceled. Returns at once. There is no
+  // way back; of several calls, what comes first counts.
+  virtual void EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) = 0;
 };
 
 // Limits of the service.

@@ -1,5 +1,8 @@
 #include "cli/mount_stack.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/probe_advice.h"
@@ -93,12 +96,20 @@ Status MountStack::Run() { return frontend_->Run(); }
 void MountStack::Stop() { frontend_->Stop(); }
 uint64_t MountStack::UnpublishedBytes() const { return writes_->UnpublishedBytes(); }
 
-std::vector<std::string> MountStack::Close(std::chrono::milliseconds flush_deadline) {
+void MountStack::BeginClose(std::chrono::milliseconds flush_deadline) {
+  flush_until_ = std::chrono::steady_clock::now() + flush_deadline;
+  if (store_.store != nullptr) store_.store->EndCalls(flush_deadline, kCleanUpMax);
+}
+
+std::vector<std::string> MountStack::Close() {
   std::vector<std::string> lost;
   if (std::exchange(closed_, true)) return lost;
-  if (file_system_ != nullptr) lost = file_system_->FlushAll(flush_deadline);
+  if (flush_until_ == std::chrono::steady_clock::time_point{}) BeginClose(std::chrono::milliseconds(0));
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(flush_until_ - std::chrono::steady_clock::now());
+  if (file_system_ != nullptr) lost = file_system_->FlushAll(std::max(left, left.zero()));
   if (frontend_ != nullptr) frontend_->Unmount();
   if (reads_ != nullptr) reads_->Shutdown();
+  if (frontend_ != nullptr) frontend_->EndNotices();
   if (writes_ != nullptr) writes_->Shutdown();
   // Tasks hold references to all parts above, so they end first.
   if (executor_ != nullptr) executor_->Shutdown();
@@ -115,6 +126,6 @@ std::vector<std::string> MountStack::Close(std::chrono::milliseconds flush_deadl
   return lost;
 }
 
-MountStack::~MountStack() { Close(std::chrono::milliseconds(0)); }
+MountStack::~MountStack() { Close(); }
 
 }  // namespace ossfs2

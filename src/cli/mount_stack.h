@@ -2,8 +2,9 @@
 //
 // Build makes http, credentials, store, pool, engines, file system and frontend, asks the bucket once (Probe)
 // and finishes what a crash left; nothing is mounted before all of that succeeded. Mount, Run and Stop are
-// the frontend's. Close publishes unsaved files until the deadline, unmounts and ends every part. Threads:
-// Build, Mount, Run and Close on one thread; Stop and the facts from any. Build starts threads, so a daemon
+// the frontend's. BeginClose says when requests to the bucket are canceled, so that one which does not answer holds
+// nothing up; Close publishes unsaved files until then, unmounts and ends every part. Threads:
+// Build, Mount, Run, BeginClose and Close on one thread; Stop and the facts from any. Build starts threads, so a daemon
 // forks before. Errors: sentences for the terminal; bucket_check tells those of the probe.
 #pragma once
 
@@ -35,6 +36,10 @@ class MountStack {
   // How long the first question to the bucket may take: all failures must be told within 15 s.
   static constexpr std::chrono::milliseconds kProbeDeadline{12000};
 
+  // After the flush deadline, what cleans up (aborts of uploads, old versions put back) may take so long. What is not
+  // done then is left to the next mount, whose journal tells it.
+  static constexpr std::chrono::milliseconds kCleanUpMax{2000};
+
   struct Failure {
     Error error;
     bool bucket_check = false;  // the credentials or the bucket said no: the exit status is the errno's
@@ -49,8 +54,10 @@ class MountStack {
   Status Mount();
   Status Run();
   void Stop();
-  // What could not be saved, one line each.
-  std::vector<std::string> Close(std::chrono::milliseconds flush_deadline);
+  // Close comes next. What else waits for the bucket, as `explain`, does so no longer than the deadline either.
+  void BeginClose(std::chrono::milliseconds flush_deadline);
+  // What could not be saved, one line each. Without BeginClose nothing is saved any more.
+  std::vector<std::string> Close();
 
   FileSystem& file_system() { return *file_system_; }
   MemoryPool& pool() { return *pool_; }
@@ -72,6 +79,7 @@ class MountStack {
   std::unique_ptr<FileSystem> file_system_;
   std::unique_ptr<FuseFrontend> frontend_;
   std::unique_ptr<Timer> timer_;
+  std::chrono::steady_clock::time_point flush_until_{};  // none: BeginClose was not called
   bool closed_ = false;
 };
 

@@ -207,7 +207,8 @@ constexpr OptionSpec kRows[] = {
     {.name = "ignore_fsync", .type = kBool, .default_value = "false", .group = kUpload, .kind = kHidden, .since = "-",
      .effect = "fsync returns at once without saving. (The existing client's default is true.)", .runtime = true},
     {.name = "flush_deadline", .type = kInt, .default_value = "60", .min = 1, .max = kDaySeconds, .unit = "s",
-     .group = kUpload, .effect = "How long SIGTERM and umount may save unsaved files before they are given up.",
+     .group = kUpload, .effect = "How long SIGTERM and umount may save unsaved files before they are given up. Then requests under way "
+                                 "are canceled, and the daemon ends about 2 s later.",
      .runtime = true},
     {.name = "enable_appendable_object", .type = kBool, .default_value = "false", .group = kUpload, .since = "2.0.0",
      .effect = "Write Appendable objects."},

@@ -104,8 +104,9 @@ class Engine final : public ReadEngine {
       tick = tick_;
     }
     timer_.Cancel(tick);
-    core_->filler.SetKernel(nullptr);
     for (const auto& file : AllFiles()) file->CancelAll();
+    // What fills pages may wait for a page that a reader has locked, and so for what was just canceled.
+    core_->filler.SetKernel(nullptr);
     core_->scheduler.WaitIdle();
     for (const auto& file : AllFiles()) file->DropAll();
     core_->PumpLead();

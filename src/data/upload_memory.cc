@@ -51,6 +51,7 @@ void UploadMemory::NoteSpillFailure(const Status& status) {
 }
 
 Error UploadMemory::Refusal() {
+  if (stopping()) return MakeError(EIO, ErrorKind::kCanceled, "the file system was shut down");
   const auto waited = std::chrono::duration_cast<std::chrono::seconds>(standstill_max_.value()).count();
   std::string why;
   {
@@ -67,6 +68,7 @@ Error UploadMemory::Refusal() {
 Result<std::vector<BlockRef>> UploadMemory::Acquire(size_t count) {
   std::vector<BlockRef> blocks = TryAcquire(count);
   if (blocks.size() == count) return blocks;
+  if (stopping()) return Refusal();
   waiters_.fetch_add(1, std::memory_order_relaxed);
   const auto grant = std::make_shared<Grant>();
   const uint64_t ticket = pool_.AllocateAsync(MemoryTag::kUpload, count, [grant](std::vector<BlockRef> given) {
@@ -85,7 +87,7 @@ Result<std::vector<BlockRef>> UploadMemory::Acquire(size_t count) {
     if (relief_) relief_(count);
     const SteadyTime now = Clock::Real().NowSteady();
     const bool still = watch.Look(now, Progress(count)) >= standstill_max_.value();
-    refused = still && MayRefuse(now) && pool_.CancelWait(ticket);
+    refused = (stopping() || (still && MayRefuse(now))) && pool_.CancelWait(ticket);
     lock.Lock();
   }
   waiters_.fetch_sub(1, std::memory_order_relaxed);

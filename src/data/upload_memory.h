@@ -5,7 +5,7 @@
 // in them are sent early, smaller ones spilled. So waiting never turns into a standstill while the staging
 // folder has room, however many writers share however small a pool. Relief is asked again every 100 ms while a
 // writer waits, because a file may have been in use when it was asked.
-// Errors: ENOSPC when nothing could be spilled and nothing moved for `standstill_max`: no block of an upload came
+// Errors: kCanceled after Stop, for those who wait and all who come; ENOSPC when nothing could be spilled and nothing moved for `standstill_max`: no block of an upload came
 // free, none was granted, and nothing was being sent. Waiters are refused one after another, the first one first,
 // a sixteenth of the bound apart, because a program that is refused usually closes its file.
 // Thread-safe. Acquire blocks; never call it from a network thread.
@@ -57,6 +57,8 @@ class UploadMemory {
 
   std::vector<BlockRef> TryAcquire(size_t count) { return pool_.TryAllocate(MemoryTag::kUpload, count); }
   Result<std::vector<BlockRef>> Acquire(size_t count) EXCLUDES(mutex_);
+  // The engine goes down: nobody waits any more.
+  void Stop() { stopping_.store(true, std::memory_order_relaxed); }
   // Somebody waits: those who write give up their buffers as soon as they may.
   bool HasWaiters() const { return waiters_.load(std::memory_order_relaxed) > 0; }
   // Why the last buffer could not be spilled, for the text of the error.
@@ -66,6 +68,7 @@ class UploadMemory {
   UploadProgress Progress(size_t count) const;
   bool MayRefuse(SteadyTime now) EXCLUDES(mutex_);
   Error Refusal() EXCLUDES(mutex_);
+  bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
 
   MemoryPool& pool_;
   const Tunable<std::chrono::milliseconds> standstill_max_;
@@ -73,6 +76,7 @@ class UploadMemory {
   std::function<bool()> busy_;
   std::atomic<int> waiters_{0};
   std::atomic<uint64_t> grants_{0};
+  std::atomic<bool> stopping_{false};
   Mutex mutex_;
   SteadyTime next_refusal_ GUARDED_BY(mutex_){};
   std::string spill_failure_ GUARDED_BY(mutex_);

@@ -64,7 +64,11 @@ class WriteEngineImpl final : public WriteEngine {
   }
 
   void Shutdown() override {
-    for (const auto& file : Files()) file->Abandon();
+    const auto files = Files();
+    services_.memory.Stop();
+    // First all are closed to writes: one that waits behind another would only begin new requests.
+    for (const auto& file : files) file->Refuse();
+    for (const auto& file : files) file->Abandon();
     services_.activity.WaitUntilIdle();
   }
 

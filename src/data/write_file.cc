@@ -284,10 +284,13 @@ uint64_t WriteFileImpl::ReleaseMemory(bool may_spill) {
   return bytes;
 }
 
+void WriteFileImpl::Refuse() {
+  sticky_.Set(MakeError(EIO, ErrorKind::kCanceled, "the file system was shut down"));
+}
+
 void WriteFileImpl::Abandon() {
   Operation operation(*this);
   DropContent();
-  sticky_.Set(MakeError(EIO, ErrorKind::kCanceled, StrCat(base_.key, ": the file system was shut down")));
 }
 
 Explanation WriteFileImpl::Explain() {

@@ -62,7 +62,9 @@ class WriteFileImpl final : public WriteFile {
   uint64_t UnpublishedBytes() const { return unpublished_.load(std::memory_order_relaxed); }
   // Gives up buffer memory if nobody is using the file; the bytes it will free.
   uint64_t ReleaseMemory(bool may_spill);
-  // The engine goes down: unpublished data is dropped, later calls fail with EIO.
+  // The engine goes down: later calls fail with EIO.
+  void Refuse();
+  // After Refuse: unpublished data is dropped. Waits for the call that has the turn.
   void Abandon();
   Explanation Explain();
 

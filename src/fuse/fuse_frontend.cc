@@ -109,6 +109,7 @@ class Frontend final : public FuseFrontend {
 
   ~Frontend() override {
     Unmount();
+    EndNotices();
     invalidator_.reset();
     context_.interrupts.Stop();
     if (session_ != nullptr) fuse_session_destroy(session_);
@@ -144,8 +145,6 @@ class Frontend final : public FuseFrontend {
     WaitForStop(-1);
     fuse_session_exit(session_);
     workers.WakeAndJoin();
-    context_.file_system.SetNotifier(nullptr);
-    invalidator_->Stop();
     if (workers.failure() != 0 && !unmounting_)
       return ErrnoError(-workers.failure(), "reading requests from /dev/fuse");
     return {};
@@ -164,6 +163,12 @@ class Frontend final : public FuseFrontend {
     if (!mount || mount->type != "fuse.ossfs2") return;
     if (!UnmountPath(options_.mount_point))
       Log(LogLevel::kWarning, StrCat("unmounting ", options_.mount_point, ": ", strerror(errno)));
+  }
+
+  void EndNotices() override {
+    if (!invalidator_) return;
+    context_.file_system.SetNotifier(nullptr);
+    invalidator_->Stop();
   }
 
  private:

@@ -7,7 +7,7 @@
 // Kernel side: keep_cache by the core's word, AUTO_INVAL_DATA off, 1 MiB requests, no writeback
 // cache, no splice, parallel directory operations, read-ahead raised through the bdi when permitted,
 // MAP_SHARED on direct-io files through FUSE_DIRECT_IO_ALLOW_MMAP when the kernel has it.
-// Threads: Mount, then Run (returns when unmounted or stopped), then Unmount; Stop from any thread
+// Threads: Mount, then Run (returns when unmounted or stopped), then Unmount and EndNotices; Stop from any thread
 // or signal handler. The executor and whatever else answers requests must have ended before the frontend is destroyed:
 // a reply touches the session after it was sent. Errors: of mounting, with the next step.
 #pragma once
@@ -46,6 +46,9 @@ class FuseFrontend {
   virtual Status Run() = 0;
   virtual void Stop() = 0;      // async-signal-safe
   virtual void Unmount() = 0;   // idempotent; lazy when busy
+  // No more notices to the kernel. A notice may wait for a page that a reader has locked: reads have ended before, or
+  // this waits for them.
+  virtual void EndNotices() = 0;
 };
 
 std::unique_ptr<FuseFrontend> MakeFuseFrontend(FileSystem& file_system, Executor& executor,

@@ -13,7 +13,8 @@ namespace ossfs2::oss {
 namespace {
 
 Error CanceledError(const RequestNames& names) {
-  return MakeError(ECANCELED, ErrorKind::kCanceled, StrCat(DescribeRequest(names), " was canceled"));
+  // Programs see it when the mount ends: an errno that they know.
+  return MakeError(EIO, ErrorKind::kCanceled, StrCat(DescribeRequest(names), " was canceled"));
 }
 
 class Exchange final : public StoreCall, public std::enable_shared_from_this<Exchange> {

@@ -117,6 +117,9 @@ class FaultStoreImpl final : public FaultStore {
   Status Probe(const std::string& prefix, std::chrono::milliseconds deadline) override {
     return Call("probe", prefix, [&] { return wrapped_.Probe(prefix, deadline); });
   }
+  void EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) override {
+    wrapped_.EndCalls(after, grace);
+  }
 
  private:
   // The rule that decides this call, used once by it.

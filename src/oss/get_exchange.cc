@@ -61,7 +61,7 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
   class Attempt;
 
   Error CanceledError() const {
-    return MakeError(ECANCELED, ErrorKind::kCanceled, StrCat(DescribeRequest(Names()), " was canceled"));
+    return MakeError(EIO, ErrorKind::kCanceled, StrCat(DescribeRequest(Names()), " was canceled"));
   }
   RequestNames Names() const { return {"get", request_.key, endpoint_->bucket, endpoint_->text}; }
 

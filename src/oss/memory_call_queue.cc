@@ -1,5 +1,7 @@
 #include "oss/memory_call_queue.h"
 
+#include <algorithm>
+
 namespace ossfs2::oss {
 
 class MemoryCallQueue::Pending {
@@ -92,23 +94,38 @@ void MemoryCallQueue::ReleaseLocked(size_t count) {
   }
 }
 
+void MemoryCallQueue::End(std::chrono::milliseconds after, std::chrono::milliseconds grace) {
+  MutexLock lock(mutex_);
+  cancel_at_ = std::min(cancel_at_, std::chrono::steady_clock::now() + after);
+  refuse_at_ = std::min(refuse_at_, cancel_at_ + grace);
+  wake_.NotifyAll();
+}
+
 void MemoryCallQueue::CancelAllLocked() {
   ReleaseLocked(held_.size());
-  for (const auto& [time, call] : due_) call->Cancel();
+  std::multimap<Time, std::shared_ptr<Pending>> canceled;
+  canceled.swap(due_);
+  for (const auto& [time, call] : canceled) {
+    call->Cancel();
+    Ready(call);
+  }
 }
 
 void MemoryCallQueue::ThreadMain() {
   MutexLock lock(mutex_);
   while (true) {
-    if (stopping_) CancelAllLocked();
-    if (due_.empty()) {
-      if (stopping_) return;
+    const Time now = std::chrono::steady_clock::now();
+    if (now >= cancel_at_ || Refuses()) CancelAllLocked();
+    if (now >= cancel_at_) cancel_at_ = Time::max();
+    if (due_.empty() && stopping_) return;
+    const Time next = std::min({cancel_at_, refuse_at_ > now ? refuse_at_ : Time::max(),
+                                due_.empty() ? Time::max() : due_.begin()->first});
+    if (next == Time::max()) {
       wake_.Wait(lock);
       continue;
     }
-    const auto wait = due_.begin()->first - std::chrono::steady_clock::now();
-    if (wait > std::chrono::nanoseconds(0) && !stopping_) {
-      wake_.WaitFor(lock, wait);
+    if (due_.empty() || due_.begin()->first > std::chrono::steady_clock::now()) {
+      wake_.WaitFor(lock, next - now);
       continue;
     }
     std::shared_ptr<Pending> call = std::move(due_.begin()->second);

@@ -147,6 +147,11 @@ class MemoryStoreImpl final : public MemoryStore {
     return {};
   }
 
+  // Only data calls ever wait long here.
+  void EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) override {
+    queue_.End(after, grace);
+  }
+
   std::optional<std::string> Content(const std::string& key) const override {
     MutexLock lock(mutex_);
     const MemoryObject* object = bucket_.Find(key);

@@ -58,11 +58,17 @@ void OrphanUploads::LookFor(Search search) {
 void OrphanUploads::Finish() {
   const auto end = std::chrono::steady_clock::now() + kFinishMax;
   MutexLock lock(mutex_);
-  while (running_) {
+  while (running_ && !given_up_) {
     const auto left = end - std::chrono::steady_clock::now();
     if (left <= left.zero()) return;
     idle_.WaitFor(lock, left);
   }
+}
+
+void OrphanUploads::GiveUp() {
+  MutexLock lock(mutex_);
+  given_up_ = true;
+  idle_.NotifyAll();
 }
 
 void OrphanUploads::RunAfter(std::chrono::nanoseconds delay) {

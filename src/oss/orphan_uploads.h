@@ -46,8 +46,9 @@ class OrphanUploads {
   };
   // Soon, in the background.
   void LookFor(Search search) EXCLUDES(mutex_);
-  // Waits for what is still to be looked for, at most ten seconds. Before the context stops.
+  // Waits for what is still to be looked for, at most ten seconds or until GiveUp. Before the context stops.
   void Finish() EXCLUDES(mutex_);
+  void GiveUp() EXCLUDES(mutex_);
 
  private:
   struct Job {
@@ -71,6 +72,7 @@ class OrphanUploads {
   std::set<std::string> known_ GUARDED_BY(mutex_);  // ids
   std::deque<Job> jobs_ GUARDED_BY(mutex_);         // the next one first
   bool running_ GUARDED_BY(mutex_) = false;         // a timer or a task takes the next job
+  bool given_up_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace ossfs2::oss

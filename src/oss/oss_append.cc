@@ -93,7 +93,8 @@ Result<WriteResult> RunAppend(OssContext& context, const std::string& key, uint6
       }
       return result;
     }
-    if (outcome.answers_lost == 0) return outcome.answer.error();
+    if (outcome.answers_lost == 0 || outcome.answer.error().kind == ErrorKind::kCanceled)
+      return outcome.answer.error();
     WriteResult result;
     const State state = Resolve(context, key, position, body, result);
     if (state == State::kDone) return result;

@@ -91,7 +91,7 @@ std::string OssContext::RandomText() {
 bool OssContext::Register(StoreCall* call, std::weak_ptr<StoreCall> weak) {
   MutexLock lock(mutex_);
   active_.emplace(call, std::move(weak));
-  return !stopping_;
+  return !refusing_;
 }
 
 void OssContext::Unregister(StoreCall* call) {
@@ -100,17 +100,36 @@ void OssContext::Unregister(StoreCall* call) {
   if (active_.empty()) all_gone_.NotifyAll();
 }
 
-void OssContext::Stop() {
+void OssContext::CancelActive() {
   std::vector<std::shared_ptr<StoreCall>> calls;
   {
     MutexLock lock(mutex_);
-    stopping_ = true;
     for (const auto& [raw, weak] : active_) {
       if (auto call = weak.lock()) calls.push_back(std::move(call));
     }
   }
   for (const auto& call : calls) call->Cancel();
-  calls.clear();
+}
+
+void OssContext::Refuse() {
+  MutexLock lock(mutex_);
+  refusing_ = true;
+}
+
+void OssContext::EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) {
+  timer.After(after, [this, grace] {
+    orphans.GiveUp();
+    timer.After(grace, [this] {
+      Refuse();
+      CancelActive();
+    });
+    CancelActive();
+  });
+}
+
+void OssContext::Stop() {
+  Refuse();
+  CancelActive();
   {
     MutexLock lock(mutex_);
     while (!active_.empty()) all_gone_.Wait(lock);

@@ -1,7 +1,7 @@
 // OssContext: what all operations of an OssStore share: client, keys, clock offset, metrics, timer.
 //
 // Thread-safe. Operations in flight are registered; Stop cancels them and waits until all have ended, so that
-// they may use the context without owning it.
+// they may use the context without owning it. EndCalls only cancels them, at a given time (ObjectStore::EndCalls).
 #pragma once
 
 #include <atomic>
@@ -62,9 +62,10 @@ class OssContext {
   double Random() EXCLUDES(mutex_);  // [0, 1)
   static std::string RandomText();   // 32 hex digits
 
-  // False after Stop: the operation must end as canceled at once.
+  // False after Stop or the end of EndCalls' grace: the operation must end as canceled at once.
   bool Register(StoreCall* call, std::weak_ptr<StoreCall> weak) EXCLUDES(mutex_);
   void Unregister(StoreCall* call) EXCLUDES(mutex_);
+  void EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) EXCLUDES(mutex_);
   void Stop() EXCLUDES(mutex_);
 
   http::HttpClient& http;
@@ -78,18 +79,21 @@ class OssContext {
   OrphanUploads orphans{*this};
 
  private:
+  void CancelActive() EXCLUDES(mutex_);
+  void Refuse() EXCLUDES(mutex_);  // what begins from now on
+
   std::atomic<int64_t> clock_offset_s_{0};
   mutable SigningKeyCache signing_keys_;
   Mutex mutex_;
   CondVar all_gone_;
   std::map<StoreCall*, std::weak_ptr<StoreCall>> active_ GUARDED_BY(mutex_);
-  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool refusing_ GUARDED_BY(mutex_) = false;
   std::mt19937_64 random_ GUARDED_BY(mutex_){RandomSeed()};
 
  public:
-  // Last, so that their threads end first.
-  Timer timer;
+  // Last, so that their threads end first; the timer before the executor, which its callbacks use.
   Executor executor{"oss", 8};  // what may block: refreshes of credentials; results of canceled calls
+  Timer timer;
 };
 
 }  // namespace ossfs2::oss

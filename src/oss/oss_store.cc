@@ -73,6 +73,9 @@ class OssStoreImpl final : public ObjectStore {
   Status Probe(const std::string& prefix, std::chrono::milliseconds deadline) override {
     return RunProbe(context_, prefix, deadline);
   }
+  void EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) override {
+    context_.EndCalls(after, grace);
+  }
 
  private:
   OssContext context_;

@@ -83,5 +83,25 @@ TEST(PageFillerTest, StoppedFillingStartsNoMoreAndUndoesWhatHangs) {
   EXPECT_LE(pages.stored().size(), 2u) << "only those that hung, one a thread";
 }
 
+// A reader that waits for the store has locked a page, and the kernel keeps a store of that page until it is answered.
+TEST(PageFillerTest, ShutdownEndsReadsBeforeItWaitsForStores) {
+  FakePages pages;
+  ReadHarness harness(512 * kMiB, Filling());
+  harness.engine().SetKernelPages(&pages);
+  auto file = harness.engine().Open(1, harness.Put("a", 768 * kMiB));
+  auto other = harness.engine().Open(2, harness.Put("b", kMiB));
+  pages.Hold(true);
+  harness.ReadRange(*file, 7, 0, 512 * kMiB, kMiB);
+  pages.WaitEntered();
+  harness.store().HoldData(true);
+  std::promise<bool> answered;
+  other->Read(8, 0, 4096, [&](Result<ReadReply> reply) {
+    pages.Hold(false);
+    answered.set_value(reply.has_value());
+  });
+  harness.engine().Shutdown();
+  EXPECT_FALSE(answered.get_future().get());
+}
+
 }  // namespace
 }  // namespace ossfs2

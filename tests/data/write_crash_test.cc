@@ -88,6 +88,9 @@ class CrashStore final : public ObjectStore {
   Status Probe(const std::string& prefix, std::chrono::milliseconds deadline) override {
     return store_.Probe(prefix, deadline);
   }
+  void EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) override {
+    store_.EndCalls(after, grace);
+  }
 
  private:
   enum class Fate { kAlive, kDead, kLast };

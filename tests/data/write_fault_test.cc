@@ -1,5 +1,6 @@
 // Failures: what reaches the writer, what stays in the bucket, and little memory or disk.
 #include <atomic>
+#include <optional>
 #include <thread>
 
 #include "tests/data/write_fixture.h"
@@ -296,6 +297,28 @@ TEST_F(WriteFault, AppendableGrowsInPlaceAndConverts) {
   MustPublish(*converted);
   EXPECT_EQ(store_->Content("normal")->substr(5, 5), "PATCH");
   EXPECT_EQ(store_->Keys().size(), 2u);
+}
+
+// As at the flush deadline, with a service that does not answer.
+TEST_F(WriteFault, ShutdownAfterEndCallsDoesNotWaitForPublications) {
+  auto small = NewFile("small");
+  auto large = NewFile("large");
+  MustWrite(*small, 0, "data");
+  WriteInOrder(*large, Random(2 * kMiB, 14), kPart);
+  while (Count("part") < 7) std::this_thread::yield();  // all but the head
+  store_->HoldData(true);
+  std::optional<Result<Published>> first, second;
+  std::thread publish_small([&] { first = small->Publish({}); });
+  std::thread publish_large([&] { second = large->Publish({}); });
+  while (store_->HeldCalls() < 2) std::this_thread::yield();
+  store_->EndCalls(std::chrono::milliseconds(0), std::chrono::hours(1));
+  Engine().Shutdown();
+  publish_small.join();
+  publish_large.join();
+  EXPECT_FALSE(*first);
+  EXPECT_FALSE(*second);
+  EXPECT_TRUE(store_->Keys().empty());
+  EXPECT_EQ(store_->OpenUploads(), 0u);
 }
 
 TEST_F(WriteFault, ShutdownFailsLaterCallsAndAbortsUploads) {

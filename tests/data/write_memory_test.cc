@@ -73,6 +73,19 @@ class WriteStandstill : public WriteFixture {
   std::vector<std::shared_ptr<WriteFile>> files_;
 };
 
+TEST_F(WriteStandstill, ShutdownEndsAWaitForMemory) {
+  options_.standstill_max = std::chrono::hours(1);
+  auto late = NewFile("late");
+  FillMemory();
+  Status written;
+  std::thread writer([&] { written = WriteAt(*late, 0, "no room"); });
+  while (!pool_->UnderPressure()) std::this_thread::yield();
+  Engine().Shutdown();
+  writer.join();
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().errno_value, EIO);
+}
+
 TEST_F(WriteStandstill, AWriterIsRefusedAndTheOthersGoOn) {
   FillMemory();
   auto late = NewFile("late");

@@ -70,6 +70,9 @@ class ArchiveStore final : public ObjectStore {
   Status Probe(const std::string& prefix, std::chrono::milliseconds deadline) override {
     return wrapped_.Probe(prefix, deadline);
   }
+  void EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) override {
+    wrapped_.EndCalls(after, grace);
+  }
 
  private:
   ObjectStore& wrapped_;

@@ -209,6 +209,8 @@ TEST_F(FuseFrontendTest, ANotifierOutlivesRun) {
   frontend_->Unmount();
   frontend_->Stop();
   runner_.join();
+  EXPECT_EQ(fake_.notifier.load(), taken);
+  frontend_->EndNotices();
   EXPECT_EQ(fake_.notifier.load(), nullptr);
   taken->InvalidateInode(FakeFileSystem::kDataIno);
   taken->InvalidateEntry(1, "data");

@@ -93,6 +93,8 @@ class FakeHttp final : public http::HttpClient {
         is_canceled = true;
         owner.queue_.push_back(shared_from_this());
         owner.wake_.NotifyAll();
+      } else {
+        cancel_wanted = true;
       }
     }
     FakeHttp& owner;
@@ -100,6 +102,7 @@ class FakeHttp final : public http::HttpClient {
     http::Done done;
     SeenRequest seen;
     bool is_canceled = false;
+    bool cancel_wanted = false;  // before it was known to hang
   };
 
   static Error Broken() {
@@ -129,7 +132,12 @@ class FakeHttp final : public http::HttpClient {
       lock.Unlock();
       const Reply reply = handler_(call->seen, number);
       lock.Lock();
-      if (reply.hangs) hanging_.push_back(call);
+      if (reply.hangs && call->cancel_wanted) {
+        call->is_canceled = true;
+        queue_.push_back(call);
+      } else if (reply.hangs) {
+        hanging_.push_back(call);
+      }
       wake_.NotifyAll();
       if (reply.hangs) continue;
       lock.Unlock();

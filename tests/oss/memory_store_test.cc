@@ -168,6 +168,28 @@ TEST_F(MemoryStoreTest, HeldCallsRunInOrderWhenReleasedAndCancelAtOnce) {
   call1->Cancel();  // after its end: nothing happens
 }
 
+TEST_F(MemoryStoreTest, EndCallsCancelsWhatIsHeldAndLaterWhatComes) {
+  store_->PutContent("k", "abc");
+  store_->HoldData(true);
+  const auto get = [this] {
+    auto promise = std::make_shared<std::promise<Status>>();
+    static_cast<void>(store_->GetAsync({"k", 0, 3, ""}, std::make_shared<StringSink>(),
+                                       [promise](Status status) { promise->set_value(std::move(status)); }));
+    return promise->get_future();
+  };
+  auto held = get();
+  store_->EndCalls(std::chrono::milliseconds(0), std::chrono::hours(1));
+  EXPECT_EQ(held.get().error().kind, ErrorKind::kCanceled);
+  auto in_grace = get();
+  EXPECT_EQ(store_->HeldCalls(), 1u);
+  store_->ReleaseHeld(1);
+  EXPECT_TRUE(in_grace.get());
+  auto last = get();
+  store_->EndCalls(std::chrono::milliseconds(0), std::chrono::milliseconds(0));
+  EXPECT_EQ(last.get().error().kind, ErrorKind::kCanceled);
+  EXPECT_EQ(get().get().error().kind, ErrorKind::kCanceled);
+}
+
 TEST_F(MemoryStoreTest, DestructorEndsHeldCallsAsCanceled) {
   std::promise<Status> promise;
   store_->HoldData(true);

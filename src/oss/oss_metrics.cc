@@ -35,6 +35,7 @@ void OssMetrics::OnOperationEnd(std::string_view operation, std::chrono::nanosec
 }
 
 void OssMetrics::OnFailure(const Error& error) {
+  if (error.kind == ErrorKind::kCanceled) return;  // we gave up, not the server
   if (!error.oss_code.empty()) return OnError(error.oss_code);
   OnError(error.http_status == 0 ? "Transport" : "NoCode");
 }

@@ -25,7 +25,7 @@ class OssMetrics {
   void OnAttempt(std::string_view operation) EXCLUDES(mutex_);
   // Of a whole operation, with its retries.
   void OnOperationEnd(std::string_view operation, std::chrono::nanoseconds duration) EXCLUDES(mutex_);
-  // Of one attempt.
+  // Of one attempt. One that was canceled here is no failure.
   void OnFailure(const Error& error) EXCLUDES(mutex_);
   void OnError(std::string_view code) EXCLUDES(mutex_);
 

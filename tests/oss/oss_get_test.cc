@@ -141,8 +141,11 @@ TEST_F(OssGetTest, SurvivesLostConnectionsAndServerTrouble) {
 
 TEST_F(OssGetTest, SinkThatGivesUpCancels) {
   Serve([](const SeenRequest& request, size_t) { return RangeReply(request, kObject); });
+  const Counter& failed = Registry::Default().counter("errors_total", "", "code=\"Transport\"");
+  const uint64_t failed_before = failed.Value();
   const Status status = GetNow(*store_, {"k", 0, 10, ""}, std::make_shared<StringSink>(2, 4));
   EXPECT_EQ(status.error().kind, ErrorKind::kCanceled);
+  EXPECT_EQ(failed.Value(), failed_before) << "the server made no error";
   EXPECT_EQ(http_->Count(), 1u);
 }
 
@@ -152,6 +155,8 @@ TEST_F(OssGetTest, CancelAndDestructionEndHangingCalls) {
     reply.hangs = true;
     return reply;
   });
+  const Counter& failed = Registry::Default().counter("errors_total", "", "code=\"Transport\"");
+  const uint64_t failed_before = failed.Value();
   std::promise<Status> first, second;
   auto call = store_->GetAsync({"k", 0, 10, ""}, std::make_shared<StringSink>(),
                                [&](Status status) { first.set_value(std::move(status)); });
@@ -163,6 +168,7 @@ TEST_F(OssGetTest, CancelAndDestructionEndHangingCalls) {
   http_->WaitForCount(2);
   store_.reset();
   EXPECT_EQ(second.get_future().get().error().kind, ErrorKind::kCanceled);
+  EXPECT_EQ(failed.Value(), failed_before) << "the server made no error";
 }
 
 TEST_F(OssGetTest, HedgesAGetThatIsMuchSlowerThanTheOthers) {

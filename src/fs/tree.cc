@@ -88,6 +88,7 @@ Node* Tree::Child(const Node* directory, std::string_view name) {
 }
 
 void Tree::Attach(Node* node, Node* directory) {
+  CompactSlots(directory);  // a directory that is never listed would keep a slot for each name that ever was
   DirectoryState& state = *directory->directory;
   node->parent = directory;
   node->slot = static_cast<uint32_t>(state.slots.size());

@@ -268,6 +268,20 @@ TEST_F(Consistency, MetadataStaysInItsBudget) {
   for (size_t i = 0; i < 80; ++i) EXPECT_EQ(*mount.Get("d" + std::to_string(i) + "/" + ManyNames(99)), "1");
 }
 
+TEST_F(Consistency, NamesThatCameAndWentLeaveNoMetadata) {
+  TestMount mount(*store_);
+  auto& gauge = Registry::Default().gauge("metadata_bytes", "");
+  EXPECT_EQ(mount.Put("stays", "1"), 0);
+  const int64_t before = gauge.Value();
+  for (size_t i = 0; i < 1000; ++i) {
+    ASSERT_EQ(mount.Put(ManyNames(i), "1"), 0);
+    ASSERT_EQ(mount.Unlink(ManyNames(i)), 0);
+  }
+  EXPECT_LT(gauge.Value(), before + 1000);  // 1000 slots of a directory would be 8000
+  EXPECT_EQ(*mount.Get("stays"), "1");
+  EXPECT_EQ(mount.List("")->size(), 1u);
+}
+
 // Reads a directory through one handle from a cookie to its end.
 std::vector<std::pair<std::string, uint64_t>> ReadOn(TestMount& mount, HandleId handle, uint64_t cookie,
                                                      int64_t* peak_bytes) {

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 
 namespace ossfs2 {
 namespace {
@@ -44,7 +43,8 @@ void WorkerPool::ThreadMain() {
     const int size = fuse_session_receive_buf(session_, &buffer);
     if (size == -EINTR || size == -EAGAIN) continue;
     if (size <= 0) {
-      if (size < 0 && size != -ENODEV) failure_ = size;
+      // Both say that the connection was ended, by an unmount or an abort; ECONNABORTED to who was taking a request.
+      if (size < 0 && size != -ENODEV && size != -ECONNABORTED) failure_ = size;
       break;
     }
     RequestBuffers::SetCurrent(&buffers_, &buffer);

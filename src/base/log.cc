@@ -121,7 +121,6 @@ Status SetupLog(const LogConfig& config) {
 }
 
 void SetLogLevel(LogLevel level) { g_level = level; }
-LogLevel GetLogLevel() { return g_level; }
 bool LogEnabled(LogLevel level) { return level >= g_level.load(std::memory_order_relaxed); }
 void FlushLog() { spdlog::default_logger_raw()->flush(); }
 

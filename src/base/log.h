@@ -27,7 +27,6 @@ struct LogConfig {
 // Replaces the target; may be called again (after the fork of a daemon).
 Status SetupLog(const LogConfig& config);
 void SetLogLevel(LogLevel level);
-LogLevel GetLogLevel();
 bool LogEnabled(LogLevel level);
 void FlushLog();
 

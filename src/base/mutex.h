@@ -1,7 +1,8 @@
 // Mutex, MutexLock and CondVar: std types with Clang thread-safety annotations.
 //
 // Fields name their lock with GUARDED_BY, functions what they need with REQUIRES
-// or EXCLUDES; Clang's -Wthread-safety checks it. No lock is held over the network.
+// or EXCLUDES; Clang's -Wthread-safety checks it, for other compilers they are nothing.
+// No lock is held over the network.
 #pragma once
 
 #include <chrono>
@@ -16,7 +17,6 @@
 #define CAPABILITY(x) OSSFS2_TSA(capability(x))
 #define SCOPED_CAPABILITY OSSFS2_TSA(scoped_lockable)
 #define GUARDED_BY(x) OSSFS2_TSA(guarded_by(x))
-#define PT_GUARDED_BY(x) OSSFS2_TSA(pt_guarded_by(x))
 #define REQUIRES(...) OSSFS2_TSA(requires_capability(__VA_ARGS__))
 #define EXCLUDES(...) OSSFS2_TSA(locks_excluded(__VA_ARGS__))
 #define ACQUIRE(...) OSSFS2_TSA(acquire_capability(__VA_ARGS__))

@@ -1,6 +1,5 @@
 #include "data/chunk_map.h"
 
-#include <algorithm>
 #include <cassert>
 #include <iterator>
 
@@ -60,17 +59,6 @@ ChunkRef ChunkMap::Erase(const Chunk& chunk) {
   ChunkRef taken = std::move(it->second);
   chunks_.erase(it);
   taken->mapped = false;
-  return taken;
-}
-
-std::vector<ChunkRef> ChunkMap::TakeAll() {
-  std::vector<ChunkRef> taken;
-  taken.reserve(chunks_.size());
-  for (auto& [begin, chunk] : chunks_) {
-    chunk->mapped = false;
-    taken.push_back(std::move(chunk));
-  }
-  chunks_.clear();
   return taken;
 }
 

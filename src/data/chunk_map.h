@@ -27,7 +27,6 @@ class ChunkMap {
   void Insert(ChunkRef chunk);
   // Takes the chunk out, if it is in; the caller drops the reference outside the lock.
   ChunkRef Erase(const Chunk& chunk);
-  std::vector<ChunkRef> TakeAll();
   size_t Count() const { return chunks_.size(); }
   const std::map<uint64_t, ChunkRef>& all() const { return chunks_; }
 

@@ -5,68 +5,24 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
-#include <optional>
 #include <thread>
+#include <vector>
 
 #include "fuse/mount_table.h"
 #include "fuse/session_io.h"
-#include "tests/fuse/fake_file_system.h"
+#include "tests/fuse/mount_fixture.h"
 
 namespace ossfs2 {
 namespace {
 
-class FuseFrontendTest : public testing::Test {
- protected:
-  void SetUp() override {
-    if (access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "no /dev/fuse here";
-    char name[] = "/tmp/ossfs2-fuse-test-XXXXXX";
-    ASSERT_NE(mkdtemp(name), nullptr);
-    folder_ = name;
-  }
-
-  void TearDown() override {
-    Leave();
-    if (!folder_.empty()) rmdir(folder_.c_str());
-  }
-
-  void Enter() {
-    FuseOptions options;
-    options.mount_point = folder_;
-    options.source = "bucket, with comma";
-    options.allow_other = false;
-    executor_.emplace("test", 8);
-    frontend_ = MakeFuseFrontend(fake_, *executor_, options);
-    const Status mounted = frontend_->Mount();
-    ASSERT_TRUE(mounted) << mounted.error().text;
-    runner_ = std::thread([this] { run_status_ = frontend_->Run(); });
-  }
-
-  void Leave() {
-    if (!frontend_) return;
-    frontend_->Unmount();
-    frontend_->Stop();
-    runner_.join();
-    Destroy();
-  }
-
-  void Destroy() {
-    executor_->Shutdown();
-    frontend_.reset();
-  }
-
-  std::string Path(const char* name) const { return folder_ + "/" + name; }
-
-  std::string folder_;
-  FakeFileSystem fake_;
-  std::optional<Executor> executor_{std::in_place, "test", 8};
-  std::unique_ptr<FuseFrontend> frontend_;
-  std::thread runner_;
-  Status run_status_;
-};
+using FuseFrontendTest = FuseMountTest;
 
 std::string ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -78,7 +34,7 @@ TEST_F(FuseFrontendTest, ShowsItsTypeAndSource) {
   const auto mount = FindMount(folder_);
   ASSERT_TRUE(mount);
   EXPECT_EQ(mount->type, "fuse.ossfs2");
-  EXPECT_EQ(mount->source, "bucket, with comma");
+  EXPECT_EQ(mount->source, kSource);
 }
 
 // The kernel's answer to INIT must not undo it, however the two fall together.
@@ -267,6 +223,32 @@ TEST_F(FuseFrontendTest, ExternalUnmountEndsRun) {
   runner_.join();
   EXPECT_TRUE(run_status_) << run_status_.error().text;
   Destroy();
+}
+
+// A worker that is just taking a request then gets another error than one that waits for the next.
+TEST_F(FuseFrontendTest, AForcedUnmountUnderLoadEndsRunWell) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  constexpr int kMounts = 50;
+  constexpr int kPrograms = 4;
+  for (int i = 0; i < kMounts; ++i) {
+    Enter();
+    std::atomic<int> started{0};
+    std::vector<std::thread> programs;
+    for (int program = 0; program < kPrograms; ++program) {
+      programs.emplace_back([&] {
+        struct stat attr{};
+        ++started;
+        while (stat(Path("data").c_str(), &attr) == 0) {
+        }
+      });
+    }
+    while (started < kPrograms) std::this_thread::yield();
+    EXPECT_EQ(umount2(folder_.c_str(), MNT_FORCE | MNT_DETACH), 0);
+    runner_.join();
+    for (std::thread& program : programs) program.join();
+    EXPECT_TRUE(run_status_) << "mount " << i << ": " << run_status_.error().text;
+    Destroy();
+  }
 }
 
 TEST_F(FuseFrontendTest, StopEndsRunWithAFileOpen) {

@@ -17,8 +17,7 @@
 #include <thread>
 
 #include "base/str.h"
-#include "fuse/fuse_frontend.h"
-#include "tests/fuse/fake_file_system.h"
+#include "tests/fuse/mount_fixture.h"
 
 namespace ossfs2 {
 namespace {
@@ -77,38 +76,17 @@ class Program {
   std::optional<int> status_;
 };
 
-class InterruptsTest : public testing::Test {
+class InterruptsTest : public FuseMountTest {
  protected:
   void SetUp() override {
-    if (access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "no /dev/fuse here";
-    char name[] = "/tmp/ossfs2-fuse-test-XXXXXX";
-    ASSERT_NE(mkdtemp(name), nullptr);
-    folder_ = name;
+    FuseMountTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
     fake_.content = std::string(1 << 20, 'x');
-    FuseOptions options;
-    options.mount_point = folder_;
-    options.source = "bucket";
-    options.allow_other = false;
-    frontend_ = MakeFuseFrontend(fake_, executor_, options);
-    const Status mounted = frontend_->Mount();
-    ASSERT_TRUE(mounted) << mounted.error().text;
-    runner_ = std::thread([this] { run_status_ = frontend_->Run(); });
-    data_ = folder_ + "/data";
+    Enter();
+    data_ = Path("data");
     struct stat attr{};
     ASSERT_EQ(stat(data_.c_str(), &attr), 0);  // INIT is done
     forgotten_before_ = fake_.Forgotten();
-  }
-
-  void TearDown() override {
-    fake_.gate.Open();
-    if (frontend_) {
-      frontend_->Unmount();
-      frontend_->Stop();
-      runner_.join();
-      executor_.Shutdown();
-      frontend_.reset();
-    }
-    if (!folder_.empty()) rmdir(folder_.c_str());
   }
 
   bool Until(const std::function<bool()>& condition) const {
@@ -121,14 +99,15 @@ class InterruptsTest : public testing::Test {
   bool UntilWaiting() {
     return Until([this] { return fake_.gate.waiting() > 0; });
   }
+  // The kernel hands out interrupts before requests: after these it has been told.
+  void UntilInterruptsAreTold() const {
+    for (int i = 0; i < 3; ++i) {
+      struct statvfs unused;
+      EXPECT_EQ(statvfs(folder_.c_str(), &unused), 0);
+    }
+  }
 
-  std::string folder_;
   std::string data_;
-  FakeFileSystem fake_;
-  Executor executor_{"test", 8};
-  std::unique_ptr<FuseFrontend> frontend_;
-  std::thread runner_;
-  Status run_status_;
   int64_t forgotten_before_ = 0;
 };
 
@@ -178,7 +157,7 @@ TEST_F(InterruptsTest, AKilledProgramLeavesAListing) {
 }
 
 TEST_F(InterruptsTest, ASignalThatAsksToEndIsEintrForADirectRead) {
-  fake_.slow_reads = &executor_;
+  fake_.slow_reads = &*executor_;
   fake_.gate.Close();
   Program program([this] {
     const int fd = open(data_.c_str(), O_RDONLY | O_DIRECT);
@@ -200,11 +179,7 @@ TEST_F(InterruptsTest, OtherSignalsLeaveTheProgramToWaitUntilOneEndsIt) {
   Program program([this] { return StatOf(data_); });
   ASSERT_TRUE(UntilWaiting());
   program.Send(SIGALRM);
-  // The kernel hands out interrupts before requests: after these it has been told.
-  for (int i = 0; i < 3; ++i) {
-    struct statvfs unused;
-    EXPECT_EQ(statvfs(folder_.c_str(), &unused), 0);
-  }
+  UntilInterruptsAreTold();
   program.Send(SIGKILL);
   const auto status = program.Wait();
   ASSERT_TRUE(status);
@@ -217,10 +192,7 @@ TEST_F(InterruptsTest, ATimersSignalIsNoErrorOfALookup) {
   Program program([this] { return StatOf(data_); });
   ASSERT_TRUE(UntilWaiting());
   program.Send(SIGALRM);
-  for (int i = 0; i < 3; ++i) {
-    struct statvfs unused;
-    EXPECT_EQ(statvfs(folder_.c_str(), &unused), 0);
-  }
+  UntilInterruptsAreTold();
   fake_.gate.Open();
   const auto status = program.Wait();
   ASSERT_TRUE(status);

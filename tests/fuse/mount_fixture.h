@@ -1,0 +1,72 @@
+// FuseMountTest: a FakeFileSystem in a folder of its own, mounted by Enter and unmounted at the end of the test.
+// Skips where there is no /dev/fuse.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "fuse/fuse_frontend.h"
+#include "tests/fuse/fake_file_system.h"
+
+namespace ossfs2 {
+
+class FuseMountTest : public testing::Test {
+ protected:
+  static constexpr const char* kSource = "bucket, with comma";
+
+  void SetUp() override {
+    if (access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "no /dev/fuse here";
+    char name[] = "/tmp/ossfs2-fuse-test-XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    folder_ = name;
+  }
+
+  void TearDown() override {
+    fake_.gate.Open();
+    Leave();
+    if (!folder_.empty()) rmdir(folder_.c_str());
+  }
+
+  void Enter() {
+    FuseOptions options;
+    options.mount_point = folder_;
+    options.source = kSource;
+    options.allow_other = false;
+    executor_.emplace("test", 8);
+    frontend_ = MakeFuseFrontend(fake_, *executor_, options);
+    const Status mounted = frontend_->Mount();
+    ASSERT_TRUE(mounted) << mounted.error().text;
+    runner_ = std::thread([this] { run_status_ = frontend_->Run(); });
+  }
+
+  void Leave() {
+    if (!frontend_) return;
+    frontend_->Unmount();
+    frontend_->Stop();
+    runner_.join();
+    Destroy();
+  }
+
+  // After Run has ended.
+  void Destroy() {
+    executor_->Shutdown();
+    frontend_.reset();
+  }
+
+  std::string Path(const char* name) const { return folder_ + "/" + name; }
+
+  std::string folder_;
+  FakeFileSystem fake_;
+  std::optional<Executor> executor_{std::in_place, "test", 8};
+  std::unique_ptr<FuseFrontend> frontend_;
+  std::thread runner_;
+  Status run_status_;
+};
+
+}  // namespace ossfs2

@@ -155,10 +155,11 @@ int MountService::Finish(const Status& run) {
     Log(LogLevel::kInfo, StrCat("saving ", FormatSize(unpublished), " before the end, at most ",
                                 std::chrono::duration_cast<std::chrono::seconds>(deadline).count(), " s"));
   if (!run) Log(LogLevel::kError, StrCat("serving ended: ", run.error().ToString()));
-  stack_->BeginClose(deadline);
+  const std::vector<std::string> lost = stack_->Save(deadline);
+  // Both wait for what they have begun, and that may wait for the bucket.
   signals_->Handle(nullptr, nullptr);
   commands_->SetClosing();
-  const std::vector<std::string> lost = stack_->Close();
+  stack_->Close();
   for (const std::string& line : lost) {
     Log(LogLevel::kError, StrCat("not saved: ", line));
     if (settings().foreground) fprintf(stderr, "ossfs2: not saved: %s\n", line.c_str());

@@ -96,17 +96,20 @@ Status MountStack::Run() { return frontend_->Run(); }
 void MountStack::Stop() { frontend_->Stop(); }
 uint64_t MountStack::UnpublishedBytes() const { return writes_->UnpublishedBytes(); }
 
-void MountStack::BeginClose(std::chrono::milliseconds flush_deadline) {
-  flush_until_ = std::chrono::steady_clock::now() + flush_deadline;
-  if (store_.store != nullptr) store_.store->EndCalls(flush_deadline, kCleanUpMax);
+std::vector<std::string> MountStack::Save(std::chrono::milliseconds flush_deadline) {
+  saved_ = true;
+  const auto until = std::chrono::steady_clock::now() + flush_deadline;
+  std::vector<std::string> lost;
+  if (file_system_ != nullptr) lost = file_system_->FlushAll(flush_deadline);
+  // Only now: a late close whose request is canceled gives its data up, and FlushAll would miss it.
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+  store_.store->EndCalls(std::max(left, left.zero()), kCleanUpMax);
+  return lost;
 }
 
-std::vector<std::string> MountStack::Close() {
-  std::vector<std::string> lost;
-  if (std::exchange(closed_, true)) return lost;
-  if (flush_until_ == std::chrono::steady_clock::time_point{}) BeginClose(std::chrono::milliseconds(0));
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(flush_until_ - std::chrono::steady_clock::now());
-  if (file_system_ != nullptr) lost = file_system_->FlushAll(std::max(left, left.zero()));
+void MountStack::Close() {
+  if (std::exchange(closed_, true)) return;
+  if (!saved_ && store_.store != nullptr) store_.store->EndCalls(std::chrono::milliseconds(0), kCleanUpMax);
   if (frontend_ != nullptr) frontend_->Unmount();
   if (reads_ != nullptr) reads_->Shutdown();
   if (frontend_ != nullptr) frontend_->EndNotices();
@@ -123,7 +126,6 @@ std::vector<std::string> MountStack::Close() {
   store_.store.reset();
   store_.credentials.reset();
   store_.http.reset();
-  return lost;
 }
 
 MountStack::~MountStack() { Close(); }

@@ -2,9 +2,9 @@
 //
 // Build makes http, credentials, store, pool, engines, file system and frontend, asks the bucket once (Probe)
 // and finishes what a crash left; nothing is mounted before all of that succeeded. Mount, Run and Stop are
-// the frontend's. BeginClose says when requests to the bucket are canceled, so that one which does not answer holds
-// nothing up; Close publishes unsaved files until then, unmounts and ends every part. Threads:
-// Build, Mount, Run, BeginClose and Close on one thread; Stop and the facts from any. Build starts threads, so a daemon
+// the frontend's. Save publishes unsaved files until the deadline, when all requests to the bucket are canceled, so that
+// one which does not answer holds nothing up. Close unmounts and ends every part. Threads:
+// Build, Mount, Run, Save and Close on one thread; Stop and the facts from any. Build starts threads, so a daemon
 // forks before. Errors: sentences for the terminal; bucket_check tells those of the probe.
 #pragma once
 
@@ -54,10 +54,10 @@ class MountStack {
   Status Mount();
   Status Run();
   void Stop();
-  // Close comes next. What else waits for the bucket, as `explain`, does so no longer than the deadline either.
-  void BeginClose(std::chrono::milliseconds flush_deadline);
-  // What could not be saved, one line each. Without BeginClose nothing is saved any more.
-  std::vector<std::string> Close();
+  // What could not be saved, one line each. From then on nobody waits for the bucket longer than the deadline either.
+  std::vector<std::string> Save(std::chrono::milliseconds flush_deadline);
+  // After Save; without it requests are canceled at once.
+  void Close();
 
   FileSystem& file_system() { return *file_system_; }
   MemoryPool& pool() { return *pool_; }
@@ -79,7 +79,7 @@ class MountStack {
   std::unique_ptr<FileSystem> file_system_;
   std::unique_ptr<FuseFrontend> frontend_;
   std::unique_ptr<Timer> timer_;
-  std::chrono::steady_clock::time_point flush_until_{};  // none: BeginClose was not called
+  bool saved_ = false;
   bool closed_ = false;
 };
 

@@ -14,13 +14,6 @@ const char* TypeName(const Node* node) {
   return node->type == NodeType::kSymlink ? "symlink" : "file";
 }
 
-constexpr std::string_view kTooLate = "not stored before the deadline";
-
-// At the deadline requests are canceled (ObjectStore::EndCalls).
-std::string WhyUnsaved(const Error& error) {
-  return error.kind == ErrorKind::kCanceled ? std::string(kTooLate) : error.ToString();
-}
-
 void ExplainDirectory(const DirectoryState& state, std::vector<std::string>& lines) {
   static constexpr const char* kKnown[] = {"not known", "no", "yes"};
   lines.push_back(StrCat("children known: ", state.children.size(), state.complete ? " (all)" : ""));
@@ -103,7 +96,7 @@ std::vector<std::string> CoreFileSystem::FlushAll(std::chrono::milliseconds dead
       if (saved) saved = saver_.Save(file);
       MutexLock done_lock(report->mutex);
       report->waiting.erase(file);
-      if (!saved) report->failed.push_back(StrCat(name, ": ", WhyUnsaved(saved.error())));
+      if (!saved) report->failed.push_back(StrCat(name, ": ", saved.error().ToString()));
       if (--report->left == 0) report->done.NotifyAll();
     });
   const auto until = std::chrono::steady_clock::now() + deadline;
@@ -114,7 +107,7 @@ std::vector<std::string> CoreFileSystem::FlushAll(std::chrono::milliseconds dead
   }
   std::vector<std::string> failed = report->failed;
   for (const auto& [ino, path] : report->waiting)
-    failed.push_back(StrCat(path, ": ", kTooLate));
+    failed.push_back(StrCat(path, ": not stored before the deadline"));
   return failed;
 }
 

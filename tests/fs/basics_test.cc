@@ -1,8 +1,6 @@
 // Every operation once, and its errors.
 #include <sys/xattr.h>
 
-#include <thread>
-
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {
@@ -321,20 +319,6 @@ TEST_F(Basics, FlushAllStoresOpenFiles) {
   EXPECT_TRUE(mount_.fs().FlushAll(std::chrono::seconds(20)).empty());
   EXPECT_EQ(store_->Content("f"), "open");
   mount_.Close(handle);
-}
-
-TEST_F(Basics, FlushAllNamesWhatTheDeadlineCanceled) {
-  const HandleId handle = *mount_.OpenPath("f", O_WRONLY | O_CREAT);
-  ASSERT_TRUE(mount_.Write(handle, 0, "open"));
-  store_->HoldData(true);
-  std::vector<std::string> lost;
-  std::thread flush([&] { lost = mount_.fs().FlushAll(std::chrono::hours(1)); });
-  while (store_->HeldCalls() == 0) std::this_thread::yield();
-  store_->EndCalls(std::chrono::milliseconds(0), std::chrono::hours(1));
-  flush.join();
-  EXPECT_EQ(lost, (std::vector<std::string>{"/f: not stored before the deadline"}));
-  store_->HoldData(false);
-  EXPECT_EQ(mount_.Close(handle), 0);
 }
 
 TEST_F(Basics, AsynchronousCloseStoresAtRelease) {

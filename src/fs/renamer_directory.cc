@@ -48,6 +48,8 @@ Status Renamer::RenameDirectory(const Names& names, const Pair& pair) {
     from = context_.tree.Key(node);
     to = StrCat(context_.tree.Key(directory), names.new_name, "/");
   }
+  if (to.size() > kKeyBytesMax)
+    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The directory's key would have more than 1023 bytes.");
   const std::vector<Ino> open = OpenBelow(pair.source);
   std::vector<std::shared_ptr<OpenFile>> frozen;
   Status status;

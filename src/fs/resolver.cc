@@ -26,10 +26,7 @@ class PairOfProbes {
     return claimed_ = true;
   }
   void RunList() {
-    ListRequest request;
-    request.prefix = key_ + "/";
-    request.max_keys = 1;
-    Result<ListPage> page = store_.List(request);
+    Result<ListPage> page = List();
     MutexLock lock(mutex_);
     page_ = std::move(page);
     done_.NotifyAll();
@@ -44,6 +41,15 @@ class PairOfProbes {
   const std::string& key() const { return key_; }
 
  private:
+  // Below the longest key nothing can be, and the service refuses a prefix that is longer than a key.
+  Result<ListPage> List() {
+    if (key_.size() >= kKeyBytesMax) return ListPage{};
+    ListRequest request;
+    request.prefix = key_ + "/";
+    request.max_keys = 1;
+    return store_.List(request);
+  }
+
   ObjectStore& store_;
   const std::string key_;
   Mutex mutex_;

@@ -45,7 +45,7 @@ ListEntry EntryOf(const std::string& key, const MemoryObject& object) {
 
 Result<ListPage> MemoryBucket::List(const ListRequest& request) const {
   const std::optional<std::string> first = FirstKey(request);
-  if (!first || request.max_keys < 1 || request.max_keys > 1000) {
+  if (!first || request.max_keys < 1 || request.max_keys > 1000 || request.prefix.size() > kKeyBytesMax) {
     return MakeServiceError({400, "InvalidArgument", "", "MEMORY", "", ""},
                             {"list", request.prefix, "memory", "memory"});
   }

@@ -132,6 +132,11 @@ TEST(Names, KeysOfMoreThan1023BytesAreRefused) {
   }
   EXPECT_EQ(mount.Put(path + "/" + std::string(255, 'f'), "1"), 0);  // 1023 bytes
   EXPECT_EQ(mount.Mkdir(path + "/" + std::string(255, 'g')), ENAMETOOLONG);
+  EXPECT_EQ(mount.Mkdir("short"), 0);
+  EXPECT_EQ(mount.Rename("short", path + "/" + std::string(255, 'g')), ENAMETOOLONG);
+  TestMount other(*store);
+  EXPECT_EQ(other.Get(path + "/" + std::string(255, 'f')).value_or("none"), "1");
+  EXPECT_EQ(other.Unlink(path + "/" + std::string(255, 'f')), 0);
   EXPECT_EQ(mount.Mkdir(path + "/" + std::string(254, 'g')), 0);
   EXPECT_EQ(mount.Put(path + "/" + std::string(254, 'g') + "/x", "1"), ENAMETOOLONG);
 }

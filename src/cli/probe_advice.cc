@@ -88,6 +88,8 @@ std::string AdviceForNetwork(const Error& error, const Settings& settings) {
 
 Error AdviseProbe(const Error& error, const Settings& settings) {
   Error advised = error;
+  // Neither the bucket nor the network was asked: the source of the keys says what is wrong.
+  if (Contains(error.text, "there are no valid credentials")) return advised;
   const bool no_answer = error.http_status == 0 && error.kind == ErrorKind::kUnavailable;
   if (no_answer && !settings.http.proxy.empty()) {
     advised.text =

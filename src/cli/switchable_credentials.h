@@ -16,9 +16,8 @@ class SwitchableCredentials final : public oss::CredentialProvider {
       : source_(std::move(source)) {}
 
   Result<oss::KeySet> Current() override { return Source()->Current(); }
-  Status ForceRefresh(const std::string& used_access_key_id) override {
-    return Source()->ForceRefresh(used_access_key_id);
-  }
+  bool Ready() const override { return Source()->Ready(); }
+  Status ForceRefresh(const oss::KeySet& used) override { return Source()->ForceRefresh(used); }
   std::string Describe() const override { return Source()->Describe(); }
 
   void Switch(std::shared_ptr<oss::CredentialProvider> source) EXCLUDES(mutex_) {

@@ -67,4 +67,13 @@ Result<HttpText> FetchText(http::HttpClient& http, Clock& clock, const std::stri
   return HttpText{response->head.status, std::move(response->body)};
 }
 
+Error StatusError(const std::string& from, int status) {
+  const bool may_pass = status >= 500 || status == 429;
+  Error error = MakeError(EACCES, may_pass ? ErrorKind::kUnavailable : ErrorKind::kAccessDenied,
+                          StrCat(from, " answered HTTP ", status));
+  error.http_status = status;
+  error.retryable = may_pass;
+  return error;
+}
+
 }  // namespace ossfs2::oss

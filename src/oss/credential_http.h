@@ -23,4 +23,7 @@ Result<HttpText> FetchText(http::HttpClient& http, Clock& clock, const std::stri
                            const std::string& method, const std::string& url,
                            std::vector<http::Header> headers, const std::string& body);
 
+// "FROM answered HTTP 503": of a server's trouble (5xx, 429) kUnavailable and retryable, else a refusal.
+Error StatusError(const std::string& from, int status);
+
 }  // namespace ossfs2::oss

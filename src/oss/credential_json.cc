@@ -26,7 +26,9 @@ std::string Text(const Json& json, std::initializer_list<const char*> names) {
 
 Result<Credentials> ParseCredentialJson(std::string_view text, const std::string& from) {
   const Json document = Json::parse(text, nullptr, false);
-  if (!document.is_object()) return Bad(StrCat(from, " gave no JSON object"));
+  // Cut off, empty, or a page of something in between: not a refusal.
+  if (!document.is_object())
+    return MakeError(EACCES, ErrorKind::kUnavailable, StrCat(from, " gave no JSON object"));
   const std::string code = Text(document, {"Code"});
   if (!code.empty() && code != "Success") {
     Error error = Bad(StrCat(from, " refused: ", code, ": ", Text(document, {"Message"})));

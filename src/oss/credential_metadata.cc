@@ -68,7 +68,7 @@ class MetadataSource final : public CredentialSource {
     if (answer->status == 404) {
       return Refused(StrCat(Name(), " is not attached to this machine (HTTP 404). Next: check ram_role"));
     }
-    if (answer->status != 200) return Refused(StrCat("the metadata service answered HTTP ", answer->status));
+    if (answer->status != 200) return StatusError("the metadata service", answer->status);
     return std::move(answer->body);
   }
 
@@ -87,7 +87,7 @@ class UriSource final : public CredentialSource {
   Result<Credentials> Fetch() override {
     const auto answer = FetchText(http_, clock_, Name(), "GET", url_, {}, "");
     if (!answer) return answer.error();
-    if (answer->status != 200) return Refused(StrCat(Name(), " answered HTTP ", answer->status));
+    if (answer->status != 200) return StatusError(Name(), answer->status);
     return ParseCredentialJson(answer->body, Name());
   }
 

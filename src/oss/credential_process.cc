@@ -24,7 +24,8 @@ namespace {
 constexpr std::chrono::seconds kTimeout{15};
 constexpr size_t kOutputBytesMax = 1 << 20;
 
-Error Failed(std::string text) { return MakeError(EACCES, ErrorKind::kAccessDenied, std::move(text)); }
+// It may work the next time.
+Error Failed(std::string text) { return MakeError(EACCES, ErrorKind::kUnavailable, std::move(text)); }
 
 // Words separated by blanks; '...' and "..." hold blanks; \ takes the next character outside '...'.
 Result<std::vector<std::string>> SplitCommand(const std::string& command) {

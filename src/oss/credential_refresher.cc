@@ -14,10 +14,16 @@ constexpr int64_t kEarlySeconds = 20 * 60;
 constexpr int64_t kEarlyShortSeconds = 3 * 60;
 constexpr int64_t kRetrySeconds = 15;
 constexpr int64_t kBackoffMaxSeconds = 120;
+constexpr std::chrono::seconds kPauseAfterFailure{1};
 
 bool IsSame(const KeySet& a, const KeySet& b) {
   return a.access_key_id == b.access_key_id && a.access_key_secret == b.access_key_secret &&
          a.security_token == b.security_token;
+}
+
+// Not a refusal: the next answer of the source may be another.
+bool MayPass(const Error& error) {
+  return error.retryable || error.kind == ErrorKind::kUnavailable || error.kind == ErrorKind::kExpiredCredential;
 }
 
 }  // namespace
@@ -70,6 +76,10 @@ bool CredentialRefresher::Ready() const {
   return IsValid();
 }
 
+bool CredentialRefresher::HasJustFailed() const {
+  return last_error_ && !is_running_ && clock_.NowSteady() - failed_at_ < kPauseAfterFailure;
+}
+
 void CredentialRefresher::StartRefresh() {
   if (is_running_ || stopping_) return;
   is_running_ = true;
@@ -92,7 +102,7 @@ Result<KeySet> CredentialRefresher::Current() {
     if (refresh_at_s_ && Now() >= *refresh_at_s_) StartRefresh();
     return current_->keys;
   }
-  StartRefresh();
+  if (!HasJustFailed()) StartRefresh();
   if (WaitForRefresh(lock) && IsValid()) return current_->keys;
   if (last_error_) {
     Error error = *last_error_;
@@ -106,21 +116,21 @@ Result<KeySet> CredentialRefresher::Current() {
   return error;
 }
 
-Status CredentialRefresher::ForceRefresh(const std::string& used_access_key_id) {
+Status CredentialRefresher::ForceRefresh(const KeySet& used) {
   MutexLock lock(mutex_);
-  if (current_ && current_->keys.access_key_id != used_access_key_id) return {};
+  if (current_ && !IsSame(current_->keys, used)) return {};
   if (!source_->CanChange()) {
     return MakeError(EACCES, ErrorKind::kAccessDenied,
                      StrCat("the keys of ", name_, " do not change by themselves"));
   }
-  const std::optional<Credentials> before = current_;
-  StartRefresh();
+  if (!HasJustFailed()) StartRefresh();
   const bool has_ended = WaitForRefresh(lock);
-  if (before && current_ && !IsSame(before->keys, current_->keys)) return {};
-  if (!before && current_) return {};
+  if (current_ && !IsSame(current_->keys, used)) return {};
   if (last_error_) return *last_error_;
-  return MakeError(EACCES, ErrorKind::kAccessDenied,
-                   StrCat(name_, has_ended ? " gave the same keys again" : " gave nothing in time"));
+  Error error = MakeError(EACCES, ErrorKind::kAccessDenied,
+                          StrCat(name_, has_ended ? " gave the same keys again" : " gave nothing in time"));
+  error.retryable = !has_ended;
+  return error;
 }
 
 std::string CredentialRefresher::Describe() const {
@@ -161,6 +171,8 @@ void CredentialRefresher::OnFetched(Credentials credentials) {
 
 void CredentialRefresher::OnFailed(Error error) {
   ++failures_;
+  failed_at_ = clock_.NowSteady();
+  if (current_ && MayPass(error)) error.retryable = true;
   const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
   refresh_at_s_ = Now() + RetryDelay(failures_, refresh_backoff_, random).count();
   if (IsValid()) {

@@ -4,7 +4,9 @@
 // set exists: a background refresh starts ahead of expiry (remaining life < max(20 min, 20 %), or < 3 min
 // for short-lived ones, with jitter), old keys serve until their expiry, failures are tried
 // again every 15 s. ForceRefresh() after a 403 of an expired or unknown key: one refresh, shared by
-// all callers. Thread-safe. Secrets never reach logs, texts or metrics.
+// all callers. A source that gave keys once and now fails without refusing (no answer, 5xx, a command that
+// fails, keys that have expired) may recover: the error is retryable, and it is asked once a second at most.
+// Thread-safe. Secrets never reach logs, texts or metrics.
 #pragma once
 
 #include <chrono>
@@ -60,8 +62,8 @@ class CredentialProvider {
   virtual Result<KeySet> Current() = 0;
   // Whether Current() would answer without waiting; event-loop threads ask this first.
   virtual bool Ready() const { return true; }
-  // `used`: the id that was refused; nothing happens when the current set is another already.
-  virtual Status ForceRefresh(const std::string& used_access_key_id) = 0;
+  // `used`: the set that was refused; nothing happens when the current one is another already.
+  virtual Status ForceRefresh(const KeySet& used) = 0;
   // "environment OSS_ACCESS_KEY_ID", "RAM role ecs-reader, expires 2026-...": never a secret.
   virtual std::string Describe() const = 0;
 };

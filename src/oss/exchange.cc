@@ -73,7 +73,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
           [self = shared_from_this(), error = keys.error()] { self->OnFailure(FailureOf(error)); });
       return;
     }
-    used_key_id_ = keys->access_key_id;
+    used_keys_ = *keys;
     context_.metrics.OnAttempt(request_.operation);
     auto call = context_.http.Start(context_.Build(request_, *keys, retry_.deadline()), nullptr,
                                     [self = shared_from_this()](Result<http::Response> response) {
@@ -99,6 +99,10 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
 
   void OnFailure(Failure failure) EXCLUDES(mutex_) {
     context_.metrics.OnFailure(failure.error);
+    RepeatOrFinish(std::move(failure));
+  }
+
+  void RepeatOrFinish(Failure failure) EXCLUDES(mutex_) {
     if (canceled_) return Finish(CanceledError(context_.Names(request_)));
     const bool is_lost = failure.answer_lost && !request_.repeat_when_lost;
     const auto decision = retry_.Decide(failure, context_.clock.NowSteady(), context_.Random());
@@ -126,8 +130,10 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
   }
 
   void RefreshAndRepeat() {
-    if (!context_.RefreshKeys(used_key_id_, last_error_)) return Finish(Final(std::move(last_error_)));
-    Attempt();
+    Status refreshed = context_.RefreshKeys(used_keys_, last_error_);
+    if (refreshed) return Attempt();
+    retry_.OnRefreshFailed();
+    RepeatOrFinish(FailureOf(std::move(refreshed.error())));
   }
 
   void WaitAndRepeat(std::chrono::milliseconds delay) EXCLUDES(mutex_) {
@@ -177,7 +183,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
   const SteadyTime started_;
   // Attempts follow one another: these need no lock.
   RetryState retry_;
-  std::string used_key_id_;
+  KeySet used_keys_;
   Error last_error_;
 
   std::atomic<bool> canceled_{false};

@@ -136,6 +136,7 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
   void OnAttemptDone(Attempt& attempt, Result<http::Response> response) EXCLUDES(mutex_);
   std::optional<Failure> FailureOfAttempt(Attempt& attempt, Result<http::Response>& response) const;
   void OnFailure(Failure failure);
+  void RepeatOrFinish(Failure failure);
   void RefreshAndRepeat();
   void WaitAndRepeat(std::chrono::milliseconds delay) EXCLUDES(mutex_);
   void Finish(Status status) EXCLUDES(mutex_);
@@ -153,7 +154,7 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
   GetDelivery delivery_;
   RetryState retry_;
   Error last_error_;
-  std::string used_key_id_;
+  KeySet used_keys_;
 
   std::atomic<bool> canceled_{false};
   Mutex mutex_;
@@ -170,14 +171,14 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
 class GetExchange::Attempt final : public http::BodySink {
  public:
   Attempt(std::shared_ptr<GetExchange> parent, int round, bool is_hedge, uint64_t first, uint64_t size,
-          std::string etag, std::string key_id)
+          std::string etag, KeySet keys)
       : parent_(std::move(parent)),
         round_(round),
         is_hedge_(is_hedge),
         first_(first),
         size_(size),
         etag_(std::move(etag)),
-        key_id_(std::move(key_id)),
+        keys_(std::move(keys)),
         sent_(std::chrono::steady_clock::now()) {}
 
   Use OnHead(const http::ResponseHead& head) override {
@@ -205,7 +206,7 @@ class GetExchange::Attempt final : public http::BodySink {
   const uint64_t first_;
   const uint64_t size_;
   const std::string etag_;
-  const std::string key_id_;
+  const KeySet keys_;
   const SteadyTime sent_;
   bool is_owner_ = false;
   std::optional<Failure> failure_;  // of the head
@@ -230,7 +231,7 @@ void GetExchange::Send(int round, bool is_hedge) {
   http_request.collect_bytes_max = kErrorBodyBytesMax;
   context_.metrics.OnAttempt("get");
   auto attempt =
-      std::make_shared<Attempt>(shared_from_this(), round, is_hedge, first, size, etag, keys->access_key_id);
+      std::make_shared<Attempt>(shared_from_this(), round, is_hedge, first, size, etag, *keys);
   auto call =
       context_.http.Start(std::move(http_request), attempt, [attempt](Result<http::Response> response) {
         attempt->parent_->OnAttemptDone(*attempt, std::move(response));
@@ -301,7 +302,7 @@ void GetExchange::OnAttemptDone(Attempt& attempt, Result<http::Response> respons
     if (attempt.is_owner_ && delivery_.next() > attempt.first_) {
       retry_.OnProgress(context_.clock.NowSteady() + context_.config.request_timeout.value());
     }
-    used_key_id_ = attempt.key_id_;
+    used_keys_ = attempt.keys_;
     return OnFailure(std::move(*failure));
   }
   if (delivery_.damaged()) {
@@ -315,6 +316,10 @@ void GetExchange::OnAttemptDone(Attempt& attempt, Result<http::Response> respons
 
 void GetExchange::OnFailure(Failure failure) {
   context_.metrics.OnFailure(failure.error);
+  RepeatOrFinish(std::move(failure));
+}
+
+void GetExchange::RepeatOrFinish(Failure failure) {
   if (canceled_) return Finish(CanceledError());
   const auto decision = retry_.Decide(failure, context_.clock.NowSteady(), context_.Random());
   if (decision.action == RetryState::Action::kGiveUp) {
@@ -339,8 +344,10 @@ void GetExchange::OnFailure(Failure failure) {
 }
 
 void GetExchange::RefreshAndRepeat() {
-  if (!context_.RefreshKeys(used_key_id_, last_error_)) return Finish(std::move(last_error_));
-  BeginRound();
+  Status refreshed = context_.RefreshKeys(used_keys_, last_error_);
+  if (refreshed) return BeginRound();
+  retry_.OnRefreshFailed();
+  RepeatOrFinish(FailureOf(std::move(refreshed.error())));
 }
 
 void GetExchange::WaitAndRepeat(std::chrono::milliseconds delay) {

@@ -59,10 +59,12 @@ http::Request OssContext::Build(const OssRequest& request, const KeySet& keys, S
   return out;
 }
 
-bool OssContext::RefreshKeys(const std::string& used_key_id, Error& refused) {
-  const Status refreshed = credentials.ForceRefresh(used_key_id);
-  if (!refreshed) refused.text += StrCat(" A refresh of the credentials gave nothing new: ", refreshed.error().text, ".");
-  return refreshed.has_value();
+Status OssContext::RefreshKeys(const KeySet& used, Error refused) {
+  const Status refreshed = credentials.ForceRefresh(used);
+  if (refreshed) return {};
+  refused.text += StrCat(" A refresh of the credentials gave nothing new: ", refreshed.error().text, ".");
+  refused.retryable = refreshed.error().retryable;
+  return refused;
 }
 
 void OssContext::LearnClock(int64_t date_s) {

@@ -55,8 +55,9 @@ class OssContext {
   RequestNames Names(const OssRequest& request) const;
   std::chrono::milliseconds TimeoutOf(const OssRequest& request) const;
 
-  // After an answer that refused the keys. False: there are no others; `refused` says so then. Blocks.
-  bool RefreshKeys(const std::string& used_key_id, Error& refused);
+  // After an answer that refused the keys. Without others the error is `refused`, which says so then; it is
+  // retryable when there may be others later. Blocks.
+  Status RefreshKeys(const KeySet& used, Error refused);
   // From the Date of an answer.
   void LearnClock(int64_t date_s);
   double Random() EXCLUDES(mutex_);  // [0, 1)

@@ -92,7 +92,7 @@ TEST_F(CredentialsTest, OptionsComeFirst) {
   EXPECT_EQ(keys->security_token, "T0ken");
   auto provider = Make(none_);
   EXPECT_EQ(provider->Describe(), "option oss_access_key_id");
-  EXPECT_FALSE(provider->ForceRefresh("id"));
+  EXPECT_FALSE(provider->ForceRefresh({"id", "S3cretValue", "T0ken"}));
   options_.access_key_secret = "";
   EXPECT_FALSE(Keys()) << "an id without secret is a mistake, not a reason to look elsewhere";
   options_.anonymous = true;
@@ -140,11 +140,12 @@ TEST_F(CredentialsTest, DirectoryIsReadAgainWithoutRemount) {
   EXPECT_EQ(provider->Current()->access_key_id, "id1");
   Write("AccessKeyId", "id2\n");
   Write("SecurityToken", "t\n");
-  EXPECT_TRUE(provider->ForceRefresh("id1")) << "a 403 finds the rotated keys";
+  EXPECT_TRUE(provider->ForceRefresh({"id1", "secret", ""})) << "a 403 finds the rotated keys";
   EXPECT_EQ(provider->Current()->access_key_id, "id2");
   EXPECT_EQ(provider->Current()->security_token, "t");
-  EXPECT_FALSE(provider->ForceRefresh("id2")) << "the same keys came again";
-  EXPECT_TRUE(provider->ForceRefresh("id1")) << "another set is there already";
+  EXPECT_FALSE(provider->ForceRefresh({"id2", "secret", "t"})) << "the same keys came again";
+  EXPECT_TRUE(provider->ForceRefresh({"id1", "secret", ""})) << "another set is there already";
+  EXPECT_TRUE(provider->ForceRefresh({"id2", "secret", "old"})) << "of the same id too";
 }
 
 TEST_F(CredentialsTest, ProcessRunsWithoutShell) {
@@ -389,9 +390,14 @@ TEST_F(RefresherTest, FailuresKeepTheOldKeysUntilTheyExpire) {
   EXPECT_EQ(IdNow(), "id1");
   WaitForFetches(2);
   EXPECT_EQ(IdNow(), "id1");
-  EXPECT_FALSE(refresher_->ForceRefresh("id1"));
+  EXPECT_FALSE(refresher_->ForceRefresh({"id1", "s", "t"}));
   clock_.Advance(std::chrono::minutes(11));
   EXPECT_NE(IdNow().find("no valid credentials: no answer"), std::string::npos);
+  const int asked = source_->fetches;
+  EXPECT_NE(IdNow().find("no valid credentials: no answer"), std::string::npos);
+  EXPECT_FALSE(refresher_->ForceRefresh({"id1", "s", "t"}));
+  EXPECT_EQ(source_->fetches, asked) << "not asked without a pause";
+  clock_.Advance(std::chrono::seconds(1));
   source_->fails = false;
   source_->expires_s = Now() + 3600;
   EXPECT_TRUE(IdNow().starts_with("id"));
@@ -424,6 +430,15 @@ TEST(RetryDelayTest, IsFixedOrGrows) {
 TEST_F(RefresherTest, SetsThatHaveExpiredAreNotTaken) {
   source_->expires_s = Now() - 1;
   EXPECT_NE(IdNow().find("have expired"), std::string::npos);
+  EXPECT_FALSE(refresher_->Current().error().retryable) << "it never gave keys that serve";
+  clock_.Advance(std::chrono::seconds(1));
+  source_->expires_s = Now() + 60;
+  EXPECT_EQ(IdNow(), "id2");
+  source_->expires_s = Now() + 50;
+  clock_.Advance(std::chrono::seconds(60));
+  const auto keys = refresher_->Current();
+  ASSERT_FALSE(keys);
+  EXPECT_TRUE(keys.error().retryable) << "it may give fresh ones in a moment";
 }
 
 }  // namespace

@@ -42,6 +42,18 @@ TEST_F(OssGetTest, GoesOnFromTheLastByteOfTheSameVersion) {
   EXPECT_EQ(seen[1].Header("if-match"), "\"E1\"") << "the version is pinned by the first answer";
 }
 
+TEST_F(OssGetTest, WaitsForASourceOfKeysThatFailsForAMoment) {
+  Serve([](const SeenRequest& request, size_t number) {
+    return number <= 2 ? ErrorReply(403, "SecurityTokenExpired") : RangeReply(request, kObject);
+  });
+  credentials_.FailNext(1);
+  auto sink = std::make_shared<StringSink>();
+  ASSERT_TRUE(GetNow(*store_, {"k", 2, 10, ""}, sink));
+  EXPECT_EQ(sink->text(), "23456789ab");
+  EXPECT_EQ(http_->Count(), 3u);
+  EXPECT_EQ(credentials_.refreshes(), 1);
+}
+
 TEST_F(OssGetTest, NeverMixesVersions) {
   Serve([](const SeenRequest& request, size_t number) {
     Reply reply = RangeReply(request, kObject, number == 1 ? "E1" : "E2");

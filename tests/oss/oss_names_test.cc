@@ -248,6 +248,15 @@ TEST_F(OssNamesTest, RefreshesExpiredKeysOnce) {
   EXPECT_EQ(http_->Count(), 3u) << "nothing new came, so nothing is sent again";
 }
 
+TEST_F(OssNamesTest, WaitsForASourceOfKeysThatFailsForAMoment) {
+  const Reply expired = ErrorReply(403, "SecurityTokenExpired");
+  ServeInTurn({expired, expired, expired, HeadReply()});
+  credentials_.FailNext(2);
+  EXPECT_TRUE(store_->Head("k"));
+  EXPECT_EQ(http_->Count(), 4u);
+  EXPECT_EQ(credentials_.refreshes(), 1);
+}
+
 TEST_F(OssNamesTest, ErrorDocumentThatBreaksOffDecidesNothing) {
   Reply cut = ErrorReply(404, "NoSuchUpload");
   cut.body.resize(cut.body.size() / 2);

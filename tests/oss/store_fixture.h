@@ -16,16 +16,25 @@ namespace ossfs2::oss {
 class FixedCredentials final : public CredentialProvider {
  public:
   Result<KeySet> Current() override { return KeySet{refreshes_ == 0 ? "ak" : "ak2", "S3cretValue", ""}; }
-  Status ForceRefresh(const std::string& used) override {
-    if (used == "ak2") return MakeError(EACCES, ErrorKind::kAccessDenied, "nothing new");
+  Status ForceRefresh(const KeySet& used) override {
+    if (used.access_key_id == "ak2") return MakeError(EACCES, ErrorKind::kAccessDenied, "nothing new");
+    if (failures_left_ > 0) {
+      --failures_left_;
+      Error error = MakeError(EACCES, ErrorKind::kUnavailable, "no answer");
+      error.retryable = true;
+      return error;
+    }
     ++refreshes_;
     return {};
   }
   std::string Describe() const override { return "fixed"; }
   int refreshes() const { return refreshes_; }
+  // The next refreshes fail without a refusal.
+  void FailNext(int count) { failures_left_ = count; }
 
  private:
   std::atomic<int> refreshes_{0};
+  std::atomic<int> failures_left_{0};
 };
 
 class StoreFixture : public testing::Test {

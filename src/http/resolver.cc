@@ -29,6 +29,7 @@ struct Host {
   Addresses addresses;
   SteadyTime known_at;
   SteadyTime expires;
+  SteadyTime asked_again;  // before it expired
   size_t turn = 0;
   bool asking = false;
   std::vector<Waiter> waiters;
@@ -66,6 +67,10 @@ struct Resolver::State {
   size_t threads GUARDED_BY(mutex) = 0;
 
   Addresses Ordered(Host& host, uint16_t port) REQUIRES(mutex);
+  bool IsResting(const SocketAddress& address, SteadyTime now) REQUIRES(mutex);
+  bool AllRest(const Host& host, uint16_t port, SteadyTime now) REQUIRES(mutex);
+  // Gives the name to a helper; true: the caller must start one.
+  bool Ask(const std::string& name, Host& host) REQUIRES(mutex);
   void MakeRoom() REQUIRES(mutex);
   void OnAnswer(const std::string& name, Result<Addresses> answer) EXCLUDES(mutex);
   static void HelperMain(std::shared_ptr<State> state);
@@ -84,12 +89,32 @@ Addresses Resolver::State::Ordered(Host& host, uint16_t port) {
   const auto now = Clock::Real().NowSteady();
   Addresses fresh;
   Addresses tired;
-  for (const SocketAddress& address : out) {
-    const auto it = resting.find(address.ToString());
-    (it == resting.end() || it->second <= now ? fresh : tired).push_back(address);
-  }
+  for (const SocketAddress& address : out) (IsResting(address, now) ? tired : fresh).push_back(address);
   fresh.insert(fresh.end(), tired.begin(), tired.end());
   return fresh;
+}
+
+bool Resolver::State::IsResting(const SocketAddress& address, SteadyTime now) {
+  const auto it = resting.find(address.ToString());
+  return it != resting.end() && it->second > now;
+}
+
+bool Resolver::State::AllRest(const Host& host, uint16_t port, SteadyTime now) {
+  if (resting.empty()) return false;
+  for (SocketAddress address : host.addresses) {
+    address.SetPort(port);
+    if (!IsResting(address, now)) return false;
+  }
+  return true;
+}
+
+bool Resolver::State::Ask(const std::string& name, Host& host) {
+  if (host.asking) return false;
+  host.asking = true;
+  to_ask.push_back(name);
+  if (threads >= kThreadsMax) return false;
+  ++threads;
+  return true;
 }
 
 void Resolver::State::MakeRoom() {
@@ -152,26 +177,26 @@ void Resolver::Resolve(const std::string& host, uint16_t port, Callback callback
   }
   State& state = *state_;
   bool start_thread = false;
+  Addresses known;
   {
     MutexLock lock(state.mutex);
     state.MakeRoom();
     Host& entry = state.hosts[host];
-    if (!entry.addresses.empty() && Clock::Real().NowSteady() < entry.expires) {
-      Addresses addresses = state.Ordered(entry, port);
-      lock.Unlock();
-      callback(std::move(addresses));
-      lock.Lock();
-      return;
-    }
-    entry.waiters.push_back({port, std::move(callback)});
-    if (!entry.asking) {
-      entry.asking = true;
-      state.to_ask.push_back(host);
-      start_thread = state.threads < kThreadsMax;
-      if (start_thread) ++state.threads;
+    const auto now = Clock::Real().NowSteady();
+    if (!entry.addresses.empty() && now < entry.expires) {
+      known = state.Ordered(entry, port);
+      // Not waited for: name servers that are silent must not keep anybody from an address that is back.
+      if (now - entry.asked_again >= kAskAgain && state.AllRest(entry, port, now)) {
+        entry.asked_again = now;
+        start_thread = state.Ask(host, entry);
+      }
+    } else {
+      entry.waiters.push_back({port, std::move(callback)});
+      start_thread = state.Ask(host, entry);
     }
   }
   if (start_thread) std::thread(State::HelperMain, state_).detach();
+  if (!known.empty()) callback(std::move(known));
 }
 
 void Resolver::Rest(const SocketAddress& address) {

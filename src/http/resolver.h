@@ -3,7 +3,8 @@
 // Lookups (getaddrinfo) run on at most kThreadsMax helper threads; answers are
 // kept for `ttl`. Each Resolve gets the addresses rotated by one, so that new
 // connections spread over all of them; the family that the system prefers goes
-// first. An address that Rest named goes to the end for 30 seconds. When a lookup
+// first. An address that Rest named goes to the end for 30 seconds; when all of a name rest, the service may have
+// moved, and the name is asked for again beside, at most once a second. When a lookup
 // fails and an older answer (up to an hour) is known, that one is used: a short
 // outage of the name servers should not stop a mount.
 //
@@ -29,6 +30,7 @@ class Resolver {
   static constexpr size_t kHostsMax = 1024;
   static constexpr size_t kThreadsMax = 4;
   static constexpr std::chrono::seconds kRest{30};
+  static constexpr std::chrono::seconds kAskAgain{1};
 
   using Addresses = std::vector<SocketAddress>;
   using Callback = std::function<void(Result<Addresses>)>;

@@ -1,8 +1,10 @@
 // Keeping, repeating, limiting and choosing connections.
+#include <future>
 #include <set>
 #include <thread>
 
 #include "base/str.h"
+#include "http/resolver.h"
 #include "tests/http/client_fixture.h"
 
 namespace ossfs2::http {
@@ -195,6 +197,31 @@ TEST(LeanClientTest, NewConnectionsSpreadOverAllAddressesAndDeadOnesRest) {
     EXPECT_EQ(response->remote_address, StrCat("127.0.0.1:", server.port()));
   }
   EXPECT_EQ(lookups, 1);
+}
+
+TEST(Resolver, AsksAgainWhenNoKnownAddressTakesConnections) {
+  const auto old_address = *SocketAddress::FromLiteral("127.0.0.8", 0);
+  const auto new_address = *SocketAddress::FromLiteral("127.0.0.9", 0);
+  std::atomic<int> lookups{0};
+  Resolver resolver(std::chrono::hours(1), [&](const std::string&) -> Result<Resolver::Addresses> {
+    return Resolver::Addresses{++lookups == 1 ? old_address : new_address};
+  });
+  const auto resolve = [&resolver] {
+    std::promise<std::string> first;
+    resolver.Resolve("moved.test", 80, [&](Result<Resolver::Addresses> addresses) {
+      first.set_value(addresses ? addresses->front().ToString() : addresses.error().text);
+    });
+    return first.get_future().get();
+  };
+  EXPECT_EQ(resolve(), "127.0.0.8:80");
+  EXPECT_EQ(resolve(), "127.0.0.8:80");
+  EXPECT_EQ(lookups, 1);
+  resolver.Rest(*SocketAddress::FromLiteral("127.0.0.8", 81));
+  EXPECT_EQ(resolve(), "127.0.0.8:80");
+  EXPECT_EQ(lookups, 1) << "another port rests";
+  resolver.Rest(*SocketAddress::FromLiteral("127.0.0.8", 80));
+  while (resolve() != "127.0.0.9:80") std::this_thread::yield();
+  EXPECT_EQ(lookups, 2);
 }
 
 TEST(LeanClientTest, ConnectTimeOutNamesThePhase) {

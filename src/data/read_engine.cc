@@ -32,6 +32,22 @@ class OpenFile final : public ReadFile {
   const std::shared_ptr<CachedFile> file_;
 };
 
+class RunningReplacement final : public Replacement {
+ public:
+  RunningReplacement(std::shared_ptr<CachedFile> file, std::shared_ptr<ReadFile> open)
+      : file_(std::move(file)), open_(std::move(open)) {
+    file_->BeginReplacement();
+  }
+  ~RunningReplacement() override { file_->EndReplacement(); }
+  RunningReplacement(const RunningReplacement&) = delete;
+  RunningReplacement& operator=(const RunningReplacement&) = delete;
+  void Rebind(const ObjectVersion& version) override { file_->Rebind(version); }
+
+ private:
+  const std::shared_ptr<CachedFile> file_;
+  const std::shared_ptr<ReadFile> open_;  // readers that come meanwhile find this file
+};
+
 class Engine final : public ReadEngine {
  public:
   Engine(ObjectStore& store, MemoryPool& pool, const ReadOptions& options)
@@ -45,22 +61,12 @@ class Engine final : public ReadEngine {
   ~Engine() override { Shutdown(); }
 
   std::shared_ptr<ReadFile> Open(uint64_t file_id, const ObjectVersion& version) override {
-    std::shared_ptr<CachedFile> old;
-    std::shared_ptr<ReadFile> open;
-    {
-      MutexLock lock(mutex_);
-      Entry& entry = files_[file_id];
-      if (entry.file != nullptr && (entry.file->IsStale() || !SameBytes(entry.file->version(), version))) {
-        old = std::move(entry.file);
-        entry = {};
-      }
-      if (entry.file == nullptr) entry.file = std::make_shared<CachedFile>(core_, file_id, version);
-      open = entry.open.lock();
-      if (open == nullptr) entry.open = open = std::make_shared<OpenFile>(entry.file);
-      entry.file->Rebind(version);
-    }
-    if (old) old->DropAll();
-    return open;
+    return OpenBoth(file_id, version).second;
+  }
+
+  std::unique_ptr<Replacement> BeginReplacement(uint64_t file_id, const ObjectVersion& version) override {
+    auto [file, open] = OpenBoth(file_id, version);
+    return std::make_unique<RunningReplacement>(std::move(file), std::move(open));
   }
 
   void Drop(uint64_t file_id) override {
@@ -118,9 +124,26 @@ class Engine final : public ReadEngine {
     std::weak_ptr<ReadFile> open;
   };
 
-  // A rename gives the same bytes a new key.
-  static bool SameBytes(const ObjectVersion& a, const ObjectVersion& b) {
-    return a.etag == b.etag && a.size == b.size && (!a.crc64 || !b.crc64 || a.crc64 == b.crc64);
+  std::pair<std::shared_ptr<CachedFile>, std::shared_ptr<ReadFile>> OpenBoth(uint64_t file_id,
+                                                                             const ObjectVersion& version)
+      EXCLUDES(mutex_) {
+    std::shared_ptr<CachedFile> old;
+    std::shared_ptr<CachedFile> file;
+    std::shared_ptr<ReadFile> open;
+    {
+      MutexLock lock(mutex_);
+      Entry& entry = files_[file_id];
+      if (entry.file != nullptr && !entry.file->Adopt(version)) {
+        old = std::move(entry.file);
+        entry = {};
+      }
+      if (entry.file == nullptr) entry.file = std::make_shared<CachedFile>(core_, file_id, version);
+      file = entry.file;
+      open = entry.open.lock();
+      if (open == nullptr) entry.open = open = std::make_shared<OpenFile>(file);
+    }
+    if (old) old->DropAll();
+    return {std::move(file), std::move(open)};
   }
 
   std::shared_ptr<CachedFile> Find(uint64_t file_id) const EXCLUDES(mutex_) {
@@ -149,7 +172,7 @@ class Engine final : public ReadEngine {
     MutexLock lock(mutex_);
     Entry& entry = files_[next->first];
     if (entry.file == nullptr) entry.file = std::make_shared<CachedFile>(core_, next->first, next->second);
-    return SameBytes(entry.file->version(), next->second) ? entry.file : nullptr;
+    return entry.file->version().SameBytes(next->second) ? entry.file : nullptr;
   }
 
   void ScheduleTick() EXCLUDES(mutex_) {

@@ -37,6 +37,10 @@ struct ObjectVersion {
   std::string etag;
   std::optional<uint64_t> crc64;
   friend bool operator==(const ObjectVersion&, const ObjectVersion&) = default;
+  // A rename gives the same bytes a new key.
+  bool SameBytes(const ObjectVersion& other) const {
+    return etag == other.etag && size == other.size && (!crc64 || !other.crc64 || crc64 == other.crc64);
+  }
 };
 
 struct ReadOptions {
@@ -53,6 +57,7 @@ struct ReadOptions {
   bool page_cache = false;             // the kernel keeps what it reads, for whoever opens the file next
   std::string cpu_pressure_file{};     // see CpuPressure; empty: processors are never short
   bool verify_crc64 = false;           // compare the CRC of a whole object read in order
+  std::chrono::milliseconds replacement_wait_max{120'000};  // reads wait no longer for a Replacement
 };
 
 struct ReadReply {
@@ -76,6 +81,17 @@ class ReadFile {
   virtual void CloseHandle(uint64_t handle) = 0;
 };
 
+// While it lives, the object of a file is being replaced here by one with the same bytes: copied onto itself, or to another
+// key and then deleted. A read whose GET finds the old object changed or gone waits for Rebind (ReplacementWait) instead of
+// getting an error, and an Open with the old version gives the same file. Its end lets those that still wait ask
+// again: what they find then counts, so ESTALE when another host replaced the object. Any thread.
+class Replacement {
+ public:
+  virtual ~Replacement() = default;
+  // The new object is known.
+  virtual void Rebind(const ObjectVersion& version) = 0;
+};
+
 // The kernel's page cache of the mount, as the engine sees it.
 class KernelPages {
  public:
@@ -96,6 +112,8 @@ class ReadEngine {
   // The file of that id at that version; another version of the id drops the old one's chunks
   // (readers of the old version finish or get ESTALE). Call at open; keep while handles are open.
   virtual std::shared_ptr<ReadFile> Open(uint64_t file_id, const ObjectVersion& version) = 0;
+  // Before the object of that version is replaced by one with the same bytes. Opens the file.
+  virtual std::unique_ptr<Replacement> BeginReplacement(uint64_t file_id, const ObjectVersion& version) = 0;
   // Drops what is cached of the id (unlinked, overwritten).
   virtual void Drop(uint64_t file_id) = 0;
   // Asked for the file to read next after `file_id` (model-00002-of... after model-00001-of...);

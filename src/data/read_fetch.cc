@@ -144,8 +144,11 @@ void CachedFile::OnFetchDone(const ChunkRef& chunk, Status status) {
 
 void CachedFile::SettleFailure(const ChunkRef& chunk, const Error& error, Outcome& outcome, Garbage& garbage) {
   const bool current = chunk->generation == generation_;
+  const bool gone = error.kind == ErrorKind::kVersionChanged || error.kind == ErrorKind::kNotFound;
+  const bool parks = gone && current && !stale_ && replacement_.running();
   outcome.error = error;
-  if (error.kind == ErrorKind::kVersionChanged && current) {
+  if (parks) replacement_.NoteRefused(error, ReadCore::NowNs());
+  if (error.kind == ErrorKind::kVersionChanged && current && !parks) {
     BecomeStale(error, outcome, garbage);
   } else if (chunk->mapped) {
     // What came stays; the rest is a gap again.
@@ -157,7 +160,8 @@ void CachedFile::SettleFailure(const ChunkRef& chunk, const Error& error, Outcom
       chunk->range.end = chunk->range.begin + filled;
     }
   }
-  if (!chunk->demand && error.kind != ErrorKind::kCanceled)
+  const bool replaced_here = gone && (parks || !current);
+  if (!chunk->demand && error.kind != ErrorKind::kCanceled && !replaced_here)
     prefetch_paused_until_ns_ = ReadCore::NowNs() + kPrefetchPauseNs;
   // Reads that had joined a prefetch, or a GET of the old name, ask on their own; the
   // store has already retried what a demand GET could not get.
@@ -165,15 +169,27 @@ void CachedFile::SettleFailure(const ChunkRef& chunk, const Error& error, Outcom
   for (Chunk::Waiter& waiter : chunk->waiters) {
     if (waiter.epoch != waiter.read->epoch) continue;
     ++waiter.read->epoch;
-    (again ? outcome.restart : outcome.failed).push_back(std::move(waiter.read));
+    if (replaced_here && !stale_) --waiter.read->attempts;  // one more only after another replacement
+    if (parks)
+      Park(waiter.read, garbage);
+    else
+      (again ? outcome.restart : outcome.failed).push_back(std::move(waiter.read));
   }
   chunk->waiters.clear();
+}
+
+// Waits for the new version, without memory.
+void CachedFile::Park(const PendingRef& read, Garbage& garbage) {
+  std::move(read->chunks.begin(), read->chunks.end(), std::back_inserter(garbage.chunks));
+  read->chunks.clear();
+  replacement_.Park(read);
 }
 
 void CachedFile::BecomeStale(const Error& error, Outcome& outcome, Garbage& garbage) {
   stale_ = error;
   stale_->errno_value = ESTALE;
   outcome.error = stale_;
+  outcome.failed = replacement_.Settle();
   for (const auto& [begin, chunk] : chunks_.all()) {
     for (Chunk::Waiter& waiter : chunk->waiters) {
       if (waiter.epoch != waiter.read->epoch) continue;

@@ -137,7 +137,7 @@ void CachedFile::SettleIfRead(const ChunkRef& chunk, int64_t now_ns) {
 }
 
 void CachedFile::StartRead(const PendingRef& read, std::vector<BlockRef> blocks, bool granted) {
-  std::vector<ChunkRef> before;  // of an earlier attempt; freed without the lock
+  Garbage before;  // of an earlier attempt; freed without the lock
   std::vector<Start> starts;
   std::optional<Error> error;
   bool ready = false;
@@ -145,14 +145,15 @@ void CachedFile::StartRead(const PendingRef& read, std::vector<BlockRef> blocks,
     size_t missing = 0;
     {
       MutexLock lock(mutex_);
-      before.insert(before.end(), read->chunks.begin(), read->chunks.end());
+      before.chunks.insert(before.chunks.end(), read->chunks.begin(), read->chunks.end());
       read->chunks.clear();
       error = Refusal();
+      const std::vector<ByteRange> gaps = chunks_.Gaps(read->range);
+      if (!error && !gaps.empty() && replacement_.refused()) return Park(read, before);
       if (!error && ++read->attempts > kAttemptsMax + (granted ? 1 : 0))
         error = MakeError(EIO, ErrorKind::kUnavailable,
                           StrCat("read of ", versions_.back().key, ": fetches in flight failed repeatedly"));
       if (error) break;
-      const std::vector<ByteRange> gaps = chunks_.Gaps(read->range);
       size_t wanted = 0;
       for (const ByteRange& gap : gaps) wanted += BlocksFor(gap.size());
       if (wanted <= blocks.size()) {

@@ -7,7 +7,8 @@
 // If by then other reads took the room for the gaps, it fetches its range for itself.
 //
 // A failed prefetch is not an answer: reads that had joined it ask once more on their own.
-// A replaced object (If-Match) makes the file stale: all its chunks go, reads get ESTALE.
+// A replaced object (If-Match) makes the file stale: all its chunks go, reads get ESTALE. Not while this mount replaces it
+// by one with the same bytes (BeginReplacement): what is there stays, and reads that need more wait for the new version.
 //
 // Threads: any. mutex_ is held for look-ups only: never over the network, an allocation, a
 // callback or the release of memory. Order: mutex_, then ReadCache's, then MemoryPool's.
@@ -22,6 +23,7 @@
 #include "base/mutex.h"
 #include "data/chunk_map.h"
 #include "data/read_core.h"
+#include "data/replacement_wait.h"
 #include "data/file_lead.h"
 #include "data/file_pages.h"
 #include "data/stream_tracker.h"
@@ -39,6 +41,11 @@ class CachedFile final : public ChunkOwner,
   // Good for the file's life, also after a Rebind.
   const ObjectVersion& version() const EXCLUDES(mutex_);
   void Rebind(const ObjectVersion& version) EXCLUDES(mutex_);
+  // Whether the file serves that version too: the same bytes, maybe under another key, which it then takes; or the one
+  // that was replaced here by the present one.
+  bool Adopt(const ObjectVersion& version) EXCLUDES(mutex_);
+  void BeginReplacement() EXCLUDES(mutex_);
+  void EndReplacement() EXCLUDES(mutex_);
   void SetDirect(uint64_t handle) EXCLUDES(mutex_);
   void StopFilling(bool wait) EXCLUDES(mutex_);
   void CloseHandle(uint64_t handle) EXCLUDES(mutex_);
@@ -54,7 +61,6 @@ class CachedFile final : public ChunkOwner,
   size_t Tick(int64_t now_ns, uint64_t& window_bytes) EXCLUDES(mutex_);
   void CancelAll() EXCLUDES(mutex_);
   bool HoldsNothing() const EXCLUDES(mutex_);
-  bool IsStale() const EXCLUDES(mutex_);
   void Explain(Explanation& lines) const EXCLUDES(mutex_);
 
   bool Evict(const ChunkRef& chunk, bool may_spare) override EXCLUDES(mutex_);
@@ -128,6 +134,7 @@ class CachedFile final : public ChunkOwner,
       REQUIRES(mutex_);
   void SettleKept(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
   void BecomeStale(const Error& error, Outcome& outcome, Garbage& garbage) REQUIRES(mutex_);
+  void Park(const PendingRef& read, Garbage& garbage) REQUIRES(mutex_);
   void Take(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
   void TakeEverything(Garbage& garbage) REQUIRES(mutex_);
   void Cancel(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
@@ -137,6 +144,9 @@ class CachedFile final : public ChunkOwner,
 
   // --- read_lifetime.cc: opens and closes ---
   void HurryDelivered() REQUIRES(mutex_);
+  void SetVersion(const ObjectVersion& version) REQUIRES(mutex_);
+  void Resume(const std::vector<PendingRef>& parked) EXCLUDES(mutex_);
+  void GiveUpWaiting(int64_t now_ns) EXCLUDES(mutex_);
 
   // --- read_pages.cc: the page cache ahead of the readers ---
   void MaybeFill(const ChunkRef& chunk) EXCLUDES(mutex_);
@@ -179,6 +189,9 @@ class CachedFile final : public ChunkOwner,
   mutable Mutex mutex_;
   std::list<ObjectVersion> versions_ GUARDED_BY(mutex_);  // the last counts; older ones for references
   uint64_t generation_ GUARDED_BY(mutex_) = 1;
+  std::optional<ObjectVersion> replaced_ GUARDED_BY(mutex_);  // by the last one, here
+  int64_t replaced_ns_ GUARDED_BY(mutex_) = 0;
+  ReplacementWait replacement_ GUARDED_BY(mutex_);
   std::optional<Error> stale_ GUARDED_BY(mutex_);
   ChunkMap chunks_ GUARDED_BY(mutex_);
   StreamTracker streams_ GUARDED_BY(mutex_);

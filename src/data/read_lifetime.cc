@@ -6,6 +6,8 @@ namespace ossfs2 {
 namespace {
 
 constexpr int64_t kStreamIdleNs = 30'000'000'000;  // then a stream is forgotten
+// Who looked a version up before it was replaced opens it within this time.
+constexpr int64_t kLateOpenNs = 10'000'000'000;
 
 }  // namespace
 
@@ -72,14 +74,71 @@ void CachedFile::DropAll() {
   TakeEverything(garbage);
 }
 
-void CachedFile::Rebind(const ObjectVersion& version) {
-  MutexLock lock(mutex_);
-  if (versions_.back() == version) return;
+void CachedFile::SetVersion(const ObjectVersion& version) {
   versions_.push_back(version);
   ++generation_;
 }
 
+void CachedFile::Rebind(const ObjectVersion& version) {
+  std::vector<PendingRef> parked;
+  {
+    MutexLock lock(mutex_);
+    if (versions_.back() == version) return;
+    replaced_ = versions_.back();
+    replaced_ns_ = ReadCore::NowNs();
+    SetVersion(version);
+    if (!replacement_.refused()) return;
+    parked = replacement_.Settle();
+  }
+  Resume(parked);
+}
+
+bool CachedFile::Adopt(const ObjectVersion& version) {
+  MutexLock lock(mutex_);
+  if (stale_) return false;
+  if (versions_.back().SameBytes(version)) {
+    // While it is replaced the holder knows best.
+    if (!replacement_.running() && versions_.back() != version) SetVersion(version);
+    return true;
+  }
+  if (!replaced_ || !replaced_->SameBytes(version)) return false;
+  if (replacement_.running()) return true;
+  return version.key == versions_.back().key && ReadCore::NowNs() - replaced_ns_ <= kLateOpenNs;
+}
+
+void CachedFile::BeginReplacement() {
+  MutexLock lock(mutex_);
+  replacement_.Begin();
+}
+
+void CachedFile::EndReplacement() {
+  std::vector<PendingRef> parked;
+  {
+    MutexLock lock(mutex_);
+    parked = replacement_.End();
+  }
+  Resume(parked);
+}
+
+void CachedFile::Resume(const std::vector<PendingRef>& parked) {
+  for (const PendingRef& read : parked) StartRead(read, {}, false);
+  Pump();
+}
+
+void CachedFile::GiveUpWaiting(int64_t now_ns) {
+  Outcome outcome;
+  {
+    Garbage garbage;
+    MutexLock lock(mutex_);
+    const std::optional<Error> error = replacement_.Overdue(core_->options.replacement_wait_max, now_ns);
+    if (!error) return;
+    BecomeStale(*error, outcome, garbage);
+  }
+  for (const PendingRef& read : outcome.failed) Fail(read, *outcome.error);
+}
+
 size_t CachedFile::Tick(int64_t now_ns, uint64_t& window_bytes) {
+  GiveUpWaiting(now_ns);
   Garbage garbage;
   MutexLock lock(mutex_);
   if (streams_.all().empty() && lead_.NobodyCameFor(ShardLead::kIdleNs, now_ns)) {
@@ -94,22 +153,22 @@ size_t CachedFile::Tick(int64_t now_ns, uint64_t& window_bytes) {
 }
 
 void CachedFile::CancelAll() {
-  Garbage garbage;
-  MutexLock lock(mutex_);
-  streams_.Clear();
-  for (const auto& [begin, chunk] : chunks_.all())
-    if (chunk->call) garbage.cancel.push_back(chunk->call);
-  TakeEverything(garbage);
+  std::vector<PendingRef> parked;
+  {
+    Garbage garbage;
+    MutexLock lock(mutex_);
+    streams_.Clear();
+    parked = replacement_.Settle();
+    for (const auto& [begin, chunk] : chunks_.all())
+      if (chunk->call) garbage.cancel.push_back(chunk->call);
+    TakeEverything(garbage);
+  }
+  Resume(parked);  // which refuses them
 }
 
 bool CachedFile::HoldsNothing() const {
   MutexLock lock(mutex_);
   return chunks_.Count() == 0 && fetches_ == 0 && streams_.all().empty() && !lead_.on();
-}
-
-bool CachedFile::IsStale() const {
-  MutexLock lock(mutex_);
-  return stale_.has_value();
 }
 
 void CachedFile::Explain(Explanation& lines) const {
@@ -124,6 +183,8 @@ void CachedFile::Explain(Explanation& lines) const {
   lines.push_back(StrCat("bytes fetched ahead and not read yet: ", unread_bytes_));
   lines.push_back(StrCat("chunks: ", chunks_.Count()));
   lines.push_back(StrCat("whole-file pull: ", pull_.on() ? "on" : "off"));
+  if (replacement_.running())
+    lines.push_back(StrCat("object being replaced by this mount: ", replacement_.parked(), " reads wait for it"));
   if (lead_.on()) lines.push_back(StrCat("fetched ahead as the next of a run: ", lead_.held_bytes(), " bytes not read yet"));
   if (stale_) lines.push_back(StrCat("stale: ", stale_->text));
   for (const Stream& stream : streams_.all()) {

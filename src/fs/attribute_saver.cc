@@ -164,7 +164,8 @@ Status AttributeSaver::StoreFile(Ino ino) {
     job.replace->content_type = node->extra->content_type;
   }
   OSSFS2_RETURN_IF_ERROR(CheckMetadata(job.replace->metadata, job.source_key));
-  const std::optional<Result<WriteResult>> copied = CopyOntoItself(ino, job, file.get());
+  const auto readers = context_.BeginReplacement(ino, {job.source_key, job.size, job.source_etag, job.crc64});
+  const std::optional<Result<WriteResult>> copied = CopyOntoItself(job, file.get(), readers.get());
   if (!copied) return {};
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
@@ -180,7 +181,8 @@ Status AttributeSaver::StoreFile(Ino ino) {
   return {};
 }
 
-std::optional<Result<WriteResult>> AttributeSaver::CopyOntoItself(Ino ino, const CopyJob& job, OpenFile* file) {
+std::optional<Result<WriteResult>> AttributeSaver::CopyOntoItself(const CopyJob& job, OpenFile* file,
+                                                                  Replacement* readers) {
   // A writer must not begin on the version that is being replaced.
   const FrozenFile frozen(file);
   if (file != nullptr && file->dirty()) return std::nullopt;
@@ -189,7 +191,7 @@ std::optional<Result<WriteResult>> AttributeSaver::CopyOntoItself(Ino ino, const
   const ObjectVersion before{job.source_key, job.size, job.source_etag, job.crc64};
   ObjectVersion after = before;
   after.etag = copied->etag;
-  context_.Rebind(ino, file, before, after);
+  context_.Rebind(readers, file, before, after);
   return copied;
 }
 

@@ -3,6 +3,7 @@
 // Changes wait kAttributeDelay for more changes, then cost one metadata copy (the object onto itself), never the data;
 // a dirty file's attributes go with its upload (publisher.h). Before the first chosen attribute of a directory's file is
 // stored, the directory's marker gets the flag that tells other mounts to look for them.
+// Readers do not notice the copy, also when it changes the ETag (objects sent in parts): see Replacement.
 // A save holds the name (NameLocks), so it never runs beside a rename or unlink. Blocking, except Note.
 // Errors: of a delayed save they go to the log, and it is tried again after kRetryDelay when that may help.
 #pragma once
@@ -49,7 +50,7 @@ class AttributeSaver {
   Status SaveLocked(Ino ino) EXCLUDES(context_.tree.mutex);
   Status StoreFile(Ino ino) EXCLUDES(context_.tree.mutex);
   // Unset: the file has become dirty, and its upload takes the attributes along.
-  std::optional<Result<WriteResult>> CopyOntoItself(Ino ino, const CopyJob& job, OpenFile* file);
+  std::optional<Result<WriteResult>> CopyOntoItself(const CopyJob& job, OpenFile* file, Replacement* readers);
   Status StoreLink(Ino ino) EXCLUDES(context_.tree.mutex);
   void Schedule() REQUIRES(context_.tree.mutex);
   void SaveDue() EXCLUDES(context_.tree.mutex);

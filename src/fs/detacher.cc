@@ -27,8 +27,8 @@ Result<ObjectVersion> Detacher::Park(const ObjectVersion& from, const std::strin
   return ObjectVersion{to, from.size, copied->etag, from.crc64 ? from.crc64 : copied->crc64};
 }
 
-void Detacher::Redirect(OpenFile& file, const ObjectVersion& from, const ObjectVersion& to) {
-  if (from.size > 0) context_.reads.Open(file.ino(), from)->Rebind(to);
+void Detacher::Redirect(OpenFile& file, Replacement* readers, const ObjectVersion& to) {
+  if (readers != nullptr) readers->Rebind(to);
   file.Park(to);
   file.version.fetch_add(1);
 }
@@ -57,9 +57,10 @@ Status Detacher::Detach(Ino ino, const Take& take) {
   loss.take = [&](const ObjectVersion& parked, bool stored) {
     // What was changed here is read from the writer, which knows where the rest is.
     const bool redirect = !parked.key.empty() && !writer->dirty();
-    if (redirect) Redirect(*file, target.base, parked);
+    const auto readers = redirect ? context_.BeginReplacement(ino, target.base) : nullptr;
+    if (redirect) Redirect(*file, readers.get(), parked);
     Status taken = take(stored);
-    if (!taken && redirect) Redirect(*file, parked, target.base);
+    if (!taken && redirect) Redirect(*file, readers.get(), target.base);
     return taken;
   };
   return writer->Detach(loss);

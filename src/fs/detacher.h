@@ -30,8 +30,8 @@ class Detacher {
  private:
   std::shared_ptr<OpenFile> StillOpen(Ino ino) EXCLUDES(context_.tree.mutex);
   Result<ObjectVersion> Park(const ObjectVersion& from, const std::string& to);
-  // Readers go on with that version.
-  void Redirect(OpenFile& file, const ObjectVersion& from, const ObjectVersion& to);
+  // Readers (null: an empty file) go on with that version.
+  void Redirect(OpenFile& file, Replacement* readers, const ObjectVersion& to);
 
   FsContext& context_;
 };

@@ -90,9 +90,14 @@ void FsContext::TouchDirectory(Node* directory) {
   directory->mtime_ns = std::max(directory->mtime_ns, clock.NowWallNs());
 }
 
-void FsContext::Rebind(Ino ino, const OpenFile* file, const ObjectVersion& before, const ObjectVersion& after) {
+std::unique_ptr<Replacement> FsContext::BeginReplacement(Ino ino, const ObjectVersion& before) {
+  return before.size > 0 ? reads.BeginReplacement(ino, before) : nullptr;
+}
+
+void FsContext::Rebind(Replacement* readers, const OpenFile* file, const ObjectVersion& before,
+                       const ObjectVersion& after) {
   const bool moved = before.key != after.key || before.etag != after.etag;
-  if (moved && before.size > 0) reads.Open(ino, before)->Rebind(after);
+  if (moved && readers != nullptr) readers->Rebind(after);
   if (file != nullptr && file->writer()) file->writer()->Rebind(after, true);
   tails.Rebind(before, after);
 }

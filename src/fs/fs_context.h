@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,8 +59,11 @@ struct FsContext {
   // A change of the directory's names made here.
   void TouchDirectory(Node* directory) REQUIRES(tree.mutex);
 
-  // The file's bytes are the same in a new object: readers, the writer (null: none) and kept tails go there.
-  void Rebind(Ino ino, const OpenFile* file, const ObjectVersion& before, const ObjectVersion& after);
+  // Before the file's object is replaced by one with the same bytes. To be kept until the node has the new version: what
+  // is read or opened meanwhile by the old one waits or goes on. Null: an empty file, of which nothing is read.
+  std::unique_ptr<Replacement> BeginReplacement(Ino ino, const ObjectVersion& before);
+  // The new object is there: readers, the writer (null: none) and kept tails go there.
+  void Rebind(Replacement* readers, const OpenFile* file, const ObjectVersion& before, const ObjectVersion& after);
   void Tell(const Notices& notices) EXCLUDES(tree.mutex);
   // Keeps the metadata budget; after operations that add nodes.
   void Shrink() EXCLUDES(tree.mutex);

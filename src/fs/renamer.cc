@@ -196,9 +196,10 @@ Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::s
   const ObjectVersion before{from, job.size, job.source_etag, job.crc64};
   const ObjectVersion after{to, job.size, copied->etag, job.crc64 ? job.crc64 : copied->crc64};
   // First: a read must not ask for what is being deleted.
-  context_.Rebind(pair.source, move.file.get(), before, after);
+  const auto readers = context_.BeginReplacement(pair.source, before);
+  context_.Rebind(readers.get(), move.file.get(), before, after);
   if (Status deleted = context_.store.Delete(from); !deleted) {
-    context_.Rebind(pair.source, move.file.get(), after, before);
+    context_.Rebind(readers.get(), move.file.get(), after, before);
     return deleted;
   }
   TakeMoved(names, pair, move, after);

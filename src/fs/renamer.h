@@ -12,6 +12,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -85,13 +86,24 @@ class Renamer {
       EXCLUDES(context_.tree.mutex);
   Status ReplaceTarget(Ino target, const std::function<Status(bool& copied)>& move);
   Status RenameDirectory(const Names& names, const Pair& pair);
-  Status MoveKeys(const Pair& pair, const std::string& from, const std::string& to);
+  // One file of a directory that moves, as the tree knows it.
+  struct FileBelow {
+    Ino ino = 0;
+    ObjectVersion before;
+    ObjectVersion after;
+    std::shared_ptr<OpenFile> file;  // null: it is not open
+    std::unique_ptr<Replacement> readers;
+  };
+  // `below`: to be kept until the directory has its new name.
+  Status MoveKeys(const Pair& pair, const std::string& from, const std::string& to, std::vector<FileBelow>& below);
   Result<std::vector<ListEntry>> ListAll(const std::string& prefix);
   Status CopyAll(std::vector<Copied>& files);
   Status DeleteAll(const std::vector<std::string>& keys);
   Status TargetIsFree(const std::string& from, const std::string& to, std::vector<Copied>& files);
-  void RebindBelow(Node* directory, const std::string& to, const std::vector<Copied>& files,
-                   std::vector<std::function<void()>>& rebinds) REQUIRES(context_.tree.mutex);
+  // The files that are copied as the tree knows them; others were replaced by another host meanwhile.
+  std::vector<FileBelow> FindBelow(Node* directory, const std::string& to, const std::vector<Copied>& files)
+      REQUIRES(context_.tree.mutex);
+  void TakeMovedBelow(const std::vector<FileBelow>& below) EXCLUDES(context_.tree.mutex);
   // The node takes its new name; the old target's node loses it.
   void Reattach(const Names& names, const Pair& pair) REQUIRES(context_.tree.mutex);
   std::vector<Ino> OpenBelow(Ino directory) EXCLUDES(context_.tree.mutex);

@@ -66,9 +66,10 @@ Status Renamer::RenameDirectory(const Names& names, const Pair& pair) {
     if (status) status = publisher_.PublishLocked(ino, false);
   }
   Result<bool> check = false;
+  std::vector<FileBelow> below;
   if (status) {
     check = parents_.Keep(names.parent, names.name);
-    status = check ? MoveKeys(pair, from, to) : Status(check.error());
+    status = check ? MoveKeys(pair, from, to, below) : Status(check.error());
   }
   if (status) {
     MutexLock lock(context_.tree.mutex);
@@ -188,7 +189,8 @@ Status Renamer::DeleteAll(const std::vector<std::string>& keys) {
   return failed;
 }
 
-Status Renamer::MoveKeys(const Pair& pair, const std::string& from, const std::string& to) {
+Status Renamer::MoveKeys(const Pair& pair, const std::string& from, const std::string& to,
+                         std::vector<FileBelow>& below) {
   Result<std::vector<ListEntry>> listed = ListAll(from);
   if (!listed) return listed.error();
   std::vector<Copied> files;
@@ -221,23 +223,29 @@ Status Renamer::MoveKeys(const Pair& pair, const std::string& from, const std::s
     return copied;
   }
   // From here the new tree is complete. Old keys that stay are deleted by the next try.
+  {
+    MutexLock lock(context_.tree.mutex);
+    if (Node* directory = context_.tree.Find(pair.source)) below = FindBelow(directory, to, files);
+  }
+  // First: a read must not ask for what is being deleted.
+  for (FileBelow& file : below) {
+    if (!file.file && files.size() > kCarryCachesMax) continue;
+    file.readers = context_.BeginReplacement(file.ino, file.before);
+    if (file.readers) file.readers->Rebind(file.after);
+  }
   const Status deleted = DeleteAll(old_keys);
   if (!deleted) return deleted;
   {
     MutexLock lock(mutex_);
     unfinished_.erase({from, to});
   }
-  std::vector<std::function<void()>> rebinds;
-  {
-    MutexLock lock(context_.tree.mutex);
-    if (Node* directory = context_.tree.Find(pair.source)) RebindBelow(directory, to, files, rebinds);
-  }
-  for (const auto& rebind : rebinds) rebind();
+  TakeMovedBelow(below);
   return {};
 }
 
-void Renamer::RebindBelow(Node* directory, const std::string& to, const std::vector<Copied>& files,
-                          std::vector<std::function<void()>>& rebinds) {
+std::vector<Renamer::FileBelow> Renamer::FindBelow(Node* directory, const std::string& to,
+                                                   const std::vector<Copied>& files) {
+  std::vector<FileBelow> below;
   for (const Copied& file : files) {
     Node* node = directory;
     std::string_view way = std::string_view(file.target_key).substr(to.size());
@@ -253,22 +261,25 @@ void Renamer::RebindBelow(Node* directory, const std::string& to, const std::vec
       node->valid_until = {};  // replaced by another host meanwhile
       continue;
     }
-    ObjectVersion after = before;
-    after.key = file.target_key;
-    after.etag = file.etag;
-    TakeWritten(context_, node, file.etag, before.crc64 ? before.crc64 : file.crc64);
-    std::shared_ptr<WriteFile> writer;
-    if (node->extra && node->extra->open) writer = node->extra->open->writer();
-    const Ino ino = node->ino;
-    const bool is_open = node->extra && node->extra->open;
-    if (before.size == 0 && !writer) continue;
-    if (!is_open && files.size() > kCarryCachesMax) continue;
-    rebinds.push_back([this, ino, before, after, writer] {
-      if (before.size > 0) context_.reads.Open(ino, before)->Rebind(after);
-      context_.tails.Rebind(before, after);
-      if (writer) writer->Rebind(after, true);
-    });
+    FileBelow moved;
+    moved.ino = node->ino;
+    moved.before = moved.after = before;
+    moved.after.key = file.target_key;
+    moved.after.etag = file.etag;
+    if (!before.crc64) moved.after.crc64 = file.crc64;
+    if (node->extra) moved.file = node->extra->open;
+    below.push_back(std::move(moved));
   }
+  return below;
+}
+
+void Renamer::TakeMovedBelow(const std::vector<FileBelow>& below) {
+  {
+    MutexLock lock(context_.tree.mutex);
+    for (const FileBelow& moved : below)
+      if (Node* node = context_.tree.Find(moved.ino)) TakeWritten(context_, node, moved.after.etag, moved.after.crc64);
+  }
+  for (const FileBelow& moved : below) context_.Rebind(nullptr, moved.file.get(), moved.before, moved.after);
 }
 
 }  // namespace ossfs2

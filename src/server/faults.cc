@@ -23,7 +23,8 @@ constexpr std::pair<const char*, FaultKind> kKinds[] = {{"status", FaultKind::kS
                                                         {"wrong-etag", FaultKind::kWrongEtag},
                                                         {"bad-xml", FaultKind::kBadXml},
                                                         {"partial-delete", FaultKind::kPartialDelete},
-                                                        {"delay", FaultKind::kDelay}};
+                                                        {"delay", FaultKind::kDelay},
+                                                        {"late-answer", FaultKind::kLateAnswer}};
 
 Error Invalid(std::string text) { return MakeError(EINVAL, ErrorKind::kInvalid, std::move(text)); }
 

@@ -22,7 +22,8 @@
 //   wrong-crc, wrong-etag   that header of the answer is wrong
 //   bad-xml           the XML of the answer ends in the middle, with a fitting Content-Length
 //   partial-delete    delete_many: every second key is neither deleted nor reported
-//   delay:MS          the answer comes MS milliseconds later
+//   delay:MS          the operation is done, and answered, MS milliseconds later
+//   late-answer:MS    the operation is done at once, the answer comes MS milliseconds later
 // The first rule that fires wins. Thread-safe.
 #pragma once
 
@@ -57,6 +58,7 @@ enum class FaultKind : uint8_t {
   kBadXml,
   kPartialDelete,
   kDelay,
+  kLateAnswer,
 };
 
 struct Fault {

@@ -33,6 +33,7 @@ struct HandlerContext {
   Storage& storage;
   Stats& stats;
   bool discard = false;         // uploads are counted and checked, not kept
+  bool copies_change_etag = false;
   int64_t restore_seconds = 1;  // how long a restore stays "ongoing"
   std::string region = "cn-hangzhou";
   std::atomic<int> page_entries_max{1000};  // tiny pages for tests

@@ -46,8 +46,10 @@ For tests:
            html              200 with an HTML page, not done   no-range      get: 200 with the whole object
            skew[:SECONDS]    the server's clock is ahead       expired-token 403 SecurityTokenExpired
            wrong-crc, wrong-etag  that header is wrong         bad-xml       the XML ends in the middle
-           partial-delete    every second key of a multi-delete is skipped   delay:MS  a late answer
+           partial-delete    every second key of a multi-delete is skipped
+           delay:MS          done and answered later     late-answer:MS  done at once, answered later
   --page-entries-max N       lists give at most N entries a page
+  --copies-change-etag       a copy gets another ETag than its source, as the service gives objects sent in parts
   --restore-seconds N        how long a restore of an archived object is "ongoing" (1)
   --requests-log FILE        one JSON object a line for each request, written before its answer
 

@@ -135,6 +135,8 @@ bool SetSwitch(Options& options, const std::string& name) {
     options.public_access = true;
   } else if (name == "--discard") {
     options.discard = true;
+  } else if (name == "--copies-change-etag") {
+    options.copies_change_etag = true;
   } else if (name == "--help" || name == "-h") {
     options.help = true;
   } else if (name == "--version") {

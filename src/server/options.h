@@ -33,6 +33,7 @@ struct Options {
   int64_t latency_ns = 0;
   uint64_t rate_bytes_per_s = 0;
   bool discard = false;
+  bool copies_change_etag = false;
   int64_t restore_seconds = 1;
   int page_entries_max = 1000;
   std::vector<SyntheticSpec> synthetic;

@@ -44,6 +44,7 @@ Status OssServer::Configure(const Options& options) {
   service_.auth().public_access = options.public_access;
   service_.addressing() = options.addressing;
   service_.context().discard = options.discard;
+  service_.context().copies_change_etag = options.copies_change_etag;
   service_.context().restore_seconds = options.restore_seconds;
   service_.context().page_entries_max = options.page_entries_max;
   if (!options.region.empty()) service_.context().region = options.region;

@@ -139,7 +139,9 @@ Reply<HttpResponse> OssService::Run(Exchange& e, const std::optional<Fault>& fau
   }
   const int64_t now_s = std::time(nullptr) + e.clock_shift_s;
   if (auto known = Authenticate(keys_, auth_, now_s, e); !known) return Failure(known.error());
-  return Dispatch(e);
+  Reply<HttpResponse> answer = Dispatch(e);
+  if (fault && fault->kind == FaultKind::kLateAnswer) stop_.SleepFor(std::chrono::milliseconds(fault->number));
+  return answer;
 }
 
 Reply<HttpResponse> OssService::Dispatch(Exchange& e) {

@@ -99,6 +99,7 @@ class ResolverCatcher final : public ReadEngine {
  public:
   std::function<std::optional<std::pair<uint64_t, ObjectVersion>>(uint64_t)> resolver;
   std::shared_ptr<ReadFile> Open(uint64_t, const ObjectVersion&) override { return nullptr; }
+  std::unique_ptr<Replacement> BeginReplacement(uint64_t, const ObjectVersion&) override { return nullptr; }
   void Drop(uint64_t) override {}
   void SetNextFileResolver(
       std::function<std::optional<std::pair<uint64_t, ObjectVersion>>(uint64_t)> next) override {

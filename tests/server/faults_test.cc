@@ -2,6 +2,7 @@
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/crc64.h"
 #include "base/str.h"
@@ -88,6 +89,29 @@ TEST_F(FaultsTest, LostAnswersAreAppliedAndResetsAreNot) {
   EXPECT_EQ(Do("PUT", "reset", {}, "x").status, 0);
   EXPECT_EQ(Do("GET", "lost").body, "x");
   EXPECT_EQ(Do("GET", "reset").status, 404);
+}
+
+TEST_F(FaultsTest, LateAnswersAreAppliedAtOnce) {
+  Fault("op=put,kind=late-answer:60000");
+  std::thread late([this] { Do("PUT", "late", {}, "x"); });
+  while (Do("HEAD", "late").status != 200) std::this_thread::yield();
+  Stop();  // ends the wait
+  late.join();
+}
+
+TEST_F(FaultsTest, CopiesChangeTheirEtagOnlyWhenAsked) {
+  const NameValues source = {{"x-oss-copy-source", "/bkt/a"}, {"x-oss-metadata-directive", "REPLACE"}};
+  const std::string first = Do("HEAD", "a").Header("ETag");
+  EXPECT_EQ(Do("PUT", "a", {}, "", source).Header("ETag"), first);
+  Stop();
+  options_.copies_change_etag = true;
+  Start();
+  EXPECT_EQ(Do("PUT", "a", {}, "", source).status, 200);
+  const std::string second = Do("HEAD", "a").Header("ETag");
+  EXPECT_NE(second, first);
+  EXPECT_EQ(Do("PUT", "a", {}, "", source).status, 200);
+  EXPECT_NE(Do("HEAD", "a").Header("ETag"), second);
+  EXPECT_EQ(Do("GET", "a").body, body_);
 }
 
 TEST_F(FaultsTest, CorruptUploadIsNoticedByItsCrc) {

@@ -40,6 +40,7 @@ TEST(OptionsTest, AllFlags) {
                                      "--rate-per-connection",
                                      "80M",
                                      "--discard",
+                                     "--copies-change-etag",
                                      "--synthetic",
                                      "k=v=2g",
                                      "--synthetic",
@@ -72,6 +73,7 @@ TEST(OptionsTest, AllFlags) {
   EXPECT_EQ(options->synthetic[1].count, 1000u);
   EXPECT_EQ(options->faults.size(), 1u);
   EXPECT_EQ(options->page_entries_max, 7);
+  EXPECT_TRUE(options->copies_change_etag);
 }
 
 TEST(OptionsTest, KeysFromTheEnvironment) {
@@ -118,8 +120,8 @@ TEST(OptionsTest, MistakesAreNamed) {
 TEST(OptionsTest, HelpNamesEveryFlag) {
   for (const char* flag :
        {"--root", "--listen", "--bucket", "--access-key-id", "--secret-file", "--security-token", "--region", "--public",
-        "--latency", "--rate-per-connection", "--discard", "--synthetic", "--fault", "--requests-log",
-        "--tls-cert", "--tls-key", "--cname", "--endpoint", "--restore-seconds", "--page-entries-max"}) {
+        "--latency", "--rate-per-connection", "--discard", "--copies-change-etag", "--synthetic", "--fault",
+        "--requests-log", "--tls-cert", "--tls-key", "--cname", "--endpoint", "--restore-seconds", "--page-entries-max"}) {
     EXPECT_THAT(HelpText(), testing::HasSubstr(flag));
   }
 }

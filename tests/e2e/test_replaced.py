@@ -1,0 +1,206 @@
+"""Readers of a file whose object this mount copies onto itself or to another name: a new ETag is no new content."""
+import os
+import random
+import threading
+import unittest
+
+import harness
+from harness import GIB, MIB, MountCase, Server, Mount, payload, wait_until, write_file
+
+SIZE = 24 * MIB
+READ = 128 * 1024
+
+
+def drop_pages(path):
+    handle = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(handle)
+
+
+def store_now(path):
+    """fsync stores attributes that wait."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def synthetic(key):
+    """The bytes of a --synthetic object, as `ossfs2-server --help` describes them: a function of offset and count."""
+    mask = (1 << 64) - 1
+    digest = 0xcbf29ce484222325
+    for byte in key.encode():
+        digest = ((digest ^ byte) * 0x100000001b3) & mask
+    pattern = b"".join((((i + 1) * 0x9E3779B97F4A7C15) & mask).to_bytes(8, "little") for i in range(4222976 // 8))
+    phase = 4096 * (digest % 1031)
+
+    def piece(offset, count):
+        start = (offset + phase) % len(pattern)
+        return (pattern[start:start + count] + pattern[:max(0, start + count - len(pattern))])
+    return piece
+
+
+class Readers:
+    """Threads that read through handles of their own, and compare every byte until they are told to stop."""
+
+    def __init__(self, path, wanted, size):
+        self.wanted = wanted
+        self.size = size
+        self.failures = []
+        self.reads = 0
+        self.stopping = threading.Event()
+        self.handles = [os.open(path, os.O_RDONLY) for _ in range(3)]
+        self.threads = [threading.Thread(target=self.run, args=(number, handle))
+                        for number, handle in enumerate(self.handles)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, number, handle):
+        dice = random.Random(number)
+        offset = number * MIB
+        try:
+            while not self.stopping.is_set():
+                got = os.pread(handle, READ, offset)
+                if not got or got != self.wanted(offset, len(got)):
+                    raise AssertionError("wrong bytes at %d" % offset)
+                self.reads += 1
+                offset = (offset + READ) % self.size if number == 0 else dice.randrange(self.size - READ)
+                if self.reads % 50 == 0:
+                    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        except (OSError, AssertionError) as error:
+            self.failures.append("reader %d at %d: %r" % (number, offset, error))
+
+    def progress(self):
+        """Waits until they have read a little more, or one failed."""
+        before = self.reads
+        wait_until(lambda: self.reads > before + 6 or self.failures, 60, "the readers")
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(60)
+        for handle in self.handles:
+            os.close(handle)
+
+
+class Replaced(MountCase):
+    server_options = ("--copies-change-etag",)
+    mount_options = ("--total_mem_limit=64m",)
+
+    def tearDown(self):
+        self.server.clear_fault()
+        super().tearDown()
+
+    def readers(self, path):
+        text = payload(5, SIZE)
+        return Readers(path, lambda offset, count: text[offset:offset + count], SIZE)
+
+    def beside(self, path, changes, request="copy"):
+        """Changes beside readers, each answered late: the object has its new ETag long before we know it."""
+        drop_pages(path)
+        readers = self.readers(path)
+        try:
+            self.server.set_fault("op=%s,kind=late-answer:150" % request)
+            for change in changes:
+                change()
+                readers.progress()
+        finally:
+            readers.stop()
+            self.server.clear_fault()
+        self.assertEqual(readers.failures, [])
+
+    def file(self, name):
+        path = os.path.join(self.folder(name), "f")
+        write_file(path, 5, SIZE)
+        return path
+
+    def test_attributes(self):
+        path = self.file("attributes")
+        seen = [os.getxattr(path, "user.ossfs2.etag")]
+
+        def change(number):
+            kind = number % 3
+            if kind == 0:
+                os.chmod(path, 0o600 + number % 8)
+            elif kind == 1:
+                os.setxattr(path, "user.a", b"%d" % number)
+            else:
+                os.utime(path, (1000000 + number, 1000000 + number))
+            store_now(path)
+            seen.append(os.getxattr(path, "user.ossfs2.etag"))
+        self.beside(path, [lambda n=n: change(n) for n in range(12)])
+        self.assertEqual(len(set(seen)), 13, "the copies did not change the ETag")
+
+    def test_readers_that_come_during_the_copy(self):
+        path = self.file("coming")
+        drop_pages(path)
+        self.server.reset()
+        self.server.set_fault("op=copy,kind=late-answer:600")
+        os.chmod(path, 0o600)
+        saver = threading.Thread(target=store_now, args=(path,))
+        saver.start()
+        wait_until(lambda: self.server.stats().faults, 20, "the copy")
+        harness.check_file(path, 5, SIZE)
+        saver.join(30)
+
+    def test_rename(self):
+        path = self.file("rename")
+        names = [path, path + "-other"]
+
+        def change(number):
+            os.rename(names[number % 2], names[1 - number % 2])
+        self.beside(path, [lambda n=n: change(n) for n in range(6)], "copy|delete")
+
+    def test_rename_of_the_folder(self):
+        path = self.file("one")
+        folder = os.path.dirname(path)
+        names = [folder, folder + "-other"]
+        for number in range(20):
+            write_file(os.path.join(folder, "more%d" % number), 1, 10)
+
+        def change(number):
+            os.rename(names[number % 2], names[1 - number % 2])
+        self.beside(path, [lambda n=n: change(n) for n in range(4)], "delete_many")
+
+    def test_other_host_is_still_noticed(self):
+        path = self.file("other")
+        key = os.path.relpath(path, self.mount.path)
+        handle = os.open(path, os.O_RDONLY)
+        self.server.client.put(key, payload(6, SIZE))
+        os.chmod(path, 0o600)
+        with self.assertRaises(OSError):
+            store_now(path)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        with self.assertRaises(OSError):
+            os.pread(handle, READ, 20 * MIB)
+        os.close(handle)
+
+
+class ReplacedDirect(Replaced):
+    mount_options = ("--total_mem_limit=64m", "--direct_io=true")
+
+
+class ReplacedInParts(unittest.TestCase):
+    """Above 5 GiB a copy onto itself is made in parts."""
+
+    def test_attributes(self):
+        with Server("--synthetic", "big=6G") as server:
+            with Mount(server, "--total_mem_limit=64m", "--direct_io=true") as mount:
+                path = mount.path + "/big"
+                start = server.client.head("big")["etag"]
+                readers = Readers(path, synthetic("big"), 6 * GIB)
+                try:
+                    server.set_fault("op=complete,kind=late-answer:300")
+                    for mode in (0o601, 0o602):
+                        os.chmod(path, mode)
+                        store_now(path)
+                        readers.progress()
+                finally:
+                    readers.stop()
+                self.assertEqual(readers.failures, [])
+                self.assertNotEqual(server.client.head("big")["etag"], start)
+
+
+if __name__ == "__main__":
+    harness.main()

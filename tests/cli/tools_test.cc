@@ -159,6 +159,15 @@ TEST(Program, PrintsItsConfigurationWithoutSecrets) {
   EXPECT_EQ((out + err).find("TopSecret"), std::string::npos);
 }
 
+// oss/credential_refresher.cc begins its errors so, and tests/oss/credentials_test.cc holds it to that.
+TEST(ProbeAdvice, LeavesATroubleOfTheKeysToItsSource) {
+  Settings settings;
+  settings.oss.endpoint = "http://h";
+  settings.http.proxy = "http://proxy:1";
+  const Error given = MakeError(EACCES, ErrorKind::kUnavailable, "there are no valid credentials: the role answered HTTP 503");
+  EXPECT_EQ(AdviseProbe(given, settings).text, given.text);
+}
+
 // check and gc read the config file of a mount, without its mount point.
 TEST(ToolSettings, TakeTheDirectoriesOfAMount) {
   for (const char* option : {"temp_dir", "staging_dir", "journal_dir", "state_dir", "log_dir"}) {

@@ -384,17 +384,17 @@ class Memory(unittest.TestCase):
                 server.client.put("r%d" % number, payload(number, 48 * MIB))
             with Mount(server, "--total_mem_limit=%d" % limit) as mount:
                 readers = [subprocess.Popen(["cat", os.path.join(mount.path, "r%d" % (n % 8))],
-                                            stdout=subprocess.DEVNULL) for n in range(24)]
+                                            stdout=subprocess.DEVNULL) for n in range(64)]
 
                 def write(number):
-                    write_file(os.path.join(mount.path, "w%d" % number), number, 24 * MIB)
-                harness.in_threads(write, range(12))
+                    write_file(os.path.join(mount.path, "w%d" % number), number, 12 * MIB)
+                harness.in_threads(write, range(32))
                 for reader in readers:
                     self.assertEqual(reader.wait(90), 0)
                 peak = mount.resident_bytes(peak=True)
                 self.assertLess(peak, limit + 96 * MIB, "peak %d MiB" % (peak // MIB))
-                for number in (0, 11):
-                    check_file(os.path.join(mount.path, "w%d" % number), number, 24 * MIB)
+                for number in range(32):
+                    check_file(os.path.join(mount.path, "w%d" % number), number, 12 * MIB)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import random
 import shutil
 import sys
 
-from .scenario import GIB, MIB, WORKERS, Scenario, curl_all, curl_ranges, dd_read, worker
+from .scenario import GIB, MIB, WORKERS, Scenario, curl_all, curl_ranges, dd_read, read_files, worker
 
 BLOCK = 128 * 1024  # of random reads, and the size of small files
 
@@ -67,7 +67,7 @@ class SmallFiles(Scenario):
         if target.kind == "http":
             urls = (target.client.presigned("small/f-%06d" % n) for n in range(self.count))
             return [curl_all(({"url": url} for url in urls), self.threads)]
-        return [worker("small", os.path.join(target.path, "small"), self.threads)]
+        return [read_files(os.path.join(target.path, "small"), self.threads)]
 
 
 class FioRead(Scenario):

@@ -24,6 +24,14 @@ def worker(*arguments, python=sys.executable):
     return [python, WORKERS] + [str(a) for a in arguments]
 
 
+def read_files(folder, threads):
+    """The reader in C++ where the micro-benchmarks are built (beside the daemon's binary), else the one in Python."""
+    program = os.path.join(os.path.dirname(harness.OSSFS2), "bench", "read_files")
+    if os.access(program, os.X_OK):
+        return [program, folder, str(threads)]
+    return worker("small", folder, threads)
+
+
 def dd_read(path, count=None):
     more = ["count=%d" % count] if count else []
     return ["dd", "if=" + path, "of=/dev/null", "bs=1M", "status=none"] + more

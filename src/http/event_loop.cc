@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/time_slice.h"
+
 namespace ossfs2::http {
 namespace {
 
@@ -161,6 +163,7 @@ void EventLoop::RunTimers() {
 }
 
 void EventLoop::ThreadMain() {
+  AskForTimeSlice(kTransferSlice);
   epoll_event events[kEventsPerRound];
   for (;;) {
     const int count = epoll_wait(epoll_fd_, events, kEventsPerRound, WaitMs());

@@ -35,6 +35,17 @@ class Mapped(Scenario):
         return [(n * self.apart, self.rank(n, target)) for n in range(self.ranks)]
 
 
+class Sliced(Mapped):
+    """Tensor parallelism: each rank walks every shard and copies its share of each tensor."""
+
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, **more)
+        self.delivered = self.bytes
+
+    def rank(self, number, target):
+        return worker("slices", number, self.ranks, *self.paths(target), python="/usr/bin/python3")  # numpy
+
+
 class WarmThenMapped(Mapped):
     """16 x cat, then the load: time of both."""
 

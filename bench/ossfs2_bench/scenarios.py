@@ -1,5 +1,5 @@
 """The list of scenarios, and their sizes in a quick and in a full run."""
-from .load_scenarios import (Blocks, Eager, LlamaLoad, Mapped, TorchLoad, WarmThenMapped, Window, ranks)
+from .load_scenarios import (Blocks, Eager, LlamaLoad, Mapped, Sliced, TorchLoad, WarmThenMapped, Window, ranks)
 from .read_scenarios import FioRead, Listing, Random, Sequential, SmallFiles, Streams
 from .scenario import DELAY, GIB, MIB, Scenario, dd_read, worker
 from .write_scenarios import Download, FioWrite, Patch, RandomWrite, Write
@@ -40,7 +40,9 @@ def loading(quick):
     total = shards * size
     found = ranks(shards, size, 0.1 if quick else 0.5)
     found[3:3] = [Mapped("mmap-4-delayed", "4 ranks by mmap, server 10 ms + 80 MB/s a connection", shards, size, 4,
-                         delayed=True, weight=2.0)]
+                         delayed=True, weight=2.0),
+                  Sliced("mmap-4-slices-delayed", "the same, each rank copies its quarter of each tensor", shards, size, 4,
+                         delayed=True)]
     return found + [
         Window("sglang-2", "2 ranks, 8 threads map files ahead, each rank begins at another file (SGLang)",
                shards, size, 2),

@@ -3,6 +3,7 @@
 
   workers.py random PATH JOBS SECONDS BLOCK     random reads; prints a JSON line
   workers.py map PATH...                        touches each page of private mappings, in order
+  workers.py slices RANK RANKS PATH...          copies this rank's share of each tensor out of private mappings
   workers.py window THREADS FIRST PATH...       the same; threads map files ahead, FIRST comes first
   workers.py eager PATH...                      read() of each file whole, in turn
   workers.py blocks THREADS PATH...             files read at once in blocks of 16 MiB
@@ -17,7 +18,7 @@
   workers.py torch-make PATH BYTES              writes a checkpoint for it
   workers.py fio OPTION...                      fio; prints what it moved as a JSON line
 
-Standard library only (torch for two of them).
+Standard library only (torch for two of them, numpy for `slices`).
 """
 import concurrent.futures
 import json
@@ -81,6 +82,19 @@ def touch_map(*paths):
     for path in paths:
         with map_file(path) as view:
             touch(view)
+
+
+def copy_slices(rank, ranks, *paths):
+    """Tensor parallelism: of each tensor of 64 MiB a rank takes its rows, of every other one its columns (rows of 16 KiB)."""
+    import numpy
+    tensor, row = 64 * MIB, 16 * 1024
+    for path in paths:
+        data = numpy.frombuffer(map_file(path), dtype=numpy.uint8)
+        for offset in range(0, len(data), tensor):
+            rows = data[offset:min(offset + tensor, len(data))].reshape(-1, row)
+            size = rows.shape[(offset // tensor) % 2]
+            share = slice(rank * size // ranks, (rank + 1) * size // ranks)
+            (rows[share] if offset // tensor % 2 == 0 else rows[:, share]).copy()
 
 
 def map_header(path):
@@ -279,6 +293,7 @@ def run_fio(*options):
 
 WORK = {"random": lambda path, jobs, seconds, block: read_random(path, int(jobs), float(seconds), int(block)),
         "map": touch_map,
+        "slices": lambda rank, ranks, *paths: copy_slices(int(rank), int(ranks), *paths),
         "window": lambda threads, first, *paths: touch_window(int(threads), int(first), *paths),
         "eager": read_eager,
         "blocks": lambda threads, *paths: read_blocks(int(threads), *paths),

@@ -180,8 +180,7 @@ void CachedFile::SettleFailure(const ChunkRef& chunk, const Error& error, Outcom
 
 // Waits for the new version, without memory.
 void CachedFile::Park(const PendingRef& read, Garbage& garbage) {
-  std::move(read->chunks.begin(), read->chunks.end(), std::back_inserter(garbage.chunks));
-  read->chunks.clear();
+  for (ChunkRef& chunk : LetGo(*read)) garbage.chunks.push_back(std::move(chunk));
   replacement_.Park(read);
 }
 
@@ -214,7 +213,7 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
     const bool alone = streams_.all().size() == 1 && core_->ReadFromCache();
     if (before != nullptr && (alone || PageCacheKeeps()) && WasDelivered(*before)) core_->cache.Hurry(*before);
     if (chunk->spent) core_->cache.Hurry(*chunk);
-  } else if (!chunk->demand && !AllWanted() && !streams_.AnyWants(chunk->range)) {
+  } else if (!chunk->demand && chunk->held_by_reads == 0 && !AllWanted() && !streams_.AnyWants(chunk->range)) {
     GiveUp(chunk, now_ns);
   } else {
     core_->cache.AddUnread(weak_from_this(), chunk, now_ns);
@@ -280,10 +279,11 @@ void CachedFile::GiveUpUnneeded(int64_t now_ns, Garbage& garbage) {
   if (lead_.on() || (InPieces() && !streams_.all().empty())) return;  // others read all of it
   for (const auto& [begin, chunk] : chunks_.all()) {
     if (chunk->demand || chunk->consumed || streams_.AnyWants(chunk->range)) continue;
-    if (!chunk->fetching)
-      GiveUp(chunk, now_ns);
-    else if (chunk->waiters.empty() && chunk->filled.load() < chunk->size)
+    if (!chunk->fetching) {
+      if (chunk->held_by_reads == 0) GiveUp(chunk, now_ns);
+    } else if (chunk->waiters.empty() && chunk->filled.load() < chunk->size) {
       Cancel(chunk, garbage);  // what has come by then stays
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/str.h"
 
@@ -145,8 +146,7 @@ void CachedFile::StartRead(const PendingRef& read, std::vector<BlockRef> blocks,
     size_t missing = 0;
     {
       MutexLock lock(mutex_);
-      before.chunks.insert(before.chunks.end(), read->chunks.begin(), read->chunks.end());
-      read->chunks.clear();
+      for (ChunkRef& chunk : LetGo(*read)) before.chunks.push_back(std::move(chunk));
       error = Refusal();
       const std::vector<ByteRange> gaps = chunks_.Gaps(read->range);
       if (!error && !gaps.empty() && replacement_.refused()) return Park(read, before);
@@ -206,6 +206,7 @@ bool CachedFile::WaitFor(const PendingRef& read) {
   ++read->epoch;
   read->missing = 0;
   for (const ChunkRef& chunk : read->chunks) {
+    ++chunk->held_by_reads;
     if (!chunk->fetching) continue;
     const uint64_t needs = std::min(read->range.end, chunk->range.end) - chunk->range.begin;
     // The network thread stores `filled` and then looks at `wake_at`; here it is the other way
@@ -218,19 +219,27 @@ bool CachedFile::WaitFor(const PendingRef& read) {
   return read->missing == 0;
 }
 
+// What WaitFor took.
+std::vector<ChunkRef> CachedFile::LetGo(PendingRead& read) {
+  for (const ChunkRef& chunk : read.chunks) --chunk->held_by_reads;
+  return std::exchange(read.chunks, {});
+}
+
 void CachedFile::Finish(const PendingRef& read) {
   const int64_t now_ns = ReadCore::NowNs();
   ReadReply reply;
   std::vector<ChunkRef> chunks;
   {
+    Garbage garbage;
     MutexLock lock(mutex_);
-    chunks.swap(read->chunks);
+    chunks = LetGo(*read);
     for (const ChunkRef& chunk : chunks) {
       const ByteRange part = Common(chunk->range, read->range);
       chunk->AppendParts(part, reply.parts);
       MarkRead(chunk, part, now_ns);
     }
     delivered_.Add(read->range);
+    if (streams_.all().empty()) GiveUpUnneeded(now_ns, garbage);  // its file was closed while it waited
   }
   reply.bytes = static_cast<size_t>(read->range.size());
   reply.pin = Pin(std::move(chunks));
@@ -244,8 +253,10 @@ void CachedFile::Finish(const PendingRef& read) {
 void CachedFile::Fail(const PendingRef& read, const Error& error) {
   std::vector<ChunkRef> chunks;
   {
+    Garbage garbage;
     MutexLock lock(mutex_);
-    chunks.swap(read->chunks);  // a waiter elsewhere may drop the read under the lock
+    chunks = LetGo(*read);  // a waiter elsewhere may drop the read under the lock
+    if (streams_.all().empty()) GiveUpUnneeded(ReadCore::NowNs(), garbage);
   }
   core_->metrics.errors.Add();
   const ReadDone done = std::move(read->done);

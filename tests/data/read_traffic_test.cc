@@ -217,6 +217,28 @@ TEST(ReadTrafficTest, CacheUntilCloseDropsAtLastClose) {
   EXPECT_EQ(harness.Asked(), 16 * kMiB);
 }
 
+// A read needs two GETs; the first ends while the read waits for the second. What came is read for the first time then,
+// not given up before and found in the cache.
+TEST(ReadTrafficTest, AReadOverTwoGetsIsNoCacheHit) {
+  constexpr uint64_t kSize = 32 * kMiB;
+  constexpr size_t kReadBytes = 300'000;  // ends of reads and of GETs do not meet
+  ReadHarness harness(256 * kMiB);
+  auto file = harness.engine().Open(1, harness.Put("a", kSize));
+  harness.store().HoldData(true);
+  const uint64_t before = ReadMetrics::Get().cache_hit_bytes.Value();
+  for (uint64_t offset = 0; offset < kSize; offset += kReadBytes) {
+    auto read = harness.Start(*file, 7, offset, kReadBytes);
+    while (read.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+      harness.store().ReleaseHeld(1);
+      while (ReadMetrics::Get().in_flight.Value() != static_cast<int64_t>(harness.store().HeldCalls()))
+        std::this_thread::yield();
+    }
+    harness.Check(*file, offset, kReadBytes, read.get());
+  }
+  EXPECT_EQ(ReadMetrics::Get().cache_hit_bytes.Value(), before);
+  EXPECT_EQ(harness.Asked(), kSize);
+}
+
 // 10 ms each way: the window must open within a few round trips.
 TEST(ReadTrafficTest, ColdStartOpensTheWindowFast) {
   ReadHarness harness(512 * kMiB);

@@ -62,7 +62,6 @@ void ReadCore::OnGetDone(uint64_t bytes, int64_t started_ns, int64_t now_ns) {
 }
 
 void ReadCore::PumpLead() {
-  metrics.lead_bytes.Set(static_cast<int64_t>(lead.held_bytes()));
   if (const std::shared_ptr<PrefetchSource> file = lead.TakeWaiter(NowNs())) file->Pump();
 }
 

@@ -41,7 +41,8 @@ class ReadCore {
         cache(memory_pool, read_options.cache_bytes),
         filler(read_options.fill_threads),
         cpu_pressure(read_options.cpu_pressure_file),
-        lead(read_options.fill_threads > 0 && read_options.prefetch_next_shard ? read_options.lead_bytes_max : 0),
+        lead(read_options.fill_threads > 0 && read_options.prefetch_next_shard ? read_options.lead_bytes_max : 0,
+             &ReadMetrics::Get().lead_bytes),
         metrics(ReadMetrics::Get()) {}
 
   static int64_t NowNs() { return Clock::Real().NowSteady().time_since_epoch().count(); }

@@ -4,6 +4,10 @@
 
 namespace ossfs2 {
 
+ShardLead::~ShardLead() {
+  if (shown_ != nullptr) shown_->Add(-static_cast<int64_t>(held_bytes()));
+}
+
 void ShardLead::OnReadWhole(uint64_t file_id, uint64_t bytes, int64_t now_ns) {
   MutexLock lock(mutex_);
   if (read_whole_.count(file_id) != 0 || read_whole_.size() >= kRememberedMax) read_whole_.clear();
@@ -41,12 +45,18 @@ bool ShardLead::MayTake(uint64_t bytes, const std::shared_ptr<PrefetchSource>& f
 
 void ShardLead::Take(uint64_t bytes) {
   MutexLock lock(mutex_);
-  held_bytes_ += bytes;
+  Hold(static_cast<int64_t>(bytes));
 }
 
 void ShardLead::Return(uint64_t bytes) {
   MutexLock lock(mutex_);
-  held_bytes_ -= std::min(held_bytes_, bytes);
+  Hold(-static_cast<int64_t>(std::min(held_bytes_, bytes)));
+}
+
+// The gauge changes by what changed: set to a number that was looked up before, it could stay behind for good.
+void ShardLead::Hold(int64_t more) {
+  held_bytes_ += static_cast<uint64_t>(more);
+  if (shown_ != nullptr) shown_->Add(more);
 }
 
 std::shared_ptr<PrefetchSource> ShardLead::TakeWaiter(int64_t now_ns) {

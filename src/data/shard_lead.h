@@ -18,6 +18,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/metrics.h"
 #include "base/mutex.h"
 #include "data/read_scheduler.h"
 
@@ -29,8 +30,11 @@ class ShardLead {
   static constexpr size_t kRememberedMax = 1024;
   static constexpr size_t kWaitersMax = 16;  // files that wait for room; later ones are pumped by their readers
 
-  // `bytes_max`: 0 keeps every file to itself.
-  explicit ShardLead(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+  // `bytes_max`: 0 keeps every file to itself. `shown`, if given, tells what this one holds; it outlives this.
+  explicit ShardLead(uint64_t bytes_max, Gauge* shown = nullptr) : bytes_max_(bytes_max), shown_(shown) {}
+  ~ShardLead();
+  ShardLead(const ShardLead&) = delete;
+  ShardLead& operator=(const ShardLead&) = delete;
 
   void OnReadWhole(uint64_t file_id, uint64_t bytes, int64_t now_ns) EXCLUDES(mutex_);
   bool WasReadWhole(uint64_t file_id) const EXCLUDES(mutex_);
@@ -53,7 +57,10 @@ class ShardLead {
     return now_ns - credit_ns_ <= kIdleNs ? credit_bytes_ : 0;
   }
 
+  void Hold(int64_t more) REQUIRES(mutex_);
+
   const uint64_t bytes_max_;
+  Gauge* const shown_;
   std::atomic<bool> has_waiters_{false};
   mutable Mutex mutex_;
   uint64_t credit_bytes_ GUARDED_BY(mutex_) = 0;  // at most bytes_max_

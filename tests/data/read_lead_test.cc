@@ -26,6 +26,40 @@ uint64_t NextId() {
   return ++id;
 }
 
+TEST(ShardLeadTest, TheGaugeTellsAtOnceWhatIsHeld) {
+  Gauge shown;
+  {
+    ShardLead lead(100, &shown);
+    ShardLead other(100, &shown);
+    lead.Take(30);
+    other.Take(5);
+    EXPECT_EQ(shown.Value(), 35);
+    lead.Return(10);
+    EXPECT_EQ(shown.Value(), 25);
+    lead.Return(50);
+    EXPECT_EQ(shown.Value(), 5) << "no more than was held";
+  }
+  EXPECT_EQ(shown.Value(), 0) << "the last one went with 5 held";
+}
+
+// Two threads take and return; whoever comes last, nothing is left.
+TEST(ShardLeadTest, TheGaugeIsRightAfterARace) {
+  Gauge shown;
+  ShardLead lead(1000, &shown);
+  const auto work = [&lead] {
+    for (int i = 0; i < 20'000; ++i) {
+      lead.Take(7);
+      lead.Return(7);
+    }
+  };
+  std::thread one(work);
+  std::thread two(work);
+  one.join();
+  two.join();
+  EXPECT_EQ(shown.Value(), 0);
+  EXPECT_EQ(lead.held_bytes(), 0U);
+}
+
 TEST(ShardLeadTest, RemembersFilesThatThePageCacheHasUntilOneIsReadAgain) {
   ShardLead lead(100);
   lead.OnReadWhole(7, 10, kSecond);

@@ -115,7 +115,7 @@ class CachedFile final : public ChunkOwner,
   bool AttachPrivate(const PendingRef& read, std::vector<BlockRef>& blocks, std::vector<Start>& starts)
       REQUIRES(mutex_);
   bool WaitFor(const PendingRef& read) REQUIRES(mutex_);
-  static std::vector<ChunkRef> LetGo(PendingRead& read) REQUIRES(mutex_);
+  std::vector<ChunkRef> LetGo(PendingRead& read) REQUIRES(mutex_);
   void Finish(const PendingRef& read) EXCLUDES(mutex_);
   void Fail(const PendingRef& read, const Error& error);
   void DoAfter(const After& after) EXCLUDES(mutex_);

@@ -85,7 +85,10 @@ def touch_map(*paths):
 
 
 def copy_slices(rank, ranks, *paths):
-    """Tensor parallelism: of each tensor of 64 MiB a rank takes its rows, of every other one its columns (rows of 16 KiB)."""
+    """Tensor parallelism: of each tensor of 64 MiB a rank takes its rows, of every other one its columns.
+
+    Rows are 16 KiB, and the size of a file is a multiple of that.
+    """
     import numpy
     tensor, row = 64 * MIB, 16 * 1024
     for path in paths:

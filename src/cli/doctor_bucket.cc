@@ -11,11 +11,12 @@
 #include <future>
 #include <random>
 
-#include "base/size.h"
 #include "base/random.h"
+#include "base/size.h"
 #include "base/str.h"
 #include "cli/endpoint_parts.h"
 #include "cli/probe_advice.h"
+#include "oss/encoding.h"
 
 namespace ossfs2 {
 namespace {
@@ -114,14 +115,12 @@ bool BucketDoctor::Service(const Show& show) {
         parts.tls ? StrCat("chain and host name of ", parts.host, " are right")
                   : StrCat(parts.host, " answers (no TLS)"),
         ""});
-  const std::string* date = answer->head.Find("Date");
-  tm time_parts{};
-  if (date == nullptr || strptime(date->c_str(), "%a, %d %b %Y %H:%M:%S GMT", &time_parts) == nullptr) {
+  const auto date_s = oss::ParseHttpDate(answer->head.Find("Date").value_or(std::string_view()));
+  if (!date_s) {
     show({"clock", Verdict::kWarn, "the service tells no time", ""});
     return true;
   }
-  const int64_t skew =
-      std::abs(static_cast<int64_t>(timegm(&time_parts)) - static_cast<int64_t>(time(nullptr)));
+  const int64_t skew = std::abs(*date_s - static_cast<int64_t>(time(nullptr)));
   const Verdict verdict = skew > kSkewFailSeconds   ? Verdict::kFail
                           : skew > kSkewWarnSeconds ? Verdict::kWarn
                                                     : Verdict::kPass;

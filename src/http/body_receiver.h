@@ -27,6 +27,7 @@ class BodyReceiver {
   // Copies; kTooLong when there is no room for all of them.
   Verdict Append(std::span<const std::byte> bytes);
 
+  bool has_sink() const { return sink_ != nullptr; }
   bool has_head() const { return has_head_; }
   uint64_t bytes() const { return response_.streamed_bytes + collected_; }
   Response Take();

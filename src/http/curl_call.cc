@@ -114,15 +114,15 @@ void CurlCall::SetHeaders() {
   const auto add = [this](const std::string& line) {
     if (curl_slist* const longer = curl_slist_append(header_list_, line.c_str())) header_list_ = longer;
   };
-  ResponseHead given;
+  ResponseHeaders given;
   for (const Header& header : request.headers) {
     // "Name;" is libcurl's way to send a header without value.
     add(header.value.empty() ? StrCat(header.name, ";") : StrCat(header.name, ": ", header.value));
-    given.headers.push_back(header);
+    given.Add(header.name, header.value);
   }
   // What libcurl would add by itself is not signed and not wanted.
   for (const char* own : {"Expect", "Accept", "Content-Type"})
-    if (given.Find(own) == nullptr) add(StrCat(own, ":"));
+    if (!given.Find(own)) add(StrCat(own, ":"));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, header_list_);
 }
 

@@ -1,18 +1,11 @@
 #include "http/http_client.h"
 
 #include "base/awaited.h"
-#include "base/text.h"
 #include "http/curl_client.h"
 #include "http/lean_client.h"
 #include "http/tls_context.h"
 
 namespace ossfs2::http {
-
-const std::string* ResponseHead::Find(std::string_view name) const {
-  for (const Header& header : headers)
-    if (EqualsIgnoringCase(header.name, name)) return &header.value;
-  return nullptr;
-}
 
 Result<Response> HttpClient::Fetch(Request request) {
   const auto answer = std::make_shared<Awaited<Result<Response>>>();

@@ -20,12 +20,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "http/response_headers.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2::http {
@@ -37,9 +39,8 @@ struct Header {
 
 struct ResponseHead {
   int status = 0;
-  std::vector<Header> headers;
-  // The first header of that name without regard to case; nullptr when absent.
-  const std::string* Find(std::string_view name) const;
+  ResponseHeaders headers;
+  std::optional<std::string_view> Find(std::string_view name) const { return headers.Find(name); }
 };
 
 class BodySink {

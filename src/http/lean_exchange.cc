@@ -15,6 +15,8 @@ constexpr size_t kWakeBytesMax = 2u << 20;
 constexpr size_t kSpansPerSend = 64;
 // A chunk smaller than this is cheaper to copy than to receive with its own call.
 constexpr uint64_t kDirectChunkBytesMin = 8u << 10;
+// Heads of OSS have 400 to 800 bytes. What of the body comes along is copied once more.
+constexpr size_t kHeadReadBytes = 4u << 10;
 
 }  // namespace
 
@@ -85,7 +87,12 @@ Exchange::Step Exchange::Receive(Transport& transport, std::span<char> scratch, 
     Got got;
     if (const Step step = ReadSome(transport, scratch, budget > 0, now, &got); step != Step::kContinue) return step;
     if (got.bytes == 0) return Step::kContinue;
-    if (const Step step = ConsumeInput(now); step != Step::kContinue) return step;
+    if (got.through_scratch) {
+      const Step step = ConsumeInput({scratch.data(), got.bytes}, now);
+      if (step != Step::kContinue) return step;
+    } else if (decoder_.done()) {
+      return OnDone();
+    }
     budget -= std::min(budget, got.bytes);
     // No second call only to hear EAGAIN: the loop is level-triggered. It does not know
     // of bytes that the transport holds: those are taken beyond the budget.
@@ -97,7 +104,10 @@ Exchange::Step Exchange::Receive(Transport& transport, std::span<char> scratch, 
 Exchange::Step Exchange::ReadSome(Transport& transport, std::span<char> scratch, bool from_socket, SteadyTime now,
                                   Got* got) {
   std::span<std::byte> room;
-  if (receiver_.has_head() && input_at_ == input_.size()) {
+  if (!receiver_.has_head()) {
+    // Just the head and what comes with it: the body goes to its place without a copy.
+    if (receiver_.has_sink()) scratch = scratch.first(std::min(scratch.size(), kHeadReadBytes));
+  } else if (kept_.empty()) {
     const uint64_t next = decoder_.payload_next();
     const bool direct = next >= kDirectChunkBytesMin || (next > 0 && decoder_.kind() != Framing::Kind::kChunked);
     if (direct) room = receiver_.Room(std::min<uint64_t>(next, kWakeBytesMax));
@@ -109,24 +119,26 @@ Exchange::Step Exchange::ReadSome(Transport& transport, std::span<char> scratch,
   if (step.state != IoStep::State::kMoved) return OnEnd(transport, step.state == IoStep::State::kFailed, now);
   any_answer_ = true;
   call_.progress.last_byte = now;
-  *got = {step.bytes, step.drained};
-  if (room.empty()) {
-    input_.append(scratch.data(), step.bytes);
-    return Step::kContinue;
-  }
+  *got = {step.bytes, step.drained, room.empty()};
+  if (room.empty()) return Step::kContinue;
   decoder_.Take(step.bytes);
   receiver_.Filled(step.bytes);
   call_.progress.body_received_bytes += step.bytes;
   return Step::kContinue;
 }
 
-Exchange::Step Exchange::ConsumeInput(SteadyTime now) {
-  while (!receiver_.has_head()) {
-    const size_t before = input_.size();
-    if (const Step step = ConsumeHead(now); step != Step::kContinue) return step;
-    if (!receiver_.has_head() && input_.size() == before) return Step::kContinue;  // wants more
+Exchange::Step Exchange::ConsumeInput(std::string_view fresh, SteadyTime now) {
+  input_ = kept_.empty() ? fresh : kept_.append(fresh);
+  Step step = Step::kContinue;
+  for (size_t before = 0; step == Step::kContinue && !receiver_.has_head() && input_.size() != before;) {
+    before = input_.size();
+    step = ConsumeHead(now);
   }
-  return ConsumeBody(now);
+  if (step == Step::kContinue && receiver_.has_head()) step = ConsumeBody(now);
+  if (step != Step::kContinue) return step;
+  if (input_.data() != kept_.data()) kept_ = std::string(input_);  // else nothing was consumed
+  input_ = {};
+  return step;
 }
 
 Exchange::Step Exchange::ConsumeHead(SteadyTime now) {
@@ -136,16 +148,13 @@ Exchange::Step Exchange::ConsumeHead(SteadyTime now) {
     head_searched_ = input_.size();
     return Step::kContinue;
   }
-  auto parsed = ParseHead(std::string_view(input_).substr(0, size));
+  auto parsed = ParseHead(input_.substr(0, size));
   if (!parsed) return Unavailable(now, parsed.error().text);
   head_searched_ = 0;
-  if (parsed->head.status >= 200) {
-    input_at_ = size;
-    return OnFinalHead(std::move(*parsed), now);
-  }
+  input_.remove_prefix(size);
+  if (parsed->head.status >= 200) return OnFinalHead(std::move(*parsed), now);
   if (parsed->head.status == 101) return Unavailable(now, "the server wants to switch protocols");
   if (++interim_answers_ > kInterimAnswersMax) return Unavailable(now, "too many 1xx answers");
-  input_.erase(0, size);
   return Step::kContinue;
 }
 
@@ -169,24 +178,21 @@ Exchange::Step Exchange::OnFinalHead(ParsedHead parsed, SteadyTime now) {
 }
 
 Exchange::Step Exchange::ConsumeBody(SteadyTime now) {
-  while (input_at_ < input_.size() && !decoder_.done()) {
-    const std::string_view left = std::string_view(input_).substr(input_at_);
+  while (!input_.empty() && !decoder_.done()) {
     if (const uint64_t next = decoder_.payload_next(); next > 0) {
-      const auto size = static_cast<size_t>(std::min<uint64_t>(next, left.size()));
-      if (receiver_.Append(std::as_bytes(std::span(left.data(), size))) != BodyReceiver::Verdict::kGo) return NoRoom(now);
+      const auto size = static_cast<size_t>(std::min<uint64_t>(next, input_.size()));
+      const auto payload = std::as_bytes(std::span(input_.data(), size));
+      if (receiver_.Append(payload) != BodyReceiver::Verdict::kGo) return NoRoom(now);
       decoder_.Take(size);
-      input_at_ += size;
+      input_.remove_prefix(size);
       call_.progress.body_received_bytes += size;
       continue;
     }
-    auto eaten = decoder_.FeedFraming(left);
+    auto eaten = decoder_.FeedFraming(input_);
     if (!eaten) return Unavailable(now, eaten.error().text);
-    input_at_ += *eaten;
+    input_.remove_prefix(*eaten);
   }
-  if (decoder_.done()) return OnDone();
-  input_.clear();
-  input_at_ = 0;
-  return Step::kContinue;
+  return decoder_.done() ? OnDone() : Step::kContinue;
 }
 
 Exchange::Step Exchange::OnEnd(const Transport& transport, bool failed, SteadyTime now) {
@@ -209,7 +215,7 @@ Exchange::Step Exchange::OnEnd(const Transport& transport, bool failed, SteadyTi
 
 Exchange::Step Exchange::OnDone() {
   // Bytes after the end belong to no request of ours.
-  reusable_ = keep_alive_ && !hung_up_ && input_at_ == input_.size();
+  reusable_ = keep_alive_ && !hung_up_ && input_.empty();
   return Step::kDone;
 }
 

@@ -42,11 +42,12 @@ class Exchange {
   struct Got {
     size_t bytes = 0;    // 0: nothing there for now
     bool drained = false;  // the socket is empty
+    bool through_scratch = false;
   };
   void CountSent(size_t bytes);
   void StopSending(const Transport& transport);
   Step ReadSome(Transport& transport, std::span<char> scratch, bool from_socket, SteadyTime now, Got* got);
-  Step ConsumeInput(SteadyTime now);
+  Step ConsumeInput(std::string_view fresh, SteadyTime now);
   Step ConsumeHead(SteadyTime now);
   Step ConsumeBody(SteadyTime now);
   Step OnFinalHead(ParsedHead parsed, SteadyTime now);
@@ -65,8 +66,8 @@ class Exchange {
   size_t span_offset_ = 0;
   std::string send_failure_;
   // Receiving.
-  std::string input_;        // bytes that went through the scratch buffer and wait
-  size_t input_at_ = 0;
+  std::string_view input_;   // what came through the scratch buffer and is not consumed, while Receive runs
+  std::string kept_;         // the same between two calls: the begin of a head or of a chunk's frame
   size_t head_searched_ = 0;
   int interim_answers_ = 0;
   BodyDecoder decoder_;

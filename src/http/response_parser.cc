@@ -64,6 +64,7 @@ size_t FindHeadEnd(std::string_view bytes, size_t searched) {
 
 Result<ParsedHead> ParseHead(std::string_view text) {
   ParsedHead out;
+  out.head.headers.Reserve(text.size());
   const std::string_view status = NextLine(text);
   const bool good = status.size() >= 12 && status.starts_with("HTTP/1.") && IsDigit(status[7]) && status[8] == ' ' &&
                     IsDigit(status[9]) && IsDigit(status[10]) && IsDigit(status[11]) &&
@@ -80,7 +81,7 @@ Result<ParsedHead> ParseHead(std::string_view text) {
     const std::string_view name = line.substr(0, colon);
     if (name.find_first_of(" \t") != std::string_view::npos) return Malformed("a folded header or a space in a name");
     if (HasControl(line)) return Malformed("a control character in a header");
-    out.head.headers.push_back({std::string(name), std::string(TrimSpace(line.substr(colon + 1)))});
+    out.head.headers.Add(name, TrimSpace(line.substr(colon + 1)));
   }
   return out;
 }
@@ -90,7 +91,8 @@ Result<Framing> FramingOf(const ParsedHead& parsed, std::string_view method) {
   bool chunked = false;
   bool has_length = false;
   bool close = parsed.minor_version == 0;
-  for (const Header& header : parsed.head.headers) {
+  for (size_t i = 0; i < parsed.head.headers.size(); ++i) {
+    const ResponseHeaders::Entry header = parsed.head.headers[i];
     if (EqualsIgnoringCase(header.name, "Connection")) {
       if (HasToken(header.value, "close")) close = true;
       if (parsed.minor_version == 0 && HasToken(header.value, "keep-alive")) close = false;

@@ -49,15 +49,14 @@ std::string TransportAdvice(std::string_view text, const Endpoint& endpoint) {
 
 bool HasMarker(const http::ResponseHead& head) {
   for (const char* name : {"x-oss-request-id", "x-amz-request-id"}) {
-    const std::string* value = head.Find(name);
-    if (value != nullptr && !value->empty()) return true;
+    if (const auto value = head.Find(name); value && !value->empty()) return true;
   }
   return false;
 }
 
 std::optional<std::chrono::milliseconds> RetryAfter(const http::ResponseHead& head) {
-  const std::string* value = head.Find("retry-after");
-  if (value == nullptr) return std::nullopt;
+  const auto value = head.Find("retry-after");
+  if (!value) return std::nullopt;
   int64_t seconds = 0;
   const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), seconds);
   if (error != std::errc() || end != value->data() + value->size()) {
@@ -96,11 +95,9 @@ Failure JudgeStranger(const http::ResponseHead& head, std::string_view body, con
 ServiceError ReadServiceError(const http::ResponseHead& head, std::string_view body) {
   ServiceError answer;
   answer.http_status = head.status;
-  const std::string* id = head.Find("x-oss-request-id");
-  if (id != nullptr) answer.request_id = *id;
+  answer.request_id = head.Find("x-oss-request-id").value_or(std::string_view());
   if (ParseErrorXml(body, answer)) return answer;
-  const std::string* err = head.Find("x-oss-err");  // HEAD has no body
-  if (err != nullptr) {
+  if (const auto err = head.Find("x-oss-err")) {  // HEAD has no body
     const auto xml = Base64Decode(*err);
     if (xml) ParseErrorXml(*xml, answer);
   }

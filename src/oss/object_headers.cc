@@ -74,13 +74,12 @@ Status AddWriteHeaders(const OssConfig& config, const std::string& key, const Wr
 }
 
 std::string HeaderText(const http::ResponseHead& head, std::string_view name) {
-  const std::string* value = head.Find(name);
-  return value == nullptr ? std::string() : StripQuotes(*value);
+  return StripQuotes(head.Find(name).value_or(std::string_view()));
 }
 
 std::optional<uint64_t> HeaderNumber(const http::ResponseHead& head, std::string_view name) {
-  const std::string* value = head.Find(name);
-  if (value == nullptr) return std::nullopt;
+  const auto value = head.Find(name);
+  if (!value) return std::nullopt;
   uint64_t number = 0;
   const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
   if (error != std::errc() || end != value->data() + value->size()) return std::nullopt;
@@ -109,11 +108,11 @@ Result<ObjectInfo> ReadObjectInfo(const std::string& key, const http::ResponseHe
   info.crc64 = CrcOf(head);
   info.type = TypeOf(HeaderText(head, "x-oss-object-type"));
   info.storage_class = HeaderText(head, "x-oss-storage-class");
-  const std::string* restore = head.Find("x-oss-restore");
-  if (restore != nullptr) info.restore = *restore;
+  info.restore = head.Find("x-oss-restore").value_or(std::string_view());
   info.content_type = HeaderText(head, "content-type");
   constexpr std::string_view kMeta = "x-oss-meta-";
-  for (const http::Header& header : head.headers) {
+  for (size_t i = 0; i < head.headers.size(); ++i) {
+    const http::ResponseHeaders::Entry header = head.headers[i];
     const std::string name = LowerCase(header.name);
     if (name.starts_with(kMeta) && name != kPutMarkHeader)
       info.metadata[name.substr(kMeta.size())] = PercentDecode(header.value);

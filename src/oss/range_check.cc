@@ -35,9 +35,9 @@ bool TakeChar(std::string_view& text, char c) {
 
 // "bytes 0-499/1000"
 std::optional<ContentRange> ParseContentRange(const http::ResponseHead& head) {
-  const std::string* value = head.Find("content-range");
-  if (value == nullptr || !value->starts_with("bytes ")) return std::nullopt;
-  std::string_view text = std::string_view(*value).substr(6);
+  const auto value = head.Find("content-range");
+  if (!value || !value->starts_with("bytes ")) return std::nullopt;
+  std::string_view text = value->substr(6);
   ContentRange range;
   if (TakeNumber(text, range.first) && TakeChar(text, '-') && TakeNumber(text, range.last) &&
       TakeChar(text, '/') && TakeNumber(text, range.total) && text.empty()) {

@@ -37,9 +37,8 @@ TEST_P(ClientBodyTest, ContentLength) {
   const auto response = FetchScripted("HTTP/1.1 206 Partial\r\nX-Oss-A: v \r\ncontent-length: 5\r\n\r\nhello");
   ASSERT_TRUE(response) << response.error().text;
   EXPECT_EQ(response->head.status, 206);
-  ASSERT_NE(response->head.Find("x-oss-a"), nullptr);
-  EXPECT_EQ(*response->head.Find("x-oss-a"), "v");
-  EXPECT_EQ(response->head.Find("missing"), nullptr);
+  EXPECT_EQ(response->head.Find("x-oss-a"), "v");
+  EXPECT_EQ(response->head.Find("missing"), std::nullopt);
   EXPECT_EQ(response->body, "hello");
 }
 
@@ -72,7 +71,7 @@ TEST_P(ClientBodyTest, InterimAnswersAreSkipped) {
       FetchScripted("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\ny");
   ASSERT_TRUE(response) << response.error().text;
   EXPECT_EQ(response->head.status, 200);
-  EXPECT_EQ(response->head.Find("Link"), nullptr);
+  EXPECT_EQ(response->head.Find("Link"), std::nullopt);
   EXPECT_EQ(response->body, "y");
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/text.h"
 #include "http/http_client.h"
 #include "oss/encoding.h"
 
@@ -37,10 +38,9 @@ struct SeenRequest {
   std::vector<http::Header> headers;
   std::string body;
   std::string Header(std::string_view name) const {
-    http::ResponseHead head;
-    head.headers = headers;
-    const std::string* value = head.Find(name);
-    return value == nullptr ? "" : *value;
+    for (const http::Header& header : headers)
+      if (EqualsIgnoringCase(header.name, name)) return header.value;
+    return "";
   }
 };
 
@@ -150,14 +150,11 @@ class FakeHttp final : public http::HttpClient {
     if (reply.lost) return call.done(Broken());
     http::Response response;
     response.head.status = reply.status;
-    response.head.headers = reply.headers;
-    if (reply.marked) response.head.headers.push_back({"x-oss-request-id", "5CAC0FEADE0170"});
-    if (response.head.Find("content-length") == nullptr) {
-      response.head.headers.push_back({"Content-Length", std::to_string(reply.body.size())});
-    }
-    if (response.head.Find("date") == nullptr) {
-      response.head.headers.push_back({"Date", "Wed, 28 Dec 2022 10:27:41 GMT"});
-    }
+    http::ResponseHeaders& headers = response.head.headers;
+    for (const http::Header& header : reply.headers) headers.Add(header.name, header.value);
+    if (reply.marked) headers.Add("x-oss-request-id", "5CAC0FEADE0170");
+    if (!headers.Find("content-length")) headers.Add("Content-Length", std::to_string(reply.body.size()));
+    if (!headers.Find("date")) headers.Add("Date", "Wed, 28 Dec 2022 10:27:41 GMT");
     auto use = http::BodySink::Use::kCollect;
     if (call.sink != nullptr) use = call.sink->OnHead(response.head);
     if (use == http::BodySink::Use::kCancel) {

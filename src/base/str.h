@@ -30,16 +30,23 @@ class StrPiece {
     const auto end = std::to_chars(digits_, digits_ + sizeof(digits_), value);
     view_ = std::string_view(digits_, static_cast<size_t>(end.ptr - digits_));
   }
-  char digits_[24] = {};
+  char digits_[24];
   std::string_view view_;
 };
 
 template <class... Pieces>
 std::string StrCat(const Pieces&... pieces) {
-  std::string out;
-  const auto append = [&out](const StrPiece& piece) { out.append(piece.view()); };
-  (append(StrPiece(pieces)), ...);
-  return out;
+  if constexpr (sizeof...(pieces) == 0) {
+    return {};
+  } else {
+    const StrPiece list[] = {StrPiece(pieces)...};
+    size_t size = 0;
+    for (const StrPiece& piece : list) size += piece.view().size();
+    std::string out;
+    out.reserve(size);
+    for (const StrPiece& piece : list) out.append(piece.view());
+    return out;
+  }
 }
 
 }  // namespace ossfs2

@@ -15,7 +15,7 @@ class SwitchableCredentials final : public oss::CredentialProvider {
   explicit SwitchableCredentials(std::shared_ptr<oss::CredentialProvider> source)
       : source_(std::move(source)) {}
 
-  Result<oss::KeySet> Current() override { return Source()->Current(); }
+  Result<oss::SharedKeys> Current() override { return Source()->Current(); }
   bool Ready() const override { return Source()->Ready(); }
   Status ForceRefresh(const oss::KeySet& used) override { return Source()->ForceRefresh(used); }
   std::string Describe() const override { return Source()->Describe(); }

@@ -10,9 +10,15 @@
 namespace ossfs2::oss {
 
 std::map<std::string, std::string> NormalHeaders(const NameValues& headers) {
+  return NormalHeaders(headers, [](std::string_view) { return true; });
+}
+
+std::map<std::string, std::string> NormalHeaders(const NameValues& headers, bool (*is_wanted)(std::string_view)) {
   std::map<std::string, std::string> out;
   for (const auto& [name, value] : headers) {
-    const auto [at, is_new] = out.emplace(LowerCase(name), TrimSpace(value));
+    std::string lower = LowerCase(name);
+    if (!is_wanted(lower)) continue;
+    const auto [at, is_new] = out.emplace(std::move(lower), TrimSpace(value));
     if (!is_new) at->second.append(",").append(TrimSpace(value));
   }
   return out;

@@ -13,7 +13,9 @@
 
 namespace ossfs2::oss {
 
-// Lower-case names with trimmed values, sorted; repeated headers are joined with ",".
+// Lower-case names with trimmed values, sorted; repeated headers are joined with ",". Only those whose lower-case name
+// `is_wanted`.
+std::map<std::string, std::string> NormalHeaders(const NameValues& headers, bool (*is_wanted)(std::string_view));
 std::map<std::string, std::string> NormalHeaders(const NameValues& headers);
 // Empty when there is none.
 std::string_view FindHeader(const std::map<std::string, std::string>& headers, const std::string& lower_name);

@@ -96,14 +96,14 @@ bool CredentialRefresher::WaitForRefresh(MutexLock& lock) {
   return true;
 }
 
-Result<KeySet> CredentialRefresher::Current() {
+Result<SharedKeys> CredentialRefresher::Current() {
   MutexLock lock(mutex_);
   if (IsValid()) {
     if (refresh_at_s_ && Now() >= *refresh_at_s_) StartRefresh();
-    return current_->keys;
+    return SharedKeys(current_, &current_->keys);
   }
   if (!HasJustFailed()) StartRefresh();
-  if (WaitForRefresh(lock) && IsValid()) return current_->keys;
+  if (WaitForRefresh(lock) && IsValid()) return SharedKeys(current_, &current_->keys);
   if (last_error_) {
     Error error = *last_error_;
     error.text = StrCat("there are no valid credentials: ", error.text);
@@ -166,7 +166,7 @@ void CredentialRefresher::OnFetched(Credentials credentials) {
   refresh_at_s_ =
       RefreshTime(credentials, Now(), refresh_interval_,
                   credentials.expires_s ? std::chrono::seconds(0) : source_->RecheckInterval(), random);
-  current_ = std::move(credentials);
+  current_ = std::make_shared<const Credentials>(std::move(credentials));
 }
 
 void CredentialRefresher::OnFailed(Error error) {

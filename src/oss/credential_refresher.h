@@ -33,7 +33,7 @@ class CredentialRefresher final : public CredentialProvider {
                       Clock& clock);
   ~CredentialRefresher() override;
 
-  Result<KeySet> Current() override EXCLUDES(mutex_);
+  Result<SharedKeys> Current() override EXCLUDES(mutex_);
   bool Ready() const override EXCLUDES(mutex_);
   Status ForceRefresh(const KeySet& used) override EXCLUDES(mutex_);
   std::string Describe() const override EXCLUDES(mutex_);
@@ -59,7 +59,7 @@ class CredentialRefresher final : public CredentialProvider {
 
   mutable Mutex mutex_;
   CondVar ended_;
-  std::optional<Credentials> current_ GUARDED_BY(mutex_);
+  std::shared_ptr<const Credentials> current_ GUARDED_BY(mutex_);
   std::optional<int64_t> refresh_at_s_ GUARDED_BY(mutex_);
   std::optional<Error> last_error_ GUARDED_BY(mutex_);
   std::string name_ GUARDED_BY(mutex_);  // the source's, as of its last fetch

@@ -59,7 +59,7 @@ class CredentialProvider {
  public:
   virtual ~CredentialProvider() = default;
   // Blocks only when there is no valid set at all (at most 15 s).
-  virtual Result<KeySet> Current() = 0;
+  virtual Result<SharedKeys> Current() = 0;
   // Whether Current() would answer without waiting; event-loop threads ask this first.
   virtual bool Ready() const { return true; }
   // `used`: the set that was refused; nothing happens when the current one is another already.

@@ -38,27 +38,35 @@ const EVP_MD* Sha256Algorithm() {
   return algorithm;
 }
 
+struct Hash {
+  std::array<char, EVP_MAX_MD_SIZE> bytes;
+  unsigned int size = 0;
+  std::string_view view() const { return {bytes.data(), size}; }
+};
+
 // The hash of a text in two parts.
-std::string Digest(const EVP_MD* algorithm, std::string_view head, std::string_view rest = {}) {
+Hash Digest(const EVP_MD* algorithm, std::string_view head, std::string_view rest = {}) {
   struct Context {
     EVP_MD_CTX* const state = EVP_MD_CTX_new();
     ~Context() { EVP_MD_CTX_free(state); }
   };
   thread_local const Context context;
-  std::array<unsigned char, EVP_MAX_MD_SIZE> out;
-  unsigned int size = 0;
+  Hash out;
   EVP_DigestInit_ex2(context.state, algorithm, nullptr);
   EVP_DigestUpdate(context.state, head.data(), head.size());
   EVP_DigestUpdate(context.state, rest.data(), rest.size());
-  EVP_DigestFinal_ex(context.state, out.data(), &size);
-  return std::string(reinterpret_cast<const char*>(out.data()), size);
+  EVP_DigestFinal_ex(context.state, reinterpret_cast<unsigned char*>(out.bytes.data()), &out.size);
+  return out;
 }
 
 // RFC 2104, for hashes with blocks of 64 bytes.
 std::string Hmac(const EVP_MD* algorithm, std::string_view key, std::string_view data) {
   constexpr size_t kBlockBytes = 64;
-  std::string long_key;
-  if (key.size() > kBlockBytes) key = long_key = Digest(algorithm, key);
+  Hash short_key;
+  if (key.size() > kBlockBytes) {
+    short_key = Digest(algorithm, key);
+    key = short_key.view();
+  }
   std::array<char, kBlockBytes> inner;
   std::array<char, kBlockBytes> outer;
   for (size_t i = 0; i < kBlockBytes; ++i) {
@@ -66,12 +74,12 @@ std::string Hmac(const EVP_MD* algorithm, std::string_view key, std::string_view
     inner[i] = static_cast<char>(byte ^ 0x36);
     outer[i] = static_cast<char>(byte ^ 0x5c);
   }
-  const std::string result =
-      Digest(algorithm, {outer.data(), kBlockBytes}, Digest(algorithm, {inner.data(), kBlockBytes}, data));
+  const Hash inner_hash = Digest(algorithm, {inner.data(), kBlockBytes}, data);
+  const Hash result = Digest(algorithm, {outer.data(), kBlockBytes}, inner_hash.view());
   explicit_bzero(inner.data(), kBlockBytes);
   explicit_bzero(outer.data(), kBlockBytes);
-  explicit_bzero(long_key.data(), long_key.size());
-  return result;
+  explicit_bzero(&short_key, sizeof(short_key));
+  return std::string(result.view());
 }
 
 std::tm SplitUtc(int64_t unix_s) {
@@ -212,8 +220,8 @@ std::string HexEncode(std::string_view bytes, bool upper) {
 
 std::string HmacSha1(std::string_view key, std::string_view data) { return Hmac(Sha1Algorithm(), key, data); }
 std::string HmacSha256(std::string_view key, std::string_view data) { return Hmac(Sha256Algorithm(), key, data); }
-std::string Sha256(std::string_view data) { return Digest(Sha256Algorithm(), data); }
-std::string Md5(std::string_view data) { return Digest(EVP_md5(), data); }
+std::string Sha256(std::string_view data) { return std::string(Digest(Sha256Algorithm(), data).view()); }
+std::string Md5(std::string_view data) { return std::string(Digest(EVP_md5(), data).view()); }
 
 std::string HttpDate(int64_t unix_s) {
   const std::tm t = SplitUtc(unix_s);

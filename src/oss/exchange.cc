@@ -75,7 +75,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
     }
     used_keys_ = *keys;
     context_.metrics.OnAttempt(request_.operation);
-    auto call = context_.http.Start(context_.Build(request_, *keys, retry_.deadline()), nullptr,
+    auto call = context_.http.Start(context_.Build(request_, **keys, retry_.deadline()), nullptr,
                                     [self = shared_from_this()](Result<http::Response> response) {
                                       self->OnResponse(std::move(response));
                                     });
@@ -183,7 +183,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
   const SteadyTime started_;
   // Attempts follow one another: these need no lock.
   RetryState retry_;
-  KeySet used_keys_;
+  SharedKeys used_keys_;
   Error last_error_;
 
   std::atomic<bool> canceled_{false};

@@ -70,8 +70,9 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
     out.operation = "get";
     out.method = "GET";
     out.key = request_.key;
-    out.headers = {{"range", StrCat("bytes=", first, "-", request_.offset + request_.size - 1)},
-                   {"x-oss-range-behavior", "standard"}};
+    out.headers.reserve(8);
+    out.headers.emplace_back("range", StrCat("bytes=", first, "-", request_.offset + request_.size - 1));
+    out.headers.emplace_back("x-oss-range-behavior", "standard");
     if (!etag.empty()) out.headers.emplace_back("if-match", StrCat("\"", etag, "\""));
     if (context_.config.traffic_limit_bits_per_s.value() > 0) {
       out.headers.emplace_back("x-oss-traffic-limit", StrCat(context_.config.traffic_limit_bits_per_s.value()));
@@ -154,7 +155,7 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
   GetDelivery delivery_;
   RetryState retry_;
   Error last_error_;
-  KeySet used_keys_;
+  SharedKeys used_keys_;
 
   std::atomic<bool> canceled_{false};
   Mutex mutex_;
@@ -171,7 +172,7 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
 class GetExchange::Attempt final : public http::BodySink {
  public:
   Attempt(std::shared_ptr<GetExchange> parent, int round, bool is_hedge, uint64_t first, uint64_t size,
-          std::string etag, KeySet keys)
+          std::string etag, SharedKeys keys)
       : parent_(std::move(parent)),
         round_(round),
         is_hedge_(is_hedge),
@@ -206,7 +207,7 @@ class GetExchange::Attempt final : public http::BodySink {
   const uint64_t first_;
   const uint64_t size_;
   const std::string etag_;
-  const KeySet keys_;
+  const SharedKeys keys_;
   const SteadyTime sent_;
   bool is_owner_ = false;
   std::optional<Failure> failure_;  // of the head
@@ -223,15 +224,14 @@ void GetExchange::Send(int round, bool is_hedge) {
   // A hedge starts beside an attempt that may be delivering already.
   const uint64_t first = is_hedge ? request_.offset : delivery_.next();
   const uint64_t size = request_.offset + request_.size - first;
-  const std::string etag = is_hedge ? request_.etag : delivery_.etag();
-  const OssRequest request = MakeRequest(first, etag);
+  std::string etag = is_hedge ? request_.etag : delivery_.etag();
   const SteadyTime deadline = context_.clock.NowSteady() + context_.config.request_timeout.value() +
                               std::chrono::milliseconds(size * 1000 / (256 << 10));
-  http::Request http_request = context_.Build(request, *keys, deadline);
+  http::Request http_request = context_.Build(MakeRequest(first, etag), **keys, deadline);
   http_request.collect_bytes_max = kErrorBodyBytesMax;
   context_.metrics.OnAttempt("get");
   auto attempt =
-      std::make_shared<Attempt>(shared_from_this(), round, is_hedge, first, size, etag, *keys);
+      std::make_shared<Attempt>(shared_from_this(), round, is_hedge, first, size, std::move(etag), *keys);
   auto call =
       context_.http.Start(std::move(http_request), attempt, [attempt](Result<http::Response> response) {
         attempt->parent_->OnAttemptDone(*attempt, std::move(response));

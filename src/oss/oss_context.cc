@@ -8,9 +8,11 @@ namespace ossfs2::oss {
 namespace {
 
 constexpr uint64_t kSlowestBytesPerSecond = 256 << 10;
+constexpr size_t kSigningHeadersMax = 5;  // payer, token, date, payload hash, authorization
 
-std::string UserAgent(const OssConfig& config) {
-  return config.user_agent.empty() ? std::string("ossfs2/" OSSFS2_VERSION) : config.user_agent;
+OssConfig WithUserAgent(OssConfig config) {
+  if (config.user_agent.empty()) config.user_agent = "ossfs2/" OSSFS2_VERSION;
+  return config;
 }
 
 }  // namespace
@@ -19,7 +21,7 @@ OssContext::OssContext(http::HttpClient& http_client, CredentialProvider& creden
                        OssConfig oss_config, Endpoint oss_endpoint, Clock& time)
     : http(http_client),
       credentials(credential_provider),
-      config(std::move(oss_config)),
+      config(WithUserAgent(std::move(oss_config))),
       shared_endpoint(std::make_shared<const Endpoint>(std::move(oss_endpoint))),
       endpoint(*shared_endpoint),
       clock(time) {}
@@ -35,21 +37,23 @@ std::chrono::milliseconds OssContext::TimeoutOf(const OssRequest& request) const
   return config.request_timeout.value() + std::chrono::milliseconds(bytes * 1000 / kSlowestBytesPerSecond);
 }
 
-http::Request OssContext::Build(const OssRequest& request, const KeySet& keys, SteadyTime deadline) const {
-  SignableRequest signable{request.method, endpoint.bucket, request.key, request.query, request.headers};
+http::Request OssContext::Build(OssRequest request, const KeySet& keys, SteadyTime deadline) const {
+  SignableRequest signable{std::move(request.method), endpoint.bucket, std::move(request.key),
+                           std::move(request.query), std::move(request.headers)};
+  signable.headers.reserve(signable.headers.size() + kSigningHeadersMax);
   if (config.requester_pays) signable.headers.emplace_back("x-oss-request-payer", "requester");
   SignRequest(signable, keys, endpoint.signature, endpoint.region,
               clock.NowWallNs() / 1'000'000'000 + clock_offset_s_.load(std::memory_order_relaxed), &signing_keys_);
   http::Request out;
-  out.method = request.method;
+  out.method = std::move(signable.method);
   out.tls = endpoint.tls;
   out.host = endpoint.host;
   out.port = endpoint.port;
-  out.target = endpoint.Target(request.key, request.query);
+  out.target = endpoint.Target(signable.key, signable.query);
   out.headers.reserve(signable.headers.size() + 1);
   for (auto& [name, value] : signable.headers) out.headers.push_back({std::move(name), std::move(value)});
-  out.headers.push_back({"user-agent", UserAgent(config)});
-  out.body = request.body;
+  out.headers.push_back({"user-agent", config.user_agent});
+  out.body = std::move(request.body);
   if (request.text_body != nullptr) {
     out.body = {std::as_bytes(std::span(request.text_body->data(), request.text_body->size()))};
   }
@@ -59,8 +63,8 @@ http::Request OssContext::Build(const OssRequest& request, const KeySet& keys, S
   return out;
 }
 
-Status OssContext::RefreshKeys(const KeySet& used, Error refused) {
-  const Status refreshed = credentials.ForceRefresh(used);
+Status OssContext::RefreshKeys(const SharedKeys& used, Error refused) {
+  const Status refreshed = credentials.ForceRefresh(used != nullptr ? *used : KeySet());
   if (refreshed) return {};
   refused.text += StrCat(" A refresh of the credentials gave nothing new: ", refreshed.error().text, ".");
   refused.retryable = refreshed.error().retryable;

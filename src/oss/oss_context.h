@@ -51,13 +51,13 @@ class OssContext {
   ~OssContext() { Stop(); }
 
   // Signs with the keys and the learned clock and gives what goes to the HTTP client.
-  http::Request Build(const OssRequest& request, const KeySet& keys, SteadyTime deadline) const;
+  http::Request Build(OssRequest request, const KeySet& keys, SteadyTime deadline) const;
   RequestNames Names(const OssRequest& request) const;
   std::chrono::milliseconds TimeoutOf(const OssRequest& request) const;
 
   // After an answer that refused the keys. Without others the error is `refused`, which says so then; it is
   // retryable when there may be others later. Blocks.
-  Status RefreshKeys(const KeySet& used, Error refused);
+  Status RefreshKeys(const SharedKeys& used, Error refused);
   // From the Date of an answer.
   void LearnClock(int64_t date_s);
   double Random() EXCLUDES(mutex_);  // [0, 1)

@@ -92,13 +92,13 @@ std::string ResourcePath(const SignableRequest& request) {
   return StrCat("/", request.bucket, "/", request.key);
 }
 
-std::string CanonicalResourceV1(const SignableRequest& request) {
+void AppendResourceV1(const SignableRequest& request, std::string& out) {
   NameValues signed_query;
   for (const auto& parameter : request.query) {
     if (IsSubResource(parameter.first)) signed_query.push_back(parameter);
   }
   std::sort(signed_query.begin(), signed_query.end());
-  std::string out = ResourcePath(request);
+  out += ResourcePath(request);
   char separator = '?';
   for (const auto& [name, value] : signed_query) {
     out += separator;
@@ -106,7 +106,6 @@ std::string CanonicalResourceV1(const SignableRequest& request) {
     if (!value.empty()) out.append("=").append(value);
     separator = '&';
   }
-  return out;
 }
 
 bool IsDefaultSigned(std::string_view lower_name) {
@@ -127,20 +126,21 @@ std::vector<std::string> EffectiveAdditional(const std::map<std::string, std::st
 }
 
 void SetHeader(NameValues& headers, std::string_view name, std::string value) {
-  std::erase_if(headers, [&](const auto& header) { return LowerCase(header.first) == name; });
+  std::erase_if(headers, [&](const auto& header) { return EqualsIgnoringCase(header.first, name); });
   headers.emplace_back(name, std::move(value));
 }
 
 }  // namespace
 
 std::string StringToSignV1(const SignableRequest& request, std::string_view date) {
-  const auto headers = NormalHeaders(request.headers);
+  const auto headers = NormalHeaders(request.headers, IsDefaultSigned);
   std::string out = StrCat(request.method, "\n", FindHeader(headers, "content-md5"), "\n",
                            FindHeader(headers, "content-type"), "\n", date, "\n");
   for (const auto& [name, value] : headers) {
     if (name.starts_with("x-oss-")) out.append(name).append(":").append(value).append("\n");
   }
-  return out + CanonicalResourceV1(request);
+  AppendResourceV1(request, out);
+  return out;
 }
 
 std::string SignatureV1(std::string_view secret, std::string_view string_to_sign) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,6 +53,8 @@ struct KeySet {
   std::string security_token;  // empty: none
   bool anonymous() const { return access_key_id.empty(); }
 };
+// Many requests sign with one set: no copies of secrets, and none of a token of a thousand bytes.
+using SharedKeys = std::shared_ptr<const KeySet>;
 enum class SignatureVersion { kV1, kV4 };
 // Adds date, token, payload-hash and Authorization headers to request.headers for a request sent at unix_s.
 // Anonymous keys add only the date. Call last, after all other headers. `cache` spares V4 most of its hashes.

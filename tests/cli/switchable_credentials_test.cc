@@ -11,7 +11,9 @@ namespace {
 class Scripted final : public oss::CredentialProvider {
  public:
   explicit Scripted(bool ready) : ready_(ready) {}
-  Result<oss::KeySet> Current() override { return oss::KeySet{ready_ ? "now" : "later", "s", ""}; }
+  Result<oss::SharedKeys> Current() override {
+    return std::make_shared<const oss::KeySet>(oss::KeySet{ready_ ? "now" : "later", "s", ""});
+  }
   bool Ready() const override { return ready_; }
   Status ForceRefresh(const oss::KeySet& used) override {
     return ready_ ? Status() : MakeError(EACCES, ErrorKind::kAccessDenied, used.access_key_id);
@@ -31,7 +33,7 @@ TEST(SwitchableCredentials, SaysWhatItsSourceSays) {
   EXPECT_EQ(refused.error().text, "id");
   credentials.Switch(std::make_shared<Scripted>(true));
   EXPECT_TRUE(credentials.Ready());
-  EXPECT_EQ(credentials.Current()->access_key_id, "now");
+  EXPECT_EQ((*credentials.Current())->access_key_id, "now");
   EXPECT_TRUE(credentials.ForceRefresh({"id", "s", ""}));
 }
 

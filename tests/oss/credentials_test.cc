@@ -70,7 +70,9 @@ class CredentialsTest : public testing::Test {
   Result<KeySet> Keys() {
     auto provider = MakeCredentialProvider(none_, options_, clock_);
     if (!provider) return provider.error();
-    return (*provider)->Current();
+    const auto keys = (*provider)->Current();
+    if (!keys) return keys.error();
+    return **keys;
   }
 
   std::string folder_;
@@ -137,12 +139,12 @@ TEST_F(CredentialsTest, DirectoryIsReadAgainWithoutRemount) {
   Write("AccessKeySecret", "secret\n");
   options_.credential_dir = folder_;
   auto provider = Make(none_);
-  EXPECT_EQ(provider->Current()->access_key_id, "id1");
+  EXPECT_EQ((*provider->Current())->access_key_id, "id1");
   Write("AccessKeyId", "id2\n");
   Write("SecurityToken", "t\n");
   EXPECT_TRUE(provider->ForceRefresh({"id1", "secret", ""})) << "a 403 finds the rotated keys";
-  EXPECT_EQ(provider->Current()->access_key_id, "id2");
-  EXPECT_EQ(provider->Current()->security_token, "t");
+  EXPECT_EQ((*provider->Current())->access_key_id, "id2");
+  EXPECT_EQ((*provider->Current())->security_token, "t");
   EXPECT_FALSE(provider->ForceRefresh({"id2", "secret", "t"})) << "the same keys came again";
   EXPECT_TRUE(provider->ForceRefresh({"id1", "secret", ""})) << "another set is there already";
   EXPECT_TRUE(provider->ForceRefresh({"id2", "secret", "old"})) << "of the same id too";
@@ -187,11 +189,11 @@ TEST_F(CredentialsTest, MetadataWithTokenAndWithout) {
     return reply;
   });
   setenv("ALIBABA_CLOUD_ECS_METADATA", "reader", 1);
-  EXPECT_EQ(Make(http)->Current()->access_key_id, "STS.m");
+  EXPECT_EQ((*Make(http)->Current())->access_key_id, "STS.m");
   has_token = false;
   options_.ram_role = "reader";
   auto provider = Make(http);
-  EXPECT_EQ(provider->Current()->access_key_id, "STS.m");
+  EXPECT_EQ((*provider->Current())->access_key_id, "STS.m");
   EXPECT_NE(provider->Describe().find("RAM role reader, expires 2099-01-01"), std::string::npos);
   options_.hardened_metadata = true;
   EXPECT_FALSE(Make(http)->Current());
@@ -206,10 +208,10 @@ TEST_F(CredentialsTest, RoleAsUrlAndCredentialsUri) {
     return reply;
   });
   options_.ram_role = "http://role.test:8080/path?x=1";
-  EXPECT_EQ(Make(http)->Current()->access_key_id, "STS.u");
+  EXPECT_EQ((*Make(http)->Current())->access_key_id, "STS.u");
   options_.ram_role = "";
   setenv("ALIBABA_CLOUD_CREDENTIALS_URI", "http://role.test/path?x=1", 1);
-  EXPECT_EQ(Make(http)->Current()->access_key_id, "STS.u");
+  EXPECT_EQ((*Make(http)->Current())->access_key_id, "STS.u");
 }
 
 TEST_F(CredentialsTest, OidcSendsTheTokenFileUnsigned) {
@@ -232,7 +234,7 @@ TEST_F(CredentialsTest, OidcSendsTheTokenFileUnsigned) {
     }
     return reply;
   });
-  EXPECT_EQ(Make(http)->Current()->access_key_id, "STS.o");
+  EXPECT_EQ((*Make(http)->Current())->access_key_id, "STS.o");
   const auto expired = Make(http)->Current();
   ASSERT_FALSE(expired);
   EXPECT_EQ(expired.error().oss_code, "AuthenticationFail.OIDCToken.Expired");
@@ -272,7 +274,7 @@ TEST_F(CredentialsTest, AssumeRoleSignsQueryAndBody) {
     reply.body = StsJson("STS.a");
     return reply;
   });
-  EXPECT_EQ(Make(http)->Current()->access_key_id, "STS.a");
+  EXPECT_EQ((*Make(http)->Current())->access_key_id, "STS.a");
 }
 
 TEST_F(CredentialsTest, ProfilesOfTheCommandLine) {
@@ -362,7 +364,7 @@ class RefresherTest : public testing::Test {
   }
   std::string IdNow() {
     const auto keys = refresher_->Current();
-    return keys ? keys->access_key_id : keys.error().text;
+    return keys ? (*keys)->access_key_id : keys.error().text;
   }
   FakeClock clock_;
   ScriptedSource* source_;

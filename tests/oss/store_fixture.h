@@ -15,7 +15,9 @@ namespace ossfs2::oss {
 
 class FixedCredentials final : public CredentialProvider {
  public:
-  Result<KeySet> Current() override { return KeySet{refreshes_ == 0 ? "ak" : "ak2", "S3cretValue", ""}; }
+  Result<SharedKeys> Current() override {
+    return std::make_shared<const KeySet>(KeySet{refreshes_ == 0 ? "ak" : "ak2", "S3cretValue", ""});
+  }
   Status ForceRefresh(const KeySet& used) override {
     if (used.access_key_id == "ak2") return MakeError(EACCES, ErrorKind::kAccessDenied, "nothing new");
     if (failures_left_ > 0) {

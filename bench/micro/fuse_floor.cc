@@ -1,10 +1,13 @@
 // fuse_floor: what the kernel's FUSE costs on this machine, without anything behind it.
 //
 //   fuse_floor --at FOLDER [--gib 4] [--hot-mib 16] [--direct] [--write] [--trials 3]
+//   fuse_floor --at FOLDER --files 10000 [--direct] [--trials 3]
 //
 // A file system of one file whose reads are answered from `hot-mib` of memory used over and over, and whose writes are
 // received into it and forgotten. A child reads (or writes) `gib` GiB in pieces of 1 MiB, each trial with pages that the
 // page cache does not have yet. Prints GiB/s and the CPU seconds per GiB of the daemon and of the child.
+// With --files: so many files of 128 KiB, each opened, read and closed by one of 128 threads; their names are known to
+// the kernel before the clock starts. Prints files/s and the CPU microseconds per file.
 //
 // No file system in user space can take less: what ossfs2 takes beyond it is the network (http_receive --client raw), and
 // its own work. As root: it sets the read-ahead to 1 MiB, as ossfs2 does.
@@ -17,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -30,12 +35,15 @@ namespace {
 
 constexpr size_t kStepBytes = 1 << 20;
 constexpr uint64_t kGiB = 1ull << 30;
-constexpr fuse_ino_t kFileIno = 2;
+constexpr fuse_ino_t kFileIno = 2;  // and the many small ones from here on
+constexpr size_t kSmallBytes = 128 << 10;
 constexpr int kThreads = 2;
+constexpr int kReaders = 128;
 
 struct Floor {
   std::string folder;
   uint64_t gib = 4;
+  uint64_t files = 0;  // 0: one large one
   uint64_t hot_bytes = 16 << 20;
   bool direct = false;
   bool write = false;
@@ -44,12 +52,16 @@ struct Floor {
 };
 Floor the_floor;
 
+uint64_t FileBytes() { return the_floor.files != 0 ? kSmallBytes : the_floor.gib * kGiB; }
+
+std::string PathOf(uint64_t file) { return the_floor.folder + "/" + std::to_string(file); }
+
 struct stat AttributesOf(fuse_ino_t ino) {
   struct stat attributes {};
   attributes.st_ino = ino;
-  attributes.st_mode = ino == kFileIno ? S_IFREG | 0600 : S_IFDIR | 0700;
+  attributes.st_mode = ino >= kFileIno ? S_IFREG | 0600 : S_IFDIR | 0700;
   attributes.st_nlink = 1;
-  attributes.st_size = ino == kFileIno ? static_cast<off_t>(the_floor.gib * kGiB) : 0;
+  attributes.st_size = ino >= kFileIno ? static_cast<off_t>(FileBytes()) : 0;
   return attributes;
 }
 
@@ -61,13 +73,15 @@ void Init(void*, fuse_conn_info* connection) {
 }
 
 void Lookup(fuse_req_t request, fuse_ino_t, const char* name) {
-  if (strcmp(name, "file") != 0) {
+  char* end = nullptr;
+  const uint64_t file = strtoull(name, &end, 10);
+  if (end == name || *end != '\0' || file >= std::max<uint64_t>(the_floor.files, 1)) {
     fuse_reply_err(request, ENOENT);
     return;
   }
   fuse_entry_param entry{};
-  entry.ino = kFileIno;
-  entry.attr = AttributesOf(kFileIno);
+  entry.ino = kFileIno + file;
+  entry.attr = AttributesOf(entry.ino);
   entry.attr_timeout = entry.entry_timeout = 3600;
   fuse_reply_entry(request, &entry);
 }
@@ -84,11 +98,15 @@ void SetAttr(fuse_req_t request, fuse_ino_t ino, struct stat*, int, fuse_file_in
 void Open(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
   info->direct_io = the_floor.direct ? 1 : 0;
   info->keep_cache = 0;  // each open begins with an empty page cache
+  info->noflush = the_floor.write ? 0 : 1;
   fuse_reply_open(request, info);
 }
 
-void Read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info*) {
-  fuse_reply_buf(request, the_floor.memory + static_cast<uint64_t>(offset) % the_floor.hot_bytes, size);
+void Read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info*) {
+  size = static_cast<size_t>(std::min<uint64_t>(size, FileBytes() - std::min<uint64_t>(FileBytes(), offset)));
+  // Small files lie one behind the other in the hot memory.
+  const uint64_t at = the_floor.files != 0 ? ino * kSmallBytes + static_cast<uint64_t>(offset) : offset;
+  fuse_reply_buf(request, the_floor.memory + at % the_floor.hot_bytes, size);
 }
 
 void Write(fuse_req_t request, fuse_ino_t, const char*, size_t size, off_t, fuse_file_info*) {
@@ -105,8 +123,37 @@ void SetReadAhead() {
   if (file != nullptr) fclose(file);
 }
 
+void ReadSmallFiles(std::atomic<uint64_t>& next) {
+  std::vector<char> buffer(2 * kSmallBytes);
+  for (uint64_t file = 0; (file = next.fetch_add(1)) < the_floor.files;) {
+    const int fd = open(PathOf(file).c_str(), O_RDONLY);
+    if (fd < 0 || read(fd, buffer.data(), buffer.size()) != static_cast<ssize_t>(kSmallBytes)) {
+      perror("the child");
+      _exit(1);
+    }
+    close(fd);
+  }
+}
+
+[[noreturn]] void ReadSmallFilesAsChild() {
+  std::atomic<uint64_t> next{0};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < kReaders; ++i) readers.emplace_back([&next] { ReadSmallFiles(next); });
+  for (std::thread& reader : readers) reader.join();
+  _exit(0);
+}
+
+// The kernel learns the names.
+bool LookAtSmallFiles() {
+  struct stat attributes {};
+  for (uint64_t file = 0; file < the_floor.files; ++file)
+    if (stat(PathOf(file).c_str(), &attributes) != 0) return false;
+  return true;
+}
+
 [[noreturn]] void MoveAsChild() {
-  const int fd = open((the_floor.folder + "/file").c_str(), the_floor.write ? O_WRONLY : O_RDONLY);
+  if (the_floor.files != 0) ReadSmallFilesAsChild();
+  const int fd = open(PathOf(0).c_str(), the_floor.write ? O_WRONLY : O_RDONLY);
   if (fd < 0) {
     perror("open");
     _exit(1);
@@ -139,11 +186,21 @@ bool Trial() {
   int status = 0;
   if (child < 0 || waitpid(child, &status, 0) != child || status != 0) return false;
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  const double daemon_cpu_s = CpuSeconds(RUSAGE_SELF) - daemon_before;
+  const double child_cpu_s = CpuSeconds(RUSAGE_CHILDREN) - child_before;
+  if (the_floor.files != 0) {
+    const double files = static_cast<double>(the_floor.files);
+    printf("small files %s: %.0f files/s, CPU us/file daemon %.1f child %.1f\n",
+           the_floor.direct ? "direct" : "page cache", files / seconds, 1e6 * daemon_cpu_s / files,
+           1e6 * child_cpu_s / files);
+    fflush(stdout);
+    return true;
+  }
   const double gib = static_cast<double>(the_floor.gib);
   printf("%s %s, %llu MiB of hot memory: %.2f GiB/s, CPU s/GiB daemon %.3f child %.3f\n",
          the_floor.write ? "write" : "read", the_floor.direct ? "direct" : "page cache",
          static_cast<unsigned long long>(the_floor.hot_bytes >> 20), gib / seconds,
-         (CpuSeconds(RUSAGE_SELF) - daemon_before) / gib, (CpuSeconds(RUSAGE_CHILDREN) - child_before) / gib);
+         daemon_cpu_s / gib, child_cpu_s / gib);
   fflush(stdout);
   return true;
 }
@@ -175,7 +232,7 @@ int Serve() {
     fuse_loop_cfg_destroy(config);
   });
   SetReadAhead();
-  bool good = true;
+  bool good = LookAtSmallFiles();
   for (int n = 0; n < the_floor.trials && good; ++n) good = Trial();
   fuse_session_exit(session);
   fuse_session_unmount(session);
@@ -194,6 +251,8 @@ int main(int argc, char** argv) {
       the_floor.folder = value();
     } else if (name == "--gib") {
       the_floor.gib = strtoull(value(), nullptr, 10);
+    } else if (name == "--files") {
+      the_floor.files = strtoull(value(), nullptr, 10);
     } else if (name == "--hot-mib") {
       the_floor.hot_bytes = strtoull(value(), nullptr, 10) << 20;
     } else if (name == "--trials") {

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/str.h"
+#include "base/wall_time.h"
 #include "fs/names.h"
 #include "fs/open_file.h"
 #include "fs/xattr_codec.h"
@@ -13,8 +14,6 @@
 
 namespace ossfs2 {
 namespace {
-
-constexpr int64_t kSecondNs = 1'000'000'000;
 
 std::optional<uint32_t> ParseNumber(std::string_view text) {
   uint32_t value = 0;
@@ -71,10 +70,10 @@ Attr ShownAttr(const Node* node, const FsOptions& options) {
 }
 
 std::string FormatTime(int64_t ns) {
-  int64_t seconds = ns / kSecondNs;
-  int64_t fraction = ns % kSecondNs;
+  int64_t seconds = ns / kNsPerSecond;
+  int64_t fraction = ns % kNsPerSecond;
   if (fraction < 0) {
-    fraction += kSecondNs;
+    fraction += kNsPerSecond;
     --seconds;
   }
   std::string out = std::to_string(seconds);
@@ -87,18 +86,17 @@ std::optional<int64_t> ParseTime(std::string_view text) {
   int64_t seconds = 0;
   const char* end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, seconds);
-  constexpr int64_t kMax = 9'000'000'000;
-  if (parsed.ec != std::errc() || seconds > kMax || seconds < -kMax) return std::nullopt;
-  if (parsed.ptr == end) return seconds * kSecondNs;
+  if (parsed.ec != std::errc() || seconds > kWallSecondsMax || seconds < -kWallSecondsMax) return std::nullopt;
+  if (parsed.ptr == end) return seconds * kNsPerSecond;
   if (*parsed.ptr != '.') return std::nullopt;
   int64_t fraction = 0;
-  int64_t unit = kSecondNs;
+  int64_t unit = kNsPerSecond;
   for (const char* at = parsed.ptr + 1; at != end; ++at) {
     if (*at < '0' || *at > '9') return std::nullopt;
     unit /= 10;
     fraction += (*at - '0') * unit;
   }
-  return seconds * kSecondNs + fraction;
+  return seconds * kNsPerSecond + fraction;
 }
 
 std::optional<std::string> PercentDecode(std::string_view text) {

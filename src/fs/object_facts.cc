@@ -3,13 +3,12 @@
 #include <algorithm>
 
 #include "base/str.h"
+#include "base/wall_time.h"
 #include "fs/attributes.h"
 #include "fs/open_file.h"
 
 namespace ossfs2 {
 namespace {
-
-constexpr int64_t kSecondNs = 1'000'000'000;
 
 struct Facts {
   uint64_t size;
@@ -35,7 +34,7 @@ bool TakeVersion(FsContext& context, Node* node, const Facts& facts, bool first,
   }
   node->date_s = date_s;
   NodeExtra* extra = node->extra.get();
-  if (extra == nullptr || !extra->mtime_chosen) node->mtime_ns = facts.mtime_s * kSecondNs;
+  if (extra == nullptr || !extra->mtime_chosen) node->mtime_ns = WallNs(facts.mtime_s);
   if (extra != nullptr) extra->metadata_known = false;
   if (!changed) return false;  // same bytes, written again or with other metadata
   node->size = facts.size;
@@ -105,7 +104,7 @@ void TakeMarker(FsContext& context, Node* directory, const ObjectInfo& info) {
     state.keeps_attributes = flagged ? Known::kYes : Known::kNo;
   TakeMetadata(context.tree, directory, info, false);
   if (!info.metadata.contains("mtime"))
-    directory->mtime_ns = std::max(directory->mtime_ns, info.mtime_s * kSecondNs);
+    directory->mtime_ns = std::max(directory->mtime_ns, WallNs(info.mtime_s));
 }
 
 Node* ChildOfType(FsContext& context, Node* directory, const std::string& name, NodeType type, bool& first,

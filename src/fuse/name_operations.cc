@@ -1,19 +1,16 @@
 // LOOKUP, FORGET, GETATTR, SETATTR and everything that changes names.
-#include <cerrno>
 #include <ctime>
+#include <optional>
+#include <string>
 
+#include "base/clock.h"
+#include "base/wall_time.h"
 #include "fuse/operations.h"
 
 namespace ossfs2 {
 namespace {
 
-int64_t NowNs() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
-
-int64_t ToNs(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
+int64_t ToNs(const timespec& time) { return WallNs(time.tv_sec, time.tv_nsec); }
 
 std::optional<HandleId> HandleOf(const fuse_file_info* info) {
   if (info == nullptr) return std::nullopt;
@@ -59,8 +56,8 @@ void SetAttr(fuse_req_t request, fuse_ino_t ino, struct stat* attr, int to_set, 
   if (to_set & FUSE_SET_ATTR_SIZE) change.size = static_cast<uint64_t>(attr->st_size);
   if (to_set & FUSE_SET_ATTR_ATIME) change.atime_ns = ToNs(attr->st_atim);
   if (to_set & FUSE_SET_ATTR_MTIME) change.mtime_ns = ToNs(attr->st_mtim);
-  if (to_set & FUSE_SET_ATTR_ATIME_NOW) change.atime_ns = NowNs();
-  if (to_set & FUSE_SET_ATTR_MTIME_NOW) change.mtime_ns = NowNs();
+  if (to_set & FUSE_SET_ATTR_ATIME_NOW) change.atime_ns = Clock::Real().NowWallNs();
+  if (to_set & FUSE_SET_ATTR_MTIME_NOW) change.mtime_ns = Clock::Real().NowWallNs();
   FuseContext& context = ContextOf(request);
   context.executor.Run([request, &context, ino, change, handle = HandleOf(info)] {
     ReplyAttr(request, context.file_system.SetAttr(ino, change, handle));

@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "base/size.h"
 #include "base/str.h"
+#include "base/wall_time.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2 {
@@ -147,6 +148,15 @@ TEST(ClockTest, FakeMovesOnlyWhenTold) {
   EXPECT_EQ(clock.NowSteady() - steady, std::chrono::seconds(2));
   EXPECT_EQ(clock.NowWallNs() - wall, 2'000'000'000);
   EXPECT_GT(Clock::Real().NowWallNs(), wall);
+}
+
+TEST(WallTimeTest, DatesBeyondNanosecondsBecomeTheNearest) {
+  constexpr int64_t kEnd = kWallSecondsMax * kNsPerSecond;
+  EXPECT_EQ(WallNs(1'700'000'000, 5), 1'700'000'000'000'000'005);
+  EXPECT_EQ(WallNs(-1, 999'999'999), -1);
+  EXPECT_EQ(WallNs(253'402'300'799), kEnd);  // the end of the year 9999
+  EXPECT_EQ(WallNs(std::numeric_limits<int64_t>::max(), 999'999'999), kEnd + 999'999'999);
+  EXPECT_EQ(WallNs(std::numeric_limits<int64_t>::min()), -kEnd);
 }
 
 TEST(MetricsTest, HistogramQuantiles) {

@@ -97,6 +97,8 @@ class FakeFileSystem final : public FileSystem {
   int64_t forgotten = 0;
   int releases = 0;
   std::atomic<int> slow_lookups{0};
+  std::atomic<int64_t> chosen_atime_ns{0};  // of the last SetAttr
+  std::atomic<int64_t> chosen_mtime_ns{0};
   std::map<std::string, std::string> xattrs;
 
   // --- FileSystem ---
@@ -123,6 +125,8 @@ class FakeFileSystem final : public FileSystem {
       MutexLock lock(mutex);
       content.resize(*change.size);
     }
+    chosen_atime_ns = change.atime_ns.value_or(0);
+    chosen_mtime_ns = change.mtime_ns.value_or(0);
     return AttrReply{AttrOf(ino), 0};
   }
   Result<Entry> MakeDirectory(Ino, const std::string&, uint32_t, const Caller&) override { return Refuse(EROFS); }

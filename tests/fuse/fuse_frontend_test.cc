@@ -217,6 +217,19 @@ TEST_F(FuseFrontendTest, ExtendedAttributes) {
   EXPECT_EQ(errno, ENODATA);
 }
 
+TEST_F(FuseFrontendTest, TimesThatNanosecondsCannotHoldBecomeTheNearest) {
+  Enter();
+  const std::string path = Path("data");
+  const timespec usual[2] = {{-5, 250'000'000}, {1'700'000'000, 7}};
+  ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), usual, 0), 0);
+  EXPECT_EQ(fake_.chosen_atime_ns, -4'750'000'000);
+  EXPECT_EQ(fake_.chosen_mtime_ns, 1'700'000'000'000'000'007);
+  const timespec far[2] = {{-99'999'999'999, 0}, {99'999'999'999, 0}};
+  ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), far, 0), 0);
+  EXPECT_EQ(fake_.chosen_atime_ns, -9'000'000'000'000'000'000);
+  EXPECT_EQ(fake_.chosen_mtime_ns, 9'000'000'000'000'000'000);
+}
+
 TEST_F(FuseFrontendTest, ExternalUnmountEndsRun) {
   Enter();
   ASSERT_EQ(system(("umount " + folder_).c_str()), 0);

@@ -8,6 +8,10 @@
 
 #include "base/awaited.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace ossfs2 {
 namespace {
 
@@ -36,6 +40,31 @@ TEST(MemoryPoolTest, BlocksAreDistinctAndReturn) {
   EXPECT_EQ(pool.UsedBytes(), 0u);
   EXPECT_EQ(pool.PeakBytes(), 16 * kMiB);
 }
+
+#if defined(__SANITIZE_ADDRESS__)
+TEST(MemoryPoolTest, AddressSanitizerKnowsWhatNobodyOwns) {
+  const std::byte* first = nullptr;
+  {
+    MemoryPool pool(16 * kMiB);
+    BlockRef block = pool.TryAllocate(MemoryTag::kRead);
+    first = block->data();
+    EXPECT_FALSE(__asan_address_is_poisoned(first));
+    block.reset();
+    EXPECT_TRUE(__asan_address_is_poisoned(first));
+    EXPECT_TRUE(__asan_address_is_poisoned(first + kBlock - 1));
+    block = pool.TryAllocate(MemoryTag::kUpload);
+    ASSERT_EQ(block->data(), first);
+    EXPECT_FALSE(__asan_address_is_poisoned(first + kBlock - 1));
+    block.reset();
+    pool.ReleaseIdle();
+    pool.ReleaseIdle();
+    EXPECT_EQ(pool.MappedBytes(), 0u);
+    block = pool.TryAllocate(MemoryTag::kRead);
+    EXPECT_FALSE(__asan_address_is_poisoned(block->data()));
+  }
+  EXPECT_FALSE(__asan_address_is_poisoned(first));  // the addresses may be anybody's now
+}
+#endif
 
 TEST(MemoryPoolTest, LimitIsRoundedToSlabsAndHasAFloor) {
   EXPECT_EQ(MemoryPool(1).limit_bytes(), 16 * kMiB);

@@ -14,6 +14,7 @@ constexpr int64_t kEarlySeconds = 20 * 60;
 constexpr int64_t kEarlyShortSeconds = 3 * 60;
 constexpr int64_t kRetrySeconds = 15;
 constexpr int64_t kBackoffMaxSeconds = 120;
+constexpr int64_t kTimerMaxSeconds = 24 * 3600;
 constexpr std::chrono::seconds kPauseAfterFailure{1};
 
 bool IsSame(const KeySet& a, const KeySet& b) {
@@ -49,6 +50,10 @@ std::chrono::seconds RetryDelay(int failures, bool backoff, double random) {
   if (!backoff) return std::chrono::seconds(kRetrySeconds);
   const int64_t cap = std::min<int64_t>(kBackoffMaxSeconds, int64_t{2} << std::min(failures, 6));
   return std::chrono::seconds(1 + static_cast<int64_t>(random * static_cast<double>(cap)));
+}
+
+std::chrono::seconds TimerDelay(int64_t refresh_at_s, int64_t now_s) {
+  return std::chrono::seconds(std::clamp<int64_t>(refresh_at_s - now_s, 1, kTimerMaxSeconds));
 }
 
 CredentialRefresher::CredentialRefresher(SourcePtr source, std::chrono::seconds refresh_interval,
@@ -187,10 +192,10 @@ void CredentialRefresher::SetTimer() {
   if (timer_id_ != 0) timer_.Cancel(timer_id_);
   timer_id_ = 0;
   if (stopping_ || !refresh_at_s_ || !current_ || !current_->expires_s) return;
-  const auto delay = std::chrono::seconds(std::max<int64_t>(*refresh_at_s_ - Now(), 1));
-  timer_id_ = timer_.After(delay, [this] {
+  timer_id_ = timer_.After(TimerDelay(*refresh_at_s_, Now()), [this] {
     MutexLock lock(mutex_);
     timer_id_ = 0;
+    if (refresh_at_s_ && Now() < *refresh_at_s_) return SetTimer();
     StartRefresh();
   });
 }

@@ -420,6 +420,15 @@ TEST_F(RefresherTest, TheIntervalRenewsKeysThatHaveLongToLive) {
   while (IdNow() != "id2") std::this_thread::yield();
 }
 
+TEST(TimerDelayTest, IsNeverLongerThanADay) {
+  constexpr int64_t kNow = 1'800'000'000;
+  EXPECT_EQ(TimerDelay(kNow + 90, kNow), std::chrono::seconds(90));
+  EXPECT_EQ(TimerDelay(kNow - 90, kNow), std::chrono::seconds(1));
+  const auto at = RefreshTime({{}, 253'402'300'799}, kNow, std::chrono::seconds(0), std::chrono::seconds(0), 0.5);
+  ASSERT_TRUE(at) << "the end of the year 9999";
+  EXPECT_EQ(TimerDelay(*at, kNow), std::chrono::hours(24)) << "all at once it would overflow, and be over at once";
+}
+
 TEST(RetryDelayTest, IsFixedOrGrows) {
   for (const int failures : {1, 2, 50}) EXPECT_EQ(RetryDelay(failures, false, 0.9), std::chrono::seconds(15));
   EXPECT_EQ(RetryDelay(1, true, 0), std::chrono::seconds(1)) << "with backoff: full jitter";

@@ -18,7 +18,7 @@ pkg_check_modules(FUSE3 REQUIRED IMPORTED_TARGET fuse3>=3.12)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 pkg_check_modules(PUGIXML REQUIRED IMPORTED_TARGET pugixml)
 if(NOT OSSFS2_SANITIZE)  # sanitizers bring their own malloc
-  pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
+  find_package(mimalloc REQUIRED)
 endif()
 
 find_program(OSSFS2_CCACHE ccache)

@@ -12,7 +12,7 @@ set -euo pipefail
 build_packages=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3
   libfuse3-dev fuse3 libcurl4-openssl-dev libssl-dev libspdlog-dev libcli11-dev
-  libgtest-dev libgmock-dev libbenchmark-dev libisal-dev libpugixml-dev libjemalloc-dev
+  libgtest-dev libgmock-dev libbenchmark-dev libisal-dev libpugixml-dev libmimalloc-dev
   nlohmann-json3-dev libexpected-dev
 )
 test_packages=(

@@ -1,20 +1,18 @@
 #include "base/log.h"
 
-#include <fcntl.h>
-#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <chrono>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
+#include "base/log_file.h"
 #include "base/mutex.h"
 
 namespace ossfs2 {
@@ -39,29 +37,37 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
+// Kept for ever, as the loggers are: a thread may be writing to the one before.
+std::atomic<LogFile*> g_file{nullptr};
+
+class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit FileSink(LogFile& file) : file_(file) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    file_.Write(std::string_view(line.data(), line.size()));
+  }
+  void flush_() override {}
+
+ private:
+  LogFile& file_;
+};
+
 Result<spdlog::sink_ptr> MakeSink(const LogConfig& config) {
+  g_file = nullptr;
   if (config.target.empty() || config.target == "/dev/stdout")
     return spdlog::sink_ptr(std::make_shared<spdlog::sinks::stdout_sink_mt>());
-  if (config.target == "/dev/stderr") return spdlog::sink_ptr(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  if (config.target == "/dev/stderr")
+    return spdlog::sink_ptr(std::make_shared<spdlog::sinks::stderr_sink_mt>());
   if (config.target == "syslog")
     return spdlog::sink_ptr(std::make_shared<spdlog::sinks::syslog_sink_mt>("ossfs2", 0, LOG_DAEMON, true));
-  // Made by us first, so that nobody else may read it and a failure has its errno.
-  const int fd = open(config.target.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-  if (fd < 0) return ErrnoError(errno, "log file " + config.target);
-  close(fd);
-  const size_t older = config.file_count_max > 1 ? static_cast<size_t>(config.file_count_max - 1) : 0;
-  spdlog::file_event_handlers handlers;
-  // Also of the files that rotation makes: logs hold paths of users.
-  handlers.after_open = [](const spdlog::filename_t&, std::FILE* file) {
-    struct stat info {};
-    if (fstat(fileno(file), &info) == 0) fchmod(fileno(file), info.st_mode & 0750);
-  };
-  try {
-    return spdlog::sink_ptr(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-        config.target, static_cast<size_t>(config.file_size_bytes_max), older, false, handlers));
-  } catch (const spdlog::spdlog_ex& failure) {
-    return MakeError(EIO, ErrorKind::kOther, std::string("log file: ") + failure.what());
-  }
+  auto file = LogFile::Open(config.target, {config.file_size_bytes_max, config.file_count_max, config.json});
+  if (!file) return file.error();
+  g_file = file->release();
+  return spdlog::sink_ptr(std::make_shared<FileSink>(*g_file));
 }
 
 struct Repeats {
@@ -122,6 +128,12 @@ Status SetupLog(const LogConfig& config) {
 
 void SetLogLevel(LogLevel level) { g_level = level; }
 bool LogEnabled(LogLevel level) { return level >= g_level.load(std::memory_order_relaxed); }
+
+Status ReopenLog() {
+  LogFile* const file = g_file;
+  return file == nullptr ? Status() : file->Reopen();
+}
+
 void FlushLog() { spdlog::default_logger_raw()->flush(); }
 
 void Log(LogLevel level, std::string_view text) {

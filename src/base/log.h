@@ -19,13 +19,15 @@ struct LogConfig {
   // "" or "/dev/stdout": standard output; "/dev/stderr"; "syslog"; otherwise a file path.
   std::string target = "/dev/stderr";
   LogLevel level = LogLevel::kInfo;
-  uint64_t file_size_bytes_max = 64ull << 20;  // rotation: .1, .2 ...
+  uint64_t file_size_bytes_max = 64ull << 20;  // rotation: NAME.1.log, NAME.2.log ...
   int file_count_max = 8;                      // files kept, the current one counted
   bool json = false;                           // one JSON object a line
 };
 
 // Replaces the target; may be called again (after the fork of a daemon).
 Status SetupLog(const LogConfig& config);
+// After somebody moved or removed the log file: makes it again. Does nothing for other targets.
+Status ReopenLog();
 void SetLogLevel(LogLevel level);
 bool LogEnabled(LogLevel level);
 void FlushLog();

@@ -176,6 +176,7 @@ int MountService::Finish(const Status& run) {
 }
 
 void MountService::Reload() {
+  if (Status reopened = ReopenLog(); !reopened) Log(LogLevel::kError, reopened.error().ToString());
   Log(LogLevel::kInfo, "SIGHUP: reading the configuration again");
   auto fresh = read_again_();
   if (!fresh) {

@@ -2,8 +2,8 @@
 //
 // Serve takes the mount point's lock, removes a dead mount there, builds the stack, mounts, opens the admin
 // socket and the metrics endpoint, reports, serves until umount, SIGTERM or SIGINT, saves what is unsaved and
-// leaves nothing behind. SIGHUP reads options again (log level, credentials, flush deadline). Call it in
-// a process without other threads: it blocks signals before it starts any.
+// leaves nothing behind. SIGHUP makes a log file that was moved again and reads the options again (log level,
+// credentials, flush deadline). Call it in a process without other threads: it blocks signals before it starts any.
 #pragma once
 
 #include <functional>

@@ -4,6 +4,8 @@
 // small file for each open upload or provisional publication. A record is replaced by rename, so
 // it is whole or old. Records of provisional publications are synced to disk before the
 // bucket is changed; those of uploads are not: a power cut may leave a stale upload, which `gc` ends.
+// A folder that was removed meanwhile is made again. Begin and Update fail when the disk is full or refuses to write;
+// whether that matters is the caller's to say.
 // Without a folder every call does nothing. Thread-safe.
 #pragma once
 
@@ -45,7 +47,10 @@ class Journal {
 
  private:
   Status MakeRunFolder() REQUIRES(mutex_);
+  Status MakeRunFolderAgain() REQUIRES(mutex_);
+  Status MakeLockedFolder(const std::string& path) REQUIRES(mutex_);
   std::string PathOf(Id id) const REQUIRES(mutex_);
+  Status Write(Id id, const JournalEntry& entry) EXCLUDES(mutex_);
   Status WriteRecord(const std::string& path, const JournalEntry& entry);
 
   const std::string folder_;

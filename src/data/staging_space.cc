@@ -74,11 +74,17 @@ Status StagingSpace::MakeFolder() {
                      "this write needs a staging folder, and staging_dir is empty: set it to a local folder");
   std::error_code error;
   if (std::filesystem::is_directory(folder_, error)) return {};
+  error.clear();
   const auto parent = std::filesystem::path(folder_).parent_path();
   if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  // Never ENOENT, which a program would take for an answer about its own file.
+  const auto failed = [this](int number) {
+    return ErrnoError(number == ENOENT || number == ENOTDIR ? EIO : number,
+                      StrCat("make the staging folder ", folder_, " (this write is not in order and needs it)"));
+  };
+  if (error) return failed(error.value());
   // Private: staged bytes are those of the mount's owner.
-  if (mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST)
-    return ErrnoError(errno, StrCat("make the staging folder ", folder_));
+  if (mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) return failed(errno);
   return {};
 }
 

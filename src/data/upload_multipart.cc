@@ -24,10 +24,13 @@ MultipartUpload::MultipartUpload(WriteServices& services, uint64_t owner, std::s
 void MultipartUpload::Open() {
   entry_.key = key_;
   entry_.started_s = Clock::Real().NowWallNs() / 1'000'000'000;
-  // Without a record a crash could leave a stale upload; better no upload.
-  Result<Journal::Id> record = services_.journal.Begin(entry_);
-  if (!record) return Opened(record.error());
-  record_ = *record;
+  // A crash without a record leaves an upload that `ossfs2 gc` finds. That is less than a file that cannot be
+  // stored because the local disk is full or was made read-only.
+  if (Result<Journal::Id> record = services_.journal.Begin(entry_))
+    record_ = *record;
+  else
+    LogLimited(LogLevel::kWarning, StrCat("a crash now may leave an unfinished upload, which ossfs2 gc ends: ",
+                                          record.error().text));
   Result<std::string> id = services_.store.InitiateUpload(key_, options_);
   if (id) {
     entry_.upload_id = *id;

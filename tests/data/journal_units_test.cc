@@ -1,5 +1,11 @@
 // The journal's text and its folders.
 #include "data/journal_log.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {
@@ -70,6 +76,73 @@ TEST(Journal, EndedRecordsLeaveNothing) {
     journal.End(*id);
   }
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST(Journal, DamagedRecordsOfAnyKindAreKeptAndTheGoodOnesServe) {
+  TempFolder folder;
+  JournalEntry entry;
+  entry.key = "good";
+  std::string run;
+  {
+    Journal ended(folder.path());
+    ASSERT_TRUE(ended.Begin(entry));
+    run = std::filesystem::directory_iterator(folder.path())->path().string();
+  }
+  const std::string text = EncodeJournalEntry(entry);
+  std::ofstream(run + "/10.record") << text.substr(0, text.size() / 2);
+  std::ofstream(run + "/11.record") << Random(5000, 1);
+  std::ofstream(run + "/12.record").flush();
+  std::ofstream(run + "/13.record").flush();
+  std::filesystem::resize_file(run + "/13.record", 1ull << 40);  // sparse: reading it would take hours
+  std::filesystem::create_directory(run + "/14.record");
+  ASSERT_EQ(mkfifo((run + "/15.record").c_str(), 0600), 0);
+  Journal next(folder.path());
+  const auto left = next.TakeOver();
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].entry.key, "good");
+  next.Settle(left[0].path);
+  EXPECT_TRUE(std::filesystem::exists(run + "/10.record"));
+  EXPECT_TRUE(std::filesystem::exists(run + "/14.record"));
+}
+
+TEST(Journal, AFolderThatWasRemovedIsMadeAgain) {
+  TempFolder folder;
+  JournalEntry entry;
+  entry.key = "a";
+  auto journal = std::make_unique<Journal>(folder.path() + "/deep/journal");
+  const Result<Journal::Id> first = journal->Begin(entry);
+  ASSERT_TRUE(first);
+  std::filesystem::remove_all(folder.path() + "/deep");
+  EXPECT_TRUE(journal->Update(*first, entry));
+  std::filesystem::remove_all(folder.path() + "/deep");
+  const Result<Journal::Id> second = journal->Begin(entry);
+  ASSERT_TRUE(second) << second.error().text;
+  journal->End(*first);
+  Journal other(folder.path() + "/deep/journal");
+  EXPECT_TRUE(other.TakeOver().empty()) << "the folder made again has its lock";
+  journal.reset();
+  EXPECT_EQ(other.TakeOver().size(), 1u);
+}
+
+// A run without its lock would be taken for one that ended, and its uploads aborted.
+TEST(Journal, AFolderWhoseLockCannotBeMadeIsNotUsed) {
+  TempFolder folder;
+  Journal journal(folder.path());
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 3;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);  // mkdir goes on working, open does not
+  JournalEntry entry;
+  entry.key = "a";
+  const Result<Journal::Id> refused = journal.Begin(entry);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().errno_value, EMFILE);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  ASSERT_TRUE(journal.Begin(entry));
+  Journal other(folder.path());
+  EXPECT_TRUE(other.TakeOver().empty());
 }
 
 TEST(Journal, WithoutAFolderDoesNothing) {

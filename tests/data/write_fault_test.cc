@@ -1,5 +1,6 @@
 // Failures: what reaches the writer, what stays in the bucket, and little memory or disk.
 #include <atomic>
+#include <fstream>
 #include <optional>
 #include <thread>
 
@@ -153,6 +154,23 @@ TEST_F(WriteFault, StagingSpaceIsBounded) {
   auto next = NewFile("next");
   ASSERT_TRUE(next->Truncate(100 * kMiB));
   EXPECT_TRUE(WriteAt(*next, 50 * kMiB, piece));
+}
+
+// A local disk that is full or was made read-only must not keep files from the bucket.
+TEST_F(WriteFault, AnUploadNeedsNoJournal) {
+  std::ofstream(folder_.path() + "/file").flush();
+  options_.journal_dir = folder_.path() + "/file/journal";  // ENOTDIR, also for root
+  const std::string data = Random(5 * kPart, 12);
+  auto file = NewFile();
+  WriteInOrder(*file, data, 100 * kKiB);
+  MustPublish(*file);
+  ExpectContent("file", data);
+}
+
+TEST_F(WriteFault, AMissingStagingFolderIsNotTakenForAMissingFile) {
+  std::ofstream(folder_.path() + "/file").flush();
+  options_.staging_dir = folder_.path() + "/file/deep/staging";
+  EXPECT_EQ(ErrnoOf(WriteAt(*NewFile(), 10 * kMiB, "x")), EIO);
 }
 
 TEST_F(WriteFault, TheDiskKeepsAReserve) {

@@ -1,11 +1,14 @@
 // Credentials from a command: run without a shell, at most 15 s, at most 1 MiB of JSON on its standard
-// output.
+// output. What it started and left running (an agent that keeps a login) may hold that output open: a second
+// after the command's end its output counts as complete. A command that fails is ended with its children.
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -22,10 +25,17 @@ namespace ossfs2::oss {
 namespace {
 
 constexpr std::chrono::seconds kTimeout{15};
+constexpr std::chrono::seconds kLeftChildren{1};
 constexpr size_t kOutputBytesMax = 1 << 20;
 
+constexpr char kAdvice[] =
+    ". Next: run it by hand as the user of the mount; within 15 s it must print JSON with AccessKeyId, "
+    "AccessKeySecret and perhaps SecurityToken and Expiration";
+
 // It may work the next time.
-Error Failed(std::string text) { return MakeError(EACCES, ErrorKind::kUnavailable, std::move(text)); }
+Error Failed(std::string text) {
+  return MakeError(EACCES, ErrorKind::kUnavailable, StrCat(text, kAdvice));
+}
 
 // Words separated by blanks; '...' and "..." hold blanks; \ takes the next character outside '...'.
 Result<std::vector<std::string>> SplitCommand(const std::string& command) {
@@ -88,26 +98,40 @@ Result<pid_t> Spawn(std::vector<std::string>& words, int output) {
   return pid;
 }
 
-// Reads until the end of the output; false after the deadline or beyond the limit.
-bool ReadOutput(int fd, std::chrono::steady_clock::time_point deadline, std::string& output) {
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+int MillisecondsUntil(SteadyTime time) {
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(time - std::chrono::steady_clock::now());
+  return static_cast<int>(std::max<int64_t>(left.count(), 0));
+}
+
+enum class Reading { kComplete, kTooLong, kTooMuch };
+
+// Reads until the end of the output, or until a second after the end of the process (`pid_fd`; -1: unknown).
+Reading ReadOutput(int fd, int pid_fd, SteadyTime deadline, std::string& output) {
   char buffer[4096];
+  bool has_ended = false;
   while (output.size() <= kOutputBytesMax) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    pollfd wait{fd, POLLIN, 0};
-    const int ready = left.count() <= 0 ? 0 : poll(&wait, 1, static_cast<int>(left.count()));
+    pollfd wait[2] = {{fd, POLLIN, 0}, {has_ended ? -1 : pid_fd, POLLIN, 0}};
+    const int ready = poll(wait, 2, MillisecondsUntil(deadline));
     if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) return false;
+    if (ready <= 0) return has_ended ? Reading::kComplete : Reading::kTooLong;
+    if (wait[1].revents != 0) {
+      has_ended = true;
+      deadline = std::min(deadline, std::chrono::steady_clock::now() + kLeftChildren);
+    }
+    if (wait[0].revents == 0) continue;
     const ssize_t size = read(fd, buffer, sizeof(buffer));
     if (size < 0 && errno == EINTR) continue;
-    if (size <= 0) return size == 0;
+    if (size <= 0) return Reading::kComplete;
     output.append(buffer, static_cast<size_t>(size));
   }
-  return false;
+  return Reading::kTooMuch;
 }
 
 // Waits for the end of a process that has closed its output; false after the deadline.
-bool WaitForExit(pid_t pid, std::chrono::steady_clock::time_point deadline, int& status) {
+bool WaitForExit(pid_t pid, SteadyTime deadline, int& status) {
   while (true) {
     const pid_t ended = waitpid(pid, &status, WNOHANG);
     if (ended == pid) return true;
@@ -129,26 +153,35 @@ class ProcessSource final : public CredentialSource {
     if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoError(errno, "credential_process: pipe");
     const auto pid = Spawn(*words, ends[1]);
     close(ends[1]);
+    if (!pid) {
+      close(ends[0]);
+      return pid.error();
+    }
     std::string output;
     const auto deadline = std::chrono::steady_clock::now() + kTimeout;
-    int status = 0;
-    const bool is_complete =
-        pid && ReadOutput(ends[0], deadline, output) && WaitForExit(*pid, deadline, status);
+    const int pid_fd = static_cast<int>(syscall(SYS_pidfd_open, *pid, 0));
+    Reading reading = ReadOutput(ends[0], pid_fd, deadline, output);
+    if (pid_fd >= 0) close(pid_fd);
     close(ends[0]);
-    if (!pid) return pid.error();
-    if (!is_complete) {
+    int status = 0;
+    if (reading == Reading::kComplete && !WaitForExit(*pid, deadline, status)) reading = Reading::kTooLong;
+    if (reading != Reading::kComplete) {
       kill(-*pid, SIGKILL);
       while (waitpid(*pid, &status, 0) < 0 && errno == EINTR) {
       }
-      return Failed(StrCat("credential_process ", words->front(),
-                           " wrote more than 1 MiB or took longer than ", kTimeout.count(), " s"));
+      return Failed(reading == Reading::kTooMuch
+                        ? StrCat("credential_process ", words->front(), " printed more than 1 MiB")
+                        : StrCat("credential_process ", words->front(), " took longer than ", kTimeout.count(), " s"));
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
       return Failed(StrCat("credential_process ", words->front(), " ended with ",
                            WIFEXITED(status) ? "exit status " : "signal ",
                            WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status)));
     }
-    return ParseCredentialJson(output, StrCat("credential_process ", words->front()));
+    auto parsed = ParseCredentialJson(output, StrCat("credential_process ", words->front()));
+    // A refusal has the source's own words; all others tell what is expected.
+    if (!parsed && parsed.error().oss_code.empty()) parsed.error().text += kAdvice;
+    return parsed;
   }
 
  private:

@@ -116,7 +116,8 @@ Result<SharedKeys> CredentialRefresher::Current() {
   }
   Error error = MakeError(
       EACCES, ErrorKind::kAccessDenied,
-      StrCat("there are no valid credentials: ", name_, " gave nothing within ", kWaitMax.count(), " s"));
+      StrCat("there are no valid credentials: ", name_, " gave nothing within ", kWaitMax.count(),
+             " s. Next: see whether it answers when asked by hand on this machine"));
   error.retryable = true;
   return error;
 }
@@ -163,7 +164,8 @@ void CredentialRefresher::OnFetched(Credentials credentials) {
   if (credentials.expires_s && *credentials.expires_s <= Now()) {
     return OnFailed(
         MakeError(EACCES, ErrorKind::kExpiredCredential,
-                  StrCat(name_, " gave credentials that have expired at ", IsoDate(*credentials.expires_s))));
+                  StrCat(name_, " gave credentials that have expired at ", IsoDate(*credentials.expires_s),
+                         ". Next: renew them at their source, and check the clock of this machine")));
   }
   failures_ = 0;
   last_error_.reset();

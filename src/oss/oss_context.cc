@@ -74,6 +74,11 @@ Status OssContext::RefreshKeys(const SharedKeys& used, Error refused) {
 void OssContext::LearnClock(int64_t date_s) {
   const int64_t offset_s = date_s - clock.NowWallNs() / 1'000'000'000;
   clock_offset_s_.store(offset_s, std::memory_order_relaxed);
+  // The service refuses at 15 minutes: this little is a clock that was corrected.
+  if (offset_s > -60 && offset_s < 60) {
+    LogLimited(LogLevel::kInfo, "the clock of this machine and the service's agree again");
+    return;
+  }
   LogLimited(LogLevel::kWarning,
              StrCat("the clock of this machine differs from the service's by ", offset_s,
                     " s; requests are signed with the service's time. Next: timedatectl set-ntp true"));

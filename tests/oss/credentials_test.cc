@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "base/str.h"
 #include "oss/credential_json.h"
 #include "oss/credential_refresher.h"
 #include "tests/oss/fake_http.h"
@@ -170,6 +171,35 @@ TEST_F(CredentialsTest, ProcessRunsWithoutShell) {
   EXPECT_NE(Keys().error().text.find("1 MiB"), std::string::npos);
   options_.credential_process = folder_ + "/none";
   EXPECT_FALSE(Keys());
+}
+
+// A login agent that the command started and left holds its output open.
+TEST_F(CredentialsTest, ProcessMayLeaveAChild) {
+  const std::string fifo = folder_ + "/fifo";  // the child ends when this test has opened it
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  options_.credential_process =
+      Write("agent",
+            StrCat("#!/bin/sh\n(read line < ", fifo, ") &\n",
+                   R"(echo '{"AccessKeyId":"p","AccessKeySecret":"s"}')", "\n"),
+            0700);
+  const auto keys = Keys();
+  std::ofstream(fifo) << "end\n";
+  ASSERT_TRUE(keys) << keys.error().text;
+  EXPECT_EQ(keys->access_key_id, "p");
+}
+
+TEST_F(CredentialsTest, ProcessThatFailsSaysTheNextStep) {
+  const std::string expired =
+      R"(echo '{"AccessKeyId":"p","AccessKeySecret":"S3cretValue","Expiration":"2020-01-01T00:00:00Z"}')";
+  for (const std::string& body :
+       {std::string("exit 1"), std::string("echo garbage S3cretValue"), std::string("echo '{}'"),
+        std::string("kill -9 $$"), std::string("exec head -c 3000000 /dev/zero"), expired}) {
+    options_.credential_process = Write("command", StrCat("#!/bin/sh\n", body, "\n"), 0700);
+    const auto keys = Keys();
+    ASSERT_FALSE(keys) << body;
+    EXPECT_NE(keys.error().text.find("Next: "), std::string::npos) << keys.error().text;
+    EXPECT_EQ(keys.error().text.find("S3cretValue"), std::string::npos);
+  }
 }
 
 TEST_F(CredentialsTest, MetadataWithTokenAndWithout) {

@@ -122,7 +122,11 @@ int MountCommand(const Arguments& given) {
                     line->positional.empty()
                         ? "where to mount? usage: ossfs2 mount DIR -c FILE (ossfs2 mount --help)"
                         : StrCat("one mount point is enough; \"", line->positional[1], "\" is too much"));
+  if (line->positional[0].empty())
+    return FailWith(kUsageStatus, "where to mount? the mount point is empty (a variable that is not set?)");
   const std::string mount_point = ResolveMountPoint(line->positional[0]);
+  if (mount_point[0] != '/')
+    return FailWith(1, StrCat("where is ", mount_point, "? the current directory was removed; give an absolute path"));
   const ReadConfiguration read = [arguments, mount_point] { return ReadMount(arguments, mount_point); };
   auto configuration = read();
   if (!configuration) return FailWith(1, configuration.error().ToString());

@@ -1,4 +1,6 @@
 // `ossfs2 warmup PATH... [--jobs N] [--check] [--json]`.
+#include <linux/magic.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -107,6 +109,14 @@ WarmupArguments Parse(const Arguments& arguments) {
   return parsed;
 }
 
+// Whether the kernel says that a FUSE file system is there; an overlay may have one below. True also when it
+// cannot say.
+bool MayBeOurs(const std::string& path) {
+  struct statfs info {};
+  return statfs(path.c_str(), &info) != 0 || info.f_type == FUSE_SUPER_MAGIC ||
+         info.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
 void PrintJson(const Warmup& warmup, const WarmupArguments& arguments, double seconds) {
   const WarmupProgress& progress = warmup.progress();
   nlohmann::json failures = nlohmann::json::array();
@@ -148,6 +158,10 @@ void PrintText(const Warmup& warmup, const WarmupArguments& arguments, double se
 int WarmupCommand(const Arguments& arguments) {
   const WarmupArguments parsed = Parse(arguments);
   if (parsed.bad) return FailWith(kUsageStatus, kUsage);
+  for (const std::string& path : parsed.paths)
+    if (!MayBeOurs(path))
+      fprintf(stderr, "ossfs2: notice: %s is not on a mount of ossfs2; ossfs2 list shows those there are\n",
+              path.c_str());
   const auto started = SteadyClock::now();
   Warmup warmup(parsed.paths);
   ProgressLine line(parsed.json);

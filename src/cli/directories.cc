@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "base/str.h"
 
@@ -25,6 +27,14 @@ Status MakeDirectories(const std::string& path, mode_t mode) {
   if (!S_ISDIR(info.st_mode)) return ErrnoError(ENOTDIR, path);
   if (access(path.c_str(), W_OK | X_OK) != 0) return ErrnoError(errno, StrCat("directory ", path));
   return {};
+}
+
+std::string FromStartDirectory(const std::string& path) {
+  static const std::string start = [] {
+    std::error_code ignored;
+    return std::filesystem::current_path(ignored).string();
+  }();
+  return path.empty() || path[0] == '/' || start.empty() ? path : StrCat(start, "/", path);
 }
 
 Result<std::string> RuntimeDirectory() {

@@ -11,6 +11,9 @@ namespace ossfs2 {
 
 // mkdir -p; new directories get `mode`. The last one must be a directory that this user may write to.
 Status MakeDirectories(const std::string& path, mode_t mode);
+// A path given by the user, as seen from the directory in which the program was when this was first asked: the daemon's
+// own directory is /, and SIGHUP reads the options there. Empty stays empty.
+std::string FromStartDirectory(const std::string& path);
 // A directory for sockets and locks that belongs to this user alone (made 0700): /run/ossfs2 as root, else
 // $XDG_RUNTIME_DIR/ossfs2, else /tmp/ossfs2-UID. OSSFS2_RUNTIME_DIR overrides it. Errors: it belongs to
 // another user.

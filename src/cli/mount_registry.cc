@@ -183,6 +183,7 @@ Result<std::string> AdminSocketPath(const std::string& mount_point) {
 }
 
 std::string ResolveMountPoint(const std::string& path) {
+  if (path.empty()) return path;
   std::string trimmed = path;
   while (trimmed.size() > 1 && trimmed.back() == '/') trimmed.pop_back();
   char buffer[PATH_MAX];
@@ -191,7 +192,11 @@ std::string ResolveMountPoint(const std::string& path) {
   const size_t slash = trimmed.find_last_of('/');
   const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : trimmed.substr(0, slash);
   const std::string name = slash == std::string::npos ? trimmed : trimmed.substr(slash + 1);
-  if (realpath(parent.c_str(), buffer) == nullptr) return trimmed;
+  if (realpath(parent.c_str(), buffer) == nullptr) {
+    // Not relative: the daemon's directory is /, and that path may exist there.
+    if (trimmed[0] == '/' || getcwd(buffer, sizeof(buffer)) == nullptr) return trimmed;
+    return StrCat(std::string_view(buffer), "/", trimmed);
+  }
   return std::string(buffer) == "/" ? StrCat("/", name) : StrCat(std::string_view(buffer), "/", name);
 }
 

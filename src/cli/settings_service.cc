@@ -7,6 +7,7 @@
 #include "base/environment.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "cli/directories.h"
 #include "cli/endpoint_parts.h"
 
 namespace ossfs2 {
@@ -83,8 +84,8 @@ Status FillHttp(const OptionSet& options, http::HttpConfig& http) {
   http.proxy = options.Text("http_proxy");
   http.source_addresses = SplitWords(options.Text("bind_ips"), ',');
   http.ipv6 = options.Bool("enable_ipv6");
-  http.ca_file = options.Text("ca_file");
-  http.ca_dir = options.Text("ca_dir");
+  http.ca_file = FromStartDirectory(options.Text("ca_file"));
+  http.ca_dir = FromStartDirectory(options.Text("ca_dir"));
   if (!http.ca_file.empty() && access(http.ca_file.c_str(), R_OK) != 0)
     return ErrnoError(errno, StrCat("ca_file ", http.ca_file));
   if (!http.ca_dir.empty() && access(http.ca_dir.c_str(), R_OK | X_OK) != 0)
@@ -116,8 +117,8 @@ Status FillCredentials(const OptionSet& options, Settings& settings) {
   if (!keys.security_token.empty() && keys.access_key_id.empty())
     return Refuse(
         "oss_security_token belongs to a key pair; give oss_access_key_id and oss_access_key_secret too");
-  keys.credential_file = options.Text("credential_file");
-  keys.credential_dir = options.Text("credential_dir");
+  keys.credential_file = FromStartDirectory(options.Text("credential_file"));
+  keys.credential_dir = FromStartDirectory(options.Text("credential_dir"));
   keys.credential_process = options.Text("credential_process");
   if (!keys.credential_process.empty() &&
       (keys.credential_process[0] != '/' || keys.credential_process.find('$') != std::string::npos))
@@ -130,7 +131,7 @@ Status FillCredentials(const OptionSet& options, Settings& settings) {
   keys.assume_role_external_id = options.Text("assume_role_external_id");
   keys.oidc_role_arn = options.Text("oidc_role_arn");
   keys.oidc_provider_arn = options.Text("oidc_provider_arn");
-  keys.oidc_token_file = options.Text("oidc_token_file");
+  keys.oidc_token_file = FromStartDirectory(options.Text("oidc_token_file"));
   keys.sts_endpoint = options.Text("sts_endpoint");
   keys.bucket = settings.oss.bucket;
   keys.refresh_interval = std::chrono::seconds(options.Int("credential_refresh_interval"));

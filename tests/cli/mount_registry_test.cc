@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include "cli/mount_registry.h"
 
 #include <gmock/gmock.h>
@@ -115,6 +117,18 @@ TEST(ResolveMountPoint, IsAbsoluteAlsoWhenItDoesNotExist) {
   EXPECT_EQ(ResolveMountPoint(folder.path() + "/l"), folder.path());
   EXPECT_EQ(ResolveMountPoint(folder.path() + "/l/missing"), folder.path() + "/missing");
   EXPECT_EQ(ResolveMountPoint("/missing"), "/missing");
+  EXPECT_EQ(ResolveMountPoint("/missing/deep"), "/missing/deep");
+  EXPECT_EQ(ResolveMountPoint(""), "");
+}
+
+// The daemon's directory is /: "mnt/oss" must not become /mnt/oss there.
+TEST(ResolveMountPoint, IsAbsoluteAlsoBelowAMissingFolder) {
+  TestFolder folder;
+  const std::string before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  EXPECT_EQ(ResolveMountPoint("mnt/oss/"), folder.path() + "/mnt/oss");
+  EXPECT_EQ(ResolveMountPoint("oss"), folder.path() + "/oss");
+  std::filesystem::current_path(before);
 }
 
 TEST(MountName, IsShortAndDoesNotCollide) {

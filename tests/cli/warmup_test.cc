@@ -125,5 +125,13 @@ TEST(WarmupCommand, EndsWithTheRightStatus) {
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("/no/such/file: No such file"));
 }
 
+TEST(WarmupCommand, SaysWhenNothingOfOursIsThere) {
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(WarmupCommand({"/proc/self/status"}), 0);
+  testing::internal::GetCapturedStdout();
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("/proc/self/status is not on a mount of ossfs2"));
+}
+
 }  // namespace
 }  // namespace ossfs2

@@ -84,7 +84,7 @@ class SetupCase(unittest.TestCase):
 class Wrong(SetupCase):
     def refuse(self, arguments, *words, path=None, limit=LIMIT_S, env=None, before=(), busy=False):
         """The mount must fail; each of `words` is a text or a tuple of alternatives."""
-        path = path or harness.temporary_folder("mnt")
+        path = harness.temporary_folder("mnt") if path is None else path
         try:
             status, output, seconds = mount([path] + arguments, env=env, before=before)
             self.assertNotEqual(status, 0, output)
@@ -306,6 +306,21 @@ class Wrong(SetupCase):
     def test_mount_point_is_missing(self):
         path = os.path.join(harness.temporary_folder("x"), "missing")
         self.refuse(self.good(), path, path=path)
+
+    def test_mount_point_is_empty(self):
+        """A variable that is not set: not the current directory."""
+        self.refuse(self.good(), "empty", path="")
+
+    def test_mount_point_below_a_missing_folder(self):
+        """The daemon's directory is /, where the same relative path may exist."""
+        path = harness.temporary_folder("x")
+        self.refuse(self.good(), path[1:], "no such directory", path=path[1:])
+        self.assertFalse(is_mounted(path))
+
+    def test_current_directory_is_removed(self):
+        gone = harness.temporary_folder("gone")
+        self.refuse(self.good(), "current directory was removed", path=".",
+                    before=["sh", "-c", 'cd "$0" && rmdir "$0" && exec "$@"', gone])
 
     def test_mount_point_is_a_file(self):
         path = os.path.join(harness.temporary_folder("x"), "file")

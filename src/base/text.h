@@ -27,6 +27,13 @@ constexpr std::string_view TrimSpace(std::string_view text, std::string_view bla
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
+// For a line of a table: a name may hold any byte, and one that moves the cursor is shown as '?', as ls does.
+inline std::string Printable(std::string_view text) {
+  std::string out(text);
+  std::replace_if(out.begin(), out.end(), [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }, '?');
+  return out;
+}
+
 // The fields between the separators, empty ones too: of an empty text one.
 inline std::vector<std::string> Split(std::string_view text, char separator) {
   std::vector<std::string> fields;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/str.h"
+#include "base/text.h"
 #include "cli/app.h"
 #include "cli/dead_mount.h"
 #include "cli/mount_registry.h"
@@ -85,9 +86,9 @@ int ListCommand(const Arguments& arguments) {
   const int column = static_cast<int>(width);
   printf("%-*s  %8s  %8s  %-8s  %s\n", column, "MOUNT POINT", "PID", "UP", "STATE", "SOURCE");
   for (const Row& row : rows)
-    printf("%-*s  %8s  %8s  %-8s  %s\n", column, row.mount_point.c_str(),
+    printf("%-*s  %8s  %8s  %-8s  %s\n", column, Printable(row.mount_point).c_str(),
            row.pid == 0 ? "-" : StrCat(row.pid).c_str(), row.pid == 0 ? "-" : Duration(row.uptime_s).c_str(),
-           row.state.c_str(), row.source.c_str());
+           row.state.c_str(), Printable(row.source).c_str());
   return 0;
 }
 

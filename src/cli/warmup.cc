@@ -48,6 +48,12 @@ bool MayAskForPages(int fd, const std::string& path) {
 
 }  // namespace
 
+std::string WarmupReason(int error) {
+  // What the kernel answers once nobody serves the mount.
+  if (error == ENOTCONN || error == ECONNABORTED) return "the mount ended meanwhile";
+  return strerror(error);
+}
+
 Warmup::Warmup(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) AddPath(path);
   for (const WarmupFile& file : files_) progress_.bytes_total += file.size;
@@ -57,7 +63,7 @@ Warmup::Warmup(const std::vector<std::string>& paths) {
 void Warmup::AddFile(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) {
-    failures_.push_back({path, strerror(errno)});
+    failures_.push_back({path, WarmupReason(errno)});
     return;
   }
   // A model's folder may hold links to its own files: each is read once.
@@ -136,14 +142,14 @@ void Warmup::Run(int jobs, const std::function<std::string(const Piece&)>& work,
 
 std::string Warmup::ReadPiece(const Piece& piece) {
   const OpenedFile file(files_[piece.file].path);
-  if (file.fd() < 0) return strerror(file.error());
+  if (file.fd() < 0) return WarmupReason(file.error());
   const auto buffer = std::make_unique<char[]>(kReadBytes);
   uint64_t done = 0;
   while (done < piece.size) {
     const size_t want = static_cast<size_t>(std::min<uint64_t>(kReadBytes, piece.size - done));
     const ssize_t n = pread(file.fd(), buffer.get(), want, static_cast<off_t>(piece.offset + done));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return strerror(errno);
+    if (n < 0) return WarmupReason(errno);
     if (n == 0) return "the file became shorter";
     done += static_cast<uint64_t>(n);
     progress_.bytes_done += static_cast<uint64_t>(n);
@@ -154,7 +160,7 @@ std::string Warmup::ReadPiece(const Piece& piece) {
 std::string Warmup::CheckPiece(const Piece& piece) {
   if (piece.size == 0) return "";
   const OpenedFile file(files_[piece.file].path);
-  if (file.fd() < 0) return strerror(file.error());
+  if (file.fd() < 0) return WarmupReason(file.error());
   if (!MayAskForPages(file.fd(), files_[piece.file].path))
     return "the kernel tells what is resident only to the owner and to who may write the file";
   void* memory =

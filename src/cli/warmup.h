@@ -23,6 +23,9 @@ struct WarmupFile {
   uint64_t size = 0;
 };
 
+// What a read that failed with that errno is reported as.
+std::string WarmupReason(int error);
+
 struct WarmupFailure {
   std::string path;
   std::string reason;

@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "base/size.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "base/wall_time.h"
 #include "ossfs2/status.h"
 
@@ -108,6 +109,12 @@ TEST(StrTest, JoinsTextsAndNumbers) {
 }
 
 // Vectors of the service's documentation.
+TEST(TextTest, PrintableHasNoControlCharacters) {
+  EXPECT_EQ(Printable("/mnt/a b/\xc3\xa9"), "/mnt/a b/\xc3\xa9");
+  EXPECT_EQ(Printable("a\nb\x1b[2J\x7f\t"), "a?b?[2J??");
+  EXPECT_EQ(Printable(""), "");
+}
+
 TEST(Crc64Test, Vectors) {
   const auto of = [](const std::string& text) { return Crc64(0, text.data(), text.size()); };
   EXPECT_EQ(of(""), 0u);

@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "cli/app.h"
 #include "tests/cli/test_folder.h"
@@ -97,6 +100,12 @@ TEST(Warmup, AFileThatIsFoundTwiceIsReadOnce) {
   ASSERT_EQ(symlink("a", (folder.path() + "/link").c_str()), 0);
   Warmup warmup({file, folder.path(), file});
   EXPECT_EQ(warmup.files().size(), 1u);
+}
+
+TEST(Warmup, SaysThatTheMountEnded) {
+  EXPECT_EQ(WarmupReason(ENOTCONN), "the mount ended meanwhile");
+  EXPECT_EQ(WarmupReason(ECONNABORTED), "the mount ended meanwhile");
+  EXPECT_EQ(WarmupReason(EACCES), "Permission denied");
 }
 
 TEST(Warmup, NothingToDoIsDone) {

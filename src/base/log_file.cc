@@ -90,7 +90,7 @@ void LogFile::Rotate() {
   for (int number = limits_.count_max - 1; number > 1; --number)
     (void)rename(NameOfOlder(number - 1).c_str(), NameOfOlder(number).c_str());  // there may be none yet
   if (is_moved) is_moved = rename(path_.c_str(), NameOfOlder(1).c_str()) == 0;
-  if (is_moved) {
+  if (is_moved || !IsInPlace()) {  // another was faster: what it moved is its to keep
     (void)MakeAgain();
     return;
   }

@@ -76,26 +76,24 @@ uint64_t AvailableMemory(const std::string& root) {
 Result<MemoryPlan> PlanMemory(uint64_t available_bytes, const MemoryWishes& wishes) {
   MemoryPlan plan;
   plan.available_bytes = available_bytes;
-  plan.cache_bytes = wishes.cache_bytes;
   if (wishes.total_bytes != 0 && wishes.total_bytes < kTotalBytesMin)
     return Refuse(StrCat("total_mem_limit: ", FormatSize(wishes.total_bytes),
                          " is too little; give at least 64m (was a unit forgotten?), or leave it out"));
-  if (wishes.total_bytes > available_bytes)
-    return Refuse(StrCat("total_mem_limit: ", FormatSize(wishes.total_bytes), " is more than the ",
-                         FormatSize(available_bytes), " of memory there is; give at most half of it"));
   if (available_bytes < kTotalBytesMin)
     return MakeError(
         ENOMEM, ErrorKind::kNoSpace,
         StrCat("only ", FormatSize(available_bytes),
                " of memory are allowed here; raise the memory limit of the container or control group to "
                "at least 256m"));
-  const uint64_t derived =
-      std::clamp(available_bytes / 4, std::min(kTotalBytesMin, available_bytes), kTotalBytesDefaultMax);
-  plan.total_bytes = wishes.total_bytes != 0 ? wishes.total_bytes : derived + wishes.cache_bytes;
-  // A cache that the machine cannot hold beside the rest takes what there is: a config file made for a
-  // larger machine still mounts, and never more than nine tenths of the memory are promised.
-  const bool may_shrink = wishes.total_bytes == 0 && wishes.cache_bytes > 0;
-  if (may_shrink) plan.total_bytes = std::min(plan.total_bytes, available_bytes / 10 * 9);
+  const uint64_t derived = std::clamp(available_bytes / 4, kTotalBytesMin, kTotalBytesDefaultMax);
+  const uint64_t wanted = wishes.total_bytes != 0 ? wishes.total_bytes : derived + wishes.cache_bytes;
+  // A config file made for a larger machine still mounts, and never more than nine tenths of the memory are
+  // promised: what the kernel takes instead, it takes by killing.
+  plan.total_bytes = std::min(wanted, std::max(available_bytes / 10 * 9, kTotalBytesMin));
+  if (wishes.total_bytes > plan.total_bytes)
+    plan.notices.push_back(StrCat("total_mem_limit: ", FormatSize(plan.total_bytes), " are used instead of ",
+                                  FormatSize(wishes.total_bytes), ", since there are ",
+                                  FormatSize(available_bytes), " of memory here"));
   plan.metadata_bytes = wishes.metadata_bytes != 0
                             ? wishes.metadata_bytes
                             : std::clamp(plan.total_bytes / 8, kMetadataBytesMin, kMetadataBytesMax);
@@ -105,17 +103,13 @@ Result<MemoryPlan> PlanMemory(uint64_t available_bytes, const MemoryWishes& wish
                          FormatSize(plan.total_bytes),
                          " of total_mem_limit for data; lower it or raise the limit"));
   plan.pool_bytes = plan.total_bytes - plan.metadata_bytes - plan.buffer_bytes;
-  const uint64_t others_min = std::min(plan.pool_bytes / 4, kOthersBytesMax);
-  if (may_shrink && plan.cache_bytes > plan.pool_bytes - others_min) {
-    plan.cache_bytes = plan.pool_bytes - others_min;
-    plan.notice = StrCat("memory_data_cache_size: ", FormatSize(plan.cache_bytes), " are used instead of ",
-                         FormatSize(wishes.cache_bytes), ", since there are ", FormatSize(available_bytes),
-                         " of memory here");
-  }
-  if (plan.cache_bytes > plan.pool_bytes - others_min)
-    return Refuse(StrCat("memory_data_cache_size: ", FormatSize(plan.cache_bytes), " of the ",
-                         FormatSize(plan.pool_bytes), " for data leave less than ", FormatSize(others_min),
-                         " to reads and uploads; raise total_mem_limit or give a smaller cache"));
+  const uint64_t cache_bytes_max = plan.pool_bytes - std::min(plan.pool_bytes / 4, kOthersBytesMax);
+  plan.cache_bytes = std::min(wishes.cache_bytes, cache_bytes_max);
+  if (plan.cache_bytes < wishes.cache_bytes)
+    plan.notices.push_back(StrCat("memory_data_cache_size: ", FormatSize(plan.cache_bytes),
+                                  " are used instead of ", FormatSize(wishes.cache_bytes), ", since the limit is ",
+                                  FormatSize(plan.total_bytes), " of the ", FormatSize(available_bytes),
+                                  " here, and reads and uploads need some of it"));
   return plan;
 }
 

@@ -128,7 +128,8 @@ constexpr OptionSpec kRows[] = {
     {.name = "memory_data_cache_size", .type = kSize, .default_value = "0", .min = 0, .unit = "bytes",
      .group = kDataCache, .since = "2.0.5",
      .effect = "Memory that keeps bytes already read for other readers of the same file (tensor-parallel ranks), over "
-               "close. Inside total_mem_limit when that is set, else added to the default limit."},
+               "close. Inside total_mem_limit when that is set, else added to the default limit; less is used, with a "
+               "notice, where it does not fit."},
     {.name = "cache_until_close", .type = kBool, .default_value = "false", .group = kDataCache,
      .effect = "The existing client's rule: free a file's cached bytes at its last close."},
     {.name = "disk_data_cache_dir", .group = kDataCache, .support = kNotice, .since = "2.0.8",
@@ -158,7 +159,8 @@ constexpr OptionSpec kRows[] = {
     {.name = "total_mem_limit", .type = kSize, .default_value = "0", .min = 0, .unit = "bytes", .group = kPrefetch,
      .since = "2.0.0",
      .effect = "Hard limit of ossfs2's memory. 0: a quarter of the machine's (or control group's) memory, at most "
-               "8 GiB, plus memory_data_cache_size. Less than 64 MiB is refused."},
+               "8 GiB, plus memory_data_cache_size. At most nine tenths of the memory are used; less than 64 MiB is "
+               "refused."},
     {.name = "prefetch_concurrency", .type = kInt, .default_value = "256", .min = 0, .max = 4096, .group = kPrefetch,
      .since = "2.0.0", .effect = "GETs in flight at most, all files; 0: no prefetch."},
     {.name = "prefetch_concurrency_per_file", .type = kInt, .default_value = "64", .min = 1, .max = 4096,

@@ -42,7 +42,7 @@ Status FillData(const OptionSet& options, Settings& settings) {
   auto plan = PlanMemory(AvailableMemory(), wishes);
   if (!plan) return plan.error();
   settings.memory = *plan;
-  if (!plan->notice.empty()) settings.notices.push_back(plan->notice);
+  for (const std::string& notice : plan->notices) settings.notices.push_back(notice);
 
   ReadOptions& read = settings.read;
   read.chunk_bytes = options.Size("prefetch_chunk_size");

@@ -109,10 +109,10 @@ int MountCommand(const Arguments& given) {
   }
   if (line->print_config) {
     fputs(PrintedConfig(options).c_str(), stdout);
-    for (const std::string& notice : options.notices())
-      fprintf(stderr, "ossfs2: notice: %s\n", notice.c_str());
     const auto settings =
         MakeSettings(options, line->positional.empty() ? "" : ResolveMountPoint(line->positional[0]));
+    for (const std::string& notice : settings ? settings->notices : options.notices())
+      fprintf(stderr, "ossfs2: notice: %s\n", notice.c_str());
     if (!settings) return FailWith(1, settings.error().ToString());
     printf("# %s\n", settings->memory.ToString().c_str());
     return 0;

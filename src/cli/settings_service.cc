@@ -99,24 +99,34 @@ Status CheckFamily(const std::string& endpoint, bool ipv6) {
   return Refuse(StrCat("oss_endpoint: ", endpoint, " is an IPv6 address, and enable_ipv6 is off; leave that out"));
 }
 
+// As the existing client: with one half missing, both come from the environment; and a pair that is not used may
+// be incomplete.
+Status CompleteKeyPair(Settings& settings) {
+  oss::CredentialOptions& keys = settings.credentials;
+  std::vector<std::string> sources = oss::GivenSources(keys);
+  std::erase(sources, "oss_access_key_id");
+  const bool half = keys.access_key_id.empty() != keys.access_key_secret.empty();
+  if (half && sources.empty()) {
+    if (EnvironmentText("OSS_ACCESS_KEY_ID").empty() || EnvironmentText("OSS_ACCESS_KEY_SECRET").empty())
+      return Refuse(StrCat(keys.access_key_id.empty() ? "oss_access_key_id" : "oss_access_key_secret",
+                           " is missing, and OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set"));
+    settings.notices.push_back("one half of the key pair is missing; both come from the environment");
+  } else if (half) {
+    settings.notices.push_back(StrCat("one half of the key pair is missing; ", sources.front(), " is used"));
+  }
+  if (half) keys.access_key_id = keys.access_key_secret = "";
+  if (!keys.security_token.empty() && keys.access_key_id.empty() && sources.empty())
+    return Refuse(
+        "oss_security_token belongs to a key pair; give oss_access_key_id and oss_access_key_secret too");
+  return {};
+}
+
 Status FillCredentials(const OptionSet& options, Settings& settings) {
   oss::CredentialOptions& keys = settings.credentials;
   keys.anonymous = options.Bool("anonymous");
   keys.access_key_id = options.Text("oss_access_key_id");
   keys.access_key_secret = options.Text("oss_access_key_secret");
   keys.security_token = options.Text("oss_security_token");
-  if (keys.access_key_id.empty() != keys.access_key_secret.empty()) {
-    // As the existing client: with one half missing, both come from the environment.
-    if (EnvironmentText("OSS_ACCESS_KEY_ID").empty() || EnvironmentText("OSS_ACCESS_KEY_SECRET").empty())
-      return Refuse(StrCat(keys.access_key_id.empty() ? "oss_access_key_id" : "oss_access_key_secret",
-                           " is missing, and OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set"));
-    settings.notices.push_back("one half of the key pair is missing; both come from the environment");
-    keys.access_key_id.clear();
-    keys.access_key_secret.clear();
-  }
-  if (!keys.security_token.empty() && keys.access_key_id.empty())
-    return Refuse(
-        "oss_security_token belongs to a key pair; give oss_access_key_id and oss_access_key_secret too");
   keys.credential_file = FromStartDirectory(options.Text("credential_file"));
   keys.credential_dir = FromStartDirectory(options.Text("credential_dir"));
   keys.credential_process = options.Text("credential_process");
@@ -136,6 +146,10 @@ Status FillCredentials(const OptionSet& options, Settings& settings) {
   keys.bucket = settings.oss.bucket;
   keys.refresh_interval = std::chrono::seconds(options.Int("credential_refresh_interval"));
   keys.refresh_backoff = options.Bool("credential_refresh_backoff");
+  OSSFS2_RETURN_IF_ERROR(CompleteKeyPair(settings));
+  const std::vector<std::string> sources = oss::GivenSources(keys);
+  for (size_t i = 1; i < sources.size(); ++i)
+    settings.notices.push_back(StrCat(sources[i], " is not used, since ", sources[0], " is given"));
   return {};
 }
 

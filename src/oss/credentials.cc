@@ -44,6 +44,10 @@ bool Exists(const std::string& path) {
   return !path.empty() && stat(path.c_str(), &info) == 0;
 }
 
+bool NamesOidc(const CredentialOptions& options) {
+  return !options.oidc_role_arn.empty() || !options.oidc_provider_arn.empty() || !options.oidc_token_file.empty();
+}
+
 // The default chain: the first place that has something.
 Result<SourcePtr> MakeChain(http::HttpClient& http, const CredentialOptions& options, Clock& clock) {
   if (SourcePtr source = MakeEnvironmentSource()) return source;
@@ -71,8 +75,14 @@ Result<SourcePtr> MakeChain(http::HttpClient& http, const CredentialOptions& opt
       "OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET, ram_role, credential_process or a profile");
 }
 
+// In the order of GivenSources.
 Result<SourcePtr> MakeBase(http::HttpClient& http, const CredentialOptions& options, Clock& clock) {
   if (options.anonymous) return MakeStaticSource({}, "anonymous");
+  if (!options.ram_role.empty()) {
+    return MakeMetadataSource(MetadataHttp(http, options), options.metadata_endpoint, options.ram_role,
+                              options.hardened_metadata, clock);
+  }
+  if (!options.credential_process.empty()) return MakeProcessSource(options.credential_process);
   if (!options.access_key_id.empty() || !options.access_key_secret.empty()) {
     if (options.access_key_id.empty())
       return Wrong("oss_access_key_secret is set but oss_access_key_id is not");
@@ -84,14 +94,8 @@ Result<SourcePtr> MakeBase(http::HttpClient& http, const CredentialOptions& opti
   }
   if (!options.credential_file.empty()) return MakeFileSource(options.credential_file, options.bucket);
   if (!options.credential_dir.empty()) return MakeDirectorySource(options.credential_dir);
-  if (!options.credential_process.empty()) return MakeProcessSource(options.credential_process);
-  if (!options.ram_role.empty()) {
-    return MakeMetadataSource(MetadataHttp(http, options), options.metadata_endpoint, options.ram_role,
-                              options.hardened_metadata, clock);
-  }
   if (!options.profile.empty()) return MakeProfileSource(http, options, options.profile, clock);
-  if (!options.oidc_role_arn.empty() || !options.oidc_provider_arn.empty() ||
-      !options.oidc_token_file.empty()) {
+  if (NamesOidc(options)) {
     if (SourcePtr source = MakeOidc(http, options, clock)) return source;
     return Wrong("OIDC needs three values: the role's ARN, the provider's ARN and the token file");
   }
@@ -99,6 +103,22 @@ Result<SourcePtr> MakeBase(http::HttpClient& http, const CredentialOptions& opti
 }
 
 }  // namespace
+
+std::vector<std::string> GivenSources(const CredentialOptions& options) {
+  std::vector<std::string> names;
+  const auto add = [&names](bool given, const char* name) {
+    if (given) names.emplace_back(name);
+  };
+  add(options.anonymous, "anonymous");
+  add(!options.ram_role.empty(), "ram_role");
+  add(!options.credential_process.empty(), "credential_process");
+  add(!options.access_key_id.empty() || !options.access_key_secret.empty(), "oss_access_key_id");
+  add(!options.credential_file.empty(), "credential_file");
+  add(!options.credential_dir.empty(), "credential_dir");
+  add(!options.profile.empty(), "profile");
+  add(NamesOidc(options), "oidc_role_arn");
+  return names;
+}
 
 Result<std::unique_ptr<CredentialProvider>> MakeCredentialProvider(http::HttpClient& http,
                                                                    const CredentialOptions& options,

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "oss/signing.h"
@@ -24,8 +25,8 @@ class HttpClient;
 namespace ossfs2::oss {
 
 struct CredentialOptions {
-  // The first of these that is set wins; with none of them the default chain is asked in
-  // the order: environment OSS_*, environment ALIBABA_CLOUD_*, OIDC environment, profile files
+  // The first one that is set, in the order of GivenSources, wins; with none of them the default chain is asked
+  // in the order: environment OSS_*, environment ALIBABA_CLOUD_*, OIDC environment, profile files
   // (~/.aliyun/config.json, ~/.alibabacloud/credentials), ALIBABA_CLOUD_ECS_METADATA,
   // ALIBABA_CLOUD_CREDENTIALS_URI.
   bool anonymous = false;
@@ -67,6 +68,10 @@ class CredentialProvider {
   // "environment OSS_ACCESS_KEY_ID", "RAM role ecs-reader, expires 2026-...": never a secret.
   virtual std::string Describe() const = 0;
 };
+
+// The sources that the options name, by option, the one that is used first: ram_role, credential_process and the key
+// pair in the order of the existing client, whose configs may still hold a key that was replaced by a role.
+std::vector<std::string> GivenSources(const CredentialOptions& options);
 
 // `http` serves the metadata and STS calls; never through a proxy for metadata.
 Result<std::unique_ptr<CredentialProvider>> MakeCredentialProvider(http::HttpClient& http,

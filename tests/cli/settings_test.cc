@@ -15,6 +15,7 @@
 namespace ossfs2 {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 using Values = std::map<std::string, std::string>;
@@ -150,6 +151,19 @@ TEST(Settings, OneHalfOfAKeyPairMeansTheEnvironment) {
   EXPECT_EQ(settings->credentials.access_key_id, "") << "the default chain asks the environment";
   ScopedVariable gone("OSS_ACCESS_KEY_SECRET", nullptr);
   EXPECT_THAT(ErrorOf({{"oss_access_key_secret", ""}}), HasSubstr("oss_access_key_secret is missing"));
+}
+
+TEST(Settings, APairThatIsNotUsedMayBeIncomplete) {
+  ScopedVariable id("OSS_ACCESS_KEY_ID", nullptr);
+  for (const char* half : {"oss_access_key_id", "oss_access_key_secret"}) {
+    const auto settings = Make({{half, ""}, {"oss_security_token", "t"}, {"ram_role", "reader"}});
+    ASSERT_TRUE(settings) << settings.error().text;
+    EXPECT_EQ(settings->credentials.access_key_id + settings->credentials.access_key_secret, "");
+    EXPECT_THAT(settings->notices, ElementsAre("one half of the key pair is missing; ram_role is used"));
+  }
+  EXPECT_THAT(Make({{"ram_role", "reader"}, {"credential_file", "/f"}})->notices,
+              ElementsAre("oss_access_key_id is not used, since ram_role is given",
+                          "credential_file is not used, since ram_role is given"));
 }
 
 struct Refusal {

@@ -229,6 +229,28 @@ TEST_F(CredentialsTest, MetadataWithTokenAndWithout) {
   EXPECT_FALSE(Make(http)->Current());
 }
 
+// A config that moved from a key to a role may still hold the key.
+TEST_F(CredentialsTest, SourcesAreUsedInOrder) {
+  options_.profile = "default";
+  const auto uses = [this] { return Make(none_)->Describe(); };
+  options_.credential_dir = folder_;
+  EXPECT_NE(uses().find("credential_dir"), std::string::npos) << uses();
+  options_.credential_file = folder_ + "/passwd";
+  EXPECT_NE(uses().find("credential_file"), std::string::npos) << uses();
+  options_.access_key_id = "id";
+  options_.access_key_secret = "S3cretValue";
+  EXPECT_EQ(uses(), "option oss_access_key_id");
+  options_.credential_process = "/bin/keys";
+  EXPECT_NE(uses().find("credential_process"), std::string::npos) << uses();
+  options_.ram_role = "reader";
+  EXPECT_NE(uses().find("RAM role reader"), std::string::npos) << uses();
+  options_.anonymous = true;
+  EXPECT_EQ(uses(), "anonymous");
+  const std::vector<std::string> order = {"anonymous",       "ram_role",       "credential_process", "oss_access_key_id",
+                                          "credential_file", "credential_dir", "profile"};
+  EXPECT_EQ(GivenSources(options_), order);
+}
+
 TEST_F(CredentialsTest, RoleAsUrlAndCredentialsUri) {
   FakeHttp http([&](const SeenRequest& request, size_t) {
     EXPECT_EQ(request.host, "role.test");

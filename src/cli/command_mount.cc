@@ -1,6 +1,7 @@
 // `ossfs2 mount` and `mount.ossfs2`.
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -44,14 +45,24 @@ Arguments WithAbsoluteFiles(Arguments arguments) {
   return arguments;
 }
 
-Result<Configuration> ReadMount(const Arguments& arguments, const std::string& mount_point) {
-  Configuration configuration;
-  auto line = ParseCommandLine(arguments, configuration.options);
-  if (!line) return line.error();
-  auto settings = MakeSettings(configuration.options, mount_point);
+// A pipe (`-c <(...)`, /dev/stdin) gives what it holds once.
+bool CanReadAgain(const std::string& config_file) {
+  struct stat info {};
+  return config_file.empty() || stat(config_file.c_str(), &info) != 0 || S_ISREG(info.st_mode);
+}
+
+Result<Configuration> MakeConfiguration(OptionSet options, const std::string& config_file,
+                                        const std::string& mount_point) {
+  auto settings = MakeSettings(options, mount_point);
   if (!settings) return settings.error();
-  configuration.settings = std::move(*settings);
-  return configuration;
+  return Configuration{std::move(options), std::move(*settings), CanReadAgain(config_file)};
+}
+
+Result<Configuration> ReadMount(const Arguments& arguments, const std::string& mount_point) {
+  OptionSet options;
+  auto line = ParseCommandLine(arguments, options);
+  if (!line) return line.error();
+  return MakeConfiguration(std::move(options), line->config_file, mount_point);
 }
 
 int Serve(Configuration configuration, const ReadConfiguration& read_again) {
@@ -61,8 +72,7 @@ int Serve(Configuration configuration, const ReadConfiguration& read_again) {
 }
 
 Result<Configuration> ReadHelper(const MountHelperLine& line) {
-  Configuration configuration;
-  OptionSet& options = configuration.options;
+  OptionSet options;
   if (line.sloppy) options.IgnoreAllUnknown();
   std::string config_file;
   OSSFS2_RETURN_IF_ERROR(ApplyMountOptions(line.options, options, config_file));
@@ -72,11 +82,9 @@ Result<Configuration> ReadHelper(const MountHelperLine& line) {
     OSSFS2_RETURN_IF_ERROR(options.Set("oss_bucket_prefix", line.prefix, kOrigin, OptionLayer::kCommandLine));
   if (line.read_only) OSSFS2_RETURN_IF_ERROR(options.Set("ro", "true", "-r", OptionLayer::kCommandLine));
   if (!config_file.empty()) OSSFS2_RETURN_IF_ERROR(ReadConfigFile(config_file, options));
-  auto settings = MakeSettings(options, ResolveMountPoint(line.mount_point));
-  if (!settings) return settings.error();
-  configuration.settings = std::move(*settings);
+  auto configuration = MakeConfiguration(std::move(options), config_file, ResolveMountPoint(line.mount_point));
   // By the source of the kernel's table `mount -a` sees that a line of fstab is mounted already.
-  configuration.settings.fuse.source = line.source;
+  if (configuration) configuration->settings.fuse.source = line.source;
   return configuration;
 }
 
@@ -128,7 +136,7 @@ int MountCommand(const Arguments& given) {
   if (mount_point[0] != '/')
     return FailWith(1, StrCat("where is ", mount_point, "? the current directory was removed; give an absolute path"));
   const ReadConfiguration read = [arguments, mount_point] { return ReadMount(arguments, mount_point); };
-  auto configuration = read();
+  auto configuration = MakeConfiguration(std::move(options), line->config_file, mount_point);
   if (!configuration) return FailWith(1, configuration.error().ToString());
   return Serve(std::move(*configuration), read);
 }

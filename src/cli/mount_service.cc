@@ -177,6 +177,11 @@ int MountService::Finish(const Status& run) {
 
 void MountService::Reload() {
   if (Status reopened = ReopenLog(); !reopened) Log(LogLevel::kError, reopened.error().ToString());
+  if (!configuration_.can_read_again) {
+    Log(LogLevel::kWarning,
+        "SIGHUP: the config file was a pipe and cannot be read again; `ossfs2 set` changes options");
+    return;
+  }
   Log(LogLevel::kInfo, "SIGHUP: reading the configuration again");
   auto fresh = read_again_();
   if (!fresh) {

@@ -14,11 +14,12 @@
 
 namespace ossfs2 {
 
-// Reads the command line and the config file again; without side effects.
 struct Configuration {
   OptionSet options;
   Settings settings;
+  bool can_read_again = true;  // false: the config file was a pipe
 };
+// Reads the command line and the config file again; without side effects.
 using ReadConfiguration = std::function<Result<Configuration>()>;
 
 // The exit status: 0 also after a clean SIGTERM; 1 when something was lost or failed; for a failed bucket

@@ -410,6 +410,11 @@ class Right(SetupCase):
         output = self.check(["-c", self.config(self.text())])
         self.assertIn("success", output.lower())
 
+    def test_config_from_a_pipe(self):
+        path = self.config(self.text())
+        self.check(None, command=["bash", "-c", "%s mount MNT -c <(cat %s)" % (OSSFS2, path)])
+        self.check(None, command=["sh", "-c", "cat %s | %s mount MNT -c /dev/stdin" % (path, OSSFS2)])
+
     def test_command_line_wins_over_the_file(self):
         path = self.config(self.text() + "--oss_bucket=wrong\n")
         self.check(["--conf", path, "--oss_bucket=" + self.server.bucket, "--noreaddirplus"])

@@ -30,24 +30,46 @@ bool Accepted(std::string_view option) {
   return false;
 }
 
+bool IsEscape(std::string_view text, size_t at) {
+  return text[at] == '\\' && at + 1 < text.size() && std::strchr(",\"\\", text[at + 1]) != nullptr;
+}
+
 }  // namespace
 
-std::vector<std::string> SplitMountOptions(std::string_view text) {
-  std::vector<std::string> options(1);
+std::vector<std::string_view> MountOptionFields(std::string_view text) {
+  std::vector<std::string_view> fields;
   bool quoted = false;
+  size_t begin = 0;
   for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\\' && i + 1 < text.size() && std::strchr(",\"\\", text[i + 1]) != nullptr) {
-      options.back() += text[++i];
-    } else if (c == '"') {
+    if (IsEscape(text, i)) {
+      ++i;
+    } else if (text[i] == '"') {
       quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      options.emplace_back();
-    } else {
-      options.back() += c;
+    } else if (text[i] == ',' && !quoted) {
+      fields.push_back(text.substr(begin, i - begin));
+      begin = i + 1;
     }
   }
-  std::erase_if(options, [](const std::string& option) { return Trim(option).empty(); });
+  fields.push_back(text.substr(begin));
+  return fields;
+}
+
+std::string WithoutQuotes(std::string_view field) {
+  std::string option;
+  for (size_t i = 0; i < field.size(); ++i) {
+    if (IsEscape(field, i)) {
+      option += field[++i];
+    } else if (field[i] != '"') {
+      option += field[i];
+    }
+  }
+  return option;
+}
+
+std::vector<std::string> SplitMountOptions(std::string_view text) {
+  std::vector<std::string> options;
+  for (const std::string_view field : MountOptionFields(text))
+    if (std::string option = WithoutQuotes(field); !Trim(option).empty()) options.push_back(std::move(option));
   return options;
 }
 

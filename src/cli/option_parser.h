@@ -28,7 +28,10 @@ Result<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments, 
 
 Status ReadConfigFile(const std::string& path, OptionSet& options, OptionLayer layer = OptionLayer::kFile);
 
-// What mount(8) passes: "a=b,c" with "..." around values that hold commas, or \, for one comma.
+// The parts of what mount(8) passes between its commas, as they are written, and such a part as it is meant.
+std::vector<std::string_view> MountOptionFields(std::string_view text);
+std::string WithoutQuotes(std::string_view field);
+// Both in one: "a=b,c" with "..." around values that hold commas, or \, for one comma.
 std::vector<std::string> SplitMountOptions(std::string_view text);
 // Applies them: options of the table, the mount flags that mean something (ro, rw), and those that every file
 // system must accept (defaults, noatime, _netdev, x-* ...). conf=FILE (or c=FILE) goes to `config_file`.

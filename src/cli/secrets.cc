@@ -1,10 +1,12 @@
 #include "cli/secrets.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "base/environment.h"
 #include "base/str.h"
+#include "cli/option_parser.h"
 #include "cli/option_table.h"
 
 namespace ossfs2 {
@@ -17,21 +19,32 @@ bool IsSecret(std::string_view name) {
 
 void Overwrite(char* from, size_t size) { memset(from, '*', size); }
 
-// In "a=b,c=d": the values of secret names, up to the next comma outside quotes.
+// What stands before the '=' of a field, freed of all that may stand around a name.
+std::string NameIn(std::string_view before_equals) {
+  const std::string plain = WithoutQuotes(before_equals);
+  std::string_view name = Trim(plain);
+  name.remove_prefix(std::min(name.find_first_not_of("-= \t"), name.size()));
+  return std::string(name);
+}
+
+// In "a=b,c=d": the values of secret names. The fields are those that ApplyMountOptions sees; a name may be in
+// quotes, behind blanks or behind dashes.
 void WipeMountOptions(char* text) {
-  char* at = text;
-  while (*at != '\0') {
-    char* end = at;
-    bool quoted = false;
-    for (; *end != '\0' && (quoted || *end != ','); ++end) {
-      if (*end == '\\' && end[1] != '\0') ++end;
-      if (*end == '"') quoted = !quoted;
+  for (const std::string_view field : MountOptionFields(text)) {
+    for (size_t equals = field.find('='); equals != std::string_view::npos; equals = field.find('=', equals + 1)) {
+      const std::string name = NameIn(field.substr(0, equals));
+      if (name.empty()) continue;  // "-o=NAME=VALUE"
+      if (IsSecret(name)) Overwrite(text + (field.data() - text) + equals + 1, field.size() - equals - 1);
+      break;
     }
-    if (char* equals = static_cast<char*>(memchr(at, '=', static_cast<size_t>(end - at)));
-        equals != nullptr && IsSecret(std::string_view(at, static_cast<size_t>(equals - at))))
-      Overwrite(equals + 1, static_cast<size_t>(end - equals - 1));
-    at = *end == '\0' ? end : end + 1;
   }
+}
+
+// "-oLIST", "-o=LIST", and mount(8)'s flags before the o: "-snoLIST". Null: the argument is not such a one.
+char* MountOptionList(char* argument) {
+  if (argument[0] != '-') return nullptr;
+  char* at = argument + 1 + strspn(argument + 1, "sfnvrw");
+  return *at == 'o' ? at + 1 : nullptr;
 }
 
 }  // namespace
@@ -39,17 +52,9 @@ void WipeMountOptions(char* text) {
 void WipeSecretArguments(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     char* argument = argv[i];
-    const bool mount_options = i > 0 && strcmp(argv[i - 1], "-o") == 0;
-    if (mount_options) {
-      WipeMountOptions(argument);
-      continue;
-    }
-    if (strncmp(argument, "-o", 2) == 0 && argument[2] != '\0' && FindOption(argument + 1) == nullptr &&
-        strchr(argument, '=') != nullptr &&
-        !IsSecret(std::string_view(argument + 1, strcspn(argument + 1, "=")))) {
-      WipeMountOptions(argument + 2);
-      continue;
-    }
+    // No harm in looking where there is no list: only the values of secret names go.
+    char* list = MountOptionList(argument);
+    WipeMountOptions(list != nullptr ? list : argument);
     if (argument[0] != '-') continue;
     char* name = argument + (argument[1] == '-' ? 2 : 1);
     const size_t length = strcspn(name, "=");

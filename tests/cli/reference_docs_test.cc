@@ -160,6 +160,30 @@ TEST(Secrets, AreWipedFromArguments) {
   EXPECT_EQ(Argv({"m", "--oss_access_key_secret"}).Wiped(), "m --oss_access_key_secret ");
 }
 
+// Whatever ApplyMountOptions takes for the secret must be gone.
+TEST(Secrets, AreWipedInEverySpellingOfMountOptions) {
+  for (const char* list :
+       {"oss_access_key_secret=hush", "ro, oss_access_key_secret=hush", "--oss_access_key_secret=hush",
+        "ro,--oss-access-key-secret=hush", "\"oss_access_key_secret=hush\"", "oss_\"access\"_key_secret=hush",
+        "tagging=a\\\"b,oss_access_key_secret=hush", "tagging=a\\\\,oss_access_key_secret=hush",
+        "tagging=\"a,b\",oss_access_key_secret=\"hush\"", "tagging=a\\,\\\"x=1\\\",oss_access_key_secret=hush,ro",
+        "oss_access_key_secret=hush\\,hush", "oss_access_key_secret=\"hush,hush\"", "\t oss_access_key_secret=hush "}) {
+    OptionSet options;
+    std::string file;
+    const Status applied = ApplyMountOptions(list, options, file);
+    ASSERT_TRUE(applied) << list << ": " << applied.error().text;
+    ASSERT_THAT(options.Text("oss_access_key_secret"), testing::StartsWith("hush")) << list;
+    const std::string glued = StrCat("-o", list);
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"ossfs2", "mount", "/m", "-o", list}, {"ossfs2", "mount", "/m", StrCat("-o=", list)},
+          {"mount.ossfs2", "b", "/m", glued}, {"mount.ossfs2", "b", "/m", "-no", list},
+          {"mount.ossfs2", "b", "/m", StrCat("-sfnvrwo", list)}}) {
+      const std::string wiped = Argv(words).Wiped();
+      EXPECT_EQ(wiped.find("hush"), std::string::npos) << wiped;
+    }
+  }
+}
+
 TEST(UsageOfTest, IsTheLineOfTheCommand) {
   EXPECT_TRUE(UsageOf("warmup").starts_with("ossfs2 warmup PATH... "));
   EXPECT_TRUE(UsageOf("gc").starts_with("ossfs2 gc -c FILE "));

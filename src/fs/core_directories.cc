@@ -100,8 +100,11 @@ Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool pl
   handle.reader.next_slot = slot;
   Status status;
   while (batch.entries.size() < kBatchEntries) {
-    if (handle.run && handle.run->canceled)
+    if (handle.run && handle.run->canceled) {
+      // Some of its keys are gone already: what is below it is listed by the new ones.
+      while (context_.tree.IsLeaving(directory)) context_.listed.Wait(lock);
       handle.run = directory->unlinked ? nullptr : lister_.Start(directory);
+    }
     const std::shared_ptr<ListingRun> run = handle.run;
     if (run) lister_.Want(directory, run, run->pages + (run->ended ? 0 : Lister::kLookAheadPages));
     bool wait = false;

@@ -81,8 +81,10 @@ std::vector<std::string> CoreFileSystem::FlushAll(std::chrono::milliseconds dead
   {
     MutexLock lock(context_.tree.mutex);
     context_.tree.ForEach([this, &unsaved](Node* node) NO_THREAD_SAFETY_ANALYSIS {
-      if (node->unlinked || !node->extra) return;
-      const bool dirty = node->extra->open && node->extra->open->dirty();
+      if (!node->extra) return;
+      const auto& file = node->extra->open;
+      const bool dirty = file && file->dirty();
+      if (node->unlinked && !(dirty && file->removed_remotely())) return;
       if (dirty || node->extra->pending) unsaved.emplace(node->ino, context_.tree.Path(node));
     });
   }

@@ -97,7 +97,8 @@ void Lister::Answer(const std::shared_ptr<ListingRun>& run, const std::shared_pt
     if (!page) {
       run->error = page.error();
       run->ended = true;
-    } else if (directory->unlinked || context_.tree.Key(directory) != run->prefix) {
+    } else if (directory->unlinked || context_.tree.Key(directory) != run->prefix ||
+               context_.tree.IsLeaving(directory)) {
       run->canceled = run->ended = true;
     } else {
       if (marker) TakeMarker(context_, directory, *marker);

@@ -38,7 +38,7 @@ struct ListingRun {
   uint64_t hidden_keys = 0;
   std::shared_ptr<PageQuestion> question;  // the page that is under way
   bool ended = false;                      // complete, failed or canceled
-  bool canceled = false;                   // the directory moved
+  bool canceled = false;                   // the directory moved, or is just moving
   bool dropped = false;  // names it found are already out of memory: not for new readers
   std::optional<Error> error;
 

@@ -119,7 +119,8 @@ struct Node {
   uint32_t seen_generation = 0;
   // Marks (NodeMark): running operations here that
   uint16_t changing = 0;  // change the object: answers of the bucket from meanwhile say nothing reliable
-  uint16_t leaving = 0;   // take its name away, as holders of the name: opens wait, unless the file is open
+  uint16_t leaving = 0;   // take its name away, as holders of the name: opens wait, unless the file is open.
+                          // Of a directory: a rename deletes the old keys below it (Tree::IsLeaving)
   uint32_t date_s = 0;    // Last-Modified as last seen; 0: unknown since a change made here
   NodeType type = NodeType::kFile;
   StorageClass storage_class = StorageClass::kStandard;

@@ -17,8 +17,9 @@ struct Facts {
   const std::string& storage_class;
 };
 
-bool HasUnpublishedData(const Node* node) {
-  return !node->published || node->changing > 0 ||
+// Answers say nothing about the node's content: its data is not stored, or the key may have another's already.
+bool IsOnlyKnownHere(const Node* node) {
+  return !node->published || node->changing > 0 || node->leaving > 0 ||
          (node->extra && node->extra->open && node->extra->open->dirty());
 }
 
@@ -64,12 +65,12 @@ NodeType TypeOfObject(ObjectType type) {
 }
 
 void TakeListed(FsContext& context, Node* node, const ListEntry& entry, bool first, Notices& notices) {
-  if (HasUnpublishedData(node)) return;
+  if (IsOnlyKnownHere(node)) return;
   TakeVersion(context, node, {entry.size, entry.etag, entry.mtime_s, entry.storage_class}, first, notices);
 }
 
 void TakeHead(FsContext& context, Node* node, const ObjectInfo& info, bool first, Notices& notices) {
-  if (HasUnpublishedData(node)) return;
+  if (IsOnlyKnownHere(node)) return;
   const bool was_known = !first && node->extra && node->extra->metadata_known;
   const bool changed =
       TakeVersion(context, node, {info.size, info.etag, info.mtime_s, info.storage_class}, first, notices);

@@ -13,6 +13,11 @@ bool OpenFile::dirty() const {
   return file && file->dirty();
 }
 
+bool OpenFile::removed_remotely() const {
+  const auto file = writer();
+  return unlinked && !(file && file->detached());
+}
+
 bool OpenFile::TryEnter() {
   MutexLock lock(mutex_);
   if (frozen_) return false;

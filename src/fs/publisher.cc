@@ -1,5 +1,8 @@
 #include "fs/publisher.h"
 
+#include <cerrno>
+
+#include "base/str.h"
 #include "fs/attributes.h"
 #include "fs/object_facts.h"
 #include "fs/open_file.h"
@@ -21,6 +24,12 @@ class Storing {
  private:
   OpenFile& file_;
 };
+
+Error RemovedRemotely(const Node* node) {
+  return MakeError(ESTALE, ErrorKind::kNotFound,
+                   StrCat("'", node->name, "' was removed or replaced in the bucket while it was open here. What was written since "
+                          "cannot be stored under that name; write it to a new file."));
+}
 
 }  // namespace
 
@@ -74,7 +83,9 @@ Result<Publisher::Job> Publisher::Prepare(Ino ino) {
   const auto writer = job.file->writer();
   if (!writer) return job;
   if (Status stuck = writer->sticky_error(); !stuck) return stuck.error();
-  if (node->unlinked || !writer->dirty()) return job;
+  if (!writer->dirty()) return job;
+  if (job.file->removed_remotely()) return RemovedRemotely(node);
+  if (node->unlinked) return job;
   job.writer = writer;
   job.written_ns = job.file->last_write_ns;
   if (job.written_ns != 0) {

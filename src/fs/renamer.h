@@ -6,6 +6,7 @@
 // Directory: all keys below are listed and copied, rename_dir_concurrency at once, each copy proven; only when all
 // are there, the old keys are deleted. A failed rename of a directory removes the copies it made; if even that fails,
 // the same rename may be repeated and goes on.
+// While old keys are deleted nothing below is taken for gone: listings and look-ups of unknown names wait (Tree::IsLeaving).
 // Other operations on the names (and on all below a directory) wait; nothing is locked over the network that
 // a lookup, read or TryWrite needs. Errors: EMFILE more than rename_dir_limit keys; ENOTSUP renames of
 // directories are off; EIO a copy that could not be proven (the source is kept).
@@ -14,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -94,8 +96,12 @@ class Renamer {
     std::shared_ptr<OpenFile> file;  // null: it is not open
     std::unique_ptr<Replacement> readers;
   };
-  // `below`: to be kept until the directory has its new name.
-  Status MoveKeys(const Pair& pair, const std::string& from, const std::string& to, std::vector<FileBelow>& below);
+  // What lasts until the directory has its new name.
+  struct DirectoryMove {
+    std::vector<FileBelow> below;
+    std::optional<NodeMark> leaving;  // from the first delete on
+  };
+  Status MoveKeys(const Pair& pair, const std::string& from, const std::string& to, DirectoryMove& move);
   Result<std::vector<ListEntry>> ListAll(const std::string& prefix);
   Status CopyAll(std::vector<Copied>& files);
   Status DeleteAll(const std::vector<std::string>& keys);

@@ -66,15 +66,17 @@ Status Renamer::RenameDirectory(const Names& names, const Pair& pair) {
     if (status) status = publisher_.PublishLocked(ino, false);
   }
   Result<bool> check = false;
-  std::vector<FileBelow> below;
+  DirectoryMove move;
   if (status) {
     check = parents_.Keep(names.parent, names.name);
-    status = check ? MoveKeys(pair, from, to, below) : Status(check.error());
+    status = check ? MoveKeys(pair, from, to, move) : Status(check.error());
   }
   if (status) {
     MutexLock lock(context_.tree.mutex);
     Reattach(names, pair);
   }
+  move.leaving.reset();
+  context_.listed.NotifyAll();
   for (const auto& file : frozen) file->Thaw();
   if (!status) return status;
   return *check ? parents_.CheckAfter(names.parent) : Status();
@@ -190,7 +192,7 @@ Status Renamer::DeleteAll(const std::vector<std::string>& keys) {
 }
 
 Status Renamer::MoveKeys(const Pair& pair, const std::string& from, const std::string& to,
-                         std::vector<FileBelow>& below) {
+                         DirectoryMove& move) {
   Result<std::vector<ListEntry>> listed = ListAll(from);
   if (!listed) return listed.error();
   std::vector<Copied> files;
@@ -225,21 +227,22 @@ Status Renamer::MoveKeys(const Pair& pair, const std::string& from, const std::s
   // From here the new tree is complete. Old keys that stay are deleted by the next try.
   {
     MutexLock lock(context_.tree.mutex);
-    if (Node* directory = context_.tree.Find(pair.source)) below = FindBelow(directory, to, files);
+    if (Node* directory = context_.tree.Find(pair.source)) move.below = FindBelow(directory, to, files);
   }
   // First: a read must not ask for what is being deleted.
-  for (FileBelow& file : below) {
+  for (FileBelow& file : move.below) {
     if (!file.file && files.size() > kCarryCachesMax) continue;
     file.readers = context_.BeginReplacement(file.ino, file.before);
     if (file.readers) file.readers->Rebind(file.after);
   }
+  move.leaving.emplace(context_.tree, pair.source, &Node::leaving);
   const Status deleted = DeleteAll(old_keys);
   if (!deleted) return deleted;
   {
     MutexLock lock(mutex_);
     unfinished_.erase({from, to});
   }
-  TakeMovedBelow(below);
+  TakeMovedBelow(move.below);
   return {};
 }
 

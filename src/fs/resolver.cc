@@ -124,7 +124,7 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
     }
     const auto flight = flights_.find(Key{parent, name});
     if (flight == flights_.end()) {
-      result = Ask(directory, name);
+      result = Ask(lock, directory, name);
       break;
     }
     const std::shared_ptr<Flight> joined = flight->second;
@@ -137,15 +137,20 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
   return result;
 }
 
-// Opens the mutex while it asks.
-Result<Ino> Resolver::Ask(Node* directory, const std::string& name) {
+Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& name) {
   const auto flight = std::make_shared<Flight>();
   flights_[Key{directory->ino, name}] = flight;
   Notices notices;
   std::optional<Result<Ino>> result;
   for (int asks = 0; !result && asks < kAsksMax; ++asks) {
+    while (context_.tree.IsLeaving(directory) && context_.tree.Child(directory, name) == nullptr)
+      context_.listed.Wait(lock);
     if (directory->unlinked) break;
     const Node* node = context_.tree.Child(directory, name);
+    if (node != nullptr && context_.tree.IsLeaving(directory)) {
+      result = Result<Ino>(node->ino);
+      break;
+    }
     const bool file_first = node != nullptr && !node->is_directory();
     const std::string key = context_.tree.Key(directory) + name;
     if (key.size() > kKeyBytesMax) {
@@ -220,6 +225,7 @@ Result<Resolver::Answer> Resolver::AskStore(const std::string& key, bool file_fi
 
 std::optional<Result<Ino>> Resolver::Take(Node* directory, const std::string& name, uint64_t stamp,
                                           const Answer& answer, Notices& notices) {
+  if (context_.tree.IsLeaving(directory)) return std::nullopt;
   Node* node = context_.tree.Child(directory, name);
   if (node != nullptr && (node->local_stamp > stamp || context_.tree.HasLocalState(node)))
     if (!answer.file || node->local_stamp > stamp || node->is_directory() || !node->published)
@@ -304,7 +310,8 @@ Status Resolver::FetchMetadata(const std::vector<Ino>& nodes) {
         // A first look at the kept attributes: the listing showed only dates.
         if (!node->extra || !node->extra->pending) TakeHead(context_, node, *head, false, notices);
         context_.tree.Extra(node).metadata_known = true;
-      } else if (IsAbsent(head.error())) {
+      } else if (IsAbsent(head.error()) && !context_.tree.IsLeaving(node) &&
+                 context_.tree.last_directory_move() < stamp) {
         context_.tree.Extra(node).metadata_known = true;  // no marker, or gone: the listing will tell
       }
     }

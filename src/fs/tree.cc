@@ -173,6 +173,12 @@ bool Tree::IsBelow(const Node* node, const Node* ancestor) const {
   return false;
 }
 
+bool Tree::IsLeaving(const Node* node) const {
+  for (; node != nullptr; node = node->parent)
+    if (node->leaving > 0) return true;
+  return false;
+}
+
 bool Tree::HasLocalState(const Node* node) const {
   if (node->changing > 0) return true;
   if (!node->is_directory()) {

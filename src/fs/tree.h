@@ -44,6 +44,9 @@ class Tree {
   // The path in the mount, for messages.
   std::string Path(const Node* node) const REQUIRES(mutex);
   bool IsBelow(const Node* node, const Node* ancestor) const REQUIRES(mutex);
+  // A rename of the node, or of a directory above it, is just deleting old keys: that a key is not there says
+  // nothing. FsContext::listed is notified at the end.
+  bool IsLeaving(const Node* node) const REQUIRES(mutex);
   // Whether something under the node exists only here: new, dirty or changed files.
   bool HasLocalState(const Node* node) const REQUIRES(mutex);
   NodeExtra& Extra(Node* node) REQUIRES(mutex);

@@ -122,8 +122,16 @@ class FaultStoreImpl final : public FaultStore {
   }
 
  private:
-  // The rule that decides this call, used once by it.
+  // The rule that fails this call.
   std::optional<FaultRule> Match(const std::string& operation, const std::string& key) EXCLUDES(mutex_) {
+    std::optional<FaultRule> rule = Use(operation, key);
+    if (!rule || !rule->meanwhile) return rule;
+    rule->meanwhile();
+    return std::nullopt;
+  }
+
+  // The rule that decides this call, used once by it.
+  std::optional<FaultRule> Use(const std::string& operation, const std::string& key) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     for (FaultRule& rule : rules_) {
       if (rule.operation != "*" && rule.operation != operation) continue;
@@ -133,7 +141,7 @@ class FaultStoreImpl final : public FaultStore {
         return std::nullopt;
       }
       if (rule.count > 0) --rule.count;
-      ++injected_;
+      if (!rule.meanwhile) ++injected_;
       return rule;
     }
     return std::nullopt;

@@ -1,4 +1,5 @@
-// FaultStore: wraps a store and fails chosen calls, for tests of the layers above.
+// FaultStore: wraps a store and fails chosen calls, or does something in the middle of them, for tests of the
+// layers above.
 //
 // Rules are asked in order; the first that matches and is not used up decides. Thread-safe.
 #pragma once
@@ -19,6 +20,8 @@ struct FaultRule {
   Error error;                // what the call returns
   bool after_effect = false;  // the wrapped call is made, its answer lost
   int64_t bytes_before = -1;  // for get: deliver so many bytes, then fail
+  // Run first, in the caller's thread; the call is then made and answered as if there were no rule.
+  std::function<void()> meanwhile = nullptr;
 };
 
 class FaultStore : public ObjectStore {

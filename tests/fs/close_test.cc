@@ -43,5 +43,25 @@ TEST_F(Close, AnotherCloseOrMoreBytesTryAgain) {
   EXPECT_EQ(store_->Content("f"), "text and more");
 }
 
+TEST_F(Close, DataOfAFileThatWasRemovedInTheBucketIsNotStoredAndTheProgramIsTold) {
+  FakeClock clock;
+  TestMount mount(*store_, {}, clock);
+  EXPECT_EQ(mount.Put("f", "text"), 0);
+  const HandleId handle = *mount.OpenPath("f", O_WRONLY);
+  const Ino ino = mount.InoOf("f");
+  ASSERT_TRUE(store_->Delete("f"));
+  clock.Advance(std::chrono::seconds(61));
+  EXPECT_EQ(mount.fs().GetAttr(ino, handle).error().errno_value, ESTALE);
+  EXPECT_TRUE(mount.fs().Fsync(handle));  // nothing was written since
+  AttrChange empty;
+  empty.size = 0;
+  ASSERT_TRUE(mount.fs().SetAttr(ino, empty, handle));
+  ASSERT_TRUE(mount.Write(handle, 0, "more"));
+  EXPECT_EQ(ErrnoOf(mount.fs().Fsync(handle)), ESTALE);
+  EXPECT_EQ(mount.fs().FlushAll(std::chrono::seconds(20)).size(), 1u);  // and so is an unmount
+  EXPECT_EQ(mount.Close(handle), ESTALE);
+  EXPECT_TRUE(store_->Keys().empty());
+}
+
 }  // namespace
 }  // namespace ossfs2::test

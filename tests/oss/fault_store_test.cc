@@ -45,6 +45,16 @@ TEST_F(FaultStoreTest, GetDeliversSomeBytesFirst) {
   EXPECT_EQ(sink->text(), "0123");
 }
 
+TEST_F(FaultStoreTest, SomethingHappensBeforeACall) {
+  memory_->PutContent("a", "1");
+  FaultRule rule;
+  rule.operation = "head";
+  rule.meanwhile = [this] { EXPECT_TRUE(memory_->Delete("a")); };
+  store_->AddRule(rule);
+  EXPECT_EQ(store_->Head("a").error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(store_->FaultsInjected(), 0u);
+}
+
 TEST_F(FaultStoreTest, AnyOperationUntilCleared) {
   memory_->PutContent("a", "1");
   store_->AddRule({"*", "", 0, -1, error_, false, -1});

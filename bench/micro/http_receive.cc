@@ -240,7 +240,7 @@ class ClientRun {
       request.headers = {{"Range", StrCat("bytes=", first, "-", first + plan_.range_bytes - 1)}};
       sink = sinks_[worker];
     }
-    client_.Start(std::move(request), std::move(sink), [this, worker](Result<Response> result) {
+    client_.Start(std::move(request), std::move(sink), [this, worker](Result<Response> result, const CallReport&) {
       const bool good = result && (plan_.put ? result->head.status == 200 : result->streamed_bytes == plan_.range_bytes);
       if (!good) {
         failed_ = true;

@@ -65,6 +65,8 @@ void CurlCall::Prepare(CURL* handle, CurlShared& shared) {
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &CurlCall::OnBody);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &CurlCall::OnSend);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
   SetMethod();
   SetUrl(shared);
   SetHeaders();
@@ -141,6 +143,7 @@ void CurlCall::SetConnection(CurlShared& shared) {
   curl_easy_setopt(easy, CURLOPT_IPRESOLVE, static_cast<long>(config.ipv6 ? CURL_IPRESOLVE_WHATEVER : CURL_IPRESOLVE_V4));
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &CurlCall::OnOpenSocket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+  has_proxy_ = !config.proxy.empty();
   // Empty texts keep the environment (http_proxy, no_proxy) out.
   curl_easy_setopt(easy, CURLOPT_PROXY, config.proxy.c_str());
   curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
@@ -185,7 +188,10 @@ bool CurlCall::TakeHeaderLine(std::string_view line) {
   if (line != "\r\n" && line != "\n") return true;
   auto parsed = ParseHead(head_text_);
   head_text_.clear();
-  if (!parsed) return unavailable(parsed.error().text);
+  if (!parsed) {
+    progress.cause = Cause::kNotHttp;
+    return unavailable(parsed.error().text);
+  }
   if (parsed->head.status < 200) {
     if (parsed->head.status == 101) return unavailable("the server wants to switch protocols");
     return ++interim_answers_ <= kInterimAnswersMax || unavailable("too many 1xx answers");
@@ -243,12 +249,26 @@ size_t CurlCall::OnRead(char* buffer, size_t size, size_t count, void* self) {
   return filled;
 }
 
+// Before every request that libcurl sends, also when it repeats one whose kept connection died unanswered.
+int CurlCall::OnSend(void* self, char*, char*, int, int) {
+  auto* const call = static_cast<CurlCall*>(self);
+  call->NoteUnanswered();
+  call->unanswered_ = true;
+  return CURL_PREREQFUNC_OK;
+}
+
+void CurlCall::NoteUnanswered() {
+  const bool sent_all = span_ == request.body.size();
+  if (std::exchange(unanswered_, false) && sent_all) ++progress.answers_lost;
+}
+
 // libcurl rewinds to repeat a request whose kept connection died unanswered.
 int CurlCall::OnSeek(void* self, curl_off_t offset, int origin) {
   auto* const call = static_cast<CurlCall*>(self);
   if (offset != 0 || origin != SEEK_SET) return CURL_SEEKFUNC_FAIL;
   const bool sent_all = call->span_ == call->request.body.size();
   if (sent_all && !MayRepeat(call->request)) return CURL_SEEKFUNC_FAIL;
+  call->NoteUnanswered();
   call->span_ = 0;
   call->span_offset_ = 0;
   call->progress.body_sent_bytes = 0;
@@ -271,6 +291,7 @@ void CurlCall::UpdatePhase() {
   } else if (time_of(CURLINFO_NAMELOOKUP_TIME_T) > 0) {
     progress.phase = Phase::kConnect;
   }
+  if (has_proxy_) progress.cause = progress.phase <= Phase::kConnect ? Cause::kProxy : Cause::kOther;
 }
 
 std::string CurlCall::What(CURLcode code) const {
@@ -296,8 +317,39 @@ std::string CurlCall::What(CURLcode code) const {
   }
 }
 
+Cause CurlCall::CauseOf(CURLcode code) const {
+  if (IsTlsFailure(code)) return Cause::kCertificate;
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return Cause::kName;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return Cause::kProxy;
+    case CURLE_COULDNT_CONNECT: {
+      if (has_proxy_) return Cause::kProxy;
+      long errno_value = 0;
+      curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &errno_value);
+      return CauseOfConnectError(static_cast<int>(errno_value));
+    }
+    case CURLE_OPERATION_TIMEDOUT:
+      if (progress.phase >= Phase::kSend) return Cause::kOther;
+      if (has_proxy_ && progress.phase <= Phase::kConnect) return Cause::kProxy;
+      return progress.phase == Phase::kDns ? Cause::kName : Cause::kUnreachable;
+    case CURLE_SSL_CONNECT_ERROR:
+      // The one thing that only its text tells; no host name is in it then.
+      return std::string_view(error_text_).ends_with("wrong version number") ? Cause::kNotHttp : Cause::kOther;
+    case CURLE_UNSUPPORTED_PROTOCOL:  // "HTTP/0.9"
+    case CURLE_WEIRD_SERVER_REPLY:
+      return Cause::kNotHttp;
+    default:
+      return Cause::kOther;
+  }
+}
+
 Result<Response> CurlCall::Outcome(CURLcode code, SteadyTime now) {
-  if (error_) return std::move(*error_);
+  if (error_) {
+    NoteUnanswered();
+    return std::move(*error_);
+  }
   if (code == CURLE_OK && receiver_.has_head()) {
     Response response = receiver_.Take();
     char* ip = nullptr;
@@ -307,9 +359,11 @@ Result<Response> CurlCall::Outcome(CURLcode code, SteadyTime now) {
     if (ip != nullptr) response.remote_address = StrCat(BracketedHost(ip), ":", port);
     return response;
   }
+  NoteUnanswered();
   UpdatePhase();
   if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY) progress.phase = Phase::kDns;
   if (IsTlsFailure(code)) progress.phase = Phase::kTls;
+  progress.cause = CauseOf(code);
   Error error = UnavailableError(request, progress, now, What(code));
   if (IsTlsFailure(code)) error.retryable = false;  // a certificate does not become right by asking again
   return error;

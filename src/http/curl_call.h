@@ -41,6 +41,8 @@ class CurlCall {
   void UpdatePhase();
   // The source address could not be used and no byte moved: another one may do.
   bool SourceFailed(CURLcode code) const { return code == CURLE_INTERFACE_FAILED && source_.has_value(); }
+  // No answer is to come any more to what was sent.
+  void NoteUnanswered();
   // Forgets the handle, which goes back to the loop.
   CURL* Release();
 
@@ -60,6 +62,7 @@ class CurlCall {
   static size_t OnBody(char* data, size_t size, size_t count, void* self);
   static size_t OnRead(char* buffer, size_t size, size_t count, void* self);
   static int OnSeek(void* self, curl_off_t offset, int origin);
+  static int OnSend(void* self, char* peer_ip, char* local_ip, int peer_port, int local_port);
   static curl_socket_t OnOpenSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
 
   void SetMethod();
@@ -70,10 +73,13 @@ class CurlCall {
   bool TakeBody(std::span<const std::byte> bytes);
   bool Stop(Error error);
   std::string What(CURLcode code) const;
+  Cause CauseOf(CURLcode code) const;
 
   uint64_t body_bytes_ = 0;
   size_t span_ = 0;  // the request body span that comes next
   size_t span_offset_ = 0;
+  bool unanswered_ = false;  // a request has begun to go out, and its answer is not there
+  bool has_proxy_ = false;
   curl_slist* header_list_ = nullptr;
   char error_text_[CURL_ERROR_SIZE] = {};
   std::optional<SocketAddress> source_;

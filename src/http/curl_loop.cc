@@ -206,6 +206,7 @@ void CurlLoop::OnWatch(const CallPtr& call) {
 }
 
 void CurlLoop::Fail(const CallPtr& call, Error error) {
+  call->NoteUnanswered();
   Detach(*call);
   Finish(call, std::move(error));
 }
@@ -221,7 +222,7 @@ void CurlLoop::Finish(const CallPtr& call, Result<Response> result) {
   load_.fetch_sub(1, std::memory_order_relaxed);
   const Done done = std::move(keep->done);
   keep->sink.reset();
-  done(std::move(result));
+  done(std::move(result), keep->progress);
 }
 
 }  // namespace ossfs2::http

@@ -78,9 +78,9 @@ void LeanConnection::OnConnected() {
     socklen_t name_size = sizeof(name);
     if (getpeername(fd_, reinterpret_cast<sockaddr*>(&name), &name_size) != 0) return;
   }
-  if (failure != 0) return owner_.OnConnectFailed(*this, strerror(failure), false);
+  if (failure != 0) return owner_.OnConnectFailed(*this, strerror(failure), CauseOfConnectError(failure));
   transport_ = owner_.NewTransport(*call_, fd_);
-  if (transport_ == nullptr) return owner_.OnConnectFailed(*this, "OpenSSL cannot set up a connection for this host name", false);
+  if (transport_ == nullptr) return owner_.OnConnectFailed(*this, "OpenSSL cannot set up a connection for this host name", Cause::kOther);
   if (call_->request.tls) call_->progress.phase = Phase::kTls;
   state_ = State::kHandshake;
   Shake();
@@ -91,7 +91,7 @@ void LeanConnection::Shake() {
   if (step.state == IoStep::State::kWouldBlock)
     return WatchFor(transport_->has_output() ? kReading | EPOLLOUT : kReading);
   if (step.state != IoStep::State::kMoved)
-    return owner_.OnConnectFailed(*this, transport_->failure(), transport_->failure_is_final());
+    return owner_.OnConnectFailed(*this, transport_->failure(), transport_->failure_cause());
   state_ = State::kReady;
   owner_.OnReady(*this);
 }

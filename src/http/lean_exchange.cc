@@ -22,6 +22,7 @@ constexpr size_t kHeadReadBytes = 4u << 10;
 
 Exchange::Exchange(LeanCall& call) : call_(call), receiver_(call.sink.get(), call.request.collect_bytes_max) {
   call_.progress.phase = Phase::kSend;
+  call_.progress.cause = Cause::kOther;
   call_.progress.body_sent_bytes = 0;
   call_.progress.body_received_bytes = 0;
   call_.progress.unsent_bytes = 0;
@@ -149,7 +150,10 @@ Exchange::Step Exchange::ConsumeHead(SteadyTime now) {
     return Step::kContinue;
   }
   auto parsed = ParseHead(input_.substr(0, size));
-  if (!parsed) return Unavailable(now, parsed.error().text);
+  if (!parsed) {
+    call_.progress.cause = Cause::kNotHttp;
+    return Unavailable(now, parsed.error().text);
+  }
   head_searched_ = 0;
   input_.remove_prefix(size);
   if (parsed->head.status >= 200) return OnFinalHead(std::move(*parsed), now);

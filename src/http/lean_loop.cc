@@ -95,6 +95,7 @@ void LeanLoop::OnResolved(const CallPtr& call, Result<Resolver::Addresses> addre
   if (call->finished) return;
   if (!addresses) {
     const std::string what = StrCat("cannot resolve the host name: ", addresses.error().text);
+    call->progress.cause = Cause::kName;
     return Fail(call, UnavailableError(call->request, call->progress, loop_.now(), what));
   }
   call->addresses.assign(addresses->rbegin(), addresses->rend());
@@ -131,6 +132,7 @@ void LeanLoop::Connect(const CallPtr& call, const SocketAddress& peer, std::stri
     auto connection = std::make_unique<LeanConnection>(*this, loop_, call->pool_key);
     const Status begun = connection->Connect(peer, source);
     if (begun) {
+      call->progress.cause = Cause::kOther;  // of the address before
       connection->SetCall(call);
       call->connection = connection.get();
       call->holds_slot = false;  // the connection holds it now
@@ -139,6 +141,7 @@ void LeanLoop::Connect(const CallPtr& call, const SocketAddress& peer, std::stri
       return;
     }
     *failure = begun.error().text;
+    call->progress.cause = CauseOfConnectError(begun.error().errno_value);
     if (!source || begun.error().errno_value != EADDRNOTAVAIL) break;
     shared_->sources.Rest(*source);
   }
@@ -159,11 +162,13 @@ void LeanLoop::OnReady(LeanConnection& connection) {
   if (call->watch.number != 0) ArmWatch(call);  // the stall limit may come before the connect limit
 }
 
-void LeanLoop::OnConnectFailed(LeanConnection& connection, std::string_view failure, bool is_final) {
+void LeanLoop::OnConnectFailed(LeanConnection& connection, std::string_view failure, Cause cause) {
   const CallPtr call = connection.TakeCall();
   const std::string why(failure);  // may belong to the connection
   call->connection = nullptr;
-  if (is_final) {
+  call->progress.cause = cause;
+  if (cause == Cause::kCertificate) {
+    // Neither another address nor another attempt would mend it.
     CloseConnection(connection);
     Error error = UnavailableError(call->request, call->progress, loop_.now(), why);
     error.retryable = false;
@@ -190,6 +195,7 @@ void LeanLoop::OnExchangeEnd(LeanConnection& connection, Exchange::Step step) {
     }
     return Finish(call, std::move(response));
   }
+  if (exchange.sent_all()) ++call->progress.answers_lost;
   const bool repeat = exchange.died_unanswered() && connection.reused() && !call->needs_fresh &&
                       (MayRepeat(call->request) || !exchange.sent_all());
   Error error = exchange.TakeError();
@@ -296,7 +302,7 @@ void LeanLoop::OnWatch(const CallPtr& call) {
     return Fail(call, LateError(call->request, progress, now));
   }
   if (Connecting(progress.phase) && call->attempt_due <= now && call->connection != nullptr) {
-    OnConnectFailed(*call->connection, strerror(ETIMEDOUT), false);
+    OnConnectFailed(*call->connection, strerror(ETIMEDOUT), Cause::kUnreachable);
     if (call->finished) return;
   }
   ArmWatch(call);
@@ -304,6 +310,7 @@ void LeanLoop::OnWatch(const CallPtr& call) {
 
 void LeanLoop::Fail(const CallPtr& call, Error error) {
   if (LeanConnection* const connection = std::exchange(call->connection, nullptr)) {
+    if (call->progress.phase >= Phase::kSend && connection->exchange().sent_all()) ++call->progress.answers_lost;
     connection->TakeCall();
     CloseConnection(*connection);
   }
@@ -322,7 +329,7 @@ void LeanLoop::Finish(const CallPtr& call, Result<Response> result) {
   load_.fetch_sub(1, std::memory_order_relaxed);
   const Done done = std::move(keep->done);
   keep->sink.reset();
-  done(std::move(result));
+  done(std::move(result), keep->progress);
 }
 
 }  // namespace ossfs2::http

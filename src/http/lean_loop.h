@@ -61,8 +61,7 @@ class LeanLoop : public std::enable_shared_from_this<LeanLoop> {
   // For the socket that has just connected; null: out of memory, or no possible host name.
   std::unique_ptr<Transport> NewTransport(const LeanCall& call, int fd);
   void OnReady(LeanConnection& connection);
-  // `is_final`: another address or attempt would not mend it.
-  void OnConnectFailed(LeanConnection& connection, std::string_view failure, bool is_final);
+  void OnConnectFailed(LeanConnection& connection, std::string_view failure, Cause cause);
   void OnExchangeEnd(LeanConnection& connection, Exchange::Step step);
   void OnIdleEvent(LeanConnection& connection, bool only_readable);
   std::span<char> scratch() { return scratch_; }

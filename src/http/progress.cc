@@ -30,8 +30,10 @@ const char* Doing(Phase phase) {
   return "";
 }
 
-const char* NextStep(Phase phase) {
-  switch (phase) {
+const char* NextStep(const CallReport& report) {
+  if (report.cause == Cause::kProxy) return "check the proxy and the way to it";
+  if (report.cause == Cause::kCertificate) return "check the CA bundle (ca_file or SSL_CERT_FILE) and the system clock";
+  switch (report.phase) {
     case Phase::kQueue:
       return "allow more connections or lower the load";
     case Phase::kDns:
@@ -39,7 +41,7 @@ const char* NextStep(Phase phase) {
     case Phase::kConnect:
       return "check the endpoint, its port, and firewall or security group rules";
     case Phase::kTls:
-      return "check the CA bundle (ca_file or SSL_CERT_FILE), the system clock, and that the port speaks TLS";
+      return "check that the port speaks TLS, and firewalls and load balancers on the way";
     case Phase::kSend:
     case Phase::kAnswer:
     case Phase::kBody:
@@ -55,7 +57,7 @@ std::string Describe(const Request& request, const Progress& progress, SteadyTim
                 " after the start");
   if (progress.phase == Phase::kSend) out += StrCat(", ", progress.body_sent_bytes, " body bytes sent");
   if (progress.phase == Phase::kBody) out += StrCat(", ", progress.body_received_bytes, " body bytes received");
-  return out + "; " + NextStep(progress.phase);
+  return out + "; " + NextStep(progress);
 }
 
 }  // namespace
@@ -91,13 +93,31 @@ std::string Seconds(std::chrono::nanoseconds duration) {
   return text;
 }
 
+Cause CauseOfConnectError(int errno_value) {
+  switch (errno_value) {
+    case ECONNREFUSED:
+      return Cause::kRefused;
+    case ETIMEDOUT:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+      return Cause::kUnreachable;
+    default:
+      return Cause::kOther;
+  }
+}
+
 Error UnavailableError(const Request& request, const Progress& progress, SteadyTime now, std::string_view what) {
   Error error = MakeError(EIO, ErrorKind::kUnavailable, Describe(request, progress, now, what));
   error.retryable = true;
   return error;
 }
 
-Error LateError(const Request& request, const Progress& progress, SteadyTime now) {
+Error LateError(const Request& request, Progress& progress, SteadyTime now) {
+  if (progress.cause == Cause::kOther && progress.phase == Phase::kDns) progress.cause = Cause::kName;
+  if (progress.cause == Cause::kOther && (progress.phase == Phase::kConnect || progress.phase == Phase::kTls))
+    progress.cause = Cause::kUnreachable;
   if (request.deadline <= now)
     return UnavailableError(request, progress, now,
                             StrCat("the deadline of the call (", Seconds(request.deadline - progress.started), ") passed"));

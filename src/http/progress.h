@@ -12,10 +12,7 @@
 
 namespace ossfs2::http {
 
-enum class Phase : uint8_t { kQueue, kDns, kConnect, kTls, kSend, kAnswer, kBody };
-
-struct Progress {
-  Phase phase = Phase::kQueue;
+struct Progress : CallReport {
   SteadyTime started;
   SteadyTime last_byte;       // a byte moved, or the exchange began
   SteadyTime connect_due = SteadyTime::max();
@@ -33,10 +30,13 @@ struct Progress {
 // "1.5 s"
 std::string Seconds(std::chrono::nanoseconds duration);
 
-// EIO, kUnavailable, retryable.
+// What errno of a connection that could not be made means.
+Cause CauseOfConnectError(int errno_value);
+
+// EIO, kUnavailable, retryable. Phase and cause choose the next step.
 Error UnavailableError(const Request& request, const Progress& progress, SteadyTime now, std::string_view what);
-// The deadline, connect or stall limit that `now` has passed.
-Error LateError(const Request& request, const Progress& progress, SteadyTime now);
+// The deadline, connect or stall limit that `now` has passed. Notes the cause, unless one is known.
+Error LateError(const Request& request, Progress& progress, SteadyTime now);
 // EIO, kCorrupt: the body does not have the size that the caller has room for.
 Error CorruptError(const Request& request, const Progress& progress, SteadyTime now, std::string_view what);
 Error CanceledError(const Request& request);

@@ -134,6 +134,14 @@ std::string TlsTransport::WhyNot() const {
   return StrCat("TLS: ", reason != nullptr ? reason : "the protocol was broken");
 }
 
+// Of a handshake that OpenSSL gave up.
+Cause TlsTransport::CauseOfHandshake() const {
+  if (SSL_get_verify_result(ssl_) != X509_V_OK) return Cause::kCertificate;
+  const unsigned long code = ERR_peek_error();
+  const bool no_record = ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER;
+  return no_record ? Cause::kNotHttp : Cause::kOther;
+}
+
 IoStep TlsTransport::Outcome() {
   const int code = SSL_get_error(ssl_, 0);
   if (code == SSL_ERROR_WANT_READ) return {IoStep::State::kWouldBlock, 0, true};
@@ -144,7 +152,7 @@ IoStep TlsTransport::Outcome() {
   broken_ = true;
   if (receive_errno_ != 0) return Fail(strerror(receive_errno_));
   if (end_of_input_) return {IoStep::State::kClosed};
-  failure_is_final_ = !established_ && SSL_get_verify_result(ssl_) != X509_V_OK;
+  if (!established_) failure_cause_ = CauseOfHandshake();
   return Fail(WhyNot());
 }
 

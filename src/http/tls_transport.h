@@ -59,6 +59,7 @@ class TlsTransport final : public Transport {
 
   IoStep Outcome();       // of the OpenSSL call that just failed
   std::string WhyNot() const;
+  Cause CauseOfHandshake() const;
   bool QuietNow(bool from_socket);
   size_t output_bytes() const { return output_.size() - output_at_; }
 

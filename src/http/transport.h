@@ -18,6 +18,8 @@
 #include <span>
 #include <string>
 
+#include "http/http_client.h"
+
 namespace ossfs2::http {
 
 struct IoStep {
@@ -56,8 +58,7 @@ class Transport {
   // After kClosed: the peer said that this is the end. TLS cut by a third party does not.
   virtual bool ended_properly() const = 0;
   const std::string& failure() const { return failure_; }
-  // The failure is of the kind that repeating does not mend (a certificate).
-  bool failure_is_final() const { return failure_is_final_; }
+  Cause failure_cause() const { return failure_cause_; }
   int fd() const { return fd_; }
 
  protected:
@@ -65,7 +66,7 @@ class Transport {
     failure_ = std::move(text);
     return {IoStep::State::kFailed};
   }
-  bool failure_is_final_ = false;
+  Cause failure_cause_ = Cause::kOther;
 
  private:
   const int fd_;

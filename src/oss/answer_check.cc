@@ -20,29 +20,28 @@ bool Contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-std::string TransportAdvice(std::string_view text, const Endpoint& endpoint) {
-  if (Contains(text, "name of the proxy")) return "check http_proxy and DNS";
-  if (Contains(text, "resolve")) {
-    return StrCat("check the spelling of oss_endpoint (", endpoint.text, ") and oss_bucket (",
-                  endpoint.bucket, "), and that DNS works on this host");
-  }
-  if (Contains(text, "wrong version number") || Contains(text, "not proper HTTP")) {
-    return StrCat("port ", endpoint.port, " does not speak ", endpoint.tls ? "https" : "http",
-                  ": check the scheme and port of oss_endpoint");
-  }
-  if (Contains(text, "certificate") || Contains(text, "SSL")) {
-    return "the certificate is not trusted: set ca_file to your proxy's or server's CA, and check "
-           "oss_endpoint";
-  }
-  if (Contains(text, "refused")) {
-    return StrCat("nothing listens at ", endpoint.host, ":", endpoint.port,
-                  ": check the host and port of oss_endpoint, and firewalls");
-  }
-  if (Contains(text, "no connection") || Contains(text, "timed out") || Contains(text, "unreachable")) {
-    return StrCat("check the network and firewalls",
-                  Contains(endpoint.host, "-internal")
-                      ? "; internal endpoints answer only inside the same region"
-                      : "; set http_proxy if only a proxy leads out");
+std::string TransportAdvice(const http::CallReport& report, const Endpoint& endpoint) {
+  switch (report.cause) {
+    case http::Cause::kOther:
+      return "";
+    case http::Cause::kName:
+      return StrCat("check the spelling of oss_endpoint (", endpoint.text, ") and oss_bucket (", endpoint.bucket,
+                    "), and that DNS works on this host");
+    case http::Cause::kProxy:
+      return "check http_proxy and DNS";
+    case http::Cause::kRefused:
+      return StrCat("nothing listens at ", endpoint.host, ":", endpoint.port,
+                    ": check the host and port of oss_endpoint, and firewalls");
+    case http::Cause::kUnreachable:
+      return StrCat("check the network and firewalls",
+                    Contains(endpoint.host, "-internal")
+                        ? "; internal endpoints answer only inside the same region"
+                        : "; set http_proxy if only a proxy leads out");
+    case http::Cause::kCertificate:
+      return "the certificate is not trusted: set ca_file to your proxy's or server's CA, and check oss_endpoint";
+    case http::Cause::kNotHttp:
+      return StrCat("port ", endpoint.port, " does not speak ", endpoint.tls ? "https" : "http",
+                    ": check the scheme and port of oss_endpoint");
   }
   return "";
 }
@@ -88,7 +87,7 @@ Failure JudgeStranger(const http::ResponseHead& head, std::string_view body, con
   failure.error.http_status = head.status;
   failure.remedy = is_busy && head.status != 500 && head.status != 502 ? Remedy::kThrottle : Remedy::kRetry;
   failure.retry_after = RetryAfter(head);
-  failure.answer_lost = true;
+  failure.answers_lost = 1;
   return failure;
 }
 
@@ -118,17 +117,18 @@ Failure JudgeServiceError(const ServiceError& answer, const http::ResponseHead& 
   const int64_t date = DateOf(head);
   if (date != 0) failure.date_s = date;
   // The service may have failed after it had done the work.
-  failure.answer_lost = answer.http_status >= 500;
+  failure.answers_lost = answer.http_status >= 500 ? 1 : 0;
   return failure;
 }
 
 }  // namespace
 
-Failure JudgeTransport(const Error& error, const RequestNames& names, const Endpoint& endpoint) {
+Failure JudgeTransport(const Error& error, const http::CallReport& report, const RequestNames& names,
+                       const Endpoint& endpoint) {
   Failure failure;
   failure.error = error;
   std::string text = StrCat(DescribeRequest(names), " failed: ", error.text, ".");
-  const std::string advice = TransportAdvice(error.text, endpoint);
+  const std::string advice = TransportAdvice(report, endpoint);
   if (!advice.empty()) text += StrCat(" Next: ", advice, ".");
   failure.error.text = std::move(text);
   if (error.kind == ErrorKind::kCanceled) {
@@ -141,7 +141,7 @@ Failure JudgeTransport(const Error& error, const RequestNames& names, const Endp
                         (error.kind == ErrorKind::kUnavailable && !error.retryable);  // a wrong certificate
   failure.error.retryable = !is_final;
   failure.remedy = is_final ? Remedy::kNone : Remedy::kRetry;
-  failure.answer_lost = !is_final && !Contains(error.text, "resolve") && !Contains(error.text, "refused");
+  failure.answers_lost = report.answers_lost;
   return failure;
 }
 
@@ -170,14 +170,14 @@ Failure CorruptAnswer(const RequestNames& names, std::string_view why) {
   failure.error = MakeError(EIO, ErrorKind::kCorrupt, StrCat(DescribeRequest(names), " failed: ", why, "."));
   failure.error.retryable = true;
   failure.remedy = Remedy::kRetry;
-  failure.answer_lost = true;
+  failure.answers_lost = 1;
   return failure;
 }
 
 Failure FailureOf(Error error) {
   Failure failure;
   failure.remedy = error.retryable ? Remedy::kRetry : Remedy::kNone;
-  failure.answer_lost = error.kind == ErrorKind::kCorrupt;
+  failure.answers_lost = error.kind == ErrorKind::kCorrupt ? 1 : 0;
   failure.error = std::move(error);
   return failure;
 }

@@ -13,6 +13,7 @@
 #include "ossfs2/status.h"
 
 namespace ossfs2::http {
+struct CallReport;
 struct ResponseHead;
 }
 
@@ -20,8 +21,9 @@ namespace ossfs2::oss {
 
 struct Endpoint;
 
-// No answer came. `error` is the HTTP client's.
-Failure JudgeTransport(const Error& error, const RequestNames& names, const Endpoint& endpoint);
+// No answer came. `error` and `report` are the HTTP client's.
+Failure JudgeTransport(const Error& error, const http::CallReport& report, const RequestNames& names,
+                       const Endpoint& endpoint);
 
 // An answer came; nothing when it is a believable success (2xx). `body` is the error document.
 std::optional<Failure> JudgeAnswer(const http::ResponseHead& head, std::string_view body,

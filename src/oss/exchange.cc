@@ -76,8 +76,9 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
     used_keys_ = *keys;
     context_.metrics.OnAttempt(request_.operation);
     auto call = context_.http.Start(context_.Build(request_, **keys, retry_.deadline()), nullptr,
-                                    [self = shared_from_this()](Result<http::Response> response) {
-                                      self->OnResponse(std::move(response));
+                                    [self = shared_from_this()](Result<http::Response> response,
+                                                                const http::CallReport& report) {
+                                      self->OnResponse(std::move(response), report);
                                     });
     {
       MutexLock lock(mutex_);
@@ -87,9 +88,10 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
     if (canceled_ && call != nullptr) call->Cancel();
   }
 
-  void OnResponse(Result<http::Response> response) {
+  void OnResponse(Result<http::Response> response, const http::CallReport& report) {
     const RequestNames names = context_.Names(request_);
-    if (!response) return OnFailure(JudgeTransport(response.error(), names, context_.endpoint));
+    if (!response) return OnFailure(JudgeTransport(response.error(), report, names, context_.endpoint));
+    retry_.CountLost(report.answers_lost);
     auto failure = JudgeAnswer(response->head, response->body, names, context_.endpoint);
     Answer answer{std::move(response->head), std::move(response->body)};
     if (!failure && accept_ != nullptr) failure = accept_(answer);
@@ -104,7 +106,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
 
   void RepeatOrFinish(Failure failure) EXCLUDES(mutex_) {
     if (canceled_) return Finish(CanceledError(context_.Names(request_)));
-    const bool is_lost = failure.answer_lost && !request_.repeat_when_lost;
+    const bool is_lost = failure.answers_lost > 0 && !request_.repeat_when_lost;
     const auto decision = retry_.Decide(failure, context_.clock.NowSteady(), context_.Random());
     if (decision.action == RetryState::Action::kGiveUp || is_lost)
       return Finish(Final(std::move(failure.error)));

@@ -134,8 +134,10 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
   void Send(int round, bool is_hedge) EXCLUDES(mutex_);
   void OnNoKeys(int round, Error error) EXCLUDES(mutex_);
   bool Claim(const Attempt& attempt, const RangePromise& promise) EXCLUDES(mutex_);
-  void OnAttemptDone(Attempt& attempt, Result<http::Response> response) EXCLUDES(mutex_);
-  std::optional<Failure> FailureOfAttempt(Attempt& attempt, Result<http::Response>& response) const;
+  void OnAttemptDone(Attempt& attempt, Result<http::Response> response, const http::CallReport& report)
+      EXCLUDES(mutex_);
+  std::optional<Failure> FailureOfAttempt(Attempt& attempt, Result<http::Response>& response,
+                                          const http::CallReport& report) const;
   void OnFailure(Failure failure);
   void RepeatOrFinish(Failure failure);
   void RefreshAndRepeat();
@@ -232,10 +234,10 @@ void GetExchange::Send(int round, bool is_hedge) {
   context_.metrics.OnAttempt("get");
   auto attempt =
       std::make_shared<Attempt>(shared_from_this(), round, is_hedge, first, size, std::move(etag), *keys);
-  auto call =
-      context_.http.Start(std::move(http_request), attempt, [attempt](Result<http::Response> response) {
-        attempt->parent_->OnAttemptDone(*attempt, std::move(response));
-      });
+  auto call = context_.http.Start(std::move(http_request), attempt,
+                                  [attempt](Result<http::Response> response, const http::CallReport& report) {
+                                    attempt->parent_->OnAttemptDone(*attempt, std::move(response), report);
+                                  });
   {
     MutexLock lock(mutex_);
     if (finished_ || round != round_) return;
@@ -269,12 +271,12 @@ bool GetExchange::Claim(const Attempt& attempt, const RangePromise& promise) {
   return true;
 }
 
-std::optional<Failure> GetExchange::FailureOfAttempt(Attempt& attempt,
-                                                     Result<http::Response>& response) const {
+std::optional<Failure> GetExchange::FailureOfAttempt(Attempt& attempt, Result<http::Response>& response,
+                                                     const http::CallReport& report) const {
   if (canceled_ || (attempt.is_owner_ && delivery_.sink_gave_up())) return FailureOf(CanceledError());
   if (attempt.failure_) return std::move(attempt.failure_);
   if (attempt.is_owner_ && delivery_.complete()) return std::nullopt;
-  if (!response) return JudgeTransport(response.error(), Names(), *endpoint_);
+  if (!response) return JudgeTransport(response.error(), report, Names(), *endpoint_);
   if (auto failure = JudgeAnswer(response->head, response->body, Names(), *endpoint_)) return failure;
   Failure failure =
       CorruptAnswer(Names(), StrCat("the body ended after ", delivery_.bytes(), " of ", request_.size, " bytes"));
@@ -282,7 +284,8 @@ std::optional<Failure> GetExchange::FailureOfAttempt(Attempt& attempt,
   return failure;
 }
 
-void GetExchange::OnAttemptDone(Attempt& attempt, Result<http::Response> response) {
+void GetExchange::OnAttemptDone(Attempt& attempt, Result<http::Response> response,
+                                const http::CallReport& report) {
   std::vector<std::shared_ptr<http::Call>> others;
   {
     MutexLock lock(mutex_);
@@ -297,7 +300,7 @@ void GetExchange::OnAttemptDone(Attempt& attempt, Result<http::Response> respons
   for (const auto& call : others) {
     if (call != nullptr) call->Cancel();  // a hedge that lost; the ended call ignores it
   }
-  auto failure = FailureOfAttempt(attempt, response);
+  auto failure = FailureOfAttempt(attempt, response, report);
   if (failure) {
     if (attempt.is_owner_ && delivery_.next() > attempt.first_) {
       retry_.OnProgress(context_.clock.NowSteady() + context_.config.request_timeout.value());

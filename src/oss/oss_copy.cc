@@ -43,15 +43,19 @@ bool HasMetadata(const ObjectInfo& info, const Metadata& wanted) {
 
 // The target, when it was written since `seconds` ago by the service's own clock.
 std::optional<ObjectInfo> HeadIfRecent(OssContext& context, const std::string& key, int64_t seconds) {
-  OssRequest request;
-  request.operation = "head";
-  request.method = "HEAD";
-  request.key = key;
-  const Outcome outcome = RunExchange(context, std::move(request));
-  if (!outcome.answer) return std::nullopt;
-  const auto info = ReadObjectInfo(key, outcome.answer->head);
-  if (!info || DateOf(outcome.answer->head) - info->mtime_s > seconds) return std::nullopt;
-  return *info;
+  int64_t answered_s = 0;
+  auto info = RunHead(context, key, &answered_s);
+  if (!info || answered_s - info->mtime_s > seconds) return std::nullopt;
+  return std::move(*info);
+}
+
+bool HasSameContent(OssContext& context, const ObjectInfo& a, const ObjectInfo& b) {
+  if (a.type == ObjectType::kSymlink && b.type == ObjectType::kSymlink) {
+    const auto target_of_a = RunGetSymlink(context, a.key);
+    const auto target_of_b = RunGetSymlink(context, b.key);
+    return target_of_a && target_of_b && *target_of_a == *target_of_b;
+  }
+  return a.size == b.size && a.crc64 && a.crc64 == b.crc64;
 }
 
 // Whether the target is what a copy whose answer was lost would have made: written meanwhile, with the
@@ -63,9 +67,7 @@ std::optional<WriteResult> ResolveLostCopy(OssContext& context, const CopyReques
   if (copy.replace && !HasMetadata(*target, copy.replace->metadata)) return std::nullopt;
   if (copy.source_key != copy.target_key) {
     const auto source = RunHead(context, copy.source_key);
-    if (!source || source->size != target->size || !source->crc64 || source->crc64 != target->crc64) {
-      return std::nullopt;
-    }
+    if (!source || !HasSameContent(context, *source, *target)) return std::nullopt;
   } else if (!copy.replace) {
     return std::nullopt;
   }

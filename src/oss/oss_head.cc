@@ -20,10 +20,12 @@ OssRequest SymlinkRequest(const char* operation, const char* method, const std::
 
 // The link itself: HEAD tells size and ETag of its target, and nothing when the link dangles. `mark`, when
 // given, must be the link's put mark.
-Result<ObjectInfo> HeadLink(OssContext& context, const std::string& key, const std::string& mark = "") {
+Result<ObjectInfo> HeadLink(OssContext& context, const std::string& key, const std::string& mark = "",
+                            int64_t* answered_s = nullptr) {
   const Outcome outcome = RunExchange(context, SymlinkRequest("get_symlink", "GET", key));
   if (!outcome.answer) return outcome.answer.error();
   const http::ResponseHead& head = outcome.answer->head;
+  if (answered_s != nullptr) *answered_s = DateOf(head);
   if (!mark.empty() && HeaderText(head, kPutMarkHeader) != mark) {
     return MakeError(EEXIST, ErrorKind::kAlreadyExists, "another made the link");
   }
@@ -37,7 +39,7 @@ Result<ObjectInfo> HeadLink(OssContext& context, const std::string& key, const s
 
 }  // namespace
 
-Result<ObjectInfo> RunHead(OssContext& context, const std::string& key) {
+Result<ObjectInfo> RunHead(OssContext& context, const std::string& key, int64_t* answered_s) {
   OssRequest request;
   request.operation = "head";
   request.method = "HEAD";
@@ -50,12 +52,13 @@ Result<ObjectInfo> RunHead(OssContext& context, const std::string& key) {
       });
   if (outcome.answer) {
     auto info = ReadObjectInfo(key, outcome.answer->head);
-    if (info && info->type == ObjectType::kSymlink) return HeadLink(context, key);
+    if (info && info->type == ObjectType::kSymlink) return HeadLink(context, key, "", answered_s);
+    if (answered_s != nullptr) *answered_s = DateOf(outcome.answer->head);
     return info;
   }
   const Error& error = outcome.answer.error();
   if (error.oss_code == "SymlinkTargetNotExist" || error.oss_code == "InvalidTargetType")
-    return HeadLink(context, key);
+    return HeadLink(context, key, "", answered_s);
   return error;
 }
 

@@ -6,7 +6,7 @@ namespace ossfs2::oss {
 
 RetryState::Decision RetryState::Decide(const Failure& failure, SteadyTime now, double random) {
   ++attempts_;
-  if (failure.answer_lost) ++answers_lost_;
+  answers_lost_ += failure.answers_lost;
   if (limits_.attempts_max > 0 && attempts_ >= limits_.attempts_max) return {};
   if (now >= deadline_) return {};
   switch (failure.remedy) {

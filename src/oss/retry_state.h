@@ -29,8 +29,8 @@ struct Failure {
   Remedy remedy = Remedy::kNone;
   std::optional<std::chrono::milliseconds> retry_after;  // the service's wish
   std::optional<int64_t> date_s;                         // the answer's Date, for kClock
-  // The service may have done what was asked: no answer came, or one that cannot be believed.
-  bool answer_lost = false;
+  // So many times the service may have done what was asked: no answer came, or one that cannot be believed.
+  int answers_lost = 0;
   // A put stored other bytes than were sent.
   bool published_damaged = false;
 };
@@ -47,6 +47,8 @@ class RetryState {
   // `random` is uniform in [0, 1).
   Decision Decide(const Failure& failure, SteadyTime now, double random);
 
+  // Of an attempt that was answered, by requests of it that were not.
+  void CountLost(int answers) { answers_lost_ += answers; }
   // Bytes came: the back-off starts over and the deadline moves.
   void OnProgress(SteadyTime deadline) {
     waits_ = 0;

@@ -24,7 +24,8 @@ std::shared_ptr<StoreCall> StartPart(OssContext& context, std::string key, std::
                                      UploadBody body, std::function<void(Result<PartResult>)> done);
 
 // oss_head.cc
-Result<ObjectInfo> RunHead(OssContext& context, const std::string& key);
+// Of a link itself, also when it dangles. `answered_s`: the Date of the answer, by the service's clock.
+Result<ObjectInfo> RunHead(OssContext& context, const std::string& key, int64_t* answered_s = nullptr);
 Result<WriteResult> RunPutSymlink(OssContext& context, const std::string& key, const std::string& target,
                                   const WriteOptions& options);
 Result<std::string> RunGetSymlink(OssContext& context, const std::string& key);

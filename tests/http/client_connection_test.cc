@@ -56,9 +56,11 @@ TEST_P(ClientConnectionTest, AKeptConnectionThatDiesUnansweredIsReplacedOnce) {
     ASSERT_TRUE(client->Fetch(To(server)));
     Request request = To(server, method);
     if (!body.empty()) request.body.push_back(Bytes(body));
-    const auto response = client->Fetch(request);
+    Result<Response> response;
+    const CallReport report = ReportOf(request, &response);
     ASSERT_TRUE(response) << method << ": " << response.error().text;
     EXPECT_EQ(server.connections(), 2);
+    EXPECT_EQ(report.answers_lost, 1) << method << ": the first may have had its effect";
   }
 }
 
@@ -78,9 +80,28 @@ TEST_P(ClientConnectionTest, APostThatWasSentIsNotRepeated) {
     ASSERT_TRUE(client->Fetch(To(server)));
     Request request = To(server, "POST");
     if (!body.empty()) request.body.push_back(Bytes(body));
-    EXPECT_THAT(client->Fetch(request), FailsWith(ErrorKind::kUnavailable, ""));
+    Result<Response> response;
+    EXPECT_EQ(ReportOf(request, &response).answers_lost, 1);
+    EXPECT_THAT(response, FailsWith(ErrorKind::kUnavailable, ""));
     EXPECT_EQ(posts, 1);
   }
+}
+
+// A copy: a PUT without body.
+TEST_P(ClientConnectionTest, EveryRequestThatMayHaveHadItsEffectCounts) {
+  ScriptedServer server([](Peer& peer) {
+    peer.ReadHead();
+    if (peer.number() > 0) return;
+    peer.Write(Ok("x"));
+    peer.ReadHead();
+    peer.Reset();
+  });
+  CallReport report = ReportOf(To(server, "PUT"));
+  EXPECT_EQ(report.answers_lost, 0);
+  Result<Response> response;
+  report = ReportOf(To(server, "PUT"), &response);
+  EXPECT_FALSE(response);
+  EXPECT_EQ(report.answers_lost, 2) << "over the kept connection, and over the one made for it";
 }
 
 TEST_P(ClientConnectionTest, TheConnectionCapHoldsAndCallsWait) {
@@ -166,7 +187,7 @@ TEST_P(ClientConnectionTest, DoneMayStartTheNextCall) {
   ScriptedServer server(AnswerEverything);
   std::promise<int> finished;
   int count = 0;
-  std::function<void(Result<Response>)> next = [&](Result<Response> result) {
+  Done next = [&](Result<Response> result, const CallReport&) {
     if (!result || ++count == 50) return finished.set_value(count);
     client->Start(To(server), nullptr, next);
   };

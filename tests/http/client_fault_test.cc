@@ -25,15 +25,23 @@ TEST_P(ClientFaultTest, Refused) {
   EXPECT_THAT(response.error().text, HasSubstr(StrCat("http://127.0.0.1:", request.port)));
   EXPECT_THAT(response.error().text, HasSubstr("while connecting"));
   EXPECT_THAT(response.error().text, HasSubstr("firewall"));
+  const CallReport report = ReportOf(request);
+  EXPECT_EQ(report.phase, Phase::kConnect);
+  EXPECT_EQ(report.cause, Cause::kRefused);
+  EXPECT_EQ(report.answers_lost, 0);
 }
 
 TEST_P(ClientFaultTest, UnknownName) {
   Request request;
   request.host = "no-such-host.invalid";
   request.deadline = Clock::Real().NowSteady() + std::chrono::seconds(20);
-  const auto response = client->Fetch(request);
+  Result<Response> response;
+  const CallReport report = ReportOf(request, &response);
   ASSERT_THAT(response, FailsWith(ErrorKind::kUnavailable, "resolv"));
   EXPECT_THAT(response.error().text, HasSubstr("DNS"));
+  EXPECT_EQ(report.phase, Phase::kDns);
+  EXPECT_EQ(report.cause, Cause::kName);
+  EXPECT_EQ(report.answers_lost, 0);
 }
 
 TEST_P(ClientFaultTest, ShortBodyAndReset) {
@@ -51,8 +59,12 @@ TEST_P(ClientFaultTest, ShortBodyAndReset) {
 
 TEST_P(ClientFaultTest, ClosedWithoutAnswerOnAFreshConnectionIsNotRepeated) {
   ScriptedServer server([&](Peer& peer) { peer.ReadHead(); });
-  EXPECT_THAT(client->Fetch(To(server)), FailsWith(ErrorKind::kUnavailable, "without an answer"));
+  Result<Response> response;
+  const CallReport report = ReportOf(To(server), &response);
+  EXPECT_THAT(response, FailsWith(ErrorKind::kUnavailable, "without an answer"));
   EXPECT_EQ(server.connections(), 1);
+  EXPECT_EQ(report.phase, Phase::kAnswer);
+  EXPECT_EQ(report.answers_lost, 1);
 }
 
 TEST_P(ClientFaultTest, NonsenseAnswers) {
@@ -61,6 +73,11 @@ TEST_P(ClientFaultTest, NonsenseAnswers) {
                              "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n123456",
                              "HTTP/1.1 101 Switching\r\n\r\n"})
     EXPECT_THAT(FetchScripted(answer), FailsWith(ErrorKind::kUnavailable, "")) << answer;
+  ScriptedServer other([](Peer& peer) {
+    peer.ReadHead();
+    peer.Write("220 mail.test ready\r\n\r\n");
+  });
+  EXPECT_EQ(ReportOf(To(other)).cause, Cause::kNotHttp);
 }
 
 TEST_P(ClientFaultTest, HeaderFloodEnds) {
@@ -88,7 +105,9 @@ TEST_P(ClientFaultTest, StallOfTheAnswerAndOfTheBody) {
     });
     Request request = To(server);
     request.stall_timeout = milliseconds(150);
-    EXPECT_THAT(client->Fetch(request), FailsWith(ErrorKind::kUnavailable, "stalled"));
+    Result<Response> response;
+    EXPECT_EQ(ReportOf(request, &response).answers_lost, 1);
+    EXPECT_THAT(response, FailsWith(ErrorKind::kUnavailable, "stalled"));
   }
 }
 
@@ -102,9 +121,12 @@ TEST_P(ClientFaultTest, StallOfAnUploadThatNobodyReads) {
   Request request = To(server, "PUT");
   request.body.push_back(Bytes(body));
   request.stall_timeout = milliseconds(150);
-  const auto response = client->Fetch(request);
+  Result<Response> response;
+  const CallReport report = ReportOf(request, &response);
   over.set_value();
   EXPECT_THAT(response, FailsWith(ErrorKind::kUnavailable, "stalled"));
+  EXPECT_EQ(report.phase, Phase::kSend);
+  EXPECT_EQ(report.answers_lost, 0) << "without the whole body nothing was done";
 }
 
 TEST_P(ClientFaultTest, DeadlineHoldsAlthoughBytesCome) {
@@ -176,8 +198,9 @@ TEST_P(ClientFaultTest, DestroyingTheClientEndsItsCalls) {
   for (int n = 0; n < 20; ++n) results.push_back(Go(To(server)));
   // A call that a Done starts meanwhile ends too.
   std::promise<Result<Response>> second;
-  client->Start(To(server), nullptr, [&, raw = client.get()](Result<Response>) {
-    raw->Start(To(server), nullptr, [&](Result<Response> result) { second.set_value(std::move(result)); });
+  client->Start(To(server), nullptr, [&, raw = client.get()](Result<Response>, const CallReport&) {
+    raw->Start(To(server), nullptr,
+               [&](Result<Response> result, const CallReport&) { second.set_value(std::move(result)); });
   });
   client.reset();
   for (auto& result : results) EXPECT_THAT(result.get(), FailsWith(ErrorKind::kCanceled, ""));

@@ -71,8 +71,17 @@ class ClientUser {
     auto promise = std::make_shared<std::promise<Result<Response>>>();
     auto future = promise->get_future();
     call = client->Start(std::move(request), std::move(sink),
-                         [promise](Result<Response> result) { promise->set_value(std::move(result)); });
+                         [promise](Result<Response> result, const CallReport&) { promise->set_value(std::move(result)); });
     return future;
+  }
+  // How the call ended, besides what came of it.
+  CallReport ReportOf(Request request, Result<Response>* out = nullptr) {
+    std::promise<CallReport> promise;
+    client->Start(std::move(request), nullptr, [&](Result<Response> result, const CallReport& report) {
+      if (out != nullptr) *out = std::move(result);
+      promise.set_value(report);
+    });
+    return promise.get_future().get();
   }
   std::unique_ptr<HttpClient> client;
   std::shared_ptr<Call> call;

@@ -66,6 +66,7 @@ TEST_F(TlsTest, ACertificateForSomebodyElseIsRefusedForGood) {
     EXPECT_THAT(bad.error().text, HasSubstr(each.authority));
     EXPECT_THAT(bad.error().text, HasSubstr("system clock"));
     EXPECT_EQ(server.connections(), 1);
+    EXPECT_EQ(ReportOf(To(server, each.host)).cause, Cause::kCertificate);
   }
 }
 
@@ -79,6 +80,7 @@ TEST_F(TlsTest, OldVersionsAreRefused) {
 TEST_F(TlsTest, AServerOfPlainHttpIsNamedAsSuch) {
   ScriptedServer server([](Peer& peer) { peer.Write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"); }, nullptr);
   EXPECT_THAT(client->Fetch(To(server)), FailsWith(ErrorKind::kUnavailable, "wrong version number"));
+  EXPECT_EQ(ReportOf(To(server)).cause, Cause::kNotHttp);
 }
 
 TEST_F(TlsTest, AHandshakeThatHangsEndsWithTheConnectTimeOut) {
@@ -93,9 +95,13 @@ TEST_F(TlsTest, AHandshakeThatHangsEndsWithTheConnectTimeOut) {
         nullptr);
     Request request = To(server);
     request.connect_timeout = std::chrono::milliseconds(400);
-    const auto late = client->Fetch(request);
+    Result<Response> late;
+    const CallReport report = ReportOf(request, &late);
     ASSERT_THAT(late, FailsWith(ErrorKind::kUnavailable, "negotiating TLS"));
     EXPECT_THAT(late.error().text, HasSubstr("no connection within"));
+    EXPECT_THAT(late.error().text, testing::Not(HasSubstr("ca_file"))) << "nobody has seen a certificate";
+    EXPECT_EQ(report.phase, Phase::kTls);
+    EXPECT_EQ(report.cause, Cause::kUnreachable);
     EXPECT_TRUE(late.error().retryable);
   }
 }
@@ -105,6 +111,7 @@ TEST_F(TlsTest, AServerThatHangsUpInTheHandshake) {
   const auto gone = client->Fetch(To(server));
   ASSERT_THAT(gone, FailsWith(ErrorKind::kUnavailable, "negotiating TLS"));
   EXPECT_TRUE(gone.error().retryable);
+  EXPECT_THAT(gone.error().text, testing::Not(HasSubstr("ca_file")));
 }
 
 TEST_F(TlsTest, ACallIsCanceledInTheHandshake) {

@@ -28,6 +28,7 @@ struct Reply {
   bool marked = true;               // adds x-oss-request-id
   std::optional<size_t> cut_after;  // breaks the connection after so many body bytes
   bool lost = false;                // no answer: the connection breaks
+  int lost_before = 0;              // so often the client had sent the request before, without an answer
   bool hangs = false;               // no answer until canceled
 };
 
@@ -105,8 +106,10 @@ class FakeHttp final : public http::HttpClient {
     bool cancel_wanted = false;  // before it was known to hang
   };
 
-  static Error Broken() {
-    Error error = MakeError(104, ErrorKind::kUnavailable, "the connection was reset");
+  // With the host in the text, as in the real clients' errors: nothing may be decided by its words.
+  static Error Broken(const Pending& call) {
+    Error error = MakeError(EIO, ErrorKind::kUnavailable,
+                            call.seen.method + " to http://" + call.seen.host + ":80 failed: the connection was reset");
     error.retryable = true;
     return error;
   }
@@ -123,7 +126,7 @@ class FakeHttp final : public http::HttpClient {
       queue_.pop_front();
       if (call->is_canceled) {
         lock.Unlock();
-        call->done(MakeError(ECANCELED, ErrorKind::kCanceled, "canceled"));
+        call->done(MakeError(ECANCELED, ErrorKind::kCanceled, "canceled"), {});
         lock.Lock();
         continue;
       }
@@ -147,7 +150,10 @@ class FakeHttp final : public http::HttpClient {
   }
 
   static void Deliver(Pending& call, const Reply& reply) {
-    if (reply.lost) return call.done(Broken());
+    http::CallReport report{http::Phase::kAnswer, http::Cause::kOther, reply.lost_before};
+    http::CallReport broken = report;
+    ++broken.answers_lost;
+    if (reply.lost) return call.done(Broken(call), broken);
     http::Response response;
     response.head.status = reply.status;
     http::ResponseHeaders& headers = response.head.headers;
@@ -158,7 +164,7 @@ class FakeHttp final : public http::HttpClient {
     auto use = http::BodySink::Use::kCollect;
     if (call.sink != nullptr) use = call.sink->OnHead(response.head);
     if (use == http::BodySink::Use::kCancel) {
-      return call.done(MakeError(ECANCELED, ErrorKind::kCanceled, "the sink canceled"));
+      return call.done(MakeError(ECANCELED, ErrorKind::kCanceled, "the sink canceled"), broken);
     }
     const size_t size = std::min(reply.cut_after.value_or(reply.body.size()), reply.body.size());
     if (use == http::BodySink::Use::kCollect) {
@@ -166,15 +172,16 @@ class FakeHttp final : public http::HttpClient {
     } else {
       while (response.streamed_bytes < size) {
         const auto buffer = call.sink->NextBuffer();
-        if (buffer.empty()) return call.done(MakeError(EIO, ErrorKind::kCorrupt, "more bytes than wanted"));
+        if (buffer.empty())
+          return call.done(MakeError(EIO, ErrorKind::kCorrupt, "more bytes than wanted"), broken);
         const size_t piece = std::min<size_t>(buffer.size(), size - response.streamed_bytes);
         std::memcpy(buffer.data(), reply.body.data() + response.streamed_bytes, piece);
         call.sink->OnBytes(piece);
         response.streamed_bytes += piece;
       }
     }
-    if (reply.cut_after) return call.done(Broken());
-    call.done(std::move(response));
+    if (reply.cut_after) return call.done(Broken(call), broken);
+    call.done(std::move(response), report);
   }
 
   const Handler handler_;

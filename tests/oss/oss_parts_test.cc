@@ -1,8 +1,10 @@
 // The small pure parts of the client: endpoint, retry rules, hedging, errors, content types, transport texts.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cerrno>
 
+#include "http/http_client.h"
 #include "oss/answer_check.h"
 #include "oss/endpoint.h"
 #include "oss/error_table.h"
@@ -17,6 +19,8 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::Not;
 
 OssConfig ConfigOf(const std::string& endpoint, const std::string& region = "") {
   OssConfig config;
@@ -181,21 +185,40 @@ TEST(ErrorTableTest, OneErrnoForEachCause) {
   EXPECT_EQ(FindErrorRule(401, "").remedy, Remedy::kRefresh);
 }
 
-TEST(AnswerCheckTest, TransportTextsTellTheNextStep) {
-  auto endpoint = MakeEndpoint(ConfigOf("https://oss-cn-hangzhou-internal.aliyuncs.com"));
-  const RequestNames names{"list", "", "bucket", "oss-cn-hangzhou-internal.aliyuncs.com"};
-  const auto text_of = [&](const char* cause) {
-    Error error = MakeError(104, ErrorKind::kUnavailable, cause);
-    error.retryable = true;
-    const Failure failure = JudgeTransport(error, names, *endpoint);
+TEST(AnswerCheckTest, TheCauseChoosesTheNextStep) {
+  // A bucket with the words of other causes in its name, which every text of the HTTP client repeats.
+  OssConfig config = ConfigOf("https://oss-cn-hangzhou-internal.aliyuncs.com");
+  config.bucket = "resolve-refused-certificates";
+  const auto endpoint = MakeEndpoint(config);
+  const RequestNames names{"list", "", endpoint->bucket, endpoint->text};
+  const auto text_of = [&](http::Phase phase, http::Cause cause) {
+    Error error = MakeError(EIO, ErrorKind::kUnavailable, "GET to https://" + endpoint->host + ":443 failed");
+    error.retryable = cause != http::Cause::kCertificate;
+    const Failure failure = JudgeTransport(error, {phase, cause, 0}, names, *endpoint);
     EXPECT_EQ(failure.error.errno_value, EIO);
-    EXPECT_EQ(failure.remedy, Remedy::kRetry);
+    EXPECT_EQ(failure.remedy, error.retryable ? Remedy::kRetry : Remedy::kNone);
+    EXPECT_EQ(failure.answers_lost, 0);
     return failure.error.text;
   };
-  EXPECT_NE(text_of("cannot resolve the host name: x").find("oss_endpoint"), std::string::npos);
-  EXPECT_NE(text_of("Connection refused").find("port of oss_endpoint"), std::string::npos);
-  EXPECT_NE(text_of("SSL certificate problem").find("ca_file"), std::string::npos);
-  EXPECT_NE(text_of("no connection within 5 s (timed out)").find("same region"), std::string::npos);
+  using http::Cause;
+  using http::Phase;
+  EXPECT_THAT(text_of(Phase::kDns, Cause::kName), HasSubstr("Next: check the spelling of oss_endpoint"));
+  EXPECT_THAT(text_of(Phase::kConnect, Cause::kRefused), HasSubstr("port of oss_endpoint"));
+  EXPECT_THAT(text_of(Phase::kTls, Cause::kCertificate), HasSubstr("set ca_file"));
+  EXPECT_THAT(text_of(Phase::kTls, Cause::kUnreachable), HasSubstr("same region"));
+  EXPECT_THAT(text_of(Phase::kTls, Cause::kNotHttp), HasSubstr("port 443 does not speak https"));
+  EXPECT_THAT(text_of(Phase::kConnect, Cause::kProxy), HasSubstr("http_proxy"));
+  EXPECT_THAT(text_of(Phase::kTls, Cause::kOther), Not(HasSubstr("Next: ")));
+  EXPECT_THAT(text_of(Phase::kAnswer, Cause::kOther), Not(HasSubstr("Next: ")));
+}
+
+TEST(AnswerCheckTest, TheClientSaysHowManyAnswersAreLost) {
+  const auto endpoint = MakeEndpoint(ConfigOf("https://oss-cn-hangzhou.aliyuncs.com"));
+  Error error = MakeError(EIO, ErrorKind::kUnavailable, "Connection refused");
+  error.retryable = true;
+  const http::CallReport report{http::Phase::kConnect, http::Cause::kRefused, 1};
+  const Failure failure = JudgeTransport(error, report, {"copy", "k", "bucket", "e"}, *endpoint);
+  EXPECT_EQ(failure.answers_lost, 1) << "the request had gone out over a connection that died";
 }
 
 TEST(MimeTest, ByExtension) {

@@ -179,6 +179,14 @@ TEST_F(OssCompleteTest, LostAnswerIsResolvedByAsking) {
   EXPECT_EQ(done->etag, "C-2");
 }
 
+// Every error of the HTTP client names the host, and with it the bucket.
+TEST_F(OssCompleteTest, WordsInTheNameOfTheBucketDecideNothing) {
+  config_.bucket = "resolve-refused";
+  ServeInTurn({LostReply(), ErrorReply(404, "NoSuchUpload"), HeadReply(11, kCrc, "Multipart", "C-2")});
+  const auto done = Complete();
+  ASSERT_TRUE(done) << done.error().text;
+}
+
 TEST_F(OssCompleteTest, NoSuchUploadWithoutLostAnswerIsAnError) {
   ServeInTurn({ErrorReply(404, "NoSuchUpload")});
   const Error gone = Complete().error();
@@ -243,6 +251,42 @@ TEST_F(OssCopyTest, LostAnswerIsResolvedByComparingSourceAndTarget) {
   EXPECT_EQ(store_->Copy({"s", "", "t", true, std::nullopt}).error().errno_value, EEXIST);
 }
 
+// The HTTP client itself repeats a PUT whose kept connection died unanswered.
+TEST_F(OssCopyTest, ARepeatOfTheHttpClientIsALostAnswerToo) {
+  Reply exists = ErrorReply(409, "FileAlreadyExists");
+  exists.lost_before = 1;
+  ServeInTurn({exists, HeadReply(11, kCrc), HeadReply(11, kCrc)});
+  EXPECT_TRUE(store_->Copy({"s", "", "t", true, std::nullopt}));
+  Reply changed = ErrorReply(412, "PreconditionFailed");
+  changed.lost_before = 1;
+  Reply head = HeadReply(11, kCrc, "Normal", "E2");
+  head.headers.push_back({"x-oss-meta-mode", "1"});
+  ServeInTurn({changed, head});
+  WriteOptions replace;
+  replace.metadata = {{"mode", "1"}};
+  const auto onto_itself = store_->Copy({"s", "E1", "s", false, replace});
+  ASSERT_TRUE(onto_itself) << onto_itself.error().text;
+  EXPECT_EQ(onto_itself->etag, "E2");
+  ServeInTurn({ErrorReply(409, "FileAlreadyExists"), HeadReply(11, kCrc), HeadReply(11, kCrc)});
+  EXPECT_FALSE(store_->Copy({"s", "", "t", true, std::nullopt})) << "nothing was lost: the name is another's";
+}
+
+TEST_F(OssCopyTest, LostAnswerForALinkIsResolvedByItsTarget) {
+  for (const bool is_ours : {true, false}) {
+    Serve([is_ours](const SeenRequest& request, size_t number) {
+      if (number == 1) return LostReply();
+      if (request.method == "PUT") return ErrorReply(409, "FileAlreadyExists");
+      if (request.method == "HEAD") return ErrorReply(404, "SymlinkTargetNotExist");
+      Reply link = HeadReply(0, kCrc, "Symlink");
+      const bool other = !is_ours && request.target == "/t?symlink";
+      link.headers.push_back({"x-oss-symlink-target", other ? "elsewhere" : "nowhere"});
+      return link;
+    });
+    const auto copied = store_->Copy({"s", "", "t", true, std::nullopt});
+    EXPECT_EQ(copied.has_value(), is_ours);
+  }
+}
+
 TEST_F(OssCopyTest, CopyPart) {
   Reply reply;
   reply.body = "<CopyPartResult><ETag>\"P\"</ETag></CopyPartResult>";
@@ -275,6 +319,18 @@ TEST_F(OssAppendTest, LostAnswerIsReadBackBeforeItIsBelieved) {
   ASSERT_TRUE(appended) << appended.error().text;
   EXPECT_EQ(http_->Count(), 3u);
   EXPECT_EQ(http_->Seen().at(2).Header("range"), "bytes=3-13");
+}
+
+TEST_F(OssAppendTest, IsNotRepeatedWhateverTheNameOfTheBucket) {
+  config_.bucket = "resolve-refused";
+  Serve([](const SeenRequest& request, size_t number) {
+    if (number == 1) return LostReply();
+    if (request.method == "HEAD") return HeadReply(3 + kText.size(), 1, "Appendable");
+    if (request.method == "POST") return ErrorReply(409, "PositionNotEqualToLength");
+    return RangeReply(request, "abc" + kText);
+  });
+  const auto appended = Append(3);
+  ASSERT_TRUE(appended) << appended.error().text;
 }
 
 TEST_F(OssAppendTest, LostRequestIsSentAgainAndForeignBytesAreAnError) {

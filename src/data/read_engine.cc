@@ -25,6 +25,7 @@ class OpenFile final : public ReadFile {
   }
   void SetDirect(uint64_t handle) override { file_->SetDirect(handle); }
   const ObjectVersion& version() const override { return file_->version(); }
+  bool stale() const override { return file_->stale(); }
   void Rebind(const ObjectVersion& version) override { file_->Rebind(version); }
   void CloseHandle(uint64_t handle) override { file_->CloseHandle(handle); }
 
@@ -67,6 +68,10 @@ class Engine final : public ReadEngine {
   std::unique_ptr<Replacement> BeginReplacement(uint64_t file_id, const ObjectVersion& version) override {
     auto [file, open] = OpenBoth(file_id, version);
     return std::make_unique<RunningReplacement>(std::move(file), std::move(open));
+  }
+
+  void Retire(uint64_t file_id, const ObjectVersion& version) override {
+    if (const std::shared_ptr<CachedFile> file = Find(file_id)) file->Retire(version);
   }
 
   void Drop(uint64_t file_id) override {

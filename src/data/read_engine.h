@@ -75,6 +75,8 @@ class ReadFile {
   // The handle's reads bypass the page cache (O_DIRECT). Said once, before it reads.
   virtual void SetDirect(uint64_t handle) = 0;
   virtual const ObjectVersion& version() const = 0;
+  // Every read from now on is refused: another host replaced the object.
+  virtual bool stale() const = 0;
   // The object was renamed; same bytes, new key and ETag. Later GETs use it.
   virtual void Rebind(const ObjectVersion& version) = 0;
   // A handle was closed: its streams and unused prefetch go.
@@ -114,6 +116,10 @@ class ReadEngine {
   virtual std::shared_ptr<ReadFile> Open(uint64_t file_id, const ObjectVersion& version) = 0;
   // Before the object of that version is replaced by one with the same bytes. Opens the file.
   virtual std::unique_ptr<Replacement> BeginReplacement(uint64_t file_id, const ObjectVersion& version) = 0;
+  // Another host replaced the object: it has that version now. Every read of other bytes that comes from now on is
+  // refused (ESTALE), also behind their end: the kernel would take a short answer for the end of the new version.
+  // Waits for nothing and calls nobody, so it may be called under locks; the memory goes soon afterwards.
+  virtual void Retire(uint64_t file_id, const ObjectVersion& version) = 0;
   // Drops what is cached of the id (unlinked, overwritten).
   virtual void Drop(uint64_t file_id) = 0;
   // Asked for the file to read next after `file_id` (model-00002-of... after model-00001-of...);

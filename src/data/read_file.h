@@ -40,6 +40,9 @@ class CachedFile final : public ChunkOwner,
   void Read(uint64_t handle, uint64_t offset, size_t size, ReadDone done) EXCLUDES(mutex_);
   // Good for the file's life, also after a Rebind.
   const ObjectVersion& version() const EXCLUDES(mutex_);
+  bool stale() const EXCLUDES(mutex_);
+  // Becomes stale unless it has the bytes of that version.
+  void Retire(const ObjectVersion& version) EXCLUDES(mutex_);
   void Rebind(const ObjectVersion& version) EXCLUDES(mutex_);
   // Whether the file serves that version too: the same bytes, maybe under another key, which it then takes; or the one
   // that was replaced here by the present one.

@@ -1,4 +1,6 @@
 // Opens and closes of a CachedFile, and what is told of it.
+#include <cerrno>
+
 #include "base/str.h"
 #include "data/read_file.h"
 
@@ -93,6 +95,21 @@ void CachedFile::Rebind(const ObjectVersion& version) {
   Resume(parked);
 }
 
+bool CachedFile::stale() const {
+  MutexLock lock(mutex_);
+  return stale_.has_value();
+}
+
+// Called under locks: Tick lets the chunks go. Reads on their way may finish: the kernel sent them before it knew.
+void CachedFile::Retire(const ObjectVersion& version) {
+  MutexLock lock(mutex_);
+  if (stale_ || versions_.back().SameBytes(version)) return;
+  stale_ = MakeError(ESTALE, ErrorKind::kVersionChanged,
+                     StrCat(versions_.back().key, " was replaced by another host; open it again"));
+  pages_.OnDropped();
+  streams_.Clear();
+}
+
 bool CachedFile::Adopt(const ObjectVersion& version) {
   MutexLock lock(mutex_);
   if (stale_) return false;
@@ -141,6 +158,7 @@ size_t CachedFile::Tick(int64_t now_ns, uint64_t& window_bytes) {
   GiveUpWaiting(now_ns);
   Garbage garbage;
   MutexLock lock(mutex_);
+  if (stale_ && chunks_.Count() != 0) TakeEverything(garbage);
   if (streams_.all().empty() && lead_.NobodyCameFor(ShardLead::kIdleNs, now_ns)) {
     core_->lead.OnGivenUp();
     lead_.End();

@@ -116,6 +116,7 @@ class CoreFileSystem final : public FileSystem {
   void TouchTruncated(Node* node, OpenFile* file) REQUIRES(context_.tree.mutex);
   Status Resize(Ino ino, uint64_t size, std::optional<HandleId> handle) EXCLUDES(context_.tree.mutex);
   Status ResizeUnopened(Ino ino, uint64_t size) EXCLUDES(context_.tree.mutex);
+  std::optional<ObjectVersion> VersionToRead(const FileHandle& handle) EXCLUDES(context_.tree.mutex);
   std::shared_ptr<ReadFile> ReaderOf(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   void ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, ReadDone done);
   void NoteWrite(FileHandle& handle, Writer writer = Writer::kCall);

@@ -19,24 +19,31 @@ bool Appends(const FileHandle& handle, Writer writer) { return handle.append && 
 
 // --- reading ---
 
+// None: the file has no name and no place of its own.
+std::optional<ObjectVersion> CoreFileSystem::VersionToRead(const FileHandle& handle) {
+  if (auto parked = handle.file->parked()) return parked;
+  MutexLock lock(context_.tree.mutex);
+  const Node* node = context_.tree.Find(handle.ino);
+  if (node == nullptr || node->unlinked) return std::nullopt;
+  return context_.VersionOf(node);
+}
+
 std::shared_ptr<ReadFile> CoreFileSystem::ReaderOf(FileHandle& handle) {
   MutexLock lock(handle.mutex);
-  const uint64_t version = handle.file->version;
-  if (handle.reader && handle.reader_version == version) return handle.reader;
-  ObjectVersion object;
-  if (const auto parked = handle.file->parked()) {
-    object = *parked;
-  } else {
-    MutexLock tree_lock(context_.tree.mutex);
-    const Node* node = context_.tree.Find(handle.ino);
-    if (node == nullptr || node->unlinked) return handle.reader;
-    object = context_.VersionOf(node);
+  for (;;) {
+    const uint64_t version = handle.file->version;
+    if (handle.reader && handle.reader_version == version) return handle.reader;
+    const auto object = VersionToRead(handle);
+    if (!object) return handle.reader;
+    std::shared_ptr<ReadFile> reader = context_.reads.Open(handle.ino, *object);
+    // Whoever found a newer version between the two looks could not retire this reader.
+    if (const auto now = VersionToRead(handle); now && !now->SameBytes(*object)) continue;
+    handle.reader = std::move(reader);
+    handle.reader_version = version;
+    if (handle.file->writer()) context_.reads.StopFilling(handle.ino, false);
+    if ((handle.flags & O_DIRECT) != 0) handle.reader->SetDirect(handle.id);
+    return handle.reader;
   }
-  handle.reader = context_.reads.Open(handle.ino, object);
-  handle.reader_version = version;
-  if (handle.file->writer()) context_.reads.StopFilling(handle.ino, false);
-  if ((handle.flags & O_DIRECT) != 0) handle.reader->SetDirect(handle.id);
-  return handle.reader;
 }
 
 void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone done) {
@@ -49,7 +56,8 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone do
   if (writer && writer->detached() && writer->size() == 0) return done(ReadReply());
   const auto reader = ReaderOf(*handle);
   if (!reader) return done(StaleInode());
-  if (ReadReply reply; context_.tails.Answer(reader->version(), offset, size, reply)) return done(std::move(reply));
+  if (ReadReply reply; !reader->stale() && context_.tails.Answer(reader->version(), offset, size, reply))
+    return done(std::move(reply));
   reader->Read(handle->id, offset, size, std::move(done));
 }
 

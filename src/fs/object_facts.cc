@@ -24,7 +24,8 @@ bool IsOnlyKnownHere(const Node* node) {
 }
 
 // Returns whether the version is another than before.
-bool TakeVersion(FsContext& context, Node* node, const Facts& facts, bool first, Notices& notices) {
+bool TakeVersion(FsContext& context, Node* node, const Facts& facts, bool first, Notices& notices)
+    REQUIRES(context.tree.mutex) {
   node->valid_until = context.ValidUntil();
   node->storage_class = ParseStorageClass(facts.storage_class);
   const auto date_s = static_cast<uint32_t>(facts.mtime_s);
@@ -52,6 +53,8 @@ bool TakeVersion(FsContext& context, Node* node, const Facts& facts, bool first,
     }
   }
   if (!first) {
+    // Before anybody, the kernel too, can learn of the new version.
+    context.reads.Retire(node->ino, context.VersionOf(node));
     node->pages_stale = true;
     notices.inodes.push_back(node->ino);
   }

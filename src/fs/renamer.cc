@@ -195,6 +195,7 @@ Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::s
   if (!check) return check.error();
   const ObjectVersion before{from, job.size, job.source_etag, job.crc64};
   const ObjectVersion after{to, job.size, copied->etag, job.crc64 ? job.crc64 : copied->crc64};
+  if (move.is_newer) context_.reads.Retire(pair.source, before);
   // First: a read must not ask for what is being deleted.
   const auto readers = context_.BeginReplacement(pair.source, before);
   context_.Rebind(readers.get(), move.file.get(), before, after);

@@ -170,6 +170,33 @@ TEST_F(ReadReplacement, FailedCopyOfAnUnchangedObjectLetsReadsGoOn) {
   harness_.Check(*file_, 10 * kMiB, kMiB, read.get());
 }
 
+TEST_F(ReadReplacement, ARetiredVersionIsRefusedAlsoBehindItsEnd) {
+  harness_.Read(*file_, 7, 0, kMiB);
+  const auto late = harness_.engine().Open(1, version_);
+  harness_.engine().Retire(1, version_);
+  harness_.engine().Retire(2, version_);  // not known
+  harness_.Read(*file_, 7, file_bytes_, kMiB);
+  EXPECT_FALSE(file_->stale());
+  const ObjectVersion newer = harness_.Put("a", 2 * file_bytes_, 2);
+  harness_.engine().Retire(1, newer);
+  EXPECT_TRUE(file_->stale());
+  EXPECT_EQ(ErrnoOf(harness_.Start(*file_, 7, 0, kMiB).get()), ESTALE);
+  EXPECT_EQ(ErrnoOf(harness_.Start(*late, 8, file_bytes_, kMiB).get()), ESTALE);
+  const auto opened = harness_.engine().Open(1, newer);
+  harness_.engine().Retire(1, newer);
+  harness_.Read(*opened, 9, file_bytes_, kMiB);
+}
+
+TEST_F(ReadReplacement, ARetiredVersionGivesItsMemoryBack) {
+  harness_.Read(*file_, 7, 0, kMiB);
+  ASSERT_GT(harness_.pool().UsedBytes(), 0u);
+  harness_.engine().Retire(1, harness_.Put("a", 2 * file_bytes_, 2));
+  for (const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20); harness_.pool().UsedBytes() > 0;) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end);
+    std::this_thread::yield();
+  }
+}
+
 TEST_F(ReadReplacement, WithoutAReplacementAChangeIsStaleAtOnce) {
   { auto replacement = harness_.engine().BeginReplacement(1, version_); }
   CopyInParts("a", 2);

@@ -1,4 +1,5 @@
 """Readers of a file whose object this mount copies onto itself or to another name: a new ETag is no new content."""
+import errno
 import os
 import random
 import threading
@@ -175,6 +176,43 @@ class Replaced(MountCase):
         with self.assertRaises(OSError):
             os.pread(handle, READ, 20 * MIB)
         os.close(handle)
+
+
+class ReplacedByAnotherHost(MountCase):
+    """A handle of the old version must not tell the kernel anything of the new one: they share size and pages."""
+    mount_options = ("--attr_timeout=3",)
+
+    def replace(self, name, old, new, by_this_mount):
+        """Another host replaces the file that has been read through the handle that this returns."""
+        path = os.path.join(self.mount.path, name)
+        if by_this_mount:
+            with open(path, "wb") as stream:
+                stream.write(old)
+        else:
+            self.server.client.put(name, old)
+        handle = os.open(path, os.O_RDONLY)
+        self.addCleanup(os.close, handle)
+        self.assertEqual(os.read(handle, MIB), old)
+        self.server.client.put(name, new)
+        wait_until(lambda: os.stat(path).st_size == len(new), 20, "the new size")
+        return path, handle
+
+    def check(self, path, handle, new):
+        with self.assertRaises(OSError) as raised:
+            os.read(handle, 4096)
+        self.assertEqual(raised.exception.errno, errno.ESTALE)
+        self.assertEqual(os.stat(path).st_size, len(new))
+        with open(path, "rb") as stream:
+            self.assertEqual(stream.read(), new)
+
+    def test_read_at_the_old_end(self):
+        self.check(*self.replace("end", b"o" * 8192, b"n" * 20000, False), b"n" * 20000)
+
+    def test_last_page_of_a_file_written_here(self):
+        path, handle = self.replace("tail", b"o" * 100, b"n" * 200, True)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.lseek(handle, 0, os.SEEK_SET)
+        self.check(path, handle, b"n" * 200)
 
 
 class ReplacedDirect(Replaced):

@@ -14,7 +14,6 @@ namespace {
 using nlohmann::json;
 
 constexpr auto kIoLimit = std::chrono::seconds(5);
-constexpr auto kAnswerLimit = std::chrono::seconds(65);  // explain may ask the bucket
 constexpr int kNestingMax = 8;
 
 std::string Dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
@@ -86,12 +85,13 @@ AdminServer::~AdminServer() {
   unlink(path_.c_str());
 }
 
-Result<std::string> AskDaemon(const std::string& socket_path, const std::string& request_json) {
+Result<std::string> AskDaemon(const std::string& socket_path, const std::string& request_json,
+                              std::chrono::milliseconds answer_limit) {
   const auto fd = ConnectUnix(socket_path);
   if (!fd) return fd.error();
   std::optional<std::string> answer;
   if (WriteAll(*fd, request_json + "\n", kIoLimit))
-    answer = ReadUntil(*fd, "\n", kAdminAnswerBytesMax, kAnswerLimit);
+    answer = ReadUntil(*fd, "\n", kAdminAnswerBytesMax, answer_limit);
   close(*fd);
   if (!answer)
     return MakeError(ETIMEDOUT, ErrorKind::kUnavailable, "the daemon does not answer on its socket");

@@ -8,6 +8,7 @@
 // owner of the daemon may connect (socket mode 0600 in a private directory).
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -47,8 +48,11 @@ class AdminServer {
   std::unique_ptr<SocketServer> server_;
 };
 
+// explain may ask the bucket.
+inline constexpr std::chrono::seconds kAdminAnswerLimit{65};
 // The client's side: sends one request and gives the answer's text. Errors: no daemon there, no answer in
 // time.
-Result<std::string> AskDaemon(const std::string& socket_path, const std::string& request_json);
+Result<std::string> AskDaemon(const std::string& socket_path, const std::string& request_json,
+                              std::chrono::milliseconds answer_limit = kAdminAnswerLimit);
 
 }  // namespace ossfs2

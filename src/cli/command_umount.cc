@@ -1,21 +1,18 @@
 // `ossfs2 umount [--lazy] DIR`: unmounts and waits until the daemon has saved everything and left.
 #include <dirent.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/size.h"
 #include "base/str.h"
-#include "cli/admin_protocol.h"
 #include "cli/app.h"
+#include "cli/daemon_watch.h"
 #include "cli/dead_mount.h"
 #include "cli/mount_registry.h"
 #include "fuse/mount_table.h"
@@ -74,36 +71,30 @@ std::string UsersOf(const std::string& mount_point) {
 
 // What the daemon is still doing, for the progress line.
 std::string Doing(const MountRecord& record) {
-  if (record.socket.empty()) return "waiting for the daemon";
-  const auto answer = AskDaemon(record.socket, R"({"command":"status"})");
-  if (!answer) return "waiting for the daemon";
-  const auto json = nlohmann::json::parse(*answer, nullptr, false);
-  const auto mount = json.is_object() ? json.find("mount") : json.end();
-  if (!json.is_object() || mount == json.end() || !mount->is_object()) return "waiting for the daemon";
-  const auto bytes = mount->find("unpublished_bytes");
-  if (bytes == mount->end() || !bytes->is_number_unsigned() || bytes->get<uint64_t>() == 0) return "saving";
-  return StrCat("saving ", FormatSize(bytes->get<uint64_t>()));
+  const DaemonStatus status = AskStatus(record);
+  if (!status.answered) return "waiting for the daemon";
+  return status.unpublished_bytes == 0 ? "saving" : StrCat("saving ", FormatSize(status.unpublished_bytes));
 }
 
 // True when the daemon ended in time.
-bool AwaitEnd(const MountRecord& record, int pid_fd) {
+bool AwaitEnd(DaemonWatch& daemon, std::chrono::seconds limit) {
+  constexpr int64_t kTellInterval = 10;  // in lines of a log
   const bool terminal = isatty(STDERR_FILENO) != 0;
-  const int64_t limit_s = record.flush_deadline_s + kGraceSeconds;
+  const auto begin = std::chrono::steady_clock::now();
+  int64_t tell_at = terminal ? 1 : 5;
   bool shown = false;
-  for (int64_t second = 0; second < limit_s; ++second) {
-    pollfd waited{pid_fd, POLLIN, 0};
-    const int ready = poll(&waited, 1, 1000);
-    if (ready > 0) {
-      if (shown && terminal) fputs("\r\033[K", stderr);
-      return true;
-    }
-    if (terminal || second % 10 == 4) {
-      fprintf(stderr, terminal ? "\r\033[Kossfs2: %s (%lld s)" : "ossfs2: %s (%lld s)\n",
-              Doing(record).c_str(), static_cast<long long>(second + 1));
-      shown = true;
-    }
+  while (!daemon.EndsWithin(std::chrono::seconds(1))) {
+    const auto waited =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begin);
+    if (waited >= limit) return false;
+    if (waited.count() < tell_at) continue;
+    fprintf(stderr, terminal ? "\r\033[Kossfs2: %s (%lld s)" : "ossfs2: %s (%lld s)\n",
+            Doing(daemon.record()).c_str(), static_cast<long long>(waited.count()));
+    tell_at = waited.count() + (terminal ? 1 : kTellInterval);
+    shown = true;
   }
-  return false;
+  if (shown && terminal) fputs("\r\033[K", stderr);
+  return true;
 }
 
 int ReportLosses(const std::string& mount_point) {
@@ -112,14 +103,21 @@ int ReportLosses(const std::string& mount_point) {
   return lost.empty() ? 0 : FailWith(1, StrCat(lost.size(), " files could not be saved; see the log"));
 }
 
-int WaitForDaemon(const MountRecord& record, int pid_fd) {
-  if (pid_fd < 0) return ReportLosses(record.mount_point);  // it ended before we looked
-  const bool ended = AwaitEnd(record, pid_fd);
-  close(pid_fd);
-  if (!ended)
+int WaitForDaemon(DaemonWatch& daemon, int64_t flush_deadline_s) {
+  const MountRecord& record = daemon.record();
+  if (!AwaitEnd(daemon, std::chrono::seconds(flush_deadline_s + kGraceSeconds)))
     return FailWith(
         1, StrCat("unmounted, but the daemon (pid ", record.pid, ") is still saving; see ", record.log));
   return ReportLosses(record.mount_point);
+}
+
+// sudo, cron or another session: the registry of this user does not know the daemon, so there is nothing to wait for.
+int TellUnknownDaemon(const std::string& mount_point) {
+  fprintf(stderr,
+          "ossfs2: %s is unmounted; its daemon was started by another user or with another XDG_RUNTIME_DIR and may "
+          "still be saving\n",
+          mount_point.c_str());
+  return 0;
 }
 
 }  // namespace
@@ -147,7 +145,10 @@ int UmountCommand(const Arguments& arguments) {
   if (!mount && !record) return FailWith(1, StrCat(mount_point, " is not mounted"));
   if (mount && mount->type != "fuse.ossfs2")
     return FailWith(1, StrCat(mount_point, " is a ", mount->type, " mount, not ours; use umount"));
-  const int pid_fd = record ? static_cast<int>(syscall(SYS_pidfd_open, record->pid, 0)) : -1;
+  std::optional<DaemonWatch> daemon;
+  if (record) daemon.emplace(*record);
+  const int64_t flush_deadline_s = record ? AskStatus(*record).flush_deadline_s : 0;
+  const bool dead = !record && IsDeadMount(mount_point);
   const Status done = mount ? UnmountNow(mount_point, lazy) : Status();
   if (!done) {
     if (done.error().errno_value != EBUSY) return FailWith(1, done.error().ToString());
@@ -155,17 +156,13 @@ int UmountCommand(const Arguments& arguments) {
     return FailWith(1, StrCat(mount_point, " is in use", users.empty() ? "" : StrCat(" by ", users),
                               "; end these programs, or use --lazy to unmount when they end"));
   }
-  if (!record) return 0;
-  if (lazy) {
-    pollfd waited{pid_fd, POLLIN, 0};
-    if (pid_fd >= 0 && poll(&waited, 1, 2000) == 0) {
-      close(pid_fd);
-      printf("%s is detached; the daemon (pid %d) ends when the last file is closed and saved\n",
-             mount_point.c_str(), record->pid);
-      return 0;
-    }
+  if (!daemon) return dead ? 0 : TellUnknownDaemon(mount_point);
+  if (lazy && !daemon->EndsWithin(std::chrono::seconds(2))) {
+    printf("%s is detached; the daemon (pid %d) ends when the last file is closed and saved\n",
+           mount_point.c_str(), record->pid);
+    return 0;
   }
-  return WaitForDaemon(*record, pid_fd);
+  return WaitForDaemon(*daemon, flush_deadline_s);
 }
 
 }  // namespace ossfs2

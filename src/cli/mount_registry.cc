@@ -156,6 +156,14 @@ std::optional<MountRecord> FindMountRecord(const std::string& path_or_pid) {
   return found;
 }
 
+bool DaemonLives(const MountRecord& record) {
+  const auto lock = FileOf(record.mount_point, ".lock");
+  const auto file = FileOf(record.mount_point, ".json");
+  if (!lock || !file || !LockIsHeld(*lock)) return false;
+  const auto now = ParseRecord(*file);  // the next daemon may be there already
+  return now && now->pid == record.pid;
+}
+
 void WriteLossReport(const std::string& mount_point, const std::vector<std::string>& lines) {
   const auto path = FileOf(mount_point, ".lost");
   if (!path || lines.empty()) return;

@@ -49,6 +49,9 @@ std::vector<MountRecord> ReadMountRecords();
 // By mount point, by a path inside one, or by pid in digits.
 std::optional<MountRecord> FindMountRecord(const std::string& path_or_pid);
 
+// Whether the daemon that wrote this record still holds its lock.
+bool DaemonLives(const MountRecord& record);
+
 // What the daemon could not save, one line each; written at its end, taken by the next umount or mount.
 void WriteLossReport(const std::string& mount_point, const std::vector<std::string>& lines);
 std::vector<std::string> TakeLossReport(const std::string& mount_point);

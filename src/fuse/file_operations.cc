@@ -14,6 +14,10 @@
 namespace ossfs2 {
 namespace {
 
+// The answer to COPY_FILE_RANGE has 32 bits for the count. Kernels before 6.17 ask for more and then believe the low 32
+// bits; younger ones ask for a page less than 4 GiB, and the next copy would not begin at a part.
+constexpr size_t kCopyBytesMax = 2ull << 30;
+
 struct FileMetrics {
   Counter& read_requests = Registry::Default().counter("fuse_read_requests_total", "READ requests of the kernel");
   Counter& read_bytes = Registry::Default().counter("fuse_read_bytes_total", "Bytes answered to READ requests");
@@ -214,8 +218,9 @@ void Allocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t leng
 }
 
 void CopyFileRange(fuse_req_t request, fuse_ino_t, off_t source_offset, fuse_file_info* source, fuse_ino_t,
-                   off_t target_offset, fuse_file_info* target, size_t length, int) {
+                   off_t target_offset, fuse_file_info* target, size_t wanted, int) {
   FuseContext& context = ContextOf(request);
+  const size_t length = std::min(wanted, kCopyBytesMax);
   context.executor.Run([request, &context, from = source->fh, source_offset, to = target->fh, target_offset, length] {
     const auto copied = context.file_system.CopyFileRange(from, static_cast<uint64_t>(source_offset), to,
                                                           static_cast<uint64_t>(target_offset), length);

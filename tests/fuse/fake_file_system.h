@@ -75,6 +75,7 @@ class FakeFileSystem final : public FileSystem {
   size_t take_of_landed = Landing::kBytes;  // of each landed write; the rest must be parked
   std::atomic<int> landed_writes{0};
   double valid_s = 0;
+  uint64_t shown_bytes = 0;  // the size of "data", when it is not that of its content
   std::string content;  // before the mount; afterwards through locked access
   std::string Content() {
     MutexLock lock(mutex);
@@ -192,7 +193,7 @@ class FakeFileSystem final : public FileSystem {
     ++releases;
   }
   Status Allocate(HandleId, int, uint64_t, uint64_t) override { return Refuse(EOPNOTSUPP); }
-  Result<size_t> CopyFileRange(HandleId, uint64_t, HandleId, uint64_t, size_t) override { return Refuse(EXDEV); }
+  Result<size_t> CopyFileRange(HandleId, uint64_t, HandleId, uint64_t, size_t length) override { return length; }
   Result<HandleId> OpenDirectory(Ino) override { return next_++; }
   Status ReadDirectory(HandleId, uint64_t cookie, bool, const std::function<bool(const DirEntry&)>& add) override {
     gate.Pass();
@@ -241,7 +242,7 @@ class FakeFileSystem final : public FileSystem {
     Attr attr;
     attr.ino = ino;
     attr.mode = ino == kDataIno ? S_IFREG | 0644 : S_IFDIR | 0755;
-    if (ino == kDataIno) attr.size = Content().size();
+    if (ino == kDataIno) attr.size = shown_bytes != 0 ? shown_bytes : Content().size();
     return attr;
   }
 

@@ -131,6 +131,19 @@ TEST_F(FuseFrontendTest, WithoutMemoryForLandingsWritesAreCopied) {
   EXPECT_TRUE(fake_.Content() == std::string(4 << 20, 'p'));
 }
 
+// The answer has 32 bits for the count, and kernels before 6.17 ask for more.
+TEST_F(FuseFrontendTest, ACopyIsAnsweredInPiecesThatItsAnswerCanHold) {
+  constexpr size_t kWanted = 8ull << 30;
+  fake_.shown_bytes = 2 * kWanted;
+  Enter();
+  const int fd = open(Path("data").c_str(), O_RDWR);
+  ASSERT_GE(fd, 0);
+  off64_t from = 0;
+  off64_t to = kWanted;
+  EXPECT_EQ(copy_file_range(fd, &from, fd, &to, kWanted, 0), ssize_t{1} << 31) << strerror(errno);
+  close(fd);
+}
+
 TEST_F(FuseFrontendTest, DirectIoFilesCanBeMappedShared) {
   fake_.direct_io = true;
   fake_.content = "mapped content";

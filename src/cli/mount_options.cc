@@ -8,21 +8,35 @@
 namespace ossfs2 {
 namespace {
 
-// Options of mount(8) and fstab that ask nothing of this file system: the kernel, systemd or mount(8) deal
-// with them, or they hold for every FUSE mount (nodev, nosuid).
+// Options of mount(8) and fstab that ask nothing of this file system: mount(8) or systemd deal with them, they hold
+// for every mount of ours (nodev, nosuid, dirsync), or they are about access times, which reads never change.
 constexpr const char* kAccepted[] = {
-    "defaults",    "auto",       "noauto",     "user",       "nouser",      "users",         "owner",
-    "group",       "_netdev",    "nofail",     "dev",        "nodev",       "suid",          "nosuid",
-    "exec",        "noexec",     "sync",       "async",      "dirsync",     "atime",         "noatime",
-    "diratime",    "nodiratime", "relatime",   "norelatime", "strictatime", "nostrictatime", "lazytime",
-    "nolazytime",  "iversion",   "noiversion", "mand",       "nomand",      "silent",        "loud",
-    "nosymfollow", "symfollow"};
+    "defaults",   "auto",     "noauto",     "user",        "nouser",        "users",    "owner",      "group",
+    "_netdev",    "nofail",   "nodev",      "nosuid",      "async",         "dirsync",  "atime",      "noatime",
+    "diratime",   "relatime", "nodiratime", "norelatime",  "strictatime",   "lazytime", "nolazytime", "iversion",
+    "noiversion", "mand",     "nomand",     "silent",      "nostrictatime", "loud",     "symfollow"};
 // The same with values.
 constexpr const char* kAcceptedWithValue[] = {
     "x-",       "X-",      "comment=", "context=", "fscontext=", "defcontext=", "rootcontext=", "user=",
     "uhelper=", "helper=", "subtype=", "fsname=",  "max_read=",  "blksize=",    "rootmode=",    "fd="};
+// Those that would change something, but not here.
+struct Useless {
+  const char* name;
+  const char* why;
+};
+constexpr Useless kUseless[] = {
+    {"sync", "a file is stored when it is closed or synced"},
+    {"dev", "mounts are always nodev"},
+    {"suid", "mounts are always nosuid"},
+    {"nosymfollow", "enable_symlink=false hides symbolic links"},
+};
 
-bool Accepted(std::string_view option) {
+bool Accepted(std::string_view option, OptionSet& options) {
+  for (const Useless& useless : kUseless) {
+    if (option != useless.name) continue;
+    options.AddNotice(StrCat(option, " has no effect (mount option): ", useless.why));
+    return true;
+  }
   for (const char* name : kAccepted)
     if (option == name) return true;
   for (const char* start : kAcceptedWithValue)
@@ -78,7 +92,7 @@ Status ApplyMountOptions(std::string_view text, OptionSet& options, std::string&
   for (const std::string& raw : SplitMountOptions(text)) {
     std::string_view option = Trim(raw);
     while (option.size() > 2 && option[0] == '-' && option[1] == '-') option.remove_prefix(2);
-    if (Accepted(option)) continue;
+    if (Accepted(option, options)) continue;
     if (option == "remount")
       return MakeError(EINVAL, ErrorKind::kInvalid,
                        "mount option: remount goes with mount(8) only; use `ossfs2 set DIR option=value`");

@@ -282,6 +282,8 @@ constexpr OptionSpec kRows[] = {
      .effect = "Permissions shown for files without own ones."},
     {.name = "allow_other", .type = kBool, .default_value = "true", .group = kMount, .since = "2.0.1",
      .effect = "Other users may use the mount. Without root it needs user_allow_other in /etc/fuse.conf."},
+    {.name = "exec", .type = kBool, .default_value = "true", .group = kMount,
+     .effect = "Off (--noexec, or noexec in fstab): no program can be started from the mount."},
     {.name = "enable_symlink", .type = kBool, .default_value = "true", .group = kMount, .since = "2.0.6",
      .effect = "Symbolic links as OSS symlink objects. (The existing client's default is false.)"},
     {.name = "direct_io", .type = kBool, .default_value = "false", .group = kMount,

@@ -154,6 +154,7 @@ Status FillFuse(const OptionSet& options, Settings& settings) {
     settings.notices.push_back("only you can use the mount: /etc/fuse.conf has no line user_allow_other");
   }
   fuse.read_only = fs.read_only;
+  fuse.exec = options.Bool("exec");
   fuse.debug = options.Bool("d");
   fuse.nonempty = options.Bool("nonempty");
   fuse.default_permissions = options.Bool("default_permissions");

@@ -182,6 +182,7 @@ class Frontend final : public FuseFrontend {
     if (options_.default_permissions) mount_options += ",default_permissions";
     if (options_.allow_other) mount_options += ",allow_other";
     if (options_.read_only) mount_options += ",ro";
+    if (!options_.exec) mount_options += ",noexec";
     fuse_args args = FUSE_ARGS_INIT(0, nullptr);
     fuse_opt_add_arg(&args, "ossfs2");
     fuse_opt_add_arg(&args, "-o");

@@ -28,6 +28,7 @@ struct FuseOptions {
   std::string source;             // shown by mount(8): "bucket.endpoint:/prefix"
   bool allow_other = true;
   bool read_only = false;
+  bool exec = true;               // false: noexec
   bool debug = false;             // libfuse's own trace
   bool nonempty = false;
   bool default_permissions = true;

@@ -24,13 +24,32 @@ TEST(MountOptions, AcceptAllThatMountUnderstands) {
   OptionSet options;
   std::string file;
   const Status applied = ApplyMountOptions(
-      "defaults,auto,noauto,user,nouser,users,_netdev,nofail,dev,nodev,suid,nosuid,exec,noexec,sync,async,"
+      "defaults,auto,noauto,user,nouser,users,_netdev,nofail,nodev,nosuid,exec,noexec,async,dirsync,"
       "noatime,"
       "relatime,nodiratime,lazytime,x-systemd.automount,x-gvfs-show,comment=hi,context=\"system_u:object_r:x,"
       "y\"",
       options, file);
   ASSERT_TRUE(applied) << applied.error().text;
   EXPECT_TRUE(options.notices().empty());
+}
+
+TEST(MountOptions, SayWhatHasNoEffect) {
+  OptionSet options;
+  std::string file;
+  ASSERT_TRUE(ApplyMountOptions("sync,dev,suid,nosymfollow", options, file));
+  EXPECT_THAT(options.notices(), ElementsAre(HasSubstr("sync has no effect"), HasSubstr("always nodev"),
+                                             HasSubstr("always nosuid"), HasSubstr("enable_symlink=false")));
+}
+
+// mount(8) leaves it to the helper to ask the kernel for it.
+TEST(MountOptions, NoexecIsKept) {
+  OptionSet options;
+  std::string file;
+  EXPECT_TRUE(options.Bool("exec"));
+  ASSERT_TRUE(ApplyMountOptions("noexec", options, file));
+  EXPECT_FALSE(options.Bool("exec"));
+  ASSERT_TRUE(ApplyMountOptions("user,noexec,exec", options, file));
+  EXPECT_TRUE(options.Bool("exec"));
 }
 
 TEST(MountOptions, SetOptionsOfTheTable) {

@@ -35,7 +35,7 @@ std::string SettingsText(const Settings& s) {
       f.rename_dir_concurrency, f.allow_rename_dir, f.ignore_fsync, f.sync_upload, f.direct_io,
       f.metadata_bytes_max, f.list_page_size, f.keep_attributes);
   const FuseOptions& m = s.fuse;
-  put(m.mount_point, m.source, m.allow_other, m.read_only, m.debug, m.nonempty, m.default_permissions,
+  put(m.mount_point, m.source, m.allow_other, m.read_only, m.exec, m.debug, m.nonempty, m.default_permissions,
       m.readdirplus, m.worker_threads, m.device_fd, m.read_ahead_bytes, m.dir_cache_timeout_s);
   put(s.log.target, static_cast<int>(s.log.level), s.log.json, s.log.file_size_bytes_max,
       s.log.file_count_max);

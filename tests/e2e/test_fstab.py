@@ -48,6 +48,17 @@ content "without fstab"
 if echo x 2>/dev/null > "$DIR/refused"; then fail "written to a mount made read-only"; fi
 if mount -o remount,rw "$DIR" 2> "$WORK/error"; then fail "rw of a mount made read-only"; fi
 umount "$DIR"
+
+mount -t ossfs2 "$SOURCE" "$DIR" -o "conf=$CONF"
+printf '#!/bin/sh\n' > "$DIR/program"
+chmod +x "$DIR/program"
+"$DIR/program" || fail "a program does not start"
+umount "$DIR"
+mount -t ossfs2 "$SOURCE" "$DIR" -o "conf=$CONF,noexec"
+findmnt -n -o OPTIONS "$DIR" | grep -q noexec || fail "noexec: $(findmnt "$DIR")"
+if "$DIR/program" 2> "$WORK/error"; then fail "a program starts in spite of noexec"; fi
+content "noexec"
+umount "$DIR"
 echo "ALL DONE"
 """
 

@@ -110,6 +110,8 @@ class CoreFileSystem final : public FileSystem {
   Status CheckOpen(const Node* node, int flags) const REQUIRES(context_.tree.mutex);
   bool IsUnavailableArchive(const Node* node) const REQUIRES(context_.tree.mutex);
   bool TakeKeepCache(Node* node) REQUIRES(context_.tree.mutex);
+  // HEADs a file that is about to be written, of which only the listing is known.
+  Status AskMetadata(Ino ino) EXCLUDES(context_.tree.mutex);
   Status PrepareWriter(const std::shared_ptr<OpenFile>& file, bool exclusive) EXCLUDES(context_.tree.mutex);
   static bool LosesItsName(const Node* node);
   Status TruncateOpen(OpenFile& file, uint64_t size) EXCLUDES(context_.tree.mutex);
@@ -134,10 +136,12 @@ class CoreFileSystem final : public FileSystem {
   Status Collect(DirectoryHandle& handle, uint64_t cookie, bool plus, Batch& batch)
       EXCLUDES(context_.tree.mutex);
   void AddChild(Node* child, uint64_t cookie, bool plus, Batch& batch) REQUIRES(context_.tree.mutex);
+  void FillUnknown(Batch& batch) EXCLUDES(context_.tree.mutex);
   void AddDots(Node* directory, uint64_t cookie, Batch& batch) REQUIRES(context_.tree.mutex);
 
   // --- attributes ---
   Result<Node*> XattrNode(Ino ino) REQUIRES(context_.tree.mutex);
+  bool IsStoredSo(const Node* node, const AttrChange& change) const REQUIRES(context_.tree.mutex);
   void ChangeAttributes(Node* node, const AttrChange& change) REQUIRES(context_.tree.mutex);
 
   FsContext context_;

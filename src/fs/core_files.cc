@@ -236,7 +236,8 @@ Status CoreFileSystem::Fsync(HandleId id) {
   const auto handle = files_.Get(id);
   if (!handle) return BadHandle();
   if (context_.options.ignore_fsync) return {};
-  if (handle->writable) OSSFS2_RETURN_IF_ERROR(PublishHandle(*handle, true));
+  // The file is meant, not what this handle wrote: sync(1) opens it for reading.
+  OSSFS2_RETURN_IF_ERROR(PublishHandle(*handle, true));
   return saver_.Save(handle->ino);
 }
 

@@ -105,9 +105,17 @@ std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) {
   return Result<Opened>(Opened{handle->id, TakeKeepCache(node), context_.options.direct_io});
 }
 
+// A key that may write but not read knows no metadata, and so cannot keep any.
+Status CoreFileSystem::AskMetadata(Ino ino) {
+  Status asked = resolver_.Refresh(ino, true);
+  return !asked && asked.error().kind == ErrorKind::kAccessDenied ? Status() : asked;
+}
+
 Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, context_.options.close_to_open));
+  const bool writes = WantsWrite(flags) || (flags & O_TRUNC) != 0;
   bool ask_restore = false;
+  bool ask_metadata = false;
   bool new_version = false;
   {
     MutexLock lock(context_.tree.mutex);
@@ -116,15 +124,17 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
     OSSFS2_RETURN_IF_ERROR(CheckOpen(node, flags));
     new_version = node->pages_stale;
     ask_restore = (flags & O_TRUNC) == 0 && IsUnavailableArchive(node) && node->published;
+    ask_metadata = writes && node->published && !(node->extra && node->extra->metadata_known);
   }
   // Pages of the old version must not come after the kernel has dropped them for this open.
   if (new_version) context_.reads.StopFilling(ino, true);
   // The list does not say whether an archived object was restored, and that can change any time.
   if (ask_restore) OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, true));
+  // Nor does it tell the metadata, all of which the new version has to carry.
+  if (ask_metadata && !ask_restore) OSSFS2_RETURN_IF_ERROR(AskMetadata(ino));
   std::shared_ptr<FileHandle> handle;
   Opened opened;
   // A writer that is made in the middle of a rename would store its file under the old name.
-  const bool writes = WantsWrite(flags) || (flags & O_TRUNC) != 0;
   NameLocks::Guard name;
   for (bool hold_name = writes; !handle; hold_name = true) {
     if (hold_name) {
@@ -183,13 +193,20 @@ Result<std::pair<Entry, Opened>> CoreFileSystem::Create(Ino parent, const std::s
     }
   }
   if (handle) {
-    if (Status status = PrepareWriter(handle->file, (flags & O_EXCL) != 0); !status) {
-      Release(handle->id);
-      return status.error();
-    }
+    // No FLUSH comes for a handle that cannot write: the empty file is stored now, and never over another's.
+    const bool store_now = !WantsWrite(flags);
+    Status status = PrepareWriter(handle->file, store_now || (flags & O_EXCL) != 0);
+    if (status && store_now) status = publisher_.PublishLocked(handle->ino, false);
     guard->Release();
-    context_.Shrink();
-    return made;
+    if (status) {
+      context_.Shrink();
+      return made;
+    }
+    handle->file->told = true;
+    Release(handle->id);
+    Forget(made.first.attr.ino, 1);
+    const bool came_first = store_now && status.error().kind == ErrorKind::kAlreadyExists;
+    if (!came_first) return status.error();
   }
   guard->Release();
   if ((flags & O_EXCL) != 0)

@@ -115,6 +115,17 @@ class Files(MountCase):
         with self.assertRaises(FileExistsError):
             os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
 
+    def test_file_made_by_a_reader(self):
+        path = os.path.join(self.folder(), "lock")
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+        self.assertEqual(os.stat(path).st_size, 0)
+        with self.assertRaises(FileExistsError):
+            os.open(path, os.O_CREAT | os.O_EXCL)
+        other = path + "2"
+        harness.run(["flock", other, "true"])
+        self.mount.remount()
+        self.assertEqual(sorted(os.listdir(os.path.dirname(path))), ["lock", "lock2"])
+
     def test_locks(self):
         path = os.path.join(self.folder(), "lock")
         with open(path, "w") as one, open(path) as two:

@@ -63,5 +63,50 @@ TEST_F(Close, DataOfAFileThatWasRemovedInTheBucketIsNotStoredAndTheProgramIsTold
   EXPECT_TRUE(store_->Keys().empty());
 }
 
+// flock(1) and lock files of Python: os.open(path, os.O_CREAT | os.O_EXCL) asks for reading only.
+TEST_F(Close, AFileMadeByAReaderIsStored) {
+  const Result<HandleId> handle = mount_.OpenPath("lock", O_RDONLY | O_CREAT | O_EXCL);
+  ASSERT_TRUE(handle);
+  EXPECT_EQ(store_->Content("lock"), "");
+  mount_.fs().Release(*handle);  // the kernel sends no FLUSH before
+  EXPECT_EQ(mount_.Stat("lock")->size, 0u);
+  EXPECT_EQ(mount_.OpenPath("lock", O_RDONLY | O_CREAT | O_EXCL).error().errno_value, EEXIST);
+}
+
+TEST_F(Close, AFileMadeByAReaderIsNeverPutOverAnother) {
+  ASSERT_TRUE(mount_.List(""));
+  store_->PutContent("lock", "theirs");  // since the listing, by another host
+  const auto made = mount_.fs().Create(kRootIno, "lock", 0644, O_RDONLY, Caller{});
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->first.attr.size, 6u);
+  EXPECT_EQ(mount_.Close(made->second.handle), 0);
+  EXPECT_EQ(store_->Content("lock"), "theirs");
+  store_->PutContent("other", "theirs");
+  const auto exclusive = mount_.fs().Create(kRootIno, "other", 0644, O_RDONLY | O_EXCL, Caller{});
+  ASSERT_FALSE(exclusive);
+  EXPECT_EQ(exclusive.error().errno_value, EEXIST);
+  EXPECT_EQ(*mount_.Get("other"), "theirs");
+}
+
+TEST_F(Close, AReaderCannotMakeWhatCannotBeStored) {
+  FailPuts(1);
+  EXPECT_EQ(mount_.OpenPath("lock", O_RDONLY | O_CREAT | O_TRUNC).error().errno_value, EIO);
+  EXPECT_EQ(mount_.Stat("lock").error().errno_value, ENOENT);
+  EXPECT_TRUE(store_->Keys().empty());
+}
+
+// sync(1) opens the file for reading.
+TEST_F(Close, FsyncOfAReaderStoresWhatOthersWrote) {
+  const HandleId writer = *mount_.OpenPath("f", O_WRONLY | O_CREAT);
+  ASSERT_TRUE(mount_.Write(writer, 0, "text"));
+  const HandleId reader = *mount_.OpenPath("f", O_RDONLY);
+  FailPuts(1);
+  EXPECT_EQ(mount_.fs().Fsync(reader).error().errno_value, EIO);
+  EXPECT_TRUE(mount_.fs().Fsync(reader));
+  EXPECT_EQ(store_->Content("f"), "text");
+  EXPECT_EQ(mount_.Close(reader), 0);
+  EXPECT_EQ(mount_.Close(writer), 0);
+}
+
 }  // namespace
 }  // namespace ossfs2::test

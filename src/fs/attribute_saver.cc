@@ -113,7 +113,7 @@ Status AttributeSaver::SaveLocked(Ino ino) {
   return type == NodeType::kSymlink ? StoreLink(ino) : StoreFile(ino);
 }
 
-Status AttributeSaver::FetchForeign(Ino ino) {
+Status AttributeSaver::FetchForeign(Ino ino, std::optional<Metadata>* stored) {
   std::string key;
   {
     MutexLock lock(context_.tree.mutex);
@@ -136,6 +136,7 @@ Status AttributeSaver::FetchForeign(Ino ino) {
     TakeMarker(context_, node, *head);
   } else if (node->etag.Equals(head->etag)) {
     TakeMetadata(context_.tree, node, *head, true);
+    if (stored != nullptr) *stored = std::move(head->metadata);
   } else {
     node->valid_until = {};
     return StaleInode();
@@ -144,7 +145,8 @@ Status AttributeSaver::FetchForeign(Ino ino) {
 }
 
 Status AttributeSaver::StoreFile(Ino ino) {
-  if (Status fetched = FetchForeign(ino); !fetched) return fetched;
+  std::optional<Metadata> stored;
+  if (Status fetched = FetchForeign(ino, &stored); !fetched) return fetched;
   const NodeMark changing(context_.tree, ino, &Node::changing);
   CopyJob job;
   std::shared_ptr<OpenFile> file;
@@ -162,6 +164,10 @@ Status AttributeSaver::StoreFile(Ino ino) {
     job.replace.emplace();
     job.replace->metadata = StoredMetadata(node, context_.options);
     job.replace->content_type = node->extra->content_type;
+    if (stored == job.replace->metadata) {  // the change was none
+      MarkStored(*node->extra);
+      return {};
+    }
   }
   OSSFS2_RETURN_IF_ERROR(CheckMetadata(job.replace->metadata, job.source_key));
   const auto readers = context_.BeginReplacement(ino, {job.source_key, job.size, job.source_etag, job.crc64});

@@ -40,8 +40,8 @@ class AttributeSaver {
   // Writes the directory's marker with its attributes.
   Status PutMarker(Ino directory) EXCLUDES(context_.tree.mutex);
   // HEADs what the node's object or marker keeps, unless it is known: for xattrs, and before all is written
-  // anew.
-  Status FetchForeign(Ino ino) EXCLUDES(context_.tree.mutex);
+  // anew. `stored`, when given: what it keeps, if that was asked.
+  Status FetchForeign(Ino ino, std::optional<Metadata>* stored = nullptr) EXCLUDES(context_.tree.mutex);
   // No more delayed saves are started.
   void Stop() EXCLUDES(context_.tree.mutex);
 

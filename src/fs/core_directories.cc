@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "base/log.h"
+#include "base/str.h"
 #include "fs/attributes.h"
 #include "fs/core.h"
 
@@ -138,6 +140,24 @@ Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool pl
   return status;
 }
 
+// One file whose HEAD is refused does not make the directory unlistable: its name comes without attributes,
+// and its own lookup tells the error.
+void CoreFileSystem::FillUnknown(Batch& batch) {
+  const Status fetched = resolver_.FetchMetadata(batch.unknown);
+  if (!fetched) LogLimited(LogLevel::kWarning, StrCat("Listed without attributes: ", fetched.error().ToString()));
+  MutexLock lock(context_.tree.mutex);
+  for (size_t i = 0; i < batch.entries.size(); ++i) {
+    DirEntry& entry = batch.entries[i];
+    Node* node = context_.tree.Find(entry.entry.attr.ino);
+    if (node == nullptr || node->unlinked) continue;
+    entry.entry = context_.MakeEntry(node);
+    if (batch.counted[i] == 0 || !context_.NeedsMetadata(node)) continue;
+    entry.has_attributes = false;
+    batch.counted[i] = 0;
+    context_.tree.Forget(node, 1);
+  }
+}
+
 Status CoreFileSystem::ReadDirectory(HandleId id, uint64_t cookie, bool plus,
                                      const std::function<bool(const DirEntry&)>& add) {
   const auto handle = directories_.Get(id);
@@ -148,13 +168,7 @@ Status CoreFileSystem::ReadDirectory(HandleId id, uint64_t cookie, bool plus,
     Batch batch;
     const Status collected = Collect(*handle, cookie, plus, batch);
     Status status = collected;
-    if (!batch.unknown.empty()) {
-      if (status) status = resolver_.FetchMetadata(batch.unknown);
-      MutexLock lock(context_.tree.mutex);
-      for (DirEntry& entry : batch.entries)
-        if (const Node* node = context_.tree.Find(entry.entry.attr.ino); node != nullptr && !node->unlinked)
-          entry.entry = context_.MakeEntry(node);
-    }
+    if (status && !batch.unknown.empty()) FillUnknown(batch);
     size_t taken = 0;
     while (status && taken < batch.entries.size() && add(batch.entries[taken]))
       cookie = batch.entries[taken++].cookie;

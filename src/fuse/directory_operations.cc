@@ -21,7 +21,9 @@ void OpenDirectory(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
   });
 }
 
-bool IsDotName(const std::string& name) { return name == "." || name == ".."; }
+bool CountsAsLookup(const DirEntry& entry) {
+  return entry.has_attributes && entry.name != "." && entry.name != "..";
+}
 
 // Packs entries into one reply buffer, and remembers the lookups that the reply will count.
 class DirectoryReply {
@@ -35,7 +37,7 @@ class DirectoryReply {
     size_t need = 0;
     if (plus_) {
       fuse_entry_param param = ToEntryParam(entry.entry);
-      if (IsDotName(entry.name)) param.ino = 0;  // the kernel must not count these as looked up
+      if (!CountsAsLookup(entry)) param.ino = 0;  // the kernel then takes the name and the type only
       need = fuse_add_direntry_plus(nullptr, at, room, entry.name.c_str(), &param, next);
     } else {
       const struct stat attr = ToStat(entry.entry.attr);
@@ -43,7 +45,7 @@ class DirectoryReply {
     }
     if (need > room) return false;
     used_ += need;
-    if (plus_ && !IsDotName(entry.name)) looked_up_.push_back(entry.entry.attr.ino);
+    if (plus_ && CountsAsLookup(entry)) looked_up_.push_back(entry.entry.attr.ino);
     return true;
   }
 

@@ -1,6 +1,7 @@
 // Attributes: shown at once, kept in metadata, seen by another mount.
 #include <sys/xattr.h>
 
+#include "oss/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {
@@ -147,6 +148,74 @@ TEST_F(Attributes, ForeignMetadataSurvives) {
   EXPECT_EQ(mount_.Put("f", "new"), 0);
   EXPECT_EQ(store_->MetadataOf("f")->at("author"), "me");
   EXPECT_EQ(mount_.Stat("f")->mode, S_IFREG | 0600u);
+}
+
+// The listing does not tell metadata; whoever writes the file must not lose it.
+TEST_F(Attributes, MetadataOfAListedFileSurvivesItsWriters) {
+  const Metadata theirs{{"author", "me"}, {"mode", "33152"}, {"uid", "1005"}};
+  for (const char* name : {"append", "rewrite", "cut", "large"})
+    store_->PutContent(name, std::string(name == std::string("large") ? 300'000 : 3, 'x'), theirs);
+  ASSERT_TRUE(mount_.List(""));
+  const HandleId appended = *mount_.OpenPath("append", O_WRONLY | O_APPEND);
+  ASSERT_TRUE(mount_.Write(appended, 3, "more"));
+  EXPECT_EQ(mount_.Close(appended), 0);
+  EXPECT_EQ(mount_.Put("rewrite", "new"), 0);
+  EXPECT_EQ(mount_.Truncate("cut", 1), 0);
+  const HandleId patched = *mount_.OpenPath("large", O_RDWR);
+  ASSERT_TRUE(mount_.Write(patched, 300'000, std::string(2u << 20, 'y')));
+  EXPECT_EQ(mount_.Close(patched), 0);
+  for (const char* name : {"append", "rewrite", "cut", "large"}) {
+    const auto kept = store_->MetadataOf(name);
+    ASSERT_TRUE(kept) << name;
+    for (const auto& [key, value] : theirs) EXPECT_EQ(kept->count(key) != 0 ? kept->at(key) : "", value) << name;
+    EXPECT_EQ(mount_.Stat(name)->mode, S_IFREG | 0600u) << name;
+  }
+}
+
+TEST_F(Attributes, ChangesThatChangeNothingCostNoCopy) {
+  EXPECT_EQ(mount_.Put("f", "data"), 0);
+  AttrChange all = Mode(0640);
+  all.uid = 5;
+  all.gid = 6;
+  all.mtime_ns = kOldNs;
+  EXPECT_EQ(mount_.SetAttr("f", all), 0);
+  SaveAll(mount_);
+  store_->ResetCounts();
+  EXPECT_EQ(mount_.SetAttr("f", all), 0);
+  EXPECT_EQ(mount_.SetAttr("f", Mode(0640)), 0);
+  SaveAll(mount_);
+  EXPECT_EQ(CountAll(*store_), 0u);
+  // A mount that does not know what is stored asks, and copies nothing either.
+  TestMount fresh(*store_);
+  ASSERT_TRUE(fresh.List(""));
+  store_->ResetCounts();
+  EXPECT_EQ(fresh.SetAttr("f", all), 0);
+  SaveAll(fresh);
+  EXPECT_EQ(CountOf(*store_, {"copy", "put"}), 0u);
+  EXPECT_EQ(fresh.SetAttr("f", Mode(0600)), 0);
+  SaveAll(fresh);
+  EXPECT_EQ(CountOf(*store_, {"copy"}), 1u);
+}
+
+TEST_F(Attributes, OneRefusedHeadDoesNotHideTheDirectory) {
+  EXPECT_EQ(mount_.Mkdir("d"), 0);
+  for (const char* name : {"d/a", "d/b", "d/c"}) {
+    EXPECT_EQ(mount_.Put(name, "x"), 0);
+    EXPECT_EQ(mount_.SetAttr(name, Mode(0600)), 0);
+  }
+  SaveAll(mount_);
+  auto faulty = oss::MakeFaultStore(*store_);
+  TestMount fresh(*faulty);
+  ASSERT_TRUE(fresh.Find("d"));
+  oss::FaultRule rule;
+  rule.operation = "head";
+  rule.count = 1;
+  rule.error = MakeError(EACCES, ErrorKind::kAccessDenied, "injected");
+  faulty->AddRule(rule);
+  std::map<std::string, Attr> attrs;
+  EXPECT_EQ(fresh.List("d", &attrs)->size(), 3u);
+  EXPECT_EQ(faulty->FaultsInjected(), 1u);
+  for (const char* name : {"d/a", "d/b", "d/c"}) EXPECT_EQ(fresh.Stat(name)->mode, S_IFREG | 0600u);
 }
 
 TEST_F(Attributes, AttributesOfAVersionThatIsGoneAreDropped) {

@@ -9,12 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <ctime>
 #include <fstream>
 
+#include "base/descriptors.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "cli/directories.h"
@@ -83,10 +85,10 @@ void Doctor::Machine(const Show& show) {
           "install the package fuse3"});
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
-  const bool enough = files.rlim_cur >= 4096 || files.rlim_max >= 4096;
-  show({"limits", enough ? Verdict::kPass : Verdict::kWarn,
-        StrCat("open files: ", static_cast<uint64_t>(files.rlim_cur)),
-        enough ? "" : "raise it: ulimit -n 65536"});
+  const uint64_t allowed = std::max<uint64_t>(files.rlim_cur, std::min<uint64_t>(files.rlim_max, kDescriptorsMax));
+  const bool enough = allowed >= 4096;
+  show({"limits", enough ? Verdict::kPass : Verdict::kWarn, StrCat("open files: ", allowed),
+        enough ? "" : "raise the hard limit: ulimit -Hn 65536"});
   const auto runtime = RuntimeDirectory();
   show({"state", runtime ? Verdict::kPass : Verdict::kFail,
         runtime ? StrCat("sockets in ", *runtime) : runtime.error().text,

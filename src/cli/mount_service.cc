@@ -13,6 +13,7 @@
 #include <ctime>
 #include <optional>
 
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/size.h"
 #include "base/str.h"
@@ -87,6 +88,7 @@ int MountService::Serve() {
 
 int MountService::Start() {
   BlockDaemonSignals();
+  RaiseDescriptorLimit();
   if (Status made = PrepareDirectories(settings()); !made) return Fail(1, made.error().ToString());
   if (Status set = SetupLog(settings().log); !set) return Fail(1, set.error().ToString());
   Log(LogLevel::kInfo, StrCat("ossfs2 ", OSSFS2_VERSION, " starts, pid ", getpid(), ", ", settings().Source(),

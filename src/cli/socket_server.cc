@@ -16,10 +16,15 @@
 
 namespace ossfs2 {
 
-SocketServer::SocketServer(int listening_fd, std::string name, Handler handler)
+int SocketServer::AcceptConnection(int listening_fd) {
+  return accept4(listening_fd, nullptr, nullptr, SOCK_CLOEXEC);
+}
+
+SocketServer::SocketServer(int listening_fd, std::string name, Handler handler, Acceptor acceptor)
     : listening_fd_(listening_fd),
       stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       handler_(std::move(handler)),
+      acceptor_(std::move(acceptor)),
       executor_(std::move(name), kConnectionsMax),
       thread_([this] { Accept(); }) {}
 
@@ -42,8 +47,11 @@ void SocketServer::Accept() {
     if (poll(waited, 2, -1) < 0 && errno != EINTR) return;
     if (waited[1].revents != 0) return;
     if (waited[0].revents == 0) continue;
-    const int fd = accept4(listening_fd_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (fd < 0) continue;
+    const int fd = acceptor_(listening_fd_);
+    if (fd < 0) {
+      poll(&waited[1], 1, kRetryInterval.count());
+      continue;
+    }
     {
       MutexLock lock(mutex_);
       if (connections_.size() >= kConnectionsMax) {

@@ -24,19 +24,25 @@ class SocketServer {
  public:
   static constexpr size_t kConnectionsMax = 16;
   using Handler = std::function<void(int fd)>;  // the fd is closed afterwards
+  using Acceptor = std::function<int(int listening_fd)>;  // as accept(2): a descriptor, or -1 and errno
 
-  SocketServer(int listening_fd, std::string name, Handler handler);
+  SocketServer(int listening_fd, std::string name, Handler handler, Acceptor acceptor = AcceptConnection);
   ~SocketServer();
   SocketServer(const SocketServer&) = delete;
   SocketServer& operator=(const SocketServer&) = delete;
 
+  // Between attempts while no descriptor is free: the connection stays in the queue, so poll does not wait.
+  static constexpr std::chrono::milliseconds kRetryInterval{20};
+
  private:
+  static int AcceptConnection(int listening_fd);
   void Accept();
   void Serve(int fd);
 
   const int listening_fd_;
   const int stop_event_;
   const Handler handler_;
+  const Acceptor acceptor_;
   Executor executor_;
   Mutex mutex_;
   std::unordered_set<int> connections_ GUARDED_BY(mutex_);

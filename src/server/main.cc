@@ -1,12 +1,12 @@
 // ossfs2-server: see options.h and --help.
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "base/descriptors.h"
 #include "base/environment.h"
 #include "server/oss_server.h"
 
@@ -36,14 +36,6 @@ void WipeSecrets(int argc, char** argv) {
   }
 }
 
-// Connections and open files of 4096 clients.
-void RaiseFileLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -60,7 +52,7 @@ int main(int argc, char** argv) {
     std::printf("%s", options->help ? HelpText().c_str() : "ossfs2-server " OSSFS2_VERSION "\n");
     return 0;
   }
-  RaiseFileLimit();
+  ossfs2::RaiseDescriptorLimit();  // connections and open files of 4096 clients
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);

@@ -1,15 +1,34 @@
-// Hidden variables, tunable numbers and seeds.
+// Hidden variables, limits, tunable numbers and seeds.
 #include "base/environment.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdlib>
 
+#include "base/descriptors.h"
 #include "base/random.h"
 #include "base/tunable.h"
 
 namespace ossfs2 {
 namespace {
+
+TEST(DescriptorLimitTest, IsRaisedAndNeverLowered) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const auto raised_from = [&before](rlim_t soft) {
+    rlimit limit{soft, before.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    RaiseDescriptorLimit();
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    EXPECT_EQ(limit.rlim_max, before.rlim_max);
+    return limit.rlim_cur;
+  };
+  EXPECT_EQ(raised_from(64), std::min<rlim_t>(before.rlim_max, kDescriptorsMax));
+  EXPECT_EQ(raised_from(before.rlim_max), before.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &before);
+}
 
 TEST(EnvironmentTest, HiddenVariablesAreKnownButNotInherited) {
   setenv("OSSFS2_TEST_HIDDEN", "key", 1);

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <vector>
 
 #include "base/metrics.h"
 #include "cli/metrics_endpoint.h"
@@ -123,6 +125,33 @@ TEST(AdminServer, ClosesOversizedRequests) {
   const auto answer = AskDaemon(folder.path() + "/s", std::string(kAdminRequestBytesMax * 4, 'x'));
   EXPECT_TRUE(!answer || answer->find("\"ok\":false") != std::string::npos);
   EXPECT_TRUE(AskDaemon(folder.path() + "/s", R"({"command":"status"})")) << "and lives on";
+}
+
+// No descriptor is free for a while: the connection waits, and the thread does not spin.
+TEST(SocketServer, WaitsWhenNoDescriptorIsFree) {
+  constexpr int kRefusals = 5;
+  TestFolder folder;
+  const std::string path = folder.path() + "/s";
+  const auto listening = ListenUnix(path);
+  ASSERT_TRUE(listening);
+  std::vector<std::chrono::steady_clock::time_point> attempts;
+  const auto acceptor = [&attempts](int fd) {
+    attempts.push_back(std::chrono::steady_clock::now());
+    if (attempts.size() > kRefusals) return accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
+    errno = EMFILE;
+    return -1;
+  };
+  {
+    const SocketServer server(
+        *listening, "test", [](int fd) { WriteAll(fd, "served\n", std::chrono::seconds(5)); }, acceptor);
+    const auto client = ConnectUnix(path);
+    ASSERT_TRUE(client);
+    EXPECT_EQ(ReadUntil(*client, "\n", 100, std::chrono::seconds(60)), "served\n");
+    close(*client);
+  }
+  ASSERT_EQ(attempts.size(), kRefusals + 1u);
+  for (size_t i = 1; i < attempts.size(); ++i)  // each is preceded by a wait, however slow the machine
+    EXPECT_GE(attempts[i] - attempts[i - 1], SocketServer::kRetryInterval);
 }
 
 std::string HttpGet(uint16_t port, const std::string& request) {

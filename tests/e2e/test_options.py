@@ -408,6 +408,15 @@ class Operation(OptionCase):
             with self.assertRaises(OSError):
                 fetch("http://127.0.0.1:%d/metrics" % port)
 
+    def test_open_files_are_not_bounded_by_the_shell(self):
+        mount = Mount(self.server, start=False)
+        mount.command = ["sh", "-c", "ulimit -Sn 256; exec \"$@\"", "sh"] + mount.arguments()
+        with mount:
+            mount.start()
+            with open("/proc/%d/limits" % mount.pid) as stream:
+                soft = next(line.split()[3] for line in stream if line.startswith("Max open files"))
+            self.assertGreater(int(soft), 256)
+
     def test_enable_admin_server(self):
         with Mount(self.server, "--noenable_admin_server") as mount:
             done = harness.run([OSSFS2, "stats", mount.path], check=False)

@@ -122,6 +122,8 @@ class CoreFileSystem final : public FileSystem {
   std::shared_ptr<ReadFile> ReaderOf(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   void ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, ReadDone done);
   void NoteWrite(FileHandle& handle, Writer writer = Writer::kCall);
+  // Its close is no longer what stores the file.
+  static void NoteFlushed(FileHandle& handle);
   Status PublishHandle(FileHandle& handle, bool sync);
   void DropHandle(const std::shared_ptr<FileHandle>& handle);
   Result<size_t> CopyThrough(FileHandle& source, uint64_t source_offset, FileHandle& target,

@@ -90,6 +90,10 @@ void CoreFileSystem::NoteWrite(FileHandle& handle, Writer writer) {
   if (writer == Writer::kCall && !handle.unflushed.exchange(true)) handle.file->unflushed.fetch_add(1);
 }
 
+void CoreFileSystem::NoteFlushed(FileHandle& handle) {
+  if (handle.unflushed.exchange(false)) handle.file->unflushed.fetch_sub(1);
+}
+
 Result<bool> CoreFileSystem::TryWrite(HandleId id, uint64_t offset, std::span<const std::byte> data, Writer writer) {
   const auto handle = files_.Get(id);
   if (!handle || !handle->writable) return BadHandle();
@@ -208,7 +212,9 @@ bool CoreFileSystem::NothingToFlush(HandleId id) {
   if (!handle->closing.exchange(true)) handle->file->closing.fetch_add(1);
   if (!handle->writable) return true;
   const auto writer = handle->file->writer();
-  return !writer || (!writer->dirty() && writer->sticky_error().has_value());
+  if (writer && (writer->dirty() || !writer->sticky_error())) return false;
+  NoteFlushed(*handle);
+  return true;
 }
 
 Status CoreFileSystem::PublishHandle(FileHandle& handle, bool sync) {
@@ -223,7 +229,7 @@ Status CoreFileSystem::Flush(HandleId id) {
   const auto handle = files_.Get(id);
   if (!handle) return BadHandle();
   if (!handle->writable) return {};
-  if (handle->unflushed.exchange(false)) handle->file->unflushed.fetch_sub(1);
+  NoteFlushed(*handle);
   // Another handle is in the middle of writing this file: its close stores all.
   if (handle->file->unflushed > 0 || !context_.options.sync_upload)
     return handle->file->writer()->sticky_error();
@@ -238,6 +244,7 @@ Status CoreFileSystem::Fsync(HandleId id) {
   if (context_.options.ignore_fsync) return {};
   // The file is meant, not what this handle wrote: sync(1) opens it for reading.
   OSSFS2_RETURN_IF_ERROR(PublishHandle(*handle, true));
+  NoteFlushed(*handle);
   return saver_.Save(handle->ino);
 }
 

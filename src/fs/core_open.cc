@@ -231,7 +231,7 @@ void CoreFileSystem::Release(HandleId id) {
     handle->reader.reset();
   }
   OpenFile& file = *handle->file;
-  if (handle->unflushed.exchange(false)) file.unflushed.fetch_sub(1);
+  NoteFlushed(*handle);
   if (handle->writable || (handle->flags & O_TRUNC) != 0) {
     bool last_writer = false;
     {

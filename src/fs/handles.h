@@ -25,7 +25,7 @@ struct FileHandle {
   bool writable = false;
   bool append = false;
   std::shared_ptr<OpenFile> file;
-  std::atomic<bool> unflushed{false};  // wrote since its last flush
+  std::atomic<bool> unflushed{false};  // wrote since it was last flushed, synced or found with nothing to store
   std::atomic<bool> closing{false};    // flushed once: counted in OpenFile::closing
   Mutex mutex;
   std::shared_ptr<ReadFile> reader GUARDED_BY(mutex);  // of the version this handle reads

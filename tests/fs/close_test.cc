@@ -108,5 +108,27 @@ TEST_F(Close, FsyncOfAReaderStoresWhatOthersWrote) {
   EXPECT_EQ(mount_.Close(writer), 0);
 }
 
+TEST_F(Close, AHandleThatHasNothingToStoreDelaysNoOther) {
+  const HandleId synced = *mount_.OpenPath("f", O_WRONLY | O_CREAT);
+  ASSERT_TRUE(mount_.Write(synced, 0, "one"));
+  ASSERT_TRUE(mount_.fs().Fsync(synced));  // and stays open
+  const HandleId second = *mount_.OpenPath("f", O_WRONLY);
+  ASSERT_TRUE(mount_.Write(second, 3, " two"));
+  EXPECT_EQ(mount_.Close(second), 0);
+  EXPECT_EQ(store_->Content("f"), "one two");
+  ASSERT_TRUE(mount_.Write(synced, 7, " three"));
+  const HandleId third = *mount_.OpenPath("f", O_WRONLY);
+  ASSERT_TRUE(mount_.Write(third, 13, " four"));
+  EXPECT_EQ(mount_.Close(third), 0);
+  EXPECT_EQ(store_->Content("f"), "one two");  // the first handle's close will store it
+  const HandleId fourth = *mount_.OpenPath("f", O_WRONLY);
+  ASSERT_TRUE(mount_.fs().Fsync(fourth));  // stores all
+  EXPECT_TRUE(mount_.fs().NothingToFlush(synced));  // its close; a mapping keeps it from being released
+  ASSERT_TRUE(mount_.Write(fourth, 18, " five"));
+  EXPECT_EQ(mount_.Close(fourth), 0);
+  EXPECT_EQ(store_->Content("f"), "one two three four five");
+  EXPECT_EQ(mount_.Close(synced), 0);
+}
+
 }  // namespace
 }  // namespace ossfs2::test

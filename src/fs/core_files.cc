@@ -210,7 +210,7 @@ bool CoreFileSystem::NothingToFlush(HandleId id) {
   const auto handle = files_.Get(id);
   if (!handle) return true;
   if (!handle->closing.exchange(true)) handle->file->closing.fetch_add(1);
-  if (!handle->writable) return true;
+  if (!handle->stores) return true;
   const auto writer = handle->file->writer();
   if (writer && (writer->dirty() || !writer->sticky_error())) return false;
   NoteFlushed(*handle);
@@ -228,7 +228,7 @@ Status CoreFileSystem::PublishHandle(FileHandle& handle, bool sync) {
 Status CoreFileSystem::Flush(HandleId id) {
   const auto handle = files_.Get(id);
   if (!handle) return BadHandle();
-  if (!handle->writable) return {};
+  if (!handle->stores) return {};
   NoteFlushed(*handle);
   // Another handle is in the middle of writing this file: its close stores all.
   if (handle->file->unflushed > 0 || !context_.options.sync_upload)

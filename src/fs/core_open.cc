@@ -48,6 +48,7 @@ std::shared_ptr<FileHandle> CoreFileSystem::MakeHandle(Node* node, int flags) {
   handle->readable = (flags & O_ACCMODE) != O_WRONLY;
   handle->writable = WantsWrite(flags);
   handle->append = (flags & O_APPEND) != 0;
+  handle->stores = handle->writable || (flags & O_TRUNC) != 0;
   NodeExtra& extra = context_.tree.Extra(node);
   if (!extra.open) {
     extra.open = std::make_shared<OpenFile>(node->ino);
@@ -163,7 +164,7 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
   name.Release();
   if (status && (flags & O_TRUNC) != 0) {
     status = TruncateOpen(*handle->file, 0);
-    if (status && handle->writable) NoteWrite(*handle);
+    if (status) NoteWrite(*handle);
   }
   if (status) return opened;
   Release(opened.handle);
@@ -232,7 +233,7 @@ void CoreFileSystem::Release(HandleId id) {
   }
   OpenFile& file = *handle->file;
   NoteFlushed(*handle);
-  if (handle->writable || (handle->flags & O_TRUNC) != 0) {
+  if (handle->stores) {
     bool last_writer = false;
     {
       MutexLock lock(context_.tree.mutex);

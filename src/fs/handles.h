@@ -24,6 +24,7 @@ struct FileHandle {
   bool readable = false;
   bool writable = false;
   bool append = false;
+  bool stores = false;  // its close stores the file: it is writable, or truncated the file when it was opened
   std::shared_ptr<OpenFile> file;
   std::atomic<bool> unflushed{false};  // wrote since it was last flushed, synced or found with nothing to store
   std::atomic<bool> closing{false};    // flushed once: counted in OpenFile::closing

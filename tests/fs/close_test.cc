@@ -130,5 +130,18 @@ TEST_F(Close, AHandleThatHasNothingToStoreDelaysNoOther) {
   EXPECT_EQ(mount_.Close(synced), 0);
 }
 
+TEST_F(Close, OfAReaderThatTruncatedTheFileStoresThat) {
+  EXPECT_EQ(mount_.Put("f", "text"), 0);
+  const HandleId handle = *mount_.OpenPath("f", O_RDONLY | O_TRUNC);
+  EXPECT_FALSE(mount_.fs().NothingToFlush(handle));  // nor is it for a thread that must not wait
+  FailPuts(1);
+  EXPECT_EQ(ErrnoOf(mount_.fs().Flush(handle)), EIO);
+  EXPECT_TRUE(mount_.fs().Flush(handle));
+  EXPECT_EQ(store_->Content("f"), "");
+  EXPECT_TRUE(mount_.fs().NothingToFlush(handle));
+  EXPECT_EQ(mount_.Close(handle), 0);
+  EXPECT_TRUE(mount_.fs().NothingToFlush(handle));
+}
+
 }  // namespace
 }  // namespace ossfs2::test

@@ -92,7 +92,7 @@ class Bench:
         self.end = time.monotonic() + options.limit
         self.rows, self.profiles = [], {}
         self.facts = machine.describe(ROOT, harness.OSSFS2)
-        self.work = tempfile.mkdtemp(prefix="ossfs2-many-", dir=options.work)
+        self.work = harness.temporary_folder("many", options.work)
 
     def late(self):
         return time.monotonic() > self.end
@@ -353,11 +353,6 @@ class Bench:
                 lines[-1] += " (warm-up %.2f s before it) |" % middle("warm_up_seconds")
         return "\n".join(lines) + "\n"
 
-    def clean(self):
-        if hasattr(self, "model_server"):
-            self.model_server.destroy()
-        shutil.rmtree(self.work, ignore_errors=True)
-
 
 def rounded(value):
     return str(value)
@@ -443,6 +438,7 @@ def main():
     parser.add_argument("--touched", action="store_true", help="all memory was touched already")
     parser.add_argument("--loads", type=int, default=1)
     options = parser.parse_args()
+    harness.clean_up_at_end()
     bench = Bench(options, SMALL if options.small else FULL)
     if options.trials:
         bench.sizes = dict(bench.sizes, trials=options.trials)
@@ -461,8 +457,6 @@ def main():
             bench.save()
     finally:
         bench.save()
-        bench.clean()
-        harness.destroy_all()
     say(bench.report())
 
 

@@ -35,4 +35,11 @@ nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader 2>
 python3 -c 'import torch, safetensors; print("torch", torch.__version__, "safetensors", safetensors.__version__)' 2>/dev/null || true
 ulimit -l unlimited -n 65536 2>/dev/null || true
 
-python3 "$root/bench/many_cores.py" --out "${OUT:-$root/bench/out/many-cores}" "$@"
+# Signals are handed on, and the binaries stay until the mounts are gone.
+python3 "$root/bench/many_cores.py" --out "${OUT:-$root/bench/out/many-cores}" "$@" &
+child=$!
+trap 'kill "$child" 2>/dev/null' INT TERM HUP
+wait "$child"
+status=$?
+while kill -0 "$child" 2>/dev/null; do wait "$child"; status=$?; done
+exit "$status"

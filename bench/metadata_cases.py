@@ -257,10 +257,8 @@ def main():
                         choices=[case.__name__ for case in CASES])
     parser.add_argument("--out", metavar="FILE.md", help="the report; the figures go beside it as .json")
     a = parser.parse_args()
-    try:
-        results = run(Sizes(a.small), lambda text: print(text, flush=True), a.only)
-    finally:
-        harness.destroy_all()
+    harness.clean_up_at_end()
+    results = run(Sizes(a.small), lambda text: print(text, flush=True), a.only)
     if a.out:
         facts = machine.describe(ROOT, harness.OSSFS2)
         facts = {name: facts[name] for name in ("date", "processor", "memory", "kernel", "commit") if name in facts}

@@ -20,6 +20,7 @@ import json
 import mmap
 import multiprocessing
 import os
+import queue
 import statistics
 import struct
 import subprocess
@@ -126,6 +127,22 @@ def rank(number, a, paths, ready, start, results):
         results.put({"rank": number, "failed": "%s: %s" % (type(error).__name__, error)})
 
 
+def collect(processes, results):
+    """What each rank has to say. A rank that ends without a word (killed for its memory) is an error."""
+    details = {}
+    while len(details) < len(processes):
+        ended = [n for n, process in enumerate(processes) if process.exitcode is not None]
+        try:
+            said = results.get(timeout=1)
+            details[said["rank"]] = said
+        except queue.Empty:  # what those wrote that had ended before would have been in it
+            silent = [n for n in ended if n not in details]
+            if silent:
+                raise RuntimeError("rank %d ended with %d before its load was done" % (
+                    silent[0], processes[silent[0]].exitcode)) from None
+    return list(details.values())
+
+
 def load(a, folder, observer=None):
     """All ranks; returns (seconds until the last one was done, details).
 
@@ -135,18 +152,23 @@ def load(a, folder, observer=None):
     ready, start, results = context.Semaphore(0), context.Event(), context.Queue()
     processes = [context.Process(target=rank, args=(n, a, paths, ready, start, results))
                  for n in range(a.ranks)]
-    for process in processes:
-        process.start()
-    for _ in processes:
-        if not ready.acquire(timeout=180):
-            raise SystemExit("a rank did not start")
-    with observer or contextlib.nullcontext():
-        begun = time.monotonic()
-        start.set()
-        details = [results.get(timeout=3600) for _ in processes]
-        seconds = time.monotonic() - begun
-    for process in processes:
-        process.join()
+    try:
+        for process in processes:
+            process.start()
+        for _ in processes:
+            if not ready.acquire(timeout=180):
+                raise SystemExit("a rank did not start")
+        with observer or contextlib.nullcontext():
+            begun = time.monotonic()
+            start.set()
+            details = collect(processes, results)
+            seconds = time.monotonic() - begun
+        for process in processes:
+            process.join()
+    finally:
+        for process in processes:
+            if process.is_alive():
+                process.kill()
     failed = [d["failed"] for d in details if "failed" in d]
     if failed:
         raise RuntimeError("; ".join(failed))
@@ -202,7 +224,8 @@ def measure_all(a):
     import harness
     import make_safetensors
     from ossfs2_bench import machine, processes, targets
-    local = tempfile.mkdtemp(prefix="ossfs2-model-", dir=a.work)
+    harness.clean_up_at_end()
+    local = harness.temporary_folder("model", a.work)
     options = []
     if a.latency:
         options += ["--latency", a.latency]
@@ -210,34 +233,30 @@ def measure_all(a):
         options += ["--rate-per-connection", a.rate]
     data = {"machine": machine.describe(ROOT, harness.OSSFS2), "ranks": a.ranks,
             "device": a.device, "method": a.method, "server": options, "cases": {}}
-    try:
-        count = max(1, min(16, a.size // (512 * MIB)))
-        print("generating %.1f GiB in %d shards in %s" % (a.size / GIB, count, local), flush=True)
-        make_safetensors.write_model(local, count, a.size // count)
-        paths = shards(local)
-        total = sum(map(os.path.getsize, paths))
-        with harness.Server(*options, root=tempfile.mkdtemp(dir=local, prefix="server-")) as server:
-            for path in paths:
-                server.client.put_file("model/" + os.path.basename(path), path)
-            chosen = cases(a, harness, targets)
-            for number in range(a.trials):
-                for case in chosen:
-                    try:
-                        result = measure_case(a, case, server, local, processes, total)
-                        shown = "%.2f s, %.2f GB/s of model, bytes %.2fx, CPU %.0f s" % (
-                            result["seconds"], total / 1e9 / result["seconds"],
-                            result.get("amplification", 0), result.get("daemon_cpu_s", 0))
-                        if result.get("warm_up_seconds"):
-                            shown += ", warm-up %.2f s" % result["warm_up_seconds"]
-                    except (RuntimeError, OSError, AssertionError) as error:
-                        result, shown = {"failed": str(error)}, "failed: %s" % error
-                    data["cases"].setdefault(case.name, []).append(result)
-                    print("%d/%d %-28s %s" % (number + 1, a.trials, case.name, shown), flush=True)
-        data["bytes"] = total
-        write_report(a, data)
-    finally:
-        subprocess.run(["rm", "-rf", local], check=False)
-        harness.destroy_all()
+    count = max(1, min(16, a.size // (512 * MIB)))
+    print("generating %.1f GiB in %d shards in %s" % (a.size / GIB, count, local), flush=True)
+    make_safetensors.write_model(local, count, a.size // count)
+    paths = shards(local)
+    total = sum(map(os.path.getsize, paths))
+    with harness.Server(*options, root=tempfile.mkdtemp(dir=local, prefix="server-")) as server:
+        for path in paths:
+            server.client.put_file("model/" + os.path.basename(path), path)
+        chosen = cases(a, harness, targets)
+        for number in range(a.trials):
+            for case in chosen:
+                try:
+                    result = measure_case(a, case, server, local, processes, total)
+                    shown = "%.2f s, %.2f GB/s of model, bytes %.2fx, CPU %.0f s" % (
+                        result["seconds"], total / 1e9 / result["seconds"],
+                        result.get("amplification", 0), result.get("daemon_cpu_s", 0))
+                    if result.get("warm_up_seconds"):
+                        shown += ", warm-up %.2f s" % result["warm_up_seconds"]
+                except (RuntimeError, OSError, AssertionError) as error:
+                    result, shown = {"failed": str(error)}, "failed: %s" % error
+                data["cases"].setdefault(case.name, []).append(result)
+                print("%d/%d %-28s %s" % (number + 1, a.trials, case.name, shown), flush=True)
+    data["bytes"] = total
+    write_report(a, data)
 
 
 def write_report(a, data):

@@ -151,6 +151,7 @@ def main():
             "repeats": repeats, "limit_s": a.limit, "budget_min": budget_min, "targets": [t.name for t in found],
             "scenarios": []}
     data["machine"]["configuration"] = configuration_hash(chosen, found, repeats)
+    harness.clean_up_at_end()
     progress = Progress([s.weight for s in chosen], repeats, 60 * budget_min)
     for name, value in data["machine"].items():
         progress.say("%-13s %s" % (name, value))
@@ -158,8 +159,6 @@ def main():
         run_all(a, chosen, found, data, progress)
     except KeyboardInterrupt:
         progress.say("interrupted; what was measured is in " + a.out)
-    finally:
-        harness.destroy_all()
     if data.get("minutes"):
         render(a.out)
         progress.say("%.1f minutes; written: %s" % (progress.gone_s() / 60, ", ".join(

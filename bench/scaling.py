@@ -154,23 +154,21 @@ def main():
     os.makedirs(a.out, exist_ok=True)
     data = {"machine": machine.describe(ROOT, harness.OSSFS2), "curves": {}}
     repeats = a.trials or (1 if a.quick else 3)
-    try:
-        for name, (unit, points) in all_curves.items():
-            if a.only and name not in a.only:
-                continue
-            curve = data["curves"][name] = {"unit": unit, "points": []}
-            for x, scenario, options in points:
-                row = measure(scenario, options, repeats)
-                curve["points"].append((x, row))
-                print("%-8s %8s  %s" % (name, x, "  ".join("%s %.2f" % (k, v) if isinstance(v, float) else "%s %s" % (k, v)
-                                                       for k, v in row.items())), flush=True)
-            with open(os.path.join(a.out, "scaling.json"), "w") as stream:
-                json.dump(data, stream, indent=1)
-            with open(os.path.join(a.out, "scaling.md"), "w") as stream:
-                stream.write(markdown(data))
-            plot(data, os.path.join(a.out, "scaling.png"))
-    finally:
-        harness.destroy_all()
+    harness.clean_up_at_end()
+    for name, (unit, points) in all_curves.items():
+        if a.only and name not in a.only:
+            continue
+        curve = data["curves"][name] = {"unit": unit, "points": []}
+        for x, scenario, options in points:
+            row = measure(scenario, options, repeats)
+            curve["points"].append((x, row))
+            print("%-8s %8s  %s" % (name, x, "  ".join("%s %.2f" % (k, v) if isinstance(v, float) else "%s %s" % (k, v)
+                                                   for k, v in row.items())), flush=True)
+        with open(os.path.join(a.out, "scaling.json"), "w") as stream:
+            json.dump(data, stream, indent=1)
+        with open(os.path.join(a.out, "scaling.md"), "w") as stream:
+            stream.write(markdown(data))
+        plot(data, os.path.join(a.out, "scaling.png"))
 
 
 if __name__ == "__main__":

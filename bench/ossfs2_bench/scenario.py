@@ -10,7 +10,6 @@ trial ends with the last one. A process may print JSON lines; these fields mean 
 import os
 import shutil
 import sys
-import tempfile
 
 import harness  # tests/e2e, put on the path by run.py
 
@@ -138,7 +137,7 @@ class RealFiles(Scenario):
 
     def prepare(self, server):
         if self.source is None:
-            self.source = tempfile.mkdtemp(prefix="ossfs2-bench-source-", dir=MEMORY)
+            self.source = harness.temporary_folder("source", MEMORY)
             self.files = [os.path.basename(path) for path in self.make(self.source)]
             self.bytes = sum(os.path.getsize(os.path.join(self.source, name)) for name in self.files)
         for name in self.files:

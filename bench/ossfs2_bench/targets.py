@@ -4,7 +4,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
 from . import processes
@@ -55,8 +54,7 @@ class MountTarget(Target):
         """Writes files that the program needs."""
 
     def start(self, server):
-        self.workdir = tempfile.mkdtemp(prefix="ossfs2-bench-" + self.name + "-",
-                                        dir=os.environ.get("OSSFS2_TEST_DIR"))
+        self.workdir = harness.temporary_folder(self.name)
         self.path = os.path.join(self.workdir, "mnt")
         os.mkdir(self.path)
         self.log = os.path.join(self.workdir, "log")
@@ -65,6 +63,7 @@ class MountTarget(Target):
                   "key_secret": harness.KEY_SECRET, "workdir": self.workdir}
         self.prepare(fields)
         command = [word.format(**fields) for word in shlex.split(self.template)]
+        harness.register(self)
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=subprocess.STDOUT, start_new_session=True,
@@ -128,6 +127,12 @@ class MountTarget(Target):
             self.process.wait()
         shutil.rmtree(self.workdir, ignore_errors=True)
         self.path = None
+        harness.unregister(self)
+
+    def destroy(self):
+        """For the end of the program, which nobody waits for."""
+        self.abort()
+        self.stop()
 
     def alive(self, pid):
         if self.process and pid == self.process.pid:
@@ -195,7 +200,7 @@ class Tmpfs(Target):
     def start(self, server):
         self.fresh = self.path is None
         if self.fresh:
-            self.path = tempfile.mkdtemp(prefix="ossfs2-bench-", dir="/dev/shm")
+            self.path = harness.temporary_folder("tmpfs", "/dev/shm")
 
     def end(self):
         if self.path:

@@ -293,7 +293,7 @@ class Runner:
         chosen = self.chosen(round_number, share_s)
         if not chosen:
             return
-        root = tempfile.mkdtemp(prefix="ossfs2-bench-server-", dir=MEMORY)
+        root = harness.temporary_folder("server", MEMORY)
         try:
             with harness.Server(*self.scenario.server_options(), bucket="bench", root=root) as server:
                 self.scenario.prepare(server)

@@ -4,9 +4,10 @@ A write counts until its bytes are in the bucket: a program that returns from cl
 """
 import os
 import shutil
-import tempfile
 
 from .scenario import MEMORY, MIB, Scenario, curl_all, curl_put_zeros, worker
+
+import harness
 
 
 class Write(Scenario):
@@ -69,7 +70,7 @@ class FromSource(Scenario):
 
     def prepare(self, server):
         if self.source is None:
-            self.source = tempfile.mkdtemp(prefix="ossfs2-bench-source-", dir=MEMORY)
+            self.source = harness.temporary_folder("source", MEMORY)
             self.make_source(self.source)
 
     def clean(self):

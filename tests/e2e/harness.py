@@ -44,16 +44,26 @@ KEY_SECRET = "testSecretThatMustNotLeak9876543"
 MIB = 1 << 20
 GIB = 1 << 30
 
-_temporary = None
+_temporary = {}  # parent -> the one folder that this program has there
 _running = []  # everything with a destroy(), newest last
 
 
-def temporary_folder(name="t"):
-    """A new empty folder that disappears at the end of the program."""
-    global _temporary
-    if _temporary is None:
-        _temporary = tempfile.mkdtemp(prefix="ossfs2-e2e-", dir=os.environ.get("OSSFS2_TEST_DIR"))
-    return tempfile.mkdtemp(prefix=name + "-", dir=_temporary)
+def temporary_folder(name="t", parent=None):
+    """A new empty folder that disappears at the end of the program. `parent`: not where OSSFS2_TEST_DIR says."""
+    parent = parent or os.environ.get("OSSFS2_TEST_DIR") or tempfile.gettempdir()
+    if parent not in _temporary:  # the name says whose it is, should it ever be left behind
+        _temporary[parent] = tempfile.mkdtemp(prefix="ossfs2-e2e-%d-" % os.getpid(), dir=parent)
+    return tempfile.mkdtemp(prefix=name + "-", dir=_temporary[parent])
+
+
+def register(thing):
+    """`thing.destroy()` is called at the end of the program, unless it is unregistered before."""
+    _running.append(thing)
+
+
+def unregister(thing):
+    if thing in _running:
+        _running.remove(thing)
 
 
 def clean_environment(**more):
@@ -139,7 +149,7 @@ class Server:
         self.log = os.path.join(temporary_folder("log"), "server.log")
         self.port = 0
         self.process = None
-        _running.append(self)  # first: a server that never listens must be ended too
+        register(self)  # first: a server that never listens must be ended too
         self.start()
 
     def start(self):
@@ -215,8 +225,7 @@ class Server:
 
     def destroy(self):
         self.stop(signal.SIGKILL)
-        if self in _running:
-            _running.remove(self)
+        unregister(self)
 
     def __enter__(self):
         return self
@@ -236,7 +245,7 @@ class Mount:
         self.state = temporary_folder("state")  # journals and staged files: kept over a crash
         self.command = command
         self.process = None
-        _running.append(self)
+        register(self)
         if start:
             self.start()
 
@@ -306,8 +315,7 @@ class Mount:
 
     def destroy(self):
         """For the end of a test: no error, nothing left."""
-        if self in _running:
-            _running.remove(self)
+        unregister(self)
         if self.process and self.process.poll() is None and is_mounted(self.path):
             with contextlib.suppress(Exception):
                 subprocess.run([OSSFS2, "umount", self.path], stdout=subprocess.DEVNULL,
@@ -537,13 +545,42 @@ class MountCase(unittest.TestCase):
 
 
 def destroy_all():
+    _hear_no_signals()
     for thing in list(reversed(_running)):
         with contextlib.suppress(Exception):
             thing.destroy()
-    if _temporary and not os.environ.get("OSSFS2_TEST_KEEP"):
-        inside = mount_root(os.path.realpath(_temporary))
-        if inside is None or not inside.startswith(_temporary):
-            shutil.rmtree(_temporary, ignore_errors=True)
+    if os.environ.get("OSSFS2_TEST_KEEP"):
+        return
+    for folder in _temporary.values():
+        inside = mount_root(os.path.realpath(folder))
+        if inside is None or not inside.startswith(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hear_no_signals():
+    """Nothing cuts the clean-up short. A handler, since what is ignored is ignored by child processes too."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+
+def _on_end_signals(handler):
+    """What forked processes do not take over: they must not clean up, and a pool ends its own by SIGTERM."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # of nohup
+            signal.signal(number, handler)
+            os.register_at_fork(after_in_child=lambda number=number: signal.signal(number, signal.SIG_DFL))
+
+
+def _end(number, _):
+    _hear_no_signals()
+    sys.exit(128 + number)
+
+
+def clean_up_at_end():
+    """For programs that are no tests: no mount, server or folder stays, whether they end by themselves, by an error,
+    by ^C, or by SIGTERM (timeout, CI) or SIGHUP, after which `finally` clauses run too."""
+    atexit.register(destroy_all)
+    _on_end_signals(_end)
 
 
 def show_threads(pid):
@@ -585,7 +622,7 @@ def main():
     watchdog.daemon = True
     watchdog.start()
     atexit.register(destroy_all)
-    signal.signal(signal.SIGTERM, _terminated)
+    _on_end_signals(_terminated)  # unittest would take SystemExit for the failure of one test
     for binary in (OSSFS2, SERVER):
         if not os.access(binary, os.X_OK):
             sys.exit("not built: %s (cmake --build --preset release)" % binary)

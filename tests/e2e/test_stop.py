@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 import unittest
 
@@ -167,6 +168,66 @@ class Stop(unittest.TestCase):
             os.write(fd, block("busy", index))
         self.assertEqual(self.end(mount), 0)
         self.assertEqual(self.server.client.get("busy"), payload("busy", 20 * MIB))
+
+
+def using(text):
+    """Command lines that name it."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open("/proc/%s/cmdline" % name, "rb") as stream:
+                line = stream.read().replace(b"\0", b" ").decode(errors="replace")
+            if text in line:
+                found.append(line)
+    return found
+
+
+def mounted_below(folder):
+    with open("/proc/self/mountinfo") as table:
+        return [line.split()[4] for line in table if line.split()[4].startswith(folder)]
+
+
+class Benchmarks(unittest.TestCase):
+    """timeout(1) and CI end a benchmark by SIGTERM: its mounts, server and files in memory go with it."""
+
+    def test_nothing_is_left(self):
+        folder = temporary_folder("bench")
+        run = os.path.join(harness.ROOT, "bench", "run.py")
+        process = subprocess.Popen([sys.executable, run, "--quick", "--only", "random-1", "--target", "ossfs2", "--out", folder],
+                                   env=clean_environment(OSSFS2_TEST_DIR=folder), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(lambda: [subprocess.run(["umount", "-l", path], check=False) for path in mounted_below(folder)])
+        self.addCleanup(process.kill)
+        wait_until(lambda: mounted_below(folder) or process.poll() is not None, 60, "a mount")
+        process.terminate()
+        output = process.communicate(timeout=90)[0]
+        if "too little free memory" in output:
+            self.skipTest(output.strip())
+        self.assertEqual(process.returncode, 128 + signal.SIGTERM, output)
+        self.assertEqual(mounted_below(folder), [])
+        own = "ossfs2-e2e-%d-" % process.pid
+        self.assertEqual(using(own), [])
+        self.assertEqual([name for parent in (folder, "/dev/shm") for name in os.listdir(parent) if name.startswith(own)], [])
+
+    def test_killed_rank(self):
+        """The loader's bench does not wait for a rank that the kernel killed for its memory."""
+        load = ("import os, signal, sys, types\n"
+                "sys.path.insert(0, sys.argv[1])\n"
+                "import model_load\n"
+                "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+                "if __name__ == '__main__':\n"
+                "    a = types.SimpleNamespace(ranks=2, method='mmap', with_torch=False, device='cpu')\n"
+                "    try: model_load.load(a, sys.argv[2])\n"
+                "    except RuntimeError as error: print(error)\n"
+                "else: model_load.load_plain = die\n")
+        folder = temporary_folder("killed")
+        with open(folder + "/load.py", "w") as stream:
+            stream.write(load)
+        with open(folder + "/m.safetensors", "w"):
+            pass
+        done = harness.run([sys.executable, folder + "/load.py", os.path.join(harness.ROOT, "bench"), folder], timeout=60)
+        self.assertRegex(done.stdout, r"rank [01] ended with -9")
 
 
 if __name__ == "__main__":

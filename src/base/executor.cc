@@ -2,47 +2,41 @@
 
 #include <pthread.h>
 
-#include <chrono>
 #include <system_error>
 
 namespace ossfs2 {
-namespace {
-constexpr auto kIdleBeforeLeaving = std::chrono::seconds(10);
-}
 
-Executor::Executor(std::string name, size_t threads_max)
-    : name_(std::move(name)), threads_max_(threads_max == 0 ? 1 : threads_max) {}
+Executor::Executor(std::string name, size_t threads_max, std::chrono::milliseconds idle_max)
+    : name_(std::move(name)), threads_max_(threads_max == 0 ? 1 : threads_max), idle_max_(idle_max) {
+  MutexLock lock(mutex_);
+  AddThread();
+}
 
 Executor::~Executor() { Shutdown(); }
 
 void Executor::Run(std::function<void()> task) {
+  if (!Enqueue(task)) task();
+}
+
+bool Executor::Enqueue(std::function<void()>& task) {
   MutexLock lock(mutex_);
-  if (stopping_) {
-    lock.Unlock();
-    task();
-    lock.Lock();
-    return;
-  }
+  if (stopping_) return false;
+  if (queue_.size() >= idle_ && threads_.size() < threads_max_) AddThread();
+  if (threads_.empty()) return false;
   queue_.push_back(std::move(task));
-  if (queue_.size() > idle_ && threads_.size() < threads_max_) {
-    threads_.emplace_front();
-    auto self = threads_.begin();
-    try {
-      *self = std::thread([this, self] { ThreadMain(self); });
-      pthread_setname_np(self->native_handle(), name_.substr(0, 15).c_str());
-    } catch (const std::system_error&) {  // the thread limit of the machine: fewer must do
-      threads_.erase(self);
-    }
-  }
-  if (threads_.empty()) {
-    task = std::move(queue_.back());
-    queue_.pop_back();
-    lock.Unlock();
-    task();
-    lock.Lock();
-    return;
-  }
   wake_.NotifyOne();
+  return true;
+}
+
+void Executor::AddThread() {
+  threads_.emplace_front();
+  const auto self = threads_.begin();
+  try {
+    *self = std::thread([this, self] { ThreadMain(self); });
+    pthread_setname_np(self->native_handle(), name_.substr(0, 15).c_str());
+  } catch (const std::system_error&) {  // the thread limit of the machine: fewer must do
+    threads_.erase(self);
+  }
 }
 
 void Executor::ThreadMain(std::list<std::thread>::iterator self) {
@@ -59,9 +53,14 @@ void Executor::ThreadMain(std::list<std::thread>::iterator self) {
     }
     if (stopping_) break;
     ++idle_;
-    const bool woken = wake_.WaitFor(lock, kIdleBeforeLeaving);
+    bool woken = true;
+    if (threads_.size() > 1) {
+      woken = wake_.WaitFor(lock, idle_max_);
+    } else {
+      wake_.Wait(lock);
+    }
     --idle_;
-    if (!woken && queue_.empty()) break;
+    if (!woken && queue_.empty() && threads_.size() > 1) break;
   }
   std::list<std::thread> before;
   before.splice(before.begin(), finished_);

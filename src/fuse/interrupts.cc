@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "base/str.h"
@@ -97,8 +98,11 @@ void Interrupts::Wake() {
   MutexLock lock(told_mutex_);
   if (stopped_) return;
   if (!thread_.joinable()) {
-    thread_ = std::thread([this] { ThreadMain(); });
-    pthread_setname_np(thread_.native_handle(), "interrupts");
+    try {
+      thread_ = std::thread([this] { ThreadMain(); });
+      pthread_setname_np(thread_.native_handle(), "interrupts");
+    } catch (const std::system_error&) {  // the thread limit: what was told waits for the next call
+    }
   }
   changed_.NotifyAll();
 }

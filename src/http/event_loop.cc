@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 
 #include "base/time_slice.h"
 
@@ -46,8 +47,14 @@ Status EventLoop::Start(const std::string& name) {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { ThreadMain(); });
+  int failure = 0;
+  try {
+    thread_ = std::thread([this] { ThreadMain(); });
+  } catch (const std::system_error& error) {
+    failure = error.code().value();
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (failure != 0) return ErrnoError(failure, "HTTP event loop: no thread can be made (ulimit -u, pids.max)");
   pthread_setname_np(thread_.native_handle(), name.substr(0, 15).c_str());
   return {};
 }

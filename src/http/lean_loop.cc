@@ -95,7 +95,7 @@ void LeanLoop::OnResolved(const CallPtr& call, Result<Resolver::Addresses> addre
   if (call->finished) return;
   if (!addresses) {
     const std::string what = StrCat("cannot resolve the host name: ", addresses.error().text);
-    call->progress.cause = Cause::kName;
+    if (addresses.error().kind != ErrorKind::kNoSpace) call->progress.cause = Cause::kName;
     return Fail(call, UnavailableError(call->request, call->progress, loop_.now(), what));
   }
   call->addresses.assign(addresses->rbegin(), addresses->rend());

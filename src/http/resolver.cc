@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 
@@ -64,7 +65,10 @@ struct Resolver::State {
   std::unordered_map<std::string, Host> hosts GUARDED_BY(mutex);
   std::unordered_map<std::string, SteadyTime> resting GUARDED_BY(mutex);
   std::deque<std::string> to_ask GUARDED_BY(mutex);
+  CondVar wake;
   size_t threads GUARDED_BY(mutex) = 0;
+  size_t idle GUARDED_BY(mutex) = 0;  // of them
+  bool ended GUARDED_BY(mutex) = false;
 
   Addresses Ordered(Host& host, uint16_t port) REQUIRES(mutex);
   bool IsResting(const SocketAddress& address, SteadyTime now) REQUIRES(mutex);
@@ -74,6 +78,9 @@ struct Resolver::State {
   void MakeRoom() REQUIRES(mutex);
   void OnAnswer(const std::string& name, Result<Addresses> answer) EXCLUDES(mutex);
   static void HelperMain(std::shared_ptr<State> state);
+  static void StartHelper(const std::shared_ptr<State>& state);
+  // The next name to look up; empty: the helper leaves.
+  std::string NextName() EXCLUDES(mutex);
 };
 
 // Rotated inside the preferred family; the other family, then resting addresses, last.
@@ -112,6 +119,10 @@ bool Resolver::State::Ask(const std::string& name, Host& host) {
   if (host.asking) return false;
   host.asking = true;
   to_ask.push_back(name);
+  if (to_ask.size() <= idle) {
+    wake.NotifyOne();
+    return false;
+  }
   if (threads >= kThreadsMax) return false;
   ++threads;
   return true;
@@ -148,19 +159,41 @@ void Resolver::State::OnAnswer(const std::string& name, Result<Addresses> answer
 }
 
 void Resolver::State::HelperMain(std::shared_ptr<State> state) {
-  for (;;) {
-    std::string name;
-    {
-      MutexLock lock(state->mutex);
-      if (state->to_ask.empty()) {
-        --state->threads;
-        return;
-      }
-      name = std::move(state->to_ask.front());
-      state->to_ask.pop_front();
-    }
-    state->OnAnswer(name, state->lookup(name));
+  for (std::string name; !(name = state->NextName()).empty();) state->OnAnswer(name, state->lookup(name));
+}
+
+std::string Resolver::State::NextName() {
+  MutexLock lock(mutex);
+  while (to_ask.empty() && threads == 1 && !ended) {
+    ++idle;
+    wake.Wait(lock);
+    --idle;
   }
+  if (to_ask.empty()) {
+    --threads;
+    return "";
+  }
+  std::string name = std::move(to_ask.front());
+  to_ask.pop_front();
+  return name;
+}
+
+void Resolver::State::StartHelper(const std::shared_ptr<State>& state) {
+  try {
+    std::thread(HelperMain, state).detach();
+    return;
+  } catch (const std::system_error&) {  // the thread limit: other helpers must do
+  }
+  std::deque<std::string> nobodys;
+  {
+    MutexLock lock(state->mutex);
+    if (--state->threads == 0) nobodys.swap(state->to_ask);
+  }
+  Error error = MakeError(EAGAIN, ErrorKind::kNoSpace,
+                          "no thread can be made for it; the limit of this user or container is reached "
+                          "(ulimit -u, pids.max)");
+  error.retryable = true;
+  for (const std::string& name : nobodys) state->OnAnswer(name, error);
 }
 
 Resolver::Resolver(std::chrono::seconds ttl, Lookup lookup) : state_(std::make_shared<State>()) {
@@ -168,7 +201,11 @@ Resolver::Resolver(std::chrono::seconds ttl, Lookup lookup) : state_(std::make_s
   state_->lookup = std::move(lookup);
 }
 
-Resolver::~Resolver() = default;
+Resolver::~Resolver() {
+  MutexLock lock(state_->mutex);
+  state_->ended = true;
+  state_->wake.NotifyAll();
+}
 
 void Resolver::Resolve(const std::string& host, uint16_t port, Callback callback) {
   if (const auto literal = SocketAddress::FromLiteral(host, port)) {
@@ -195,7 +232,7 @@ void Resolver::Resolve(const std::string& host, uint16_t port, Callback callback
       start_thread = state.Ask(host, entry);
     }
   }
-  if (start_thread) std::thread(State::HelperMain, state_).detach();
+  if (start_thread) State::StartHelper(state_);
   if (!known.empty()) callback(std::move(known));
 }
 

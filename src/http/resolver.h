@@ -1,7 +1,8 @@
 // Resolver: names to addresses, without blocking the event loops.
 //
-// Lookups (getaddrinfo) run on at most kThreadsMax helper threads; answers are
-// kept for `ttl`. Each Resolve gets the addresses rotated by one, so that new
+// Lookups (getaddrinfo) run on at most kThreadsMax helper threads, of which one stays
+// when all are done: at the thread limit of the machine or container it takes them all.
+// Answers are kept for `ttl`. Each Resolve gets the addresses rotated by one, so that new
 // connections spread over all of them; the family that the system prefers goes
 // first. An address that Rest named goes to the end for 30 seconds; when all of a name rest, the service may have
 // moved, and the name is asked for again beside, at most once a second. When a lookup
@@ -9,7 +10,7 @@
 // outage of the name servers should not stop a mount.
 //
 // Threads: any. The callback runs in the caller when the answer is known, else on a
-// helper thread. Helper threads are detached, because getaddrinfo cannot be
+// helper thread, or in the caller when there is none and none can be made. Helper threads are detached, because getaddrinfo cannot be
 // interrupted; they share the state and outlive the resolver harmlessly.
 // Limits: kHostsMax names in the cache, kThreadsMax lookups at once (others wait).
 #pragma once

@@ -88,7 +88,14 @@ bool CredentialRefresher::HasJustFailed() const {
 void CredentialRefresher::StartRefresh() {
   if (is_running_ || stopping_) return;
   is_running_ = true;
-  executor_.Run([this] { Refresh(); });
+  if (executor_.TryRun([this] { Refresh(); })) return;
+  is_running_ = false;
+  Error error = MakeError(EACCES, ErrorKind::kUnavailable,
+                          StrCat(name_, " cannot be asked: no thread can be made for it; the limit of this user or "
+                                        "container is reached (ulimit -u, pids.max)"));
+  error.retryable = true;
+  OnFailed(std::move(error));
+  SetTimer();
 }
 
 bool CredentialRefresher::WaitForRefresh(MutexLock& lock) {

@@ -8,6 +8,7 @@
 
 #include "base/executor.h"
 #include "base/timer.h"
+#include "tests/base/thread_limit.h"
 
 namespace ossfs2 {
 namespace {
@@ -45,6 +46,51 @@ TEST(ExecutorTest, AfterShutdownTasksRunInTheCaller) {
   std::thread::id ran_on;
   executor.Run([&] { ran_on = std::this_thread::get_id(); });
   EXPECT_EQ(ran_on, std::this_thread::get_id());
+  EXPECT_FALSE(executor.TryRun([&] { ran_on = {}; }));
+  EXPECT_EQ(ran_on, std::this_thread::get_id());
+}
+
+TEST(ExecutorTest, OneThreadStays) {
+  Executor executor("test", 3, std::chrono::milliseconds(0));
+  EXPECT_EQ(executor.ThreadCount(), 1u);
+  std::promise<void> gate;
+  auto open = gate.get_future().share();
+  for (int n = 0; n < 3; ++n) executor.Run([open] { open.wait(); });
+  EXPECT_EQ(executor.ThreadCount(), 3u);
+  gate.set_value();
+  while (executor.ThreadCount() > 1) std::this_thread::yield();
+  for (int n = 0; n < 100; ++n) {
+    std::promise<std::thread::id> ran_on;
+    executor.Run([&] { ran_on.set_value(std::this_thread::get_id()); });
+    EXPECT_NE(ran_on.get_future().get(), std::this_thread::get_id());
+  }
+}
+
+TEST(ExecutorTest, AtTheThreadLimitTheFirstThreadDoesAll) {
+  ExpectInOwnProcess([] {
+    Executor executor("test", 3, std::chrono::milliseconds(0));
+    LimitThreads(0);
+    std::promise<void> all;
+    std::atomic<int> elsewhere{0};
+    const auto caller = std::this_thread::get_id();
+    for (int n = 0; n < 10; ++n)
+      executor.Run([&] {
+        if (std::this_thread::get_id() != caller && ++elsewhere == 10) all.set_value();
+      });
+    all.get_future().wait();
+    return executor.ThreadCount() == 1;
+  });
+}
+
+TEST(ExecutorTest, WithoutAnyThreadTheCallerDoesItOrIsTold) {
+  ExpectInOwnProcess([] {
+    LimitThreads(0);
+    Executor executor("test", 3);
+    int ran = 0;
+    const bool tried = executor.TryRun([&] { ran += 10; });
+    executor.Run([&] { ++ran; });
+    return !tried && ran == 1;
+  });
 }
 
 TEST(ExecutorTest, TasksMayAddTasks) {

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "http/resolver.h"
+#include "tests/base/thread_limit.h"
 #include "tests/http/client_fixture.h"
 
 namespace ossfs2::http {
@@ -243,6 +244,43 @@ TEST(Resolver, AsksAgainWhenNoKnownAddressTakesConnections) {
   resolver.Rest(*SocketAddress::FromLiteral("127.0.0.8", 80));
   while (resolve() != "127.0.0.9:80") std::this_thread::yield();
   EXPECT_EQ(lookups, 2);
+}
+
+std::string FirstAddressOf(Resolver& resolver, const std::string& name) {
+  std::promise<std::string> first;
+  resolver.Resolve(name, 80, [&](Result<Resolver::Addresses> addresses) {
+    first.set_value(addresses ? addresses->front().ToString() : addresses.error().text);
+  });
+  return first.get_future().get();
+}
+
+TEST(Resolver, AtTheThreadLimitOneHelperDoesAll) {
+  ExpectInOwnProcess([] {
+    Resolver resolver(std::chrono::hours(1), [](const std::string&) -> Result<Resolver::Addresses> {
+      return Resolver::Addresses{*SocketAddress::FromLiteral("127.0.0.8", 0)};
+    });
+    bool good = FirstAddressOf(resolver, "first.test") == "127.0.0.8:80";
+    LimitThreads(0);
+    for (const char* name : {"a.test", "b.test", "c.test"}) good &= FirstAddressOf(resolver, name) == "127.0.0.8:80";
+    return good;
+  });
+}
+
+TEST(Resolver, WithoutAnyThreadItIsAnError) {
+  ExpectInOwnProcess([] {
+    Resolver resolver(std::chrono::hours(1), [](const std::string&) { return Resolver::Addresses{}; });
+    LimitThreads(0);
+    return FirstAddressOf(resolver, "a.test").find("pids.max") != std::string::npos &&
+           FirstAddressOf(resolver, "a.test").find("pids.max") != std::string::npos;
+  });
+}
+
+TEST(LeanClientTest, WithoutAnyThreadItIsNotMade) {
+  ExpectInOwnProcess([] {
+    LimitThreads(0);
+    const auto client = MakeLeanClient(HttpConfig{});
+    return !client && client.error().errno_value == EAGAIN;
+  });
 }
 
 TEST(LeanClientTest, ConnectTimeOutNamesThePhase) {

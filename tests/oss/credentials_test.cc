@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "oss/credential_json.h"
 #include "oss/credential_refresher.h"
+#include "tests/base/thread_limit.h"
 #include "tests/oss/fake_http.h"
 
 namespace ossfs2::oss {
@@ -470,6 +471,20 @@ TEST_F(RefresherTest, TheIntervalRenewsKeysThatHaveLongToLive) {
   IdNow();
   WaitForFetches(2);
   while (IdNow() != "id2") std::this_thread::yield();
+}
+
+// The task would run in the caller, who holds the lock that it takes.
+TEST(RefresherThreadTest, WithoutAThreadItIsAnErrorThatMayPass) {
+  ExpectInOwnProcess([] {
+    LimitThreads(1);  // the timer's
+    FakeClock clock;
+    auto source = std::make_unique<ScriptedSource>();
+    const ScriptedSource& seen = *source;
+    CredentialRefresher refresher(std::move(source), std::chrono::seconds(0), false, clock);
+    const auto keys = refresher.Current();
+    return !keys && keys.error().retryable && keys.error().text.find("pids.max") != std::string::npos &&
+           !refresher.ForceRefresh({"id", "s", ""}) && seen.fetches == 0;
+  });
 }
 
 TEST(TimerDelayTest, IsNeverLongerThanADay) {

@@ -30,12 +30,26 @@ void KeepTelling(Timer& timer, const std::function<void(const std::string&)>& pr
 
 }  // namespace
 
+Result<std::unique_ptr<oss::CredentialProvider>> MakeCredentials(const StoreStack& stack,
+                                                                 oss::CredentialOptions options) {
+  options.metadata_http = stack.metadata_http.get();
+  return oss::MakeCredentialProvider(*stack.http, options);
+}
+
 Result<StoreStack> MakeStoreStack(const Settings& settings) {
   StoreStack stack;
   auto client = http::MakeHttpClient(settings.http);
   if (!client) return client.error();
   stack.http = std::move(*client);
-  auto credentials = oss::MakeCredentialProvider(*stack.http, settings.credentials);
+  if (!settings.http.proxy.empty()) {
+    http::HttpConfig direct = settings.http;
+    direct.proxy.clear();
+    direct.loop_threads = 1;
+    auto metadata = http::MakeHttpClient(direct);
+    if (!metadata) return metadata.error();
+    stack.metadata_http = std::move(*metadata);
+  }
+  auto credentials = MakeCredentials(stack, settings.credentials);
   if (!credentials) return credentials.error();
   stack.credentials = std::make_unique<SwitchableCredentials>(std::move(*credentials));
   auto store = oss::MakeOssStore(*stack.http, *stack.credentials, settings.oss);
@@ -83,7 +97,7 @@ void MountStack::BuildUpper() {
 }
 
 Status MountStack::ReloadCredentials(const oss::CredentialOptions& options) {
-  auto fresh = oss::MakeCredentialProvider(*store_.http, options);
+  auto fresh = MakeCredentials(store_, options);
   if (!fresh) return fresh.error();
   // Keys that cannot be had do not replace those that work.
   if (const auto keys = (*fresh)->Current(); !keys) return keys.error();
@@ -125,6 +139,7 @@ void MountStack::Close() {
   pool_.reset();
   store_.store.reset();
   store_.credentials.reset();
+  store_.metadata_http.reset();
   store_.http.reset();
 }
 

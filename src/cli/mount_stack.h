@@ -26,10 +26,15 @@ namespace ossfs2 {
 // What check and gc need of the stack: everything up to the object store.
 struct StoreStack {
   std::unique_ptr<http::HttpClient> http;
+  // Past the proxy; null: there is none, and `http` serves. The metadata service tells the role of the machine that
+  // asks, and its answers are keys: no proxy may ask for us, or see them.
+  std::unique_ptr<http::HttpClient> metadata_http;
   std::unique_ptr<SwitchableCredentials> credentials;
   std::unique_ptr<ObjectStore> store;
 };
 Result<StoreStack> MakeStoreStack(const Settings& settings);
+Result<std::unique_ptr<oss::CredentialProvider>> MakeCredentials(const StoreStack& stack,
+                                                                 oss::CredentialOptions options);
 
 class MountStack {
  public:

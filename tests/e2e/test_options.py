@@ -5,6 +5,7 @@ docs/compatibility.md names these tests. One server, many short mounts.
 import collections
 import contextlib
 import ctypes
+import http.client
 import http.server
 import json
 import os
@@ -16,6 +17,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.parse
 
 import harness
 from harness import (KEY_ID, KEY_SECRET, MIB, OSSFS2, Mount, Server, clean_environment, fetch,
@@ -523,6 +525,46 @@ class KeyServer:
         self.httpd.server_close()
 
 
+class Proxy:
+    """An HTTP proxy that passes requests on and keeps their URLs."""
+
+    def __init__(self):
+        self.urls = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def pass_on(self):
+                outer.urls.append(self.path)
+                parts = urllib.parse.urlsplit(self.path)
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                onward = http.client.HTTPConnection(parts.netloc, timeout=30)
+                onward.request(self.command, self.path[len("http://" + parts.netloc):], body or None,
+                               dict(self.headers))
+                answer = onward.getresponse()
+                content = answer.read()
+                self.send_response_only(answer.status)
+                for name, value in answer.getheaders():
+                    if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+                onward.close()
+
+            do_GET = do_PUT = do_POST = do_DELETE = pass_on
+
+            def log_message(self, *_):
+                pass
+
+        self.httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d" % self.httpd.server_address[1]
+        threading.Thread(target=self.httpd.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.httpd.shutdown()
+        self.httpd.server_close()
+
+
 class Credentials(OptionCase):
     NO_KEYS = ("--oss_access_key_id=", "--oss_access_key_secret=")
 
@@ -543,6 +585,17 @@ class Credentials(OptionCase):
         with Mount(self.server, "--ram_role=" + keys.url, "--credential_refresh_interval=1",
                    *self.NO_KEYS):
             harness.wait_until(lambda: keys.asked >= 4, 20, "refreshes of an idle mount")
+
+    def test_no_proxy_sees_the_keys_of_a_role(self):
+        keys, proxy = KeyServer(), Proxy()
+        self.addCleanup(keys.close)
+        self.addCleanup(proxy.close)
+        with Mount(self.server, "--ram_role=" + keys.url, "--http_proxy=" + proxy.url, *self.NO_KEYS) as mount:
+            self.assertGreater(len(proxy.urls), 0, "requests to the bucket go through it")
+            self.assertEqual(keys.asked, 1)
+            os.kill(mount.pid, signal.SIGHUP)
+            harness.wait_until(lambda: keys.asked >= 2, 20, "keys after the reload")
+        self.assertEqual([url for url in proxy.urls if url.startswith(keys.url)], [])
 
     def test_credential_process(self):
         folder = harness.temporary_folder("process")

@@ -36,10 +36,14 @@ std::optional<int64_t> RefreshTime(const Credentials& credentials, int64_t fetch
   const auto earlier = [&](int64_t time_s) { at = at ? std::min(*at, time_s) : time_s; };
   if (credentials.expires_s) {
     const int64_t life = *credentials.expires_s - fetched_s;
-    int64_t early = std::max(kEarlySeconds, life / 5);
-    if (early >= life) early = std::min(kEarlyShortSeconds, life / 2);  // short-lived
-    early += static_cast<int64_t>(random * static_cast<double>(early) / 10);
-    earlier(*credentials.expires_s - early);
+    const auto with_jitter = [random](int64_t early) {
+      return early + static_cast<int64_t>(random * static_cast<double>(early) / 10);
+    };
+    int64_t early = with_jitter(std::max(kEarlySeconds, life / 5));
+    if (early >= life) early = with_jitter(std::min(kEarlyShortSeconds, life / 2));  // short-lived
+    // Many sources give the same keys until shortly before their end: they are not asked without a pause.
+    const int64_t pause = std::min(kRetrySeconds, life / 2);
+    earlier(std::max(*credentials.expires_s - early, fetched_s + pause));
   }
   if (refresh_interval.count() > 0) earlier(fetched_s + refresh_interval.count());
   if (recheck.count() > 0) earlier(fetched_s + recheck.count());

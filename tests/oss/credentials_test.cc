@@ -383,6 +383,20 @@ TEST(RefreshTimeTest, AheadOfExpiry) {
   EXPECT_EQ(at(std::nullopt, 0, 0, 0), std::nullopt);
 }
 
+// A source that keeps its keys until shortly before their end gives the same ones again and again meanwhile.
+TEST(RefreshTimeTest, IsNeverRightAfterTheFetch) {
+  constexpr int64_t kFetched = 1'800'000'000;
+  for (int64_t life = 2; life <= 8000; ++life) {
+    for (const double random : {0.0, 0.3, 0.9, 0.999}) {
+      const auto at = RefreshTime({{}, kFetched + life}, kFetched, std::chrono::seconds(0), std::chrono::seconds(0),
+                                  random);
+      ASSERT_TRUE(at);
+      ASSERT_GE(*at, kFetched + std::min<int64_t>(15, life / 2)) << life << " " << random;
+      ASSERT_LT(*at, kFetched + life) << life << " " << random;
+    }
+  }
+}
+
 // A source that the test scripts.
 class ScriptedSource final : public CredentialSource {
  public:

@@ -98,6 +98,7 @@ Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool pl
     if (state.dropped_end > 0 && state.readers.size() == 1 && !context_.IsListed(directory))
       context_.tree.DropForRelisting(directory, slot == 0);
     handle.run = directory->unlinked || context_.IsListed(directory) ? nullptr : lister_.Start(directory);
+    handle.handed_out = 0;
   }
   handle.reader.next_slot = slot;
   Status status;
@@ -106,9 +107,10 @@ Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool pl
       // Some of its keys are gone already: what is below it is listed by the new ones.
       while (context_.tree.IsLeaving(directory)) context_.listed.Wait(lock);
       handle.run = directory->unlinked ? nullptr : lister_.Start(directory);
+      handle.handed_out = 0;
     }
     const std::shared_ptr<ListingRun> run = handle.run;
-    if (run) lister_.Want(directory, run, run->pages + (run->ended ? 0 : Lister::kLookAheadPages));
+    if (run) lister_.Want(directory, run, lister_.PagesAhead(*run, handle.handed_out + batch.entries.size()));
     bool wait = false;
     if (slot < state.slots.size()) {
       Node* child = state.slots[slot];
@@ -175,6 +177,7 @@ Status CoreFileSystem::ReadDirectory(HandleId id, uint64_t cookie, bool plus,
     wants_more = status.has_value() && taken == batch.entries.size() && !batch.ended;
     delivered = delivered || taken > 0;
     MutexLock lock(context_.tree.mutex);
+    handle->handed_out += taken;
     for (size_t i = taken; i < batch.counted.size(); ++i)
       if (Node* node = batch.counted[i] == 0 ? nullptr : context_.tree.Find(batch.counted[i]))
         context_.tree.Forget(node, 1);

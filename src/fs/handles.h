@@ -37,6 +37,7 @@ struct DirectoryHandle {
   HandleId id = 0;
   Ino ino = 0;
   std::shared_ptr<ListingRun> run;  // the listing that this handle follows; guarded by Tree::mutex
+  uint64_t handed_out = 0;          // entries since the run was taken; guarded by Tree::mutex
   bool begun = false;               // read from the start at least once; guarded by Tree::mutex
   DirectoryReader reader;           // guarded by Tree::mutex
 };

@@ -74,6 +74,12 @@ void Lister::Step(MutexLock& lock, Node* directory, const std::shared_ptr<Listin
   context_.tree.mutex.Lock();
 }
 
+uint64_t Lister::PagesAhead(const ListingRun& run, uint64_t handed_out) const {
+  const auto page_entries = static_cast<uint64_t>(context_.options.list_page_size);
+  const uint64_t wanted = handed_out + kLookAheadPages * page_entries;
+  return run.pages + (std::max(wanted, run.entries) - run.entries + page_entries - 1) / page_entries;
+}
+
 void Lister::Want(Node* directory, const std::shared_ptr<ListingRun>& run, uint64_t pages_wanted) {
   run->pages_wanted = std::max(run->pages_wanted, pages_wanted);
   if (run->ended || run->question || run->pages >= run->pages_wanted) return;
@@ -131,6 +137,7 @@ void Lister::Merge(Node* directory, const std::shared_ptr<ListingRun>& run, cons
       directory->local_stamp < stamp)
     directory->directory->marker = Known::kNo;
   ++run->pages;
+  run->entries += page.entries.size();
   run->continuation = page.continuation;
   // The next page is on its way while this one is merged; it is merged after it, for we hold the mutex.
   if (!page.continuation.empty()) Want(directory, run, run->pages_wanted);

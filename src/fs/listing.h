@@ -1,8 +1,8 @@
 // Lister: listings of directories, page by page into the tree.
 //
 // A run belongs to one directory; all readers share it. Whoever needs the next page fetches it in its own
-// thread; background tasks fetch up to kLookAheadPages further pages, each asked for before the page in front
-// of it is merged. Pages are merged in order under the mutex: entries become nodes, names that the listing
+// thread; background tasks fetch up to kLookAheadPages beyond what the reader has had, each asked for before
+// the page in front of it is merged. Pages are merged in order under the mutex: entries become nodes, names that the listing
 // passed without mentioning are gone. Local changes made while a page was under way win over it. A run stops
 // when nobody wants more pages; only a run that reached the end makes the listing complete.
 // A failed page is the run's error, for every reader: never a short directory.
@@ -33,6 +33,8 @@ class Lister {
   // Blocking; the lock is open meanwhile.
   void Step(MutexLock& lock, Node* directory, const std::shared_ptr<ListingRun>& run)
       REQUIRES(context_.tree.mutex);
+  // How many pages a reader that has handed out so many entries may have: a slow one does not draw all into memory.
+  uint64_t PagesAhead(const ListingRun& run, uint64_t handed_out) const;
   // Asks for pages ahead of need.
   void Want(Node* directory, const std::shared_ptr<ListingRun>& run, uint64_t pages_wanted)
       REQUIRES(context_.tree.mutex);

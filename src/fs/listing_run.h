@@ -34,6 +34,7 @@ struct ListingRun {
   std::string continuation;   // of the next page
   std::string last_key;       // the listing has passed it; relative to the prefix
   uint64_t pages = 0;         // merged
+  uint64_t entries = 0;       // of those
   uint64_t pages_wanted = 0;  // look-ahead goes so far
   uint64_t hidden_keys = 0;
   std::shared_ptr<PageQuestion> question;  // the page that is under way

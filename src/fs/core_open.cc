@@ -31,7 +31,28 @@ bool CoreFileSystem::IsUnavailableArchive(const Node* node) const {
     default:
       return false;
   }
-  return !node->extra || node->extra->restore.find("ongoing-request=\"false\"") == std::string::npos;
+  if (!node->extra) return true;
+  return !node->extra->reads_directly && node->extra->restore.find("ongoing-request=\"false\"") == std::string::npos;
+}
+
+// The list does not say whether an archived object was restored, and that can change any time; whether its bucket
+// allows direct reads, only a GET tells.
+Status CoreFileSystem::AskArchive(Ino ino) {
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, true));
+  ObjectVersion version;
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(ino);
+    if (node == nullptr) return StaleInode();
+    if (!IsUnavailableArchive(node) || node->size == 0) return {};
+    version = context_.VersionOf(node);
+  }
+  const Status read = ProbeRead(context_.store, version.key, version.etag);
+  if (!read) return read.error().kind == ErrorKind::kAccessDenied ? Status() : read;
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(ino);
+  if (node != nullptr && node->etag.Equals(version.etag)) context_.tree.Extra(node).reads_directly = true;
+  return {};
 }
 
 bool CoreFileSystem::TakeKeepCache(Node* node) {
@@ -129,9 +150,8 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
   }
   // Pages of the old version must not come after the kernel has dropped them for this open.
   if (new_version) context_.reads.StopFilling(ino, true);
-  // The list does not say whether an archived object was restored, and that can change any time.
-  if (ask_restore) OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, true));
-  // Nor does it tell the metadata, all of which the new version has to carry.
+  if (ask_restore) OSSFS2_RETURN_IF_ERROR(AskArchive(ino));
+  // The list does not tell the metadata, all of which the new version has to carry.
   if (ask_metadata && !ask_restore) OSSFS2_RETURN_IF_ERROR(AskMetadata(ino));
   std::shared_ptr<FileHandle> handle;
   Opened opened;

@@ -52,6 +52,7 @@ struct NodeExtra {
   Metadata foreign;                           // user metadata that is not ours, kept as it is
   std::string content_type;
   std::string restore;  // x-oss-restore
+  bool reads_directly = false;  // archived, and this version was read all the same
   std::optional<uint64_t> crc64;
   std::optional<std::string> link_target;  // as readlink gives it
   bool metadata_known = false;             // from a HEAD, or written here

@@ -44,6 +44,7 @@ bool TakeVersion(FsContext& context, Node* node, const Facts& facts, bool first,
   if (extra != nullptr) {
     extra->crc64.reset();
     extra->link_target.reset();
+    extra->reads_directly = false;
     if (!extra->pending) {
       extra->mode.reset();
       extra->uid.reset();

@@ -93,6 +93,21 @@ Result<WriteResult> Prove(ObjectStore& store, const CopyJob& job, WriteResult re
 
 }  // namespace
 
+Status ProbeRead(ObjectStore& store, const std::string& key, const std::string& etag) {
+  class OneByte final : public DataSink {
+   public:
+    std::span<std::byte> NextBuffer() override { return {&byte_, 1}; }
+    void OnBytes(size_t) override {}
+
+   private:
+    std::byte byte_{};
+  };
+  const auto answer = std::make_shared<Awaited<Status>>();
+  const auto call = store.GetAsync({key, 0, 1, etag}, std::make_shared<OneByte>(),
+                                   [answer](Status status) { answer->Set(std::move(status)); });
+  return answer->Take();
+}
+
 Result<WriteResult> PutEmpty(ObjectStore& store, const std::string& key, const WriteOptions& options) {
   const auto answer = std::make_shared<Awaited<Result<WriteResult>>>();
   UploadBody body;

@@ -14,6 +14,10 @@ namespace ossfs2 {
 // Puts an object without content (markers).
 Result<WriteResult> PutEmpty(ObjectStore& store, const std::string& key, const WriteOptions& options);
 
+// Whether the service gives the object's bytes: asks for the first one. An archived object may be readable where its
+// bucket allows direct reads, which neither a list nor a HEAD tells.
+Status ProbeRead(ObjectStore& store, const std::string& key, const std::string& etag);
+
 struct CopyJob {
   std::string source_key;
   std::string source_etag;

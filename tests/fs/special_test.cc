@@ -9,6 +9,7 @@ class ArchiveStore final : public ObjectStore {
  public:
   explicit ArchiveStore(ObjectStore& wrapped) : wrapped_(wrapped) {}
   std::string restore;
+  bool direct_reads = false;  // the bucket's switch
 
   Result<ObjectInfo> Head(const std::string& key) override {
     auto info = wrapped_.Head(key);
@@ -23,6 +24,10 @@ class ArchiveStore final : public ObjectStore {
   }
   std::shared_ptr<StoreCall> GetAsync(GetRequest request, std::shared_ptr<DataSink> sink,
                                       std::function<void(Status)> done) override {
+    if (!direct_reads && restore.find("\"false\"") == std::string::npos) {
+      done(MakeError(EACCES, ErrorKind::kAccessDenied, "InvalidObjectState"));
+      return nullptr;
+    }
     return wrapped_.GetAsync(std::move(request), std::move(sink), std::move(done));
   }
   std::shared_ptr<StoreCall> PutAsync(std::string key, UploadBody body, WriteOptions options,
@@ -92,6 +97,19 @@ TEST(Archive, IsListedAndStatedButNotReadUntilRestored) {
   EXPECT_NE(refused.error().text.find("RestoreObject"), std::string::npos);
   archive.restore = "ongoing-request=\"false\", expiry-date=\"Sun, 16 Apr 2027 08:12:33 GMT\"";
   EXPECT_EQ(*mount.Get("cold"), "bytes");
+}
+
+TEST(Archive, IsReadWhereTheBucketAllowsDirectReads) {
+  auto store = oss::MakeMemoryStore();
+  store->PutContent("cold", "bytes");
+  ArchiveStore archive(*store);
+  archive.direct_reads = true;
+  TestMount mount(archive);
+  ASSERT_TRUE(mount.List(""));
+  EXPECT_EQ(*mount.Get("cold"), "bytes");
+  store->ResetCounts();
+  EXPECT_EQ(mount.Close(*mount.OpenPath("cold", O_RDONLY)), 0);
+  EXPECT_EQ(CountAll(*store), 0u);  // known of this version
 }
 
 // Only takes the resolver.

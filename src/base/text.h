@@ -34,6 +34,23 @@ inline std::string Printable(std::string_view text) {
   return out;
 }
 
+inline bool IsValidUtf8(std::string_view text) {
+  size_t i = 0;
+  while (i < text.size()) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    size_t more = 0;
+    if (c >= 0x80) {
+      if (c < 0xC2 || c >= 0xF5) return false;
+      more = c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
+    }
+    if (i + more >= text.size()) return false;
+    for (size_t j = 1; j <= more; ++j)
+      if ((static_cast<unsigned char>(text[i + j]) & 0xC0) != 0x80) return false;
+    i += more + 1;
+  }
+  return true;
+}
+
 // The fields between the separators, empty ones too: of an empty text one.
 inline std::vector<std::string> Split(std::string_view text, char separator) {
   std::vector<std::string> fields;

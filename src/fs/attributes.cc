@@ -11,6 +11,7 @@
 #include "fs/open_file.h"
 #include "fs/xattr_codec.h"
 #include "oss/encoding.h"
+#include "oss/object_headers.h"
 
 namespace ossfs2 {
 namespace {
@@ -198,14 +199,8 @@ Metadata StoredMetadata(const Node* node, const FsOptions& options) {
   return metadata;
 }
 
-size_t MetadataBytes(const Metadata& metadata) {
-  size_t bytes = 0;
-  for (const auto& [name, value] : metadata) bytes += name.size() + value.size();
-  return bytes;
-}
-
 Status CheckMetadata(const Metadata& metadata, const std::string& what) {
-  if (MetadataBytes(metadata) <= kMetadataBytesMax) return {};
+  if (oss::MetadataWireBytes(metadata) <= kMetadataBytesMax) return {};
   return MakeError(
       ENOSPC, ErrorKind::kNoSpace,
       StrCat(what, ": attributes of one object may have 8 KiB; its extended attributes are too large."));

@@ -30,7 +30,6 @@ void SetCreation(NodeExtra& extra, NodeType type, uint32_t mode, const Caller& c
                  const FsOptions& options);
 // The user metadata that stores the node's attributes.
 Metadata StoredMetadata(const Node* node, const FsOptions& options);
-size_t MetadataBytes(const Metadata& metadata);
 // ENOSPC when that is more than an object can keep; `what` names it.
 Status CheckMetadata(const Metadata& metadata, const std::string& what);
 // Everything that waited to be stored was.

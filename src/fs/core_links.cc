@@ -9,6 +9,7 @@
 #include "fs/attributes.h"
 #include "fs/core.h"
 #include "fs/object_facts.h"
+#include "oss/object_headers.h"
 
 namespace ossfs2 {
 namespace {
@@ -98,7 +99,7 @@ Result<Entry> CoreFileSystem::Symlink(Ino parent, const std::string& name, const
   WriteOptions options;
   options.metadata = StoredMetadata(&made, context_.options);
   options.forbid_overwrite = true;
-  if (MetadataBytes(options.metadata) > kMetadataBytesMax)
+  if (oss::MetadataWireBytes(options.metadata) > kMetadataBytesMax)
     return MakeError(ENAMETOOLONG, ErrorKind::kInvalid,
                      "The link's target does not fit into object metadata.");
   Result<WriteResult> put = context_.store.PutSymlink(key, *target_key, options);

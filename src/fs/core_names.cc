@@ -20,7 +20,9 @@ Status CoreFileSystem::CheckNewName(Ino parent, const std::string& name) {
   const Node* directory = context_.tree.Find(parent);
   if (directory == nullptr || directory->unlinked) return NoEntry(name);
   if (!directory->is_directory()) return MakeError(ENOTDIR, ErrorKind::kInvalid, "Not a directory.");
-  if (context_.tree.Key(directory).size() + name.size() > kKeyBytesMax)
+  const std::string key = context_.tree.Key(directory);
+  OSSFS2_RETURN_IF_ERROR(CheckGivenName(key, name));
+  if (key.size() + name.size() > kKeyBytesMax)
     return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The object key would have more than 1023 bytes.");
   if (directory == context_.tree.root() && IsHiddenName(context_.prefix, name))
     return MakeError(EPERM, ErrorKind::kInvalid, StrCat("'", name, "' is reserved at the root of a bucket."));

@@ -5,10 +5,12 @@
 #include <cerrno>
 
 #include "base/str.h"
+#include "base/text.h"
 #include "fs/attributes.h"
 #include "fs/core.h"
 #include "fs/names.h"
 #include "fs/xattr_codec.h"
+#include "oss/object_headers.h"
 
 namespace ossfs2 {
 namespace {
@@ -101,7 +103,7 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
   if (!exists && (flags & XATTR_REPLACE) != 0) return NoData();
   const std::optional<std::string> before = exists ? std::optional<std::string>(it->second) : std::nullopt;
   extra.xattrs[name] = std::string(value);
-  if (MetadataBytes(StoredMetadata(*node, context_.options)) > kMetadataBytesMax) {
+  if (oss::MetadataWireBytes(StoredMetadata(*node, context_.options)) > kMetadataBytesMax) {
     if (before)
       extra.xattrs[name] = *before;
     else

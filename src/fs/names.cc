@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "base/str.h"
+#include "base/text.h"
 #include "data/write_engine.h"
 
 namespace ossfs2 {
@@ -23,6 +24,15 @@ Status CheckName(std::string_view name) {
   if (name.empty()) return MakeError(ENOENT, ErrorKind::kNotFound, "An empty file name.");
   if (!IsNameShowable(name))
     return MakeError(EINVAL, ErrorKind::kInvalid, StrCat("'", name, "' cannot be a file name."));
+  return {};
+}
+
+Status CheckGivenName(std::string_view key, std::string_view name) {
+  if (!IsValidUtf8(name))
+    return MakeError(EILSEQ, ErrorKind::kInvalid,
+                     StrCat("'", Printable(name), "' is not UTF-8, and OSS takes no other names. Rename it first (convmv)."));
+  if (key.empty() && name.starts_with('\\'))
+    return MakeError(EINVAL, ErrorKind::kInvalid, StrCat("'", name, "': OSS takes no key that begins with a backslash."));
   return {};
 }
 

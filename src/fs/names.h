@@ -1,7 +1,8 @@
 // Names: which texts can be file names, and how names become keys.
 //
 // A key is the mount's prefix, then the names on the way joined by '/'; directories end in '/'.
-// Names are raw bytes: invalid UTF-8 is allowed, '/' and NUL are not. Pure functions, any thread.
+// The service takes keys in UTF-8 only, so no other name can be made; one that a list shows anyway is shown.
+// Pure functions, any thread.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +26,9 @@ bool IsHiddenName(std::string_view prefix, std::string_view name);
 bool IsNameShowable(std::string_view name);
 // ENAMETOOLONG, EINVAL or ENOENT for names that a caller may not use.
 Status CheckName(std::string_view name);
+// More, of names that a caller gives to something: EILSEQ when it is not UTF-8; EINVAL when the key would begin with
+// a backslash. `key`: of the directory.
+Status CheckGivenName(std::string_view key, std::string_view name);
 // A prefix option as keys need it: without doubled ends, with one '/' at the end; empty stays empty.
 std::string NormalizePrefix(std::string_view prefix);
 // A number for a key, the same in every mount; never 0 or 1.

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "base/str.h"
+#include "base/text.h"
 #include "fs/names.h"
 #include "fs/object_facts.h"
 #include "fs/parallel.h"
@@ -79,6 +80,7 @@ std::optional<Result<Node*>> Resolver::Known(Node* directory, std::string_view n
   if (keep_s > 0 &&
       context_.tree.absent.Has(directory->ino, std::string(name), context_.clock.NowSteady() - keep))
     return Result<Node*>(NoEntry(name));
+  if (!IsValidUtf8(name)) return Result<Node*>(NoEntry(name));  // no key of the service's, it refuses to be asked
   return std::nullopt;
 }
 

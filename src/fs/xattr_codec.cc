@@ -19,11 +19,11 @@ std::optional<std::string> DecodeBase64(std::string text) {
 std::string EncodeXattrs(const std::map<std::string, std::string>& xattrs) {
   nlohmann::json object = nlohmann::json::object();
   for (const auto& [name, value] : xattrs) object[name] = oss::Base64Encode(value);
-  return oss::PercentEncode(object.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace), true);
+  return object.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
 std::optional<std::map<std::string, std::string>> DecodeXattrs(std::string_view text) {
-  const auto plain = PercentDecode(text);
+  const auto plain = text.starts_with('{') ? std::string(text) : PercentDecode(text);
   if (!plain) return std::nullopt;
   const nlohmann::json object = nlohmann::json::parse(*plain, nullptr, false);
   if (!object.is_object()) return std::nullopt;
@@ -35,23 +35,6 @@ std::optional<std::map<std::string, std::string>> DecodeXattrs(std::string_view 
     xattrs[name] = *bytes;
   }
   return xattrs;
-}
-
-bool IsValidUtf8(std::string_view text) {
-  size_t i = 0;
-  while (i < text.size()) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    size_t more = 0;
-    if (c >= 0x80) {
-      if (c < 0xC2 || c >= 0xF5) return false;
-      more = c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
-    }
-    if (i + more >= text.size()) return false;
-    for (size_t j = 1; j <= more; ++j)
-      if ((static_cast<unsigned char>(text[i + j]) & 0xC0) != 0x80) return false;
-    i += more + 1;
-  }
-  return true;
 }
 
 }  // namespace ossfs2

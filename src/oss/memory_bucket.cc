@@ -4,6 +4,7 @@
 
 #include "base/crc64.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "oss/encoding.h"
 #include "oss/error_table.h"
 #include "oss/mime.h"
@@ -43,7 +44,7 @@ std::vector<std::string> MemoryBucket::Keys() const {
 
 Status MemoryBucket::CheckNew(const std::string& operation, const std::string& key,
                               bool forbid_overwrite) const {
-  if (key.empty() || key.size() > kKeyBytesMax || key[0] == '/' || key[0] == '\\') {
+  if (key.empty() || key.size() > kKeyBytesMax || key[0] == '/' || key[0] == '\\' || !IsValidUtf8(key)) {
     return Fail(400, "InvalidObjectName", operation, key);
   }
   if (forbid_overwrite && objects_.contains(key)) return Fail(409, "FileAlreadyExists", operation, key);

@@ -14,6 +14,8 @@
 namespace ossfs2::oss {
 namespace {
 
+constexpr std::string_view kMetadataPrefix = "x-oss-meta-";
+
 bool IsMetadataName(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
@@ -31,9 +33,16 @@ ObjectType TypeOf(std::string_view text) {
 
 std::string EncodeMetadataValue(std::string_view value) {
   const bool is_plain =
-      std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7f && c != '%'; });
+      std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7f && c != '%' && c != '"'; });
   if (is_plain && !value.starts_with(' ') && !value.ends_with(' ')) return std::string(value);
   return PercentEncode(value, false);
+}
+
+size_t MetadataWireBytes(const Metadata& metadata) {
+  constexpr size_t kMarkBytes = kPutMarkHeader.size() + 20;  // and a number
+  size_t bytes = kMarkBytes;
+  for (const auto& [name, value] : metadata) bytes += kMetadataPrefix.size() + name.size() + EncodeMetadataValue(value).size();
+  return bytes;
 }
 
 void AddStoreHeaders(const OssConfig& config, NameValues& headers) {
@@ -53,17 +62,14 @@ Status AddWriteHeaders(const OssConfig& config, const std::string& key, const Wr
                                                                     : options.content_type);
   Metadata metadata = options.metadata;
   metadata.insert(config.user_metadata.begin(), config.user_metadata.end());
-  size_t size = 0;
   for (const auto& [name, value] : metadata) {
     if (!IsMetadataName(name)) {
       return MakeError(EINVAL, ErrorKind::kInvalid,
                        StrCat("metadata name ", name, " of ", key, " may hold only letters, digits and '-'"));
     }
-    std::string encoded = EncodeMetadataValue(value);
-    size += name.size() + encoded.size();
-    headers.emplace_back("x-oss-meta-" + LowerCase(name), std::move(encoded));
+    headers.emplace_back(StrCat(kMetadataPrefix, LowerCase(name)), EncodeMetadataValue(value));
   }
-  if (size > kMetadataBytesMax) {
+  if (const size_t size = MetadataWireBytes(metadata); size > kMetadataBytesMax) {
     return MakeError(
         ENOSPC, ErrorKind::kInvalid,
         StrCat("the metadata of ", key, " has ", size, " bytes; OSS stores at most ", kMetadataBytesMax));
@@ -110,12 +116,11 @@ Result<ObjectInfo> ReadObjectInfo(const std::string& key, const http::ResponseHe
   info.storage_class = HeaderText(head, "x-oss-storage-class");
   info.restore = head.Find("x-oss-restore").value_or(std::string_view());
   info.content_type = HeaderText(head, "content-type");
-  constexpr std::string_view kMeta = "x-oss-meta-";
   for (size_t i = 0; i < head.headers.size(); ++i) {
     const http::ResponseHeaders::Entry header = head.headers[i];
     const std::string name = LowerCase(header.name);
-    if (name.starts_with(kMeta) && name != kPutMarkHeader)
-      info.metadata[name.substr(kMeta.size())] = PercentDecode(header.value);
+    if (name.starts_with(kMetadataPrefix) && name != kPutMarkHeader)
+      info.metadata[name.substr(kMetadataPrefix.size())] = PercentDecode(header.value);
   }
   return info;
 }

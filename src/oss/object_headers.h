@@ -1,7 +1,8 @@
 // Headers of objects: from WriteOptions to a request, from an answer to ObjectInfo. Pure functions.
 //
 // User metadata travels in x-oss-meta-NAME headers; a value that is not plain printable ASCII is
-// percent-encoded, and every value is decoded when read. At most 8 KiB in all (ENOSPC beyond).
+// percent-encoded, so is one with a quotation mark (JSON; ossfs 1.x expects it), and every value is decoded when read.
+// At most 8 KiB in all (ENOSPC beyond).
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,8 @@ namespace ossfs2::oss {
 inline constexpr std::string_view kPutMarkHeader = "x-oss-meta-ossfs2-put";
 
 std::string EncodeMetadataValue(std::string_view value);
+// What the service counts against kMetadataBytesMax, with room for the mark of a put.
+size_t MetadataWireBytes(const Metadata& metadata);
 
 // Content type, metadata, storage class, encryption, ACL, tagging, forbid-overwrite.
 Status AddWriteHeaders(const OssConfig& config, const std::string& key, const WriteOptions& options,

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "oss/encoding.h"
 #include "server/xml.h"
 
@@ -148,7 +149,7 @@ Reply<HttpResponse> OssService::Dispatch(Exchange& e) {
   if (e.bucket_name.empty()) return ListBuckets(context_, e);
   if (e.key.empty() && e.operation == Operation::kOther) return OtherBucket(context_, e);
   if (e.bucket == nullptr) return NoSuchBucket();
-  if (e.key.size() > kKeyBytesMax || e.key.starts_with('/') || e.key.starts_with('\\')) {
+  if (e.key.size() > kKeyBytesMax || e.key.starts_with('/') || e.key.starts_with('\\') || !IsValidUtf8(e.key)) {
     return Fail(400, "InvalidObjectName", "The specified object is not valid.");
   }
   return kHandlers[static_cast<size_t>(e.operation)](context_, e);

@@ -40,6 +40,7 @@ class OddKeys(unittest.TestCase):
             except Exception as error:  # a server may refuse a key; the client must live anyway
                 cls.refused.add(key)
                 print("the server refuses the key %r: %s" % (key, error))
+        assert cls.refused == {"/leading", b"dir/bad-\xff\xfe-utf8"}, cls.refused
         cls.client.put("dir/normal-1", b"1")
         cls.client.put("dir/zzz/normal-2", b"2")
         cls.mount = Mount(cls.server)

@@ -2,6 +2,7 @@
 #include <sys/xattr.h>
 
 #include "oss/fault_store.h"
+#include "oss/object_headers.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {
@@ -247,6 +248,27 @@ TEST_F(Attributes, Xattrs) {
   EXPECT_TRUE(fs.RemoveXattr(ino, "user.one"));
   SaveAll(mount_);
   EXPECT_FALSE(store_->MetadataOf("f")->contains("xattr"));
+}
+
+// Whatever setxattr took can be stored.
+TEST_F(Attributes, ManyXattrsStayWithinWhatTheServiceTakes) {
+  EXPECT_EQ(mount_.Put("f", "x"), 0);
+  const Ino ino = mount_.InoOf("f");
+  int taken = 0;
+  Status set;
+  while ((set = mount_.fs().SetXattr(ino, "user.a" + std::to_string(100 + taken), "x", 0))) ++taken;
+  EXPECT_EQ(ErrnoOf(set), ENOSPC);
+  EXPECT_GT(taken, 100);
+  SaveAll(mount_);
+  WriteOptions options;
+  options.metadata = *store_->MetadataOf("f");
+  oss::NameValues headers;
+  EXPECT_TRUE(oss::AddWriteHeaders({}, "f", options, headers));
+  size_t bytes = 0;
+  for (const auto& [name, value] : headers)
+    if (name.starts_with("x-oss-meta-")) bytes += name.size() + value.size();
+  EXPECT_LE(bytes, kMetadataBytesMax);
+  EXPECT_GT(bytes, kMetadataBytesMax - 200);
 }
 
 TEST_F(Attributes, FactsAsXattrs) {

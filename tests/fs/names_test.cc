@@ -4,7 +4,9 @@
 #include "base/metrics.h"
 #include "fs/attributes.h"
 #include "fs/packed_tag.h"
+#include "base/text.h"
 #include "fs/xattr_codec.h"
+#include "oss/encoding.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {
@@ -59,6 +61,10 @@ TEST(Names, TimesAndXattrsRoundTrip) {
   const std::map<std::string, std::string> xattrs{
       {"user.a", std::string("\0\xff", 2)}, {"user.b", ""}, {"user.ü", "xyz"}};
   EXPECT_EQ(DecodeXattrs(EncodeXattrs(xattrs)), xattrs);
+  const std::map<std::string, std::string> percent{{"user.50%", "x"}};
+  EXPECT_EQ(DecodeXattrs(EncodeXattrs(percent)), percent);
+  // As it was once written: encoded here and on the wire.
+  EXPECT_EQ(DecodeXattrs(oss::PercentEncode(EncodeXattrs(xattrs), true)), xattrs);
   for (const char* text : {"", "[]", "{", "%7B%22a%22%3A1%7D", "%7B%22a%22%3A%22*%22%7D"})
     EXPECT_FALSE(DecodeXattrs(text).has_value()) << text;
   EXPECT_TRUE(IsValidUtf8("aü€😀"));
@@ -79,14 +85,12 @@ TEST(Names, OddKeysAreHiddenAndCounted) {
   for (const std::string& key : odd) store->PutContent(key, "odd");
   store->PutContent(std::string("nul\0x", 5), "odd");
   store->PutContent("d/good", "1");
-  store->PutContent("\xff\xfe bytes", "1");
   TestMount mount(*store);
   auto& hidden = Registry::Default().counter("hidden_keys", "");
   const uint64_t before = hidden.Value();
-  EXPECT_EQ(*mount.List(""), (std::vector<std::string>{"d", "\xff\xfe bytes"}));
+  EXPECT_EQ(*mount.List(""), std::vector<std::string>{"d"});
   EXPECT_GE(hidden.Value() - before, 4u);
   EXPECT_EQ(*mount.List("d"), std::vector<std::string>{"good"});
-  EXPECT_EQ(*mount.Get("\xff\xfe bytes"), "1");
   EXPECT_EQ(mount.fs().Lookup(kRootIno, "..").error().errno_value, EINVAL);
   EXPECT_EQ(mount.fs().Lookup(kRootIno, "d/../..").error().errno_value, EINVAL);
   EXPECT_EQ(mount.Stat(std::string(256, 'n')).error().errno_value, ENAMETOOLONG);

@@ -23,8 +23,21 @@ TEST_F(Promises, NamesHave255Bytes) {
   EXPECT_EQ(mount_.Put(std::string(256, 'n'), "1"), ENAMETOOLONG);
   EXPECT_EQ(mount_.Mkdir(std::string(256, 'n')), ENAMETOOLONG);
   EXPECT_EQ(mount_.Rename(std::string(255, 'n'), std::string(256, 'm')), ENAMETOOLONG);
-  EXPECT_EQ(mount_.Put("bytes-\xff\xfe", "1"), 0);  // need not be UTF-8
-  EXPECT_EQ(store_->Content("bytes-\xff\xfe"), "1");
+}
+
+// The service refuses such keys; a program is told before it writes.
+TEST_F(Promises, NamesThatTheServiceRefusesAreRefusedAtOnce) {
+  EXPECT_EQ(mount_.Put("f", "1"), 0);
+  store_->ResetCounts();
+  EXPECT_EQ(mount_.Stat("bytes-\xff\xfe").error().errno_value, ENOENT);
+  EXPECT_EQ(mount_.Put("bytes-\xff\xfe", "1"), EILSEQ);
+  EXPECT_EQ(mount_.Mkdir("caf\xe9"), EILSEQ);
+  EXPECT_EQ(mount_.Symlink("f", "caf\xe9"), EILSEQ);
+  EXPECT_EQ(mount_.Rename("f", "caf\xe9"), EILSEQ);
+  EXPECT_EQ(CountAll(*store_), 0u);
+  EXPECT_EQ(mount_.Put("\\start", "1"), EINVAL);
+  EXPECT_EQ(mount_.Put("back\\slash", "1"), 0);
+  EXPECT_EQ(mount_.Put("caf\u00e9", "1"), 0);
 }
 
 TEST_F(Promises, TheFlagOfTheRootIsReserved) {

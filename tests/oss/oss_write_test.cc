@@ -60,10 +60,20 @@ TEST_F(OssWriteTest, PutSendsOptionsAndMetadata) {
   EXPECT_EQ(seen.Header("x-oss-hash-crc64ecma"), std::to_string(kCrc));
 }
 
+TEST_F(OssWriteTest, JsonTravelsAsOssfs1WritesIt) {
+  ServeInTurn({PutReply(kCrc)});
+  WriteOptions options;
+  options.metadata = {{"xattr", R"({"user.a":"eA=="})"}};
+  ASSERT_TRUE(PutNow(*store_, "k", kText, options));
+  EXPECT_EQ(http_->Seen().at(0).Header("x-oss-meta-xattr"), "%7B%22user.a%22%3A%22eA%3D%3D%22%7D");
+}
+
 TEST_F(OssWriteTest, MetadataBeyondTheLimitIsRefusedBeforeSending) {
   ServeInTurn({PutReply(kCrc)});
   WriteOptions options;
   options.metadata = {{"big", std::string(9000, 'x')}};
+  EXPECT_EQ(PutNow(*store_, "k", kText, options).error().errno_value, ENOSPC);
+  options.metadata = {{"small", std::string(4000, '%')}};  // three bytes each on the wire
   EXPECT_EQ(PutNow(*store_, "k", kText, options).error().errno_value, ENOSPC);
   options.metadata = {{"bad_name", "x"}};
   EXPECT_EQ(PutNow(*store_, "k", kText, options).error().errno_value, EINVAL);

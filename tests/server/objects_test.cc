@@ -64,6 +64,7 @@ TEST_F(ObjectsTest, ChecksOfUploads) {
   EXPECT_EQ(Do("PUT", "a", {}, "y", {{"x-oss-storage-class", "Fast"}}).Code(), "InvalidArgument");
   EXPECT_EQ(Do("PUT", std::string(1024, 'k'), {}, "x").Code(), "InvalidObjectName");
   EXPECT_EQ(Do("PUT", "/k", {}, "x").Code(), "InvalidObjectName");
+  EXPECT_EQ(Do("PUT", "caf\xe9", {}, "x").Code(), "InvalidObjectName");
   EXPECT_EQ(Do("GET", "a").body, "x");
   EXPECT_EQ(Do("PATCH", "a").Code(), "MethodNotAllowed");
 }

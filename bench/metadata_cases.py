@@ -95,20 +95,8 @@ def shell(command):
 
 def bare_listing(server, prefix):
     """The list requests of a folder one after the other by one connection: (seconds, pages)."""
-    client = server.client
-    start, count, token = time.monotonic(), 0, None
-    while count == 0 or token:
-        parameters = {"list-type": "2", "max-keys": str(PAGE), "encoding-type": "url",
-                      "prefix": prefix, "delimiter": "/"}
-        if token:
-            parameters["continuation-token"] = token
-        body = client.request("GET", "", parameters)[2]
-        count += 1
-        begin = body.find(b"<NextContinuationToken>")
-        token = None
-        if begin >= 0:
-            begin += len(b"<NextContinuationToken>")
-            token = body[begin:body.index(b"</", begin)].decode()
+    start = time.monotonic()
+    count = sum(1 for _ in server.client.pages(prefix))
     return time.monotonic() - start, count
 
 

@@ -99,14 +99,17 @@ def run_commands(commands, limit_s, unblock=None):
 
 
 def wait_until_stored(server, wanted, limit_s):
-    """Seconds until the server has so many bytes of uploads."""
+    """Seconds until the server has so many bytes of uploads, and none of them in an upload that is still open."""
     started = time.monotonic()
-    while server.stats().put_bytes < wanted:
+    while True:
+        stats = server.stats()
+        uploads_open = stats.requests("initiate") - stats.requests("complete", "abort")
+        if stats.put_bytes >= wanted and uploads_open <= 0:
+            return time.monotonic() - started
         if time.monotonic() - started > limit_s:
-            raise TooLong("%d of %d bytes were in the bucket %.0f s after the writer's end"
-                          % (server.stats().put_bytes, wanted, limit_s))
+            raise TooLong("%d of %d bytes were in the bucket %.0f s after the writer's end, %d uploads were open"
+                          % (stats.put_bytes, wanted, limit_s, uploads_open))
         time.sleep(STORED_POLL_S)
-    return time.monotonic() - started
 
 
 def figures_of(outputs):
@@ -256,8 +259,9 @@ class Runner:
         return found is not None and not any("failed" in trial for trial in found)
 
     def chosen(self, round_number, share_s):
-        """The targets of a round, in their order."""
-        able = [target for target in self.targets if self.goes_on(target)]
+        """The targets of a round. Each round begins with another one: the first finds a server that did nothing yet."""
+        first = round_number % len(self.targets)
+        able = [target for target in self.targets[first:] + self.targets[:first] if self.goes_on(target)]
         if round_number == 0:
             return able
         left, taken = share_s, set()

@@ -21,6 +21,10 @@ class Write(Scenario):
     def server_options(self):
         return super().server_options() + ["--discard"]
 
+    def reset(self, server):
+        for key in server.client.keys():  # each target writes into an empty bucket
+            server.client.delete(key)
+
     def commands(self, target):
         if target.kind == "http":
             return curl_put_zeros(target.client, self.bytes, self.connections() // 2)
@@ -50,9 +54,6 @@ class RandomWrite(Write):
 
     def server_options(self):
         return Scenario.server_options(self)  # kept: a client may have to read back what it sent
-
-    def reset(self, server):
-        server.client.delete("random.bin")
 
     def commands(self, target):
         if target.kind == "http":

@@ -3,6 +3,7 @@
 Independent of the product's own signing, so that both must be right.
 """
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -27,8 +28,9 @@ class OssClient:
         self.host, self.port, self.bucket = host, port, bucket
         self.key_id, self.key_secret = key_id, key_secret.encode()
 
-    def request(self, method, key, parameters=None, body=None, headers=None):
-        """Returns (status, headers, body) of the answer; raises OssError from 300 on."""
+    def request(self, method, key, parameters=None, body=None, headers=None, connection=None):
+        """Returns (status, headers, body) of the answer; raises OssError from 300 on. A connection that is given is
+        used and kept."""
         if isinstance(key, str):
             key = key.encode("utf-8", "surrogateescape")
         headers = dict(headers or {})
@@ -50,16 +52,20 @@ class OssClient:
             path += "?" + "&".join(
                 n if v is None else "%s=%s" % (n, urllib.parse.quote(str(v), safe=""))
                 for n, v in parameters.items())
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
+        used = connection or self.connect()
         try:
-            connection.request(method, path, body=body, headers=headers)
-            answer = connection.getresponse()
+            used.request(method, path, body=body, headers=headers)
+            answer = used.getresponse()
             data = answer.read()
             if answer.status >= 300:
                 raise OssError(answer.status, data.decode(errors="replace"))
             return answer.status, dict((n.lower(), v) for n, v in answer.getheaders()), data
         finally:
-            connection.close()
+            if connection is None:
+                used.close()
+
+    def connect(self):
+        return http.client.HTTPConnection(self.host, self.port, timeout=60)
 
     def _sign(self, text):
         digest = hmac.new(self.key_secret, text, hashlib.sha1).digest()
@@ -114,6 +120,20 @@ class OssClient:
             token = root.findtext("NextContinuationToken")
             if root.findtext("IsTruncated") != "true" or not token:
                 return result
+
+    def pages(self, prefix):
+        """The list answers of one folder as they came, one after the other over one connection: what a listing costs
+        at least."""
+        parameters = {"list-type": "2", "max-keys": "1000", "encoding-type": "url", "prefix": prefix,
+                      "delimiter": "/"}
+        with contextlib.closing(self.connect()) as connection:
+            while True:
+                body = self.request("GET", "", parameters, connection=connection)[2]
+                yield body
+                token = body.partition(b"<NextContinuationToken>")[2].partition(b"<")[0].decode()
+                if not token:
+                    return
+                parameters["continuation-token"] = token
 
     def uploads(self):
         """Keys of the multipart uploads that are open."""

@@ -5,13 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <climits>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
 #include "base/str.h"
 #include "cli/app.h"
+#include "cli/directories.h"
 #include "cli/mount_helper.h"
 #include "cli/mount_registry.h"
 #include "cli/mount_service.h"
@@ -24,31 +22,11 @@ namespace {
 
 constexpr int kMountFailedStatus = 32;  // mount(8): "mount failure"
 
-std::string Absolute(const std::string& path) {
-  if (path.empty() || path[0] == '/') return path;
-  char buffer[PATH_MAX];
-  return getcwd(buffer, sizeof(buffer)) == nullptr ? path : StrCat(std::string_view(buffer), "/", path);
-}
-
-// The daemon's directory is /, and SIGHUP reads the files again: their paths must not depend on it.
-Arguments WithAbsoluteFiles(Arguments arguments) {
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    std::string& word = arguments[i];
-    if ((word == "-c" || word == "--conf" || word == "-conf" || word == "--flagfile") &&
-        i + 1 < arguments.size()) {
-      arguments[i + 1] = Absolute(arguments[i + 1]);
-      ++i;
-    }
-    for (const char* start : {"--conf=", "-c=", "--flagfile=", "-flagfile="})
-      if (word.rfind(start, 0) == 0) word = start + Absolute(word.substr(strlen(start)));
-  }
-  return arguments;
-}
-
 // A pipe (`-c <(...)`, /dev/stdin) gives what it holds once.
 bool CanReadAgain(const std::string& config_file) {
   struct stat info {};
-  return config_file.empty() || stat(config_file.c_str(), &info) != 0 || S_ISREG(info.st_mode);
+  const std::string path = FromStartDirectory(config_file);
+  return path.empty() || stat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode);
 }
 
 Result<Configuration> MakeConfiguration(OptionSet options, const std::string& config_file,
@@ -101,8 +79,7 @@ Status EnterNamespace(const std::string& name) {
 
 }  // namespace
 
-int MountCommand(const Arguments& given) {
-  const Arguments arguments = WithAbsoluteFiles(given);
+int MountCommand(const Arguments& arguments) {
   OptionSet options;
   auto line = ParseCommandLine(arguments, options);
   if (!line) {

@@ -8,9 +8,12 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <utility>
 
 #include "base/environment.h"
 #include "base/str.h"
+#include "base/text.h"
+#include "cli/directories.h"
 
 namespace ossfs2 {
 namespace {
@@ -70,7 +73,15 @@ class Reader {
   }
 
  private:
-  Status ReadLine(std::string_view line, const std::string& place, bool& active);
+  // Which programs the lines of a file are for, as gflags has it: a line without dashes holds patterns of names, and
+  // so may the lines below it.
+  struct Section {
+    bool active = true;
+    bool in_patterns = false;
+    bool told = false;
+  };
+  Status ReadLine(std::string_view line, const std::string& place, Section& section);
+  Status ReadPatterns(std::string_view line, const std::string& place, Section& section);
   Status FromEnvironment(std::string_view names, bool required, const std::string& place);
 
   OptionSet& options_;
@@ -95,8 +106,11 @@ Status Reader::Apply(Token token, const std::string& origin, const std::string* 
     token.value = *next;
     used_next = true;
   }
-  if (token.name == "flagfile")
-    return Reader(options_, layer_, depth_ + 1).ReadFile(std::string(Trim(*token.value)));
+  if (token.name == "flagfile") {
+    for (const std::string& file : SplitNames(*token.value))
+      OSSFS2_RETURN_IF_ERROR(Reader(options_, layer_, depth_ + 1).ReadFile(file));
+    return {};
+  }
   if (token.name == "fromenv" || token.name == "tryfromenv")
     return FromEnvironment(*token.value, token.name == "fromenv", origin);
   if (token.name == "undefok") {
@@ -122,24 +136,37 @@ Status Reader::FromEnvironment(std::string_view names, bool required, const std:
   return {};
 }
 
-// A line without dashes: a pattern of program names (gflags), or an option whose dashes were forgotten.
-Status CheckPatternLine(std::string_view line, const std::string& place, bool& active) {
+// The program's name, or its path at the existing client.
+bool NamesThisProgram(const std::string& pattern) {
+  return fnmatch(pattern.c_str(), "ossfs2", FNM_PATHNAME) == 0 ||
+         fnmatch(pattern.c_str(), "/usr/local/bin/ossfs2", FNM_PATHNAME) == 0;
+}
+
+// A line without dashes: patterns of program names, or an option whose dashes were forgotten.
+Status Reader::ReadPatterns(std::string_view line, const std::string& place, Section& section) {
   const std::string_view name = Trim(line.substr(0, line.find('=')));
   const bool looks_like_option = line.find('=') != std::string_view::npos || FindOption(name) != nullptr;
   if (looks_like_option)
     return At(place, Invalid(StrCat("options need two dashes: write --", name, "=VALUE")));
-  active = fnmatch(std::string(line).c_str(), "ossfs2", FNM_PATHNAME) == 0 ||
-           fnmatch(std::string(line).c_str(), "/usr/local/bin/ossfs2", FNM_PATHNAME) == 0;
+  if (!section.in_patterns) section.active = false;
+  section.in_patterns = true;
+  for (const std::string& pattern : Split(line, ' '))
+    section.active = section.active || NamesThisProgram(std::string(Trim(pattern)));
   return {};
 }
 
-Status Reader::ReadLine(std::string_view line, const std::string& place, bool& active) {
+Status Reader::ReadLine(std::string_view line, const std::string& place, Section& section) {
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
   const size_t first = line.find_first_not_of(" \t");
   if (first == std::string_view::npos || line[first] == '#') return {};
   line.remove_prefix(first);
-  if (line[0] != '-') return CheckPatternLine(Trim(line), place, active);
-  if (!active) return {};
+  if (line[0] != '-') return ReadPatterns(Trim(line), place, section);
+  section.in_patterns = false;
+  if (!section.active) {
+    if (!std::exchange(section.told, true))
+      options_.AddNotice(StrCat(place, ": skipped, like what follows: the program names above it do not name ossfs2"));
+    return {};
+  }
   auto token = SplitToken(line);
   if (!token) return At(place, Invalid(StrCat("\"", line, "\" is not an option; write --name=value")));
   const size_t blank = token->name.find_first_of(" \t");
@@ -150,17 +177,18 @@ Status Reader::ReadLine(std::string_view line, const std::string& place, bool& a
 }
 
 Status Reader::ReadFile(const std::string& path) {
+  const std::string absolute = FromStartDirectory(path);  // the daemon's directory is another when it reads again
   if (depth_ > kNestingMax)
     return Invalid(StrCat(path, ": config files are nested more than ", kNestingMax, " deep"));
   struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return ErrnoError(errno, StrCat("config file ", path));
+  if (stat(absolute.c_str(), &info) != 0) return ErrnoError(errno, StrCat("config file ", path));
   if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode) && !S_ISCHR(info.st_mode))
     return Invalid(StrCat("config file ", path, " is not a file"));
   errno = 0;
-  std::ifstream file(path);
+  std::ifstream file(absolute);
   if (!file) return ErrnoError(errno != 0 ? errno : EIO, StrCat("config file ", path));
   std::string line;
-  bool active = true;
+  Section section;
   bool holds_secret = false;
   uint64_t bytes = 0;
   for (int number = 1; std::getline(file, line); ++number) {
@@ -168,8 +196,8 @@ Status Reader::ReadFile(const std::string& path) {
     if (bytes > kFileBytesMax) return Invalid(StrCat("config file ", path, " is larger than 1 MiB"));
     if (number == 1 && line.rfind("\xEF\xBB\xBF", 0) == 0) line.erase(0, 3);
     const std::string place = StrCat(path, ":", number);
-    OSSFS2_RETURN_IF_ERROR(ReadLine(line, place, active));
-    if (const auto token = SplitToken(Trim(line)); token && active) {
+    OSSFS2_RETURN_IF_ERROR(ReadLine(line, place, section));
+    if (const auto token = SplitToken(Trim(line)); token && section.active) {
       const OptionSpec* spec = FindOption(token->name);
       holds_secret =
           holds_secret || (spec != nullptr && spec->secret && token->value && !token->value->empty());

@@ -37,10 +37,10 @@ constexpr OptionSpec kRows[] = {
      .effect = "The endpoint is a domain of your own that is bound to the bucket."},
     {.name = "signature_version", .type = kInt, .default_value = "0", .min = 0, .max = 4,
      .effect = "1 or 4; 0 chooses by the region."},
-    {.name = "auto_create_bucket", .type = kBool, .default_value = "false", .support = kRefused, .since = "2.0.9",
+    {.name = "auto_create_bucket", .type = kBool, .default_value = "false", .support = kNotice, .since = "2.0.9",
      .effect = "Create a missing bucket at mount.",
      .note = "a mount never creates buckets; create it in the console or with `ossutil mb`"},
-    {.name = "agentic_bucket", .support = kRefused, .since = "2.0.9", .effect = "Tag of a created bucket.",
+    {.name = "agentic_bucket", .support = kNotice, .since = "2.0.9", .effect = "Tag of a created bucket.",
      .note = "a mount never creates buckets; create it in the console or with `ossutil mb`"},
 
     // --- credentials ---

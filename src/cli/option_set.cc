@@ -41,7 +41,8 @@ Status OptionSet::Set(std::string_view name, std::string_view value, std::string
     AddNotice(StrCat(spec->name, " has no effect (", origin, "): ", spec->note));
   auto [it, fresh] = values_.try_emplace(std::string(spec->name));
   if (!fresh && it->second.layer > layer) return {};
-  it->second = Value{std::string(value), std::string(origin), layer};
+  const auto choice = spec->type == OptionType::kChoice ? FindChoice(*spec, Trim(value)) : std::nullopt;
+  it->second = Value{std::string(choice.value_or(value)), std::string(origin), layer};
   return {};
 }
 

@@ -30,15 +30,6 @@ std::string AllowedText(const OptionSpec& spec, std::string_view what) {
   return range.empty() ? std::string(what) : StrCat(what, " (", range, ")");
 }
 
-bool IsChoice(std::string_view choices, std::string_view value) {
-  while (!choices.empty()) {
-    const size_t bar = choices.find('|');
-    if (choices.substr(0, bar) == value) return true;
-    choices = bar == std::string_view::npos ? "" : choices.substr(bar + 1);
-  }
-  return false;
-}
-
 bool IsMode(std::string_view value) {
   return value.size() == 4 && value[0] == '0' &&
          std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '7'; });
@@ -160,6 +151,17 @@ Status CheckDecimal(const OptionSpec& spec, std::string_view value) {
 
 }  // namespace
 
+std::optional<std::string_view> FindChoice(const OptionSpec& spec, std::string_view value) {
+  const std::string wanted = LowerCase(value);
+  for (std::string_view choices = spec.choices; !choices.empty();) {
+    const size_t bar = choices.find('|');
+    const std::string_view choice = choices.substr(0, bar);
+    if (LowerCase(choice) == wanted) return choice;
+    choices = bar == std::string_view::npos ? "" : choices.substr(bar + 1);
+  }
+  return std::nullopt;
+}
+
 Status CheckValue(const OptionSpec& spec, std::string_view value) {
   switch (spec.type) {
     case OptionType::kBool:
@@ -180,7 +182,7 @@ Status CheckValue(const OptionSpec& spec, std::string_view value) {
       return IsMode(value) ? Status()
                            : BadValue(spec, value, "four octal digits beginning with 0, such as 0755");
     case OptionType::kChoice:
-      if ((value.empty() && spec.default_value.empty()) || IsChoice(spec.choices, value)) return {};
+      if ((value.empty() && spec.default_value.empty()) || FindChoice(spec, value)) return {};
       return BadValue(spec, value, StrCat("one of ", spec.choices));
     case OptionType::kText:
       if (value.find('\n') != std::string_view::npos || value.find('\0') != std::string_view::npos)

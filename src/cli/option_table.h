@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -69,6 +70,8 @@ size_t EditDistance(std::string_view a, std::string_view b);
 
 // OK when `value` is allowed; the error says what is.
 Status CheckValue(const OptionSpec& spec, std::string_view value);
+// The choice as the table writes it; people write it in any case. Nothing when it is none.
+std::optional<std::string_view> FindChoice(const OptionSpec& spec, std::string_view value);
 // true/false, yes/no, t/f, y/n, 1/0 in any case (as gflags).
 Result<bool> ParseBool(std::string_view text);
 // Decimal integer with sign.

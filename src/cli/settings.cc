@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "base/cpu_pressure.h"
 #include "base/environment.h"
@@ -147,7 +148,10 @@ Status FillFuse(const OptionSet& options, Settings& settings) {
   fuse.mount_point = settings.mount_point;
   fuse.source = StrCat(settings.oss.bucket, ".", HostAndPort(settings.oss.endpoint), ":/", fs.prefix);
   fuse.allow_other = options.Bool("allow_other");
-  if (fuse.allow_other && geteuid() != 0 && !UsersMayAllowOther()) {
+  fuse.device_fd = static_cast<int>(options.Int("fuse_device_fd"));
+  // Who opened the device has mounted it too.
+  const bool by_fusermount = geteuid() != 0 && fuse.device_fd < 0;
+  if (fuse.allow_other && by_fusermount && !UsersMayAllowOther()) {
     if (options.IsSet("allow_other"))
       return Refuse("allow_other: /etc/fuse.conf must have the line user_allow_other, or mount as root");
     fuse.allow_other = false;
@@ -161,7 +165,6 @@ Status FillFuse(const OptionSet& options, Settings& settings) {
   fuse.readdirplus = options.Bool("readdirplus") &&
                      (fs.attr_timeout_s > 0 || fs.kernel_attr_timeout_s > 0 || fs.kernel_entry_timeout_s > 0);
   fuse.worker_threads = static_cast<int>(options.Int("fuse_threads"));
-  fuse.device_fd = static_cast<int>(options.Int("fuse_device_fd"));
   fuse.read_ahead_bytes = static_cast<uint32_t>(std::min<int64_t>(options.Int("read_ahead_kb"), 1 << 20))
                           << 10;
   fuse.dir_cache_timeout_s = options.Seconds("kernel_readdir_cache_timeout");
@@ -187,12 +190,12 @@ Status FillLog(const OptionSet& options, Settings& settings) {
   log.file_size_bytes_max = options.Size("log_file_max_size");
   log.file_count_max = static_cast<int>(options.Int("log_file_max_count"));
   std::string directory = options.Text("log_dir");
-  if (directory == "/dev/stdout" || directory == "/dev/stderr" || directory == "syslog") {
-    if (directory != "syslog" && !settings.foreground)
-      return Refuse(StrCat("log_dir=", directory, " needs the foreground; add -f, or use log_dir=syslog"));
+  const bool terminal = directory == "/dev/stdout" || directory == "/dev/stderr";
+  if (directory == "syslog" || (terminal && settings.foreground)) {
     log.target = directory;
     return {};
   }
+  const std::string unusable = terminal ? std::exchange(directory, "") : "";
   if (directory.empty() && settings.foreground) {
     log.target = "/dev/stdout";
     return {};
@@ -203,6 +206,9 @@ Status FillLog(const OptionSet& options, Settings& settings) {
   if (IsBelowMountPoint(directory, settings))
     return Refuse(StrCat("log_dir: ", directory, " lies inside the mount point; choose another directory"));
   log.target = StrCat(directory, "/", MountName(settings.mount_point), ".log");
+  if (!unusable.empty())
+    settings.notices.push_back(
+        StrCat("log_dir=", unusable, " needs the foreground (-f); the log is ", log.target));
   return {};
 }
 

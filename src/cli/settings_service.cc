@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/directories.h"
 #include "cli/endpoint_parts.h"
+#include "http/address.h"
 
 namespace ossfs2 {
 
@@ -79,10 +80,24 @@ Status FillOss(const OptionSet& options, Settings& settings) {
   return {};
 }
 
-Status FillHttp(const OptionSet& options, http::HttpConfig& http) {
+// A wrong one is left out, as by the existing client: the others serve, or the system chooses.
+std::vector<std::string> SourceAddresses(const OptionSet& options, std::vector<std::string>& notices) {
+  std::vector<std::string> addresses;
+  for (std::string& text : SplitWords(options.Text("bind_ips"), ',')) {
+    if (http::SocketAddress::FromLiteral(text, 0)) {
+      addresses.push_back(std::move(text));
+    } else {
+      notices.push_back(StrCat("bind_ips: \"", text, "\" is not an IP address and is left out"));
+    }
+  }
+  return addresses;
+}
+
+Status FillHttp(const OptionSet& options, Settings& settings) {
+  http::HttpConfig& http = settings.http;
   http.loop_threads = static_cast<int>(options.Int("oss_vcpu_count"));
   http.proxy = options.Text("http_proxy");
-  http.source_addresses = SplitWords(options.Text("bind_ips"), ',');
+  http.source_addresses = SourceAddresses(options, settings.notices);
   http.ipv6 = options.Bool("enable_ipv6");
   http.ca_file = FromStartDirectory(options.Text("ca_file"));
   http.ca_dir = FromStartDirectory(options.Text("ca_dir"));
@@ -157,7 +172,7 @@ Status FillCredentials(const OptionSet& options, Settings& settings) {
 
 Status FillService(const OptionSet& options, Settings& settings) {
   OSSFS2_RETURN_IF_ERROR(FillOss(options, settings));
-  OSSFS2_RETURN_IF_ERROR(FillHttp(options, settings.http));
+  OSSFS2_RETURN_IF_ERROR(FillHttp(options, settings));
   OSSFS2_RETURN_IF_ERROR(CheckFamily(settings.oss.endpoint, settings.http.ipv6));
   return FillCredentials(options, settings);
 }

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "base/str.h"
+#include "cli/directories.h"
 #include "tests/cli/test_folder.h"
 
 namespace ossfs2 {
@@ -73,9 +76,9 @@ TEST(CommandLine, RefusesWhatItDoesNotKnow) {
 }
 
 TEST(CommandLine, RefusesUnsupportedOptionsWithTheReason) {
-  EXPECT_THAT(ErrorOf({"--auto_create_bucket"}), HasSubstr("a mount never creates buckets"));
   EXPECT_THAT(ErrorOf({"--oss_hdfs_client_options=x"}), HasSubstr("OSS-HDFS is not supported"));
-  EXPECT_EQ(ErrorOf({"--auto_create_bucket=false", "--agentic_bucket="}), "") << "asking for nothing is fine";
+  EXPECT_EQ(ErrorOf({"--hdfs_set_owner_on_create=false", "--oss_hdfs_client_options="}), "")
+      << "asking for nothing is fine";
 }
 
 TEST(CommandLine, AcceptsUselessOptionsWithANotice) {
@@ -83,6 +86,36 @@ TEST(CommandLine, AcceptsUselessOptionsWithANotice) {
   ASSERT_TRUE(ParseCommandLine({"--use_auth_cache", "--seq_read_detect_count=3"}, options));
   ASSERT_EQ(options.notices().size(), 1u) << "the default deserves no notice";
   EXPECT_THAT(options.notices()[0], StartsWith("use_auth_cache has no effect (command line): "));
+}
+
+// Once the bucket is there, which is at every mount but the first, they do nothing in the existing client.
+TEST(CommandLine, AcceptsOptionsThatMakeBuckets) {
+  OptionSet options;
+  const auto line = ParseCommandLine({"--auto_create_bucket", "--agentic_bucket=x"}, options);
+  ASSERT_TRUE(line) << line.error().text;
+  EXPECT_THAT(options.notices(), testing::Each(HasSubstr("a mount never creates buckets")));
+  EXPECT_EQ(options.notices().size(), 2u);
+}
+
+TEST(CommandLine, TakesChoicesInAnyCase) {
+  OptionSet options;
+  const auto line = ParseCommandLine({"--log_level=INFO", "--log_format=Json", "--storage_class=ia"}, options);
+  ASSERT_TRUE(line) << line.error().text;
+  EXPECT_EQ(options.Text("log_level"), "info");
+  EXPECT_EQ(options.Text("log_format"), "json");
+  EXPECT_EQ(options.Text("storage_class"), "IA");
+  EXPECT_THAT(ErrorOf({"--log_level=loud"}), HasSubstr("debug|info|warning|error"));
+}
+
+TEST(CommandLine, TakesSeveralFlagFilesAtOnce) {
+  TestFolder folder;
+  OptionSet options;
+  const auto line = ParseCommandLine({StrCat("--flagfile=", folder.Write("a", "--oss_bucket=b\n"), ",",
+                                             folder.Write("b", "--oss_region=r\n"))},
+                                     options);
+  ASSERT_TRUE(line) << line.error().text;
+  EXPECT_EQ(options.Text("oss_bucket"), "b");
+  EXPECT_EQ(options.Text("oss_region"), "r");
 }
 
 TEST(CommandLine, ReadsVariablesAsGflagsDoes) {
@@ -156,6 +189,40 @@ TEST(ConfigFile, PatternsOfProgramNamesSwitchLinesOnAndOff) {
       folder.Write("conf", "otherprogram\n--oss_bucket=no\nossfs*\n--oss_region=yes\n"), options));
   EXPECT_FALSE(options.IsSet("oss_bucket"));
   EXPECT_EQ(options.Text("oss_region"), "yes");
+}
+
+// As gflags: several patterns on a line, and lines of patterns below one another, of which one suffices.
+TEST(ConfigFile, OnePatternOfManySuffices) {
+  TestFolder folder;
+  OptionSet options;
+  ASSERT_TRUE(ReadConfigFile(folder.Write("conf", "ossfs2 other\nthird\n--oss_bucket=yes\n"), options));
+  EXPECT_EQ(options.Text("oss_bucket"), "yes");
+  EXPECT_TRUE(options.notices().empty());
+  const std::string path = folder.Write("conf", "other\n\n--oss_region=no\n--ro\nossfs2\n--attr_timeout=3\n");
+  ASSERT_TRUE(ReadConfigFile(path, options));
+  EXPECT_FALSE(options.IsSet("oss_region"));
+  EXPECT_EQ(options.Seconds("attr_timeout"), 3);
+  EXPECT_THAT(options.notices(), ElementsAre(StartsWith(path + ":3: skipped")));
+}
+
+// SIGHUP reads in the daemon, whose directory is another.
+TEST(ConfigFile, RelativePathsMeanTheDirectoryOfTheStart) {
+  TestFolder folder;
+  const std::string start = std::filesystem::current_path();
+  OptionSet options;
+  ASSERT_TRUE(ParseCommandLine({"--ro"}, options));
+  EXPECT_EQ(FromStartDirectory("x"), start + "/x");
+  folder.Write("nested", "--oss_bucket=b\n");
+  const std::string near = std::filesystem::relative(folder.path(), start);
+  folder.Write("conf", StrCat("--flagfile=", near, "/nested\n"));
+  std::string elsewhere = folder.path();  // deeper than `near` climbs
+  for (int depth = 0; depth < 30; ++depth) elsewhere += "/d";
+  std::filesystem::create_directories(elsewhere);
+  std::filesystem::current_path(elsewhere);
+  const auto line = ParseCommandLine({StrCat("-conf=", near, "/conf")}, options);
+  std::filesystem::current_path(start);
+  ASSERT_TRUE(line) << line.error().text;
+  EXPECT_EQ(options.Text("oss_bucket"), "b");
 }
 
 TEST(ConfigFile, HasLimits) {

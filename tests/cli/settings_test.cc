@@ -140,7 +140,10 @@ TEST(Settings, ForegroundLogsToTheTerminalUnlessToldOtherwise) {
   EXPECT_EQ(Make({{"f", "true"}, {"log_dir", ""}})->log.target, "/dev/stdout");
   EXPECT_EQ(Make({{"f", "true"}})->log.target, "/logs/mnt-oss.log");
   EXPECT_EQ(Make({{"log_dir", "syslog"}})->log.target, "syslog");
-  EXPECT_THAT(ErrorOf({{"log_dir", "/dev/stdout"}}), HasSubstr("needs the foreground"));
+  const auto daemon = Make({{"log_dir", "/dev/stdout"}, {"state_dir", "/s"}});
+  ASSERT_TRUE(daemon) << daemon.error().text;
+  EXPECT_THAT(daemon->log.target, testing::EndsWith("/mnt-oss.log")) << "where it is without log_dir";
+  EXPECT_THAT(daemon->notices, ElementsAre(HasSubstr("log_dir=/dev/stdout needs the foreground")));
 }
 
 TEST(Settings, OneHalfOfAKeyPairMeansTheEnvironment) {
@@ -164,6 +167,27 @@ TEST(Settings, APairThatIsNotUsedMayBeIncomplete) {
   EXPECT_THAT(Make({{"ram_role", "reader"}, {"credential_file", "/f"}})->notices,
               ElementsAre("oss_access_key_id is not used, since ram_role is given",
                           "credential_file is not used, since ram_role is given"));
+}
+
+TEST(Settings, AWrongSourceAddressIsLeftOut) {
+  const auto settings = Make({{"bind_ips", "10.0.0.1,10.0.0.256, ::1"}});
+  ASSERT_TRUE(settings) << settings.error().text;
+  EXPECT_THAT(settings->http.source_addresses, ElementsAre("10.0.0.1", "::1"));
+  EXPECT_THAT(settings->notices, ElementsAre("bind_ips: \"10.0.0.256\" is not an IP address and is left out"));
+}
+
+// Somebody else has mounted; /etc/fuse.conf is about fusermount3.
+TEST(Settings, AMountedDeviceMayHaveAllowOther) {
+  const uid_t before = geteuid();
+  if (before == 0) {
+    ASSERT_EQ(seteuid(65534), 0);
+  }
+  const auto settings = Make({{"allow_other", "true"}, {"fuse_device_fd", "7"}});
+  if (before == 0) {
+    ASSERT_EQ(seteuid(0), 0);
+  }
+  ASSERT_TRUE(settings) << settings.error().text;
+  EXPECT_TRUE(settings->fuse.allow_other);
 }
 
 struct Refusal {

@@ -301,7 +301,7 @@ class Wrong(SetupCase):
         self.refuse(self.good(prefetch_chunk_size="1k"), "prefetch_chunk_size")
 
     def test_refused_option_is_not_ignored(self):
-        self.refuse(self.good(auto_create_bucket="true"), "auto_create_bucket")
+        self.refuse(self.good(hdfs_set_owner_on_create="true"), "hdfs_set_owner_on_create")
 
     def test_mount_point_is_missing(self):
         path = os.path.join(harness.temporary_folder("x"), "missing")

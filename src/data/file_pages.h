@@ -26,11 +26,15 @@ class FilePages {
   bool AnyDirectSinceOpen() const { return direct_since_open_; }
 
   bool MayStore() const { return !stopped_ && !AnyDirect(); }
-  void Stop() { stopped_ = true; }
+  // What runs is void, also when it ends after the last close.
+  void Stop() {
+    stopped_ = true;
+    ++epoch_;
+  }
   // The last handle was closed.
   void OnClosed() { stopped_ = direct_since_open_ = false; }
 
-  // Stores are of one epoch; dropping what is known of the file begins the next.
+  // Stores are of one epoch; stopping, or dropping what is known of the file, begins the next.
   uint64_t epoch() const { return epoch_; }
   void OnDropped() { ++epoch_; }
   // Before and after a store, which takes time. False: nothing may be stored; it was in vain and must be dropped.
@@ -42,7 +46,7 @@ class FilePages {
   bool EndStore(uint64_t epoch) {
     --running_;
     idle_.NotifyAll();
-    return !stopped_ && epoch == epoch_;
+    return epoch == epoch_;
   }
   void WaitUntilIdle(MutexLock& lock, std::chrono::steady_clock::time_point deadline) {
     while (running_ != 0) {

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/cpu_pressure.h"
+#include "data/changing_files.h"
 #include "data/memory_pool.h"
 #include "data/page_filler.h"
 #include "data/read_cache.h"
@@ -95,6 +96,7 @@ class ReadCore {
   PageFiller filler;
   CpuPressure cpu_pressure;
   ShardLead lead;
+  const std::shared_ptr<ChangingFiles> changing = std::make_shared<ChangingFiles>();
   ReadMetrics& metrics;
   std::atomic<bool> stopping{false};
   std::atomic<int64_t> shared_ns{-kSharedNs - 1};

@@ -92,6 +92,13 @@ class Engine final : public ReadEngine {
     if (const std::shared_ptr<CachedFile> file = Find(file_id)) file->StopFilling(wait);
   }
 
+  std::shared_ptr<const void> HoldFilling(uint64_t file_id) override {
+    // First: a CachedFile that is made from now on finds it.
+    std::shared_ptr<const void> hold = core_->changing->Hold(file_id);
+    StopFilling(file_id, true);
+    return hold;
+  }
+
   Explanation Explain(uint64_t file_id) const override {
     Explanation lines;
     const std::shared_ptr<CachedFile> file = Find(file_id);

@@ -132,6 +132,8 @@ class ReadEngine {
   // afterwards, unless it hangs for longer than kStopFillingWait; then it is undone when it ends.
   static constexpr std::chrono::milliseconds kStopFillingWait{1000};
   virtual void StopFilling(uint64_t file_id, bool wait) = 0;
+  // The same, with `wait`, while the answer lives, whoever opens and closes the file meanwhile: it is open for writing.
+  virtual std::shared_ptr<const void> HoldFilling(uint64_t file_id) = 0;
   virtual Explanation Explain(uint64_t file_id) const = 0;
   // Cancels what is in flight and waits for it; later reads fail with EIO.
   virtual void Shutdown() = 0;

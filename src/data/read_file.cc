@@ -130,11 +130,15 @@ void CachedFile::MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns
 void CachedFile::SettleIfRead(const ChunkRef& chunk, int64_t now_ns) {
   if (chunk->bytes_read + chunk->page_bytes < chunk->range.size()) return;
   if (std::max(chunk->read_to, chunk->pages_to) < chunk->range.end) return;
-  unread_bytes_ -= std::min(unread_bytes_, chunk->page_bytes);
-  chunk->bytes_read += chunk->page_bytes;
-  chunk->page_bytes = 0;
+  CountPagesAsRead(*chunk);
   chunk->read_to = chunk->range.end;
   if (!chunk->fetching && chunk->mapped) SettleKept(chunk, now_ns);
+}
+
+void CachedFile::CountPagesAsRead(Chunk& chunk) {
+  unread_bytes_ -= std::min(unread_bytes_, chunk.page_bytes);
+  chunk.bytes_read += chunk.page_bytes;
+  chunk.page_bytes = 0;
 }
 
 void CachedFile::StartRead(const PendingRef& read, std::vector<BlockRef> blocks, bool granted) {

@@ -106,6 +106,8 @@ class CachedFile final : public ChunkOwner,
     return delivered_.TotalBytes() >= kLongReadBytes && !pages_.AnyDirectSinceOpen() && core_->PageCacheKeeps();
   }
 
+  bool MayStorePages() const REQUIRES(mutex_) { return pages_.MayStore() && !core_->changing->Has(file_id_); }
+
   bool PastPageCache() const REQUIRES(mutex_) { return !core_->options.page_cache || pages_.AnyDirect(); }
 
   // --- read_file.cc: reads ---
@@ -156,6 +158,7 @@ class CachedFile final : public ChunkOwner,
   void MaybeFill(const ChunkRef& chunk) EXCLUDES(mutex_);
   void Fill(const ChunkRef& chunk, KernelPages& kernel) EXCLUDES(mutex_);
   void SettleIfRead(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
+  void CountPagesAsRead(Chunk& chunk) REQUIRES(mutex_);
   void FillRest(const ChunkRef& chunk) REQUIRES(mutex_);
   bool StoreStep(const Chunk& chunk, ByteRange step, uint64_t epoch, KernelPages& kernel) EXCLUDES(mutex_);
   std::optional<ByteRange> NextFill(const Chunk& chunk) const REQUIRES(mutex_);

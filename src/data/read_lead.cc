@@ -15,7 +15,7 @@ void CachedFile::ExpectAll() {
   const int64_t now_ns = ReadCore::NowNs();
   {
     MutexLock lock(mutex_);
-    if (Refusal() || lead_.on() || FileBytes() == 0 || !pages_.MayStore()) return;
+    if (Refusal() || lead_.on() || FileBytes() == 0 || !MayStorePages()) return;
     if (!core_->filler.on() || !core_->lead.HasCredit(now_ns) || core_->lead.WasReadWhole(file_id_)) return;
     lead_.Begin(delivered_, unread_bytes_, now_ns);
     std::erase_if(streams_.all(), [](const Stream& stream) { return stream.handles.empty(); });  // of Expect

@@ -58,6 +58,8 @@ void CachedFile::Closed() {
     if (PageCacheKeeps() || (core_->options.page_cache && core_->SavesProcessor())) HurryDelivered();
     pages_.OnClosed();
     delivered_.Clear();
+    // Nobody is left to come to the tripwires between them.
+    for (const auto& [begin, chunk] : chunks_.all()) CountPagesAsRead(*chunk);
     if (core_->options.cache_until_close)
       TakeEverything(garbage);
     else

@@ -82,7 +82,7 @@ void CachedFile::Refill() {
 std::optional<ByteRange> CachedFile::NextFill(const Chunk& chunk) const {
   // Once a reader has come into the chunk its own read-ahead is faster.
   if (!chunk.mapped || chunk.consumed || chunk.fetching || chunk.bytes_read != 0) return std::nullopt;
-  if (stale_ || !pages_.MayStore()) return std::nullopt;
+  if (stale_ || !MayStorePages()) return std::nullopt;
   uint64_t begin = PageUp(std::max(chunk.range.begin, chunk.pages_to));
   const uint64_t wire = TripwireAfter(begin);
   if (begin + PageFiller::kTripwireBytes >= wire) begin = wire;
@@ -117,14 +117,14 @@ void CachedFile::Fill(const ChunkRef& chunk, KernelPages& kernel) {
 bool CachedFile::StoreStep(const Chunk& chunk, ByteRange step, uint64_t epoch, KernelPages& kernel) {
   {
     MutexLock lock(mutex_);
-    if (stale_ || !pages_.BeginStore(epoch)) return false;
+    if (stale_ || core_->changing->Has(file_id_) || !pages_.BeginStore(epoch)) return false;
   }
   std::vector<iovec> parts;
   chunk.AppendParts(step, parts);
   const bool stored = kernel.Store(file_id_, step.begin, parts);
   if (stored) core_->metrics.page_fill_bytes.Add(step.size());
   MutexLock lock(mutex_);
-  const bool good = pages_.EndStore(epoch);
+  const bool good = pages_.EndStore(epoch) && !core_->changing->Has(file_id_);
   lead_.OnStore(stored);
   if (!stored) return false;
   if (!good) {

@@ -40,7 +40,6 @@ std::shared_ptr<ReadFile> CoreFileSystem::ReaderOf(FileHandle& handle) {
     if (const auto now = VersionToRead(handle); now && !now->SameBytes(*object)) continue;
     handle.reader = std::move(reader);
     handle.reader_version = version;
-    if (handle.file->writer()) context_.reads.StopFilling(handle.ino, false);
     if ((handle.flags & O_DIRECT) != 0) handle.reader->SetDirect(handle.id);
     return handle.reader;
   }

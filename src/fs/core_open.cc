@@ -103,7 +103,7 @@ Status CoreFileSystem::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool
   }
   const auto writer = file->EnsureWriter(context_.writes, target);
   // What is put into the page cache now would lie over what is written next.
-  context_.reads.StopFilling(file->ino(), true);
+  file->KeepHold(context_.reads.HoldFilling(file->ino()));
   // Somebody replaced the object since the writer was opened.
   if (rebind) writer->Rebind(target.base, target.exists);
   writer->SetOptions(options);

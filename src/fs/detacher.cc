@@ -49,7 +49,7 @@ Status Detacher::Detach(Ino ino, const Take& take) {
     file->writer_etag = target.base.etag;
   }
   const auto writer = file->EnsureWriter(context_.writes, target);
-  context_.reads.StopFilling(file->ino(), true);
+  file->KeepHold(context_.reads.HoldFilling(file->ino()));
   if (rebind) writer->Rebind(target.base, true);
   NameLoss loss;
   loss.parking_folder = context_.prefix;

@@ -8,6 +8,11 @@ std::shared_ptr<WriteFile> OpenFile::EnsureWriter(WriteEngine& engine, const Wri
   return writer_;
 }
 
+void OpenFile::KeepHold(std::shared_ptr<const void> filling) {
+  MutexLock lock(mutex_);
+  filling_.swap(filling);
+}
+
 bool OpenFile::dirty() const {
   const auto file = writer();
   return file && file->dirty();

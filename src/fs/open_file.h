@@ -32,6 +32,8 @@ class OpenFile {
   }
   // The writer, made from the target when there is none.
   std::shared_ptr<WriteFile> EnsureWriter(WriteEngine& engine, const WriteTarget& target) EXCLUDES(mutex_);
+  // Keeps what HoldFilling gave for as long as the file is open.
+  void KeepHold(std::shared_ptr<const void> filling) EXCLUDES(mutex_);
   bool dirty() const EXCLUDES(mutex_);
   // The writer knows more than the node: not stored, or stored just now (`storing`).
   bool ahead() const EXCLUDES(mutex_) { return storing || dirty(); }
@@ -70,6 +72,7 @@ class OpenFile {
   mutable Mutex mutex_;
   CondVar changed_;
   std::shared_ptr<WriteFile> writer_ GUARDED_BY(mutex_);
+  std::shared_ptr<const void> filling_ GUARDED_BY(mutex_);
   int inside_ GUARDED_BY(mutex_) = 0;
   bool frozen_ GUARDED_BY(mutex_) = false;
   bool closed_ GUARDED_BY(mutex_) = false;

@@ -25,7 +25,12 @@ class FakePages final : public KernelPages {
     std::string bytes;
     for (const iovec& part : parts) bytes.append(static_cast<const char*>(part.iov_base), part.iov_len);
     if (unknown_.count(file_id) != 0) return false;
-    stored_[file_id][offset] = bytes;
+    auto& pieces = stored_[file_id];
+    const auto next = pieces.upper_bound(offset);
+    const bool before = next != pieces.begin() && std::prev(next)->first + std::prev(next)->second.size() > offset;
+    if (before || (next != pieces.end() && next->first < offset + bytes.size())) ++stored_twice_[file_id];
+    pieces[offset] = bytes;
+    ++stores_[file_id];
     return true;
   }
   void Drop(uint64_t) override {
@@ -64,6 +69,15 @@ class FakePages final : public KernelPages {
     MutexLock lock(mutex_);
     return stored_[file_id];
   }
+  uint64_t Stores(uint64_t file_id) {
+    MutexLock lock(mutex_);
+    return stores_[file_id];
+  }
+  // Stores of bytes that were there already.
+  uint64_t StoredTwice(uint64_t file_id) {
+    MutexLock lock(mutex_);
+    return stored_twice_[file_id];
+  }
   uint64_t StoredBytes(uint64_t file_id) {
     uint64_t bytes = 0;
     for (const auto& [offset, text] : stored(file_id)) bytes += text.size();
@@ -75,6 +89,8 @@ class FakePages final : public KernelPages {
   CondVar changed_;
   bool held_ GUARDED_BY(mutex_) = false;
   std::set<uint64_t> unknown_ GUARDED_BY(mutex_);
+  std::map<uint64_t, uint64_t> stores_ GUARDED_BY(mutex_);
+  std::map<uint64_t, uint64_t> stored_twice_ GUARDED_BY(mutex_);
   int entered_ GUARDED_BY(mutex_) = 0;
   int drops_ GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, std::map<uint64_t, std::string>> stored_ GUARDED_BY(mutex_);

@@ -122,9 +122,11 @@ TEST(FilePagesTest, AStoreOfAnEarlierEpochIsVoid) {
   pages.OnDropped();
   EXPECT_FALSE(pages.EndStore(epoch));
   EXPECT_FALSE(pages.BeginStore(epoch));
-  EXPECT_TRUE(pages.BeginStore(pages.epoch()));
+  const uint64_t next = pages.epoch();
+  EXPECT_TRUE(pages.BeginStore(next));
   pages.Stop();
-  EXPECT_FALSE(pages.EndStore(pages.epoch()));
+  pages.OnClosed();
+  EXPECT_FALSE(pages.EndStore(next)) << "stopped while it ran";
 }
 
 TEST(FilePagesTest, WhoStopsItWaitsForStoresThatRun) {

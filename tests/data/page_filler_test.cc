@@ -1,12 +1,15 @@
 // What the read engine puts into the kernel's page cache ahead of its readers.
 #include "data/page_filler.h"
 
+#include <algorithm>
 #include <map>
 
 #include "tests/data/fake_pages.h"
 
 namespace ossfs2 {
 namespace {
+
+constexpr uint64_t kNobody = 99;  // a file of which nothing lies in the page cache
 
 ReadOptions Filling() {
   ReadOptions options;
@@ -81,6 +84,70 @@ TEST(PageFillerTest, StoppedFillingStartsNoMoreAndUndoesWhatHangs) {
   harness.ReadRange(*file, 7, 512 * kMiB, 768 * kMiB, kMiB);
   harness.engine().SetKernelPages(nullptr);
   EXPECT_LE(pages.stored().size(), 2u) << "only those that hung, one a thread";
+}
+
+constexpr uint64_t kFileBytes = 400 * kMiB;
+constexpr uint64_t kReadBytes = 320 * kMiB;  // after 256 MiB a stream has the window that is helped
+
+
+class ClosedFillTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    harness_.engine().SetKernelPages(&pages_);
+    other_ = harness_.Put("other", kFileBytes);
+    version_ = harness_.Put("a", kFileBytes);
+  }
+  void TearDown() override { harness_.engine().SetKernelPages(nullptr); }
+  std::shared_ptr<ReadFile> Open() { return harness_.engine().Open(1, version_); }
+  // What is ahead of the reader, who stands still then, is stored.
+  void ReadAndAwaitStores(ReadFile& file, uint64_t file_id) {
+    const uint64_t before = pages_.Stores(file_id);
+    ReadBehind(harness_, file, pages_, kReadBytes, file_id);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (pages_.Stores(file_id) < before + 8 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    ASSERT_GE(pages_.Stores(file_id), before + 8);
+  }
+  // What is read of another file pushes the chunks of a closed one out of memory, and its stores queue up behind theirs.
+  void PushOut() {
+    const uint64_t id = next_id_++;
+    ReadAndAwaitStores(*harness_.engine().Open(id, other_), id);
+  }
+
+  FakePages pages_;
+  ReadHarness harness_{256 * kMiB, Filling()};
+  ObjectVersion version_;
+  ObjectVersion other_;
+  uint64_t next_id_ = 2;
+};
+
+TEST_F(ClosedFillTest, IsNotStoredOnceMoreWhenItLeavesMemory) {
+  auto file = Open();
+  ReadAndAwaitStores(*file, 1);
+  file.reset();
+  PushOut();
+  EXPECT_EQ(pages_.StoredTwice(1), 0u);
+}
+
+TEST_F(ClosedFillTest, IsNotStoredWhileItIsOpenForWritingWhoeverOpensAndClosesIt) {
+  auto file = Open();
+  ReadAndAwaitStores(*file, 1);
+  std::shared_ptr<const void> writer = harness_.engine().HoldFilling(1);
+  const std::shared_ptr<const void> second = harness_.engine().HoldFilling(1);
+  writer.reset();
+  const uint64_t before = pages_.Stores(1);
+  file.reset();
+  PushOut();
+  file = Open();
+  ReadBehind(harness_, *file, pages_, kFileBytes, kNobody);
+  file.reset();
+  PushOut();
+  EXPECT_EQ(pages_.Stores(1), before);
+}
+
+TEST_F(ClosedFillTest, IsStoredAgainAfterItsWriterIsGone) {
+  harness_.engine().HoldFilling(1).reset();
+  auto file = Open();
+  ReadAndAwaitStores(*file, 1);
 }
 
 // A reader that waits for the store has locked a page, and the kernel keeps a store of that page until it is answered.

@@ -278,6 +278,14 @@ TEST_F(ReadLeadTest, AChangedShardIsStoredNoMoreAndItsShareIsReturned) {
   EXPECT_LE(ReadMetrics::Get().lead_bytes.Value(), static_cast<int64_t>(kShardBytes)) << "nothing is held for shard 2";
 }
 
+TEST_F(ReadLeadTest, AShardThatIsOpenForWritingIsNotStoredAlthoughNobodyHasReadIt) {
+  Make(1024 * kMiB);
+  const std::shared_ptr<const void> writer = harness_->engine().HoldFilling(2);
+  ReadShard(1);
+  ReadShard(2);
+  EXPECT_EQ(pages_.StoredBytes(2), 0u);
+}
+
 TEST_F(ReadLeadTest, AnOpenThatReadsNothingKeepsTheLead) {
   Make(1024 * kMiB);
   ReadShard(1);

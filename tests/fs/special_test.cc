@@ -112,10 +112,11 @@ TEST(Archive, IsReadWhereTheBucketAllowsDirectReads) {
   EXPECT_EQ(CountAll(*store), 0u);  // known of this version
 }
 
-// Only takes the resolver.
+// Only takes the resolver, and notes whose pages are held.
 class ResolverCatcher final : public ReadEngine {
  public:
   std::function<std::optional<std::pair<uint64_t, ObjectVersion>>(uint64_t)> resolver;
+  std::map<uint64_t, std::weak_ptr<const void>> holds;
   std::shared_ptr<ReadFile> Open(uint64_t, const ObjectVersion&) override { return nullptr; }
   std::unique_ptr<Replacement> BeginReplacement(uint64_t, const ObjectVersion&) override { return nullptr; }
   void Retire(uint64_t, const ObjectVersion&) override {}
@@ -126,11 +127,16 @@ class ResolverCatcher final : public ReadEngine {
   }
   void SetKernelPages(KernelPages*) override {}
   void StopFilling(uint64_t, bool) override {}
+  std::shared_ptr<const void> HoldFilling(uint64_t file_id) override {
+    const auto hold = std::make_shared<const int>(0);
+    holds[file_id] = hold;
+    return hold;
+  }
   Explanation Explain(uint64_t) const override { return {}; }
   void Shutdown() override {}
 };
 
-TEST(NextShard, IsNamedWhenKnown) {
+TEST(NextShard, IsNamedWhenKnownAndHeldWhileItIsOpenForWriting) {
   auto store = oss::MakeMemoryStore();
   for (const char* key : {"m/model-00001-of-00003.safetensors", "m/model-00002-of-00003.safetensors"})
     store->PutContent(key, "weights");
@@ -153,6 +159,14 @@ TEST(NextShard, IsNamedWhenKnown) {
   EXPECT_EQ(next->second.size, 7u);
   EXPECT_FALSE(reads.resolver(second).has_value());
   EXPECT_FALSE(reads.resolver(99).has_value());
+  // From the first open for writing to the last close its pages are left alone.
+  const Result<Opened> reader = fs->Open(second, O_RDONLY);
+  EXPECT_TRUE(reads.holds.empty());
+  const Result<Opened> writer = fs->Open(second, O_RDWR);
+  fs->Release(writer->handle);
+  EXPECT_FALSE(reads.holds[second].expired());
+  fs->Release(reader->handle);
+  EXPECT_TRUE(reads.holds[second].expired());
   fs.reset();
   EXPECT_FALSE(reads.resolver);
   writes->Shutdown();

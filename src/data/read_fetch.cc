@@ -1,6 +1,7 @@
 // The GETs of a CachedFile: how they start, what their end means, when chunks go.
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/crc64.h"
 #include "base/log.h"
@@ -208,10 +209,10 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
     chunk->consumed = true;
     core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kGraceNs);
     // The last one stays, for reads that come out of order.
-    const ChunkRef before = last_consumed_.lock();
-    last_consumed_ = chunk;
+    const ChunkRef* before = chunks_.Find(std::exchange(last_consumed_, chunk->range.begin));
     const bool alone = streams_.all().size() == 1 && core_->ReadFromCache();
-    if (before != nullptr && (alone || PageCacheKeeps()) && WasDelivered(*before)) core_->cache.Hurry(*before);
+    if (before != nullptr && *before != chunk && (alone || PageCacheKeeps()) && WasDelivered(**before))
+      core_->cache.Hurry(**before);
     if (chunk->spent) core_->cache.Hurry(*chunk);
   } else if (!chunk->demand && chunk->held_by_reads == 0 && !AllWanted() && !streams_.AnyWants(chunk->range)) {
     GiveUp(chunk, now_ns);

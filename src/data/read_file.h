@@ -211,7 +211,9 @@ class CachedFile final : public ChunkOwner,
   int prefetches_ GUARDED_BY(mutex_) = 0;         // in flight
   int fetches_ GUARDED_BY(mutex_) = 0;            // in flight or queued, all
   int64_t prefetch_paused_until_ns_ GUARDED_BY(mutex_) = 0;  // after a failure
-  std::weak_ptr<Chunk> last_consumed_ GUARDED_BY(mutex_);
+  // Where the last chunk begins that was read to its end. Not a reference, which could become the last one to its memory,
+  // under the lock.
+  uint64_t last_consumed_ GUARDED_BY(mutex_) = 0;
   bool pumping_ GUARDED_BY(mutex_) = false;
   bool pump_again_ GUARDED_BY(mutex_) = false;
   bool next_asked_ GUARDED_BY(mutex_) = false;

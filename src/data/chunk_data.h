@@ -66,7 +66,8 @@ struct Chunk {
   bool spent = false;              // (file) all of it was read before the file was closed
   bool wait_counted = false;       // (file) grew a window already
   uint64_t read_to;                // (file) how far it was read
-  uint64_t bytes_read = 0;         // (file)
+  uint64_t bytes_read = 0;         // (file) again for each reader
+  uint64_t unread_bytes = 0;       // (file) its share of what the file has fetched ahead and nobody has read
   uint32_t held_by_reads = 0;      // (file) reads that wait, for these bytes or others, and will take some of these
   bool filling = false;            // (file) a thread of the filler has it, or will
   uint64_t pages_to = 0;           // (file) up to here the filler has come; 0: it did nothing

@@ -56,6 +56,7 @@ CachedFile::Start CachedFile::MakeChunk(ByteRange range, std::vector<BlockRef> b
   core_->metrics.get_bytes.Add(range.size());
   if (!demand) {
     ++prefetches_;
+    chunk->unread_bytes = range.size();
     unread_bytes_ += range.size();
     core_->metrics.prefetch_bytes.Add(range.size());
   }
@@ -157,7 +158,7 @@ void CachedFile::SettleFailure(const ChunkRef& chunk, const Error& error, Outcom
     if (filled == 0) {
       Take(chunk, garbage);
     } else {
-      if (!chunk->demand) unread_bytes_ -= std::min(unread_bytes_, chunk->range.size() - filled);
+      TakeUnread(*chunk, chunk->range.size() - filled);
       chunk->range.end = chunk->range.begin + filled;
     }
   }
@@ -207,6 +208,7 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
   if (chunk->consumed) return;
   if (chunk->bytes_read >= chunk->range.size() && chunk->read_to >= chunk->range.end) {
     chunk->consumed = true;
+    TakeUnread(*chunk, chunk->unread_bytes);
     core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kGraceNs);
     // The last one stays, for reads that come out of order.
     const ChunkRef* before = chunks_.Find(std::exchange(last_consumed_, chunk->range.begin));
@@ -225,11 +227,10 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
 void CachedFile::Take(const ChunkRef& chunk, Garbage& garbage) {
   if (!chunk->mapped) return;
   if (!chunk->demand) {
-    const uint64_t size = chunk->range.size();
-    if (!chunk->consumed) unread_bytes_ -= std::min(unread_bytes_, size - std::min(size, chunk->bytes_read));
     const uint64_t came = chunk->filled.load();
     core_->metrics.prefetch_wasted_bytes.Add(came - std::min(came, chunk->bytes_read + chunk->page_bytes));
   }
+  TakeUnread(*chunk, chunk->unread_bytes);
   core_->cache.Remove(*chunk);
   garbage.chunks.push_back(chunks_.Erase(*chunk));
   const bool awaited = std::any_of(chunk->waiters.begin(), chunk->waiters.end(), [](const Chunk::Waiter& waiter) {
@@ -290,8 +291,7 @@ void CachedFile::GiveUpUnneeded(int64_t now_ns, Garbage& garbage) {
 
 void CachedFile::GiveUp(const ChunkRef& chunk, int64_t now_ns) {
   chunk->consumed = true;
-  const uint64_t size = chunk->range.size();
-  unread_bytes_ -= std::min(unread_bytes_, size - std::min(size, chunk->bytes_read));
+  TakeUnread(*chunk, chunk->unread_bytes);
   core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kReopenNs);
 }
 

@@ -117,10 +117,7 @@ void CachedFile::MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns
     if (before && before->end >= range.end) core_->NoteShared(now_ns);
     return;
   }
-  if (!chunk->demand && chunk->mapped) {
-    const uint64_t size = chunk->range.size();
-    unread_bytes_ -= std::min(range.size(), size - std::min(size, chunk->bytes_read));
-  }
+  TakeUnread(*chunk, range.size());
   chunk->bytes_read += range.size();
   chunk->read_to = std::max(chunk->read_to, range.end);
   SettleIfRead(chunk, now_ns);
@@ -136,9 +133,16 @@ void CachedFile::SettleIfRead(const ChunkRef& chunk, int64_t now_ns) {
 }
 
 void CachedFile::CountPagesAsRead(Chunk& chunk) {
-  unread_bytes_ -= std::min(unread_bytes_, chunk.page_bytes);
+  TakeUnread(chunk, chunk.page_bytes);
   chunk.bytes_read += chunk.page_bytes;
   chunk.page_bytes = 0;
+}
+
+// Bytes may be read twice, or read from here and put into the page cache: a chunk gives back no more than it counts.
+void CachedFile::TakeUnread(Chunk& chunk, uint64_t bytes) {
+  const uint64_t taken = std::min(chunk.unread_bytes, bytes);
+  chunk.unread_bytes -= taken;
+  unread_bytes_ -= taken;
 }
 
 void CachedFile::StartRead(const PendingRef& read, std::vector<BlockRef> blocks, bool granted) {

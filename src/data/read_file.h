@@ -159,6 +159,7 @@ class CachedFile final : public ChunkOwner,
   void Fill(const ChunkRef& chunk, KernelPages& kernel) EXCLUDES(mutex_);
   void SettleIfRead(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
   void CountPagesAsRead(Chunk& chunk) REQUIRES(mutex_);
+  void TakeUnread(Chunk& chunk, uint64_t bytes) REQUIRES(mutex_);
   void FillRest(const ChunkRef& chunk) REQUIRES(mutex_);
   bool StoreStep(const Chunk& chunk, ByteRange step, uint64_t epoch, KernelPages& kernel) EXCLUDES(mutex_);
   std::optional<ByteRange> NextFill(const Chunk& chunk) const REQUIRES(mutex_);
@@ -207,7 +208,7 @@ class CachedFile final : public ChunkOwner,
   WholeFilePull pull_ GUARDED_BY(mutex_);
   FileLead lead_ GUARDED_BY(mutex_);
   FilePages pages_ GUARDED_BY(mutex_);
-  uint64_t unread_bytes_ GUARDED_BY(mutex_) = 0;  // prefetched, in flight or here, not read
+  uint64_t unread_bytes_ GUARDED_BY(mutex_) = 0;  // prefetched, in flight or here, not read; those of its chunks
   int prefetches_ GUARDED_BY(mutex_) = 0;         // in flight
   int fetches_ GUARDED_BY(mutex_) = 0;            // in flight or queued, all
   int64_t prefetch_paused_until_ns_ GUARDED_BY(mutex_) = 0;  // after a failure

@@ -43,6 +43,20 @@ TEST(PageFillerTest, ASequentialReaderFindsItsBytesInThePageCacheAndEachIsAskedO
   EXPECT_LT(asked, size);
 }
 
+// The kernel had let the pages go.
+TEST(PageFillerTest, WhatIsReadFromHereAsWellIsCountedOnce) {
+  FakePages pages;
+  ReadHarness harness(256 * kMiB, Filling());
+  harness.engine().SetKernelPages(&pages);
+  const uint64_t size = 384 * kMiB;
+  auto file = harness.engine().Open(1, harness.Put("a", size));
+  ReadBehind(harness, *file, pages, size, kNobody);
+  EXPECT_NE(pages.Stores(1), 0u);
+  const Explanation lines = harness.engine().Explain(1);
+  EXPECT_NE(std::find(lines.begin(), lines.end(), "bytes fetched ahead and not read yet: 0"), lines.end());
+  harness.engine().SetKernelPages(nullptr);
+}
+
 TEST(PageFillerTest, NothingForDirectReaders) {
   FakePages pages;
   ReadHarness harness(512 * kMiB, Filling());

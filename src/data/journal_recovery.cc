@@ -33,6 +33,15 @@ Status RecoverEntry(ObjectStore& store, const JournalEntry& entry) {
   return store.AbortUpload(entry.key, entry.upload_id);
 }
 
+void Tell(const JournalEntry& entry, const Error& error) {
+  if (entry.kind == JournalKind::kProvisional) {
+    Log(LogLevel::kError, StrCat("cannot clean up ", entry.key, " after the last run: ", error.text));
+    return;
+  }
+  Log(LogLevel::kWarning, StrCat("an unfinished upload of ", entry.key,
+                                 " stays in the bucket; the next start tries again, or ossfs2 gc: ", error.text));
+}
+
 }  // namespace
 
 Status RecoverJournal(ObjectStore& store, Journal& journal) {
@@ -48,8 +57,8 @@ Status RecoverJournal(ObjectStore& store, Journal& journal) {
         Log(LogLevel::kInfo, StrCat("cleaned up after a run that did not end properly: ", item.entry.key));
         continue;
       }
-      Log(LogLevel::kError, StrCat("cannot clean up ", item.entry.key, " after the last run: ", status.error().text));
-      if (first) first = status;
+      Tell(item.entry, status.error());
+      if (first && kind == JournalKind::kProvisional) first = status;
     }
   }
   return first;

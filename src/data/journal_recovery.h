@@ -2,7 +2,8 @@
 //
 // Unfinished files under real keys are replaced by the old version or deleted (write_provisional.h), open
 // uploads are aborted. Whole files were completed before close returned, so nothing else is to be
-// finished. What fails stays in the journal for the next start. Blocking; the mount is not serving yet.
+// finished. What fails stays in the journal for the next start. Only an unfinished file that stays under its key is an
+// error: an open upload costs its storage, and the right to abort it may be missing. Blocking; the mount is not serving yet.
 #pragma once
 
 #include "data/journal_log.h"
@@ -10,7 +11,7 @@
 
 namespace ossfs2 {
 
-// The first error, after trying everything.
+// The first error of an unfinished file, after trying everything.
 Status RecoverJournal(ObjectStore& store, Journal& journal);
 
 }  // namespace ossfs2

@@ -10,6 +10,14 @@
 #include "data/upload_zeros.h"
 
 namespace ossfs2 {
+namespace {
+
+// The service said no: nothing was opened. Of an answer that was lost the journal must know.
+bool IsRefusal(const Error& error) {
+  return error.http_status >= 400 && error.http_status < 500 && !error.retryable;
+}
+
+}  // namespace
 
 std::shared_ptr<MultipartUpload> MultipartUpload::Begin(WriteServices& services, uint64_t owner, std::string key,
                                                         WriteOptions options) {
@@ -36,6 +44,8 @@ void MultipartUpload::Open() {
     entry_.upload_id = *id;
     if (Status status = services_.journal.Update(record_, entry_); !status)
       Log(LogLevel::kWarning, StrCat(status.error().text, "; the record without the upload's id remains"));
+  } else if (IsRefusal(id.error())) {
+    services_.journal.End(record_);
   }
   Opened(std::move(id));
 }

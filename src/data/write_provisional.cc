@@ -120,7 +120,13 @@ Status UndoProvisional(ObjectStore& store, const JournalEntry& entry) {
       if (!restored) return restored.error();
     } else if (*ours)
       OSSFS2_RETURN_IF_ERROR(store.Delete(entry.key));
-    if (!entry.upload_id.empty()) OSSFS2_RETURN_IF_ERROR(store.AbortUpload(entry.key, entry.upload_id));
+    if (!entry.upload_id.empty()) {
+      Status aborted = store.AbortUpload(entry.key, entry.upload_id);
+      // The old version is back; without the right to abort, the upload is left to `ossfs2 gc`.
+      if (!aborted && aborted.error().kind != ErrorKind::kAccessDenied) return aborted;
+      if (!aborted)
+        Log(LogLevel::kWarning, StrCat("an unfinished upload of ", entry.key, " stays in the bucket: ", aborted.error().text));
+    }
   }
   if (!entry.backup_key.empty()) return store.Delete(entry.backup_key);
   return {};

@@ -170,6 +170,18 @@ std::string DescribeRequest(const RequestNames& names) {
 
 namespace {
 
+// Requests with a right of their own, which no other request needs.
+struct OwnRight {
+  std::string_view operation;
+  std::string_view right;
+  std::string_view on;
+};
+constexpr OwnRight kOwnRights[] = {
+    {"abort", "oss:AbortMultipartUpload", "'s objects"},
+    {"list_parts", "oss:ListParts", "'s objects"},
+    {"list_uploads", "oss:ListMultipartUploads", ""},
+};
+
 // AccessDenied has several causes that only its message tells apart.
 std::string AccessDeniedAdvice(const ServiceError& answer, const RequestNames& names,
                                std::string_view usual) {
@@ -191,6 +203,11 @@ std::string AccessDeniedAdvice(const ServiceError& answer, const RequestNames& n
   if (names.operation == "list" || names.operation == "probe") {
     return StrCat("the key may not list bucket ", names.bucket,
                   ": grant the RAM user or role oss:ListObjects on it, or check that oss_bucket is yours");
+  }
+  for (const OwnRight& own : kOwnRights) {
+    if (own.operation == names.operation)
+      return StrCat("the key lacks a right that unfinished uploads are ended with: grant the RAM user or role ",
+                    own.right, " on bucket ", names.bucket, own.on);
   }
   return std::string(usual);
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <thread>
 
+#include "data/journal_log.h"
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {
@@ -67,6 +68,60 @@ TEST_F(WriteFault, ARefusedUploadReachesTheWriterAndNotOthers) {
   MustPublish(*good);
   ExpectContent("good", data);
   EXPECT_FALSE(store_->Content("bad"));
+}
+
+TEST_F(WriteFault, ARefusedUploadLeavesNoRecordAndALostAnswerDoes) {
+  for (const ErrorKind kind : {ErrorKind::kAccessDenied, ErrorKind::kUnavailable}) {
+    Fail("initiate", EACCES, kind);
+    auto file = NewFile();
+    (void)WriteAt(*file, 0, Random(2 * kMiB, 21));
+    EXPECT_FALSE(file->Publish({}));
+    file.reset();
+    engine_.reset();
+    EXPECT_EQ(RecordsOnDisk(), kind == ErrorKind::kAccessDenied ? 0u : 1u);
+  }
+}
+
+TEST_F(WriteFault, AnUploadThatTheKeyMayNotAbortDoesNotStopTheNextStart) {
+  for (const char* operation : {"abort", "list_uploads", "list_parts"}) {
+    SCOPED_TRACE(operation);
+    faults_->ClearRules();
+    const bool unnamed = std::string_view(operation) != "abort";
+    if (unnamed) Fail("initiate", EIO, ErrorKind::kUnavailable, 0, 1, true);  // its answer is lost
+    Fail(operation, EACCES, ErrorKind::kAccessDenied, 0, -1);
+    auto file = NewFile();
+    (void)WriteAt(*file, 0, Random(2 * kMiB, 22));
+    if (unnamed) {
+      EXPECT_FALSE(file->Publish({}));
+    }
+    file.reset();
+    engine_.reset();
+    EXPECT_EQ(store_->OpenUploads(), 1u);
+    EXPECT_TRUE(Engine().Recover());
+    EXPECT_EQ(RecordsOnDisk(), 1u);
+    engine_.reset();
+    faults_->ClearRules();
+    EXPECT_TRUE(Engine().Recover());
+    engine_.reset();
+    EXPECT_EQ(store_->OpenUploads(), 0u);
+    EXPECT_EQ(RecordsOnDisk(), 0u);
+  }
+}
+
+TEST_F(WriteFault, AnUnfinishedFileThatStaysUnderItsKeyStopsTheNextStart) {
+  store_->PutContent("file", "old");
+  {
+    Journal ended(options_.journal_dir);
+    JournalEntry entry;
+    entry.kind = JournalKind::kProvisional;
+    entry.key = "file";
+    ASSERT_TRUE(ended.Begin(entry));
+  }
+  Fail("head", EACCES, ErrorKind::kAccessDenied);
+  EXPECT_EQ(ErrnoOf(Engine().Recover()), EACCES);
+  EXPECT_EQ(RecordsOnDisk(), 1u);
+  engine_.reset();
+  EXPECT_TRUE(Engine().Recover());
 }
 
 TEST_F(WriteFault, FailedCompleteCanBeRepeated) {

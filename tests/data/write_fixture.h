@@ -134,6 +134,7 @@ class WriteFixture : public ::testing::Test {
     rule.skip = skip;
     rule.count = count;
     rule.error = MakeError(errno_value, kind, "injected");
+    if (kind == ErrorKind::kAccessDenied) rule.error.http_status = 403;
     rule.after_effect = after;
     faults_->AddRule(rule);
   }
@@ -146,6 +147,12 @@ class WriteFixture : public ::testing::Test {
     Result<WriteResult> copied = store.Copy(request);
     if (!copied) return copied.error();
     return ObjectVersion{to, from.size, copied->etag, copied->crc64};
+  }
+  size_t RecordsOnDisk() const {
+    size_t count = 0;
+    for (const auto& item : std::filesystem::recursive_directory_iterator(options_.journal_dir))
+      count += item.path().extension() == ".record";
+    return count;
   }
   void SetPool(uint64_t bytes) {
     engine_.reset();

@@ -307,6 +307,14 @@ TEST_F(OssNamesTest, EverySetupErrorHasItsOwnSentence) {
   EXPECT_EQ(texts.size(), cases.size());
 }
 
+TEST_F(OssNamesTest, AMissingRightToEndUploadsIsNamed) {
+  ServeInTurn({ErrorReply(403, "AccessDenied"), ErrorReply(403, "AccessDenied"), ErrorReply(403, "AccessDenied")});
+  const auto names = [](const Error& error, const char* right) { return error.text.find(right) != std::string::npos; };
+  EXPECT_TRUE(names(store_->AbortUpload("k", "U").error(), "oss:AbortMultipartUpload"));
+  EXPECT_TRUE(names(store_->ListParts("k", "U").error(), "oss:ListParts"));
+  EXPECT_TRUE(names(store_->ListUploads("k").error(), "oss:ListMultipartUploads"));
+}
+
 TEST_F(OssNamesTest, PlainHttpToAnHttpsPortIsNamed) {
   Reply reply;
   reply.status = 400;

@@ -33,6 +33,7 @@ import harness  # noqa: E402
 from ossfs2_bench import machine, report, scenarios, targets, trials  # noqa: E402
 from ossfs2_bench.progress import Progress  # noqa: E402
 
+MEASURING = 2  # raised when figures are taken in another way, the scenarios being the same
 MEMORY_GIB = {True: 3, False: 12}  # of free memory that a quick and a full run need
 
 
@@ -99,10 +100,14 @@ def require_machine(quick):
         sys.exit("too little free memory: %.0f GiB, this run needs %d" % (machine.free_gib(), MEMORY_GIB[quick]))
 
 
-def configuration_hash(chosen, found, repeats):
-    """The same for two runs whose figures may be compared: scenarios, sizes, commands of the mounts."""
-    text = json.dumps([[s.name, s.settings()] for s in chosen] + [[t.name, t.template] for t in found] + [repeats],
-                      sort_keys=True, default=str).replace(harness.OSSFS2, "ossfs2")
+def configuration_hash(chosen, found, repeats, facts):
+    """The same for two runs whose figures may be compared: way of measuring, scenarios, sizes, readers, commands of the
+    mounts, versions of all programs but ours. Not the time budget, which decides the number of trials only."""
+    names = {t.name for t in found} | {"ossfs2-server", "fio", "python"}
+    versions = {name: facts.get(name) for name in names}
+    versions.pop("ossfs2", None)
+    text = json.dumps([MEASURING, [[s.name, s.settings()] for s in chosen], [[t.name, t.template] for t in found],
+                       repeats, versions], sort_keys=True, default=str).replace(harness.OSSFS2, "ossfs2")
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -150,7 +155,8 @@ def main():
     data = {"machine": machine.describe(ROOT, harness.OSSFS2), "mode": "quick" if a.quick else "full",
             "repeats": repeats, "limit_s": a.limit, "budget_min": budget_min, "targets": [t.name for t in found],
             "scenarios": []}
-    data["machine"]["configuration"] = configuration_hash(chosen, found, repeats)
+    data["machine"]["ossfs2-server"] = machine.first_line([harness.SERVER, "--version"])
+    data["machine"]["configuration"] = configuration_hash(chosen, found, repeats, data["machine"])
     harness.clean_up_at_end()
     progress = Progress([s.weight for s in chosen], repeats, 60 * budget_min)
     for name, value in data["machine"].items():

@@ -3,7 +3,7 @@ import os
 import random
 import shutil
 
-from .scenario import GIB, MIB, Scenario, curl_all, curl_ranges, dd_read, read_files, worker
+from .scenario import GIB, MIB, Scenario, curl_all, curl_ranges, dd_read, read_files, small_files_reader, worker
 
 BLOCK = 128 * 1024  # of random reads, and the size of small files
 
@@ -62,7 +62,7 @@ class SmallFiles(Scenario):
     def __init__(self, name, title, count, size, threads, **more):
         super().__init__(name, title, unit="files/s", **more)
         self.keys, self.count, self.threads = {"small/f": "%dx%d" % (size, count)}, count, threads
-        self.bytes = count * size
+        self.bytes, self.reader = count * size, small_files_reader()
 
     def commands(self, target):
         if target.kind == "http":

@@ -23,11 +23,17 @@ def worker(*arguments, python=sys.executable):
     return [python, WORKERS] + [str(a) for a in arguments]
 
 
+READ_FILES = os.path.join(os.path.dirname(harness.OSSFS2), "bench", "read_files")  # as CMake builds it
+
+
+def small_files_reader():
+    """The one in C++; beside binaries of a bundle the one in Python, which takes as long as the file system."""
+    return "read_files" if os.access(READ_FILES, os.X_OK) else "workers.py"
+
+
 def read_files(folder, threads):
-    """The reader in C++ where the micro-benchmarks are built (beside the daemon's binary), else the one in Python."""
-    program = os.path.join(os.path.dirname(harness.OSSFS2), "bench", "read_files")
-    if os.access(program, os.X_OK):
-        return [program, folder, str(threads)]
+    if small_files_reader() == "read_files":
+        return [READ_FILES, folder, str(threads)]
     return worker("small", folder, threads)
 
 

@@ -2,8 +2,8 @@
 //
 //   read_files FOLDER THREADS     prints {"files": N, "files_per_s": R, "bytes": B}
 //
-// The reader for many small files: one in Python takes as long as the file system for each of them. Directories are
-// listed before the clock starts. Ends with status 1 and a message when a file cannot be read.
+// The reader for many small files of bench/run.py: one in Python takes as long as the file system for each of them.
+// Directories are listed before the clock starts. Ends with status 1 and a message when a file cannot be read.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -137,16 +137,15 @@ class Frontend final : public FuseFrontend {
   Status Run() override {
     invalidator_.emplace(session_);
     context_.file_system.SetNotifier(&*invalidator_);
-    WorkerPool workers(
+    workers_.emplace(
         session_, WorkerThreads(options_.worker_threads), [this] { return context_.file_system.MakeLanding(); },
         [this] { Stop(); });
-    workers.Start();
+    workers_->Start();
     RaiseReadAhead();
     WaitForStop(-1);
-    fuse_session_exit(session_);
-    workers.WakeAndJoin();
-    if (workers.failure() != 0 && !unmounting_)
-      return ErrnoError(-workers.failure(), "reading requests from /dev/fuse");
+    workers_->StopServing();
+    if (workers_->failure() != 0 && !unmounting_)
+      return ErrnoError(-workers_->failure(), "reading requests from /dev/fuse");
     return {};
   }
 
@@ -169,6 +168,7 @@ class Frontend final : public FuseFrontend {
     if (!invalidator_) return;
     context_.file_system.SetNotifier(nullptr);
     invalidator_->Stop();
+    workers_->End();
   }
 
  private:
@@ -238,6 +238,7 @@ class Frontend final : public FuseFrontend {
   fuse_session* session_ = nullptr;
   // Until the end: tasks of the executor may hold it still when Run returns.
   std::optional<KernelInvalidator> invalidator_;
+  std::optional<WorkerPool> workers_;
   std::atomic<bool> mounted_{false};
   std::atomic<bool> unmounting_{false};
 };

@@ -47,8 +47,8 @@ class FuseFrontend {
   virtual Status Run() = 0;
   virtual void Stop() = 0;      // async-signal-safe
   virtual void Unmount() = 0;   // idempotent; lazy when busy
-  // No more notices to the kernel. A notice may wait for a page that a reader has locked: reads have ended before, or
-  // this waits for them.
+  // No more notices to the kernel, nor answers. A notice may wait for a page that a reader has locked: reads have ended
+  // before, or this waits for them. What programs ask after Run is refused with EIO until then (WorkerPool).
   virtual void EndNotices() = 0;
 };
 

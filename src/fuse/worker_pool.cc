@@ -1,10 +1,14 @@
 #include "fuse/worker_pool.h"
 
+#include <linux/fuse.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <cstring>
 
 namespace ossfs2 {
 namespace {
@@ -19,26 +23,43 @@ void InstallWakeHandler() {
   sigaction(WakeSignal(), &action, nullptr);  // without SA_RESTART
 }
 
+bool IsAnswered(uint32_t opcode) {
+  return opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET && opcode != FUSE_INTERRUPT && opcode != FUSE_NOTIFY_REPLY;
+}
+
 }  // namespace
 
 WorkerPool::WorkerPool(fuse_session* session, int threads, LandingZone::Maker make_landing,
                        std::function<void()> ended)
     : session_(session), thread_count_(threads), make_landing_(std::move(make_landing)), ended_(std::move(ended)) {}
 
-void WorkerPool::Start() {
-  InstallWakeHandler();
-  running_ = thread_count_;
-  for (int i = 0; i < thread_count_; ++i) {
-    threads_.emplace_back([this] { ThreadMain(); });
-    pthread_setname_np(threads_.back().native_handle(), "fuse");
-  }
+void WorkerPool::Launch(const char* name, void (WorkerPool::*main)()) {
+  ++running_;
+  threads_.emplace_back([this, main] {
+    (this->*main)();
+    --running_;
+  });
+  pthread_setname_np(threads_.back().native_handle(), name);
 }
 
-void WorkerPool::ThreadMain() {
+void WorkerPool::Start() {
+  InstallWakeHandler();
+  for (int i = 0; i < thread_count_; ++i) Launch("fuse", &WorkerPool::Serve);
+}
+
+void WorkerPool::StopServing() {
+  WakeAndJoin();
+  leaving_ = false;
+  Launch("refuse", &WorkerPool::Refuse);
+}
+
+void WorkerPool::End() { WakeAndJoin(); }
+
+void WorkerPool::Serve() {
   fuse_buf buffer{};
   buffer.mem = buffers_.Get();
   LandingZone zone(make_landing_);
-  while (!fuse_session_exited(session_)) {
+  while (Goes()) {
     zone.Prepare();
     const int size = fuse_session_receive_buf(session_, &buffer);
     if (size == -EINTR || size == -EAGAIN) continue;
@@ -52,21 +73,33 @@ void WorkerPool::ThreadMain() {
     RequestBuffers::SetCurrent(nullptr, nullptr);
   }
   buffers_.Put(buffer.mem);
-  if (!end_told_.exchange(true)) ended_();
-  --running_;
+  if (!leaving_ && !end_told_.exchange(true)) ended_();
+}
+
+void WorkerPool::Refuse() {
+  fuse_buf buffer{};
+  while (Goes()) {
+    const int size = fuse_session_receive_buf(session_, &buffer);
+    if (size == -EINTR || size == -EAGAIN) continue;
+    if (size <= 0) break;
+    fuse_in_header request;
+    if (static_cast<size_t>(size) < sizeof(request)) continue;
+    memcpy(&request, buffer.mem, sizeof(request));
+    if (!IsAnswered(request.opcode)) continue;
+    const fuse_out_header refusal{sizeof(fuse_out_header), -EIO, request.unique};
+    // It fails for a program that was killed meanwhile.
+    [[maybe_unused]] const ssize_t wrote = write(fuse_session_fd(session_), &refusal, sizeof(refusal));
+  }
+  free(buffer.mem);
 }
 
 void WorkerPool::WakeAndJoin() {
+  leaving_ = true;
   while (running_ > 0) {
     for (std::thread& thread : threads_) pthread_kill(thread.native_handle(), WakeSignal());
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  Join();
-}
-
-void WorkerPool::Join() {
-  for (std::thread& thread : threads_)
-    if (thread.joinable()) thread.join();
+  for (std::thread& thread : threads_) thread.join();
   threads_.clear();
 }
 

@@ -2,6 +2,7 @@
 not saved is told, and the next mount finds the bucket in order."""
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -228,6 +229,48 @@ class Benchmarks(unittest.TestCase):
             pass
         done = harness.run([sys.executable, folder + "/load.py", os.path.join(harness.ROOT, "bench"), folder], timeout=60)
         self.assertRegex(done.stdout, r"rank [01] ended with -9")
+
+
+class StopWhilePagesAreFilled(unittest.TestCase):
+    """A thread that puts bytes into the page cache waits for a page whose READ came after the last one that was taken: no
+    signal ends it, so nobody could end the daemon."""
+    ROUNDS = 4
+    FUSE_CONTROL = "/sys/fs/fuse/connections"
+
+    def setUp(self):
+        # The reader waits for the network, and what comes ahead of it is far enough ahead to be filled.
+        self.server = Server("--synthetic", "big=2G", "--rate-per-connection", "40M", "--latency", "20ms")
+        self.addCleanup(self.server.destroy)
+
+    def filled_bytes(self, mount):
+        text = harness.run([OSSFS2, "stats", mount.path, "--json"]).stdout
+        return int(re.search(r'page_fill_bytes_total"?:(\d+)', text).group(1))
+
+    def abort(self, connection):
+        """So that a daemon that hangs can be ended at all."""
+        if not os.listdir(self.FUSE_CONTROL):
+            subprocess.run(["mount", "-t", "fusectl", "none", self.FUSE_CONTROL], check=False)
+        with open("%s/%d/abort" % (self.FUSE_CONTROL, connection), "w") as stream:
+            stream.write("1")
+
+    def test_reader_goes_on(self):
+        for _ in range(self.ROUNDS):
+            mount = Mount(self.server, "--page_cache_fill_threads=2", "--total_mem_limit=1g")
+            self.addCleanup(mount.destroy)
+            connection = os.minor(os.stat(mount.path).st_dev)
+            reader = subprocess.Popen(["dd", "if=" + mount.path + "/big", "of=/dev/null", "bs=128k"],
+                                      stderr=subprocess.DEVNULL)
+            wait_until(lambda: self.filled_bytes(mount) > 64 * MIB, 60, "filled pages")
+            mount.process.send_signal(signal.SIGTERM)
+            try:
+                mount.process.wait(BOUND_S)
+            except subprocess.TimeoutExpired:
+                self.abort(connection)
+                self.fail("the daemon is there %d s after SIGTERM" % BOUND_S)
+            finally:
+                reader.kill()
+                reader.wait()
+            mount.destroy()
 
 
 if __name__ == "__main__":

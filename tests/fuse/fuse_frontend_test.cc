@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <fstream>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -287,6 +289,93 @@ TEST_F(FuseFrontendTest, StopEndsRunWithAFileOpen) {
   Destroy();
   EXPECT_FALSE(FindMount(folder_));
   close(fd);
+}
+
+// The requests of programs that go on after Run has ended. Should nobody answer them, the mount is aborted, so that the
+// test fails instead of hanging in the kernel.
+class AfterRunTest : public FuseMountTest {
+ protected:
+  static constexpr auto kHangs = std::chrono::seconds(20);
+
+  void TearDown() override {
+    if (aborted_) ADD_FAILURE() << "requests hung until the mount was aborted";
+    FuseMountTest::TearDown();
+  }
+
+  void EndRun() {
+    frontend_->Stop();
+    runner_.join();
+  }
+
+  // Joins them.
+  void Await(std::vector<std::thread>& programs) {
+    std::promise<void> ended;
+    std::thread guard([this, done = ended.get_future()] {
+      if (done.wait_for(kHangs) == std::future_status::ready) return;
+      aborted_ = true;
+      umount2(folder_.c_str(), MNT_FORCE | MNT_DETACH);
+    });
+    for (std::thread& program : programs) program.join();
+    ended.set_value();
+    guard.join();
+  }
+
+ private:
+  std::atomic<bool> aborted_{false};
+};
+
+TEST_F(AfterRunTest, AStoreDoesNotWaitForAReadThatNobodyTakes) {
+  fake_.content = std::string(4096, 'x');
+  Enter();
+  const int fd = open(Path("data").c_str(), O_RDONLY);
+  ASSERT_GE(fd, 0);
+  struct stat attr{};
+  EXPECT_EQ(fstat(fd, &attr), 0);
+  KernelNotifier* const notifier = fake_.notifier;
+  EndRun();
+  std::vector<std::thread> programs;
+  for (int i = 0; i < 4; ++i) {
+    programs.emplace_back([fd] {
+      std::vector<char> bytes(4096);
+      for (int read = 0; read < 50; ++read) {
+        EXPECT_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+        const ssize_t got = pread(fd, bytes.data(), bytes.size(), 0);
+        EXPECT_TRUE(got == 4096 || errno == EIO) << strerror(errno);  // the former when the store came first
+      }
+    });
+  }
+  programs.emplace_back([notifier] {
+    std::string page(4096, 'y');
+    for (int i = 0; i < 50; ++i) notifier->StorePages(FakeFileSystem::kDataIno, 0, {{page.data(), page.size()}});
+  });
+  Await(programs);
+  close(fd);
+  frontend_->Unmount();
+  Destroy();
+}
+
+TEST_F(AfterRunTest, NoRequestIsLostWhenServingStops) {
+  constexpr int kMounts = 50;
+  constexpr int kPrograms = 4;
+  for (int i = 0; i < kMounts && !HasFailure(); ++i) {
+    Enter();
+    std::atomic<int> started{0};
+    std::vector<std::thread> programs;
+    for (int program = 0; program < kPrograms; ++program) {
+      programs.emplace_back([&] {
+        struct stat attr{};
+        ++started;
+        while (stat(Path("data").c_str(), &attr) == 0) {
+        }
+        EXPECT_EQ(errno, EIO);
+      });
+    }
+    while (started < kPrograms) std::this_thread::yield();
+    EndRun();
+    Await(programs);
+    frontend_->Unmount();
+    Destroy();
+  }
 }
 
 TEST_F(FuseFrontendTest, RefusesBadMountPoints) {

@@ -84,7 +84,8 @@ Result<std::string> ReadRecord(const std::string& path) {
 
 }  // namespace
 
-Journal::Journal(std::string folder) : folder_(std::move(folder)) {}
+Journal::Journal(std::string folder, SyncFolder sync_folder)
+    : folder_(std::move(folder)), sync_folder_(std::move(sync_folder)) {}
 
 Journal::~Journal() {
   MutexLock lock(mutex_);
@@ -104,7 +105,23 @@ Status Journal::MakeLockedFolder(const std::string& path) {
   // Without locks no run is ever taken over.
   lock_fd_ = locked ? *locked : -1;
   run_folder_ = path;
+  // The names of the folders, which may be new, too: without them the records in them would be gone.
+  const files::path parent = files::path(folder_).parent_path();
+  for (const std::string& folder : {folder_, parent.empty() ? std::string(".") : parent.string()})
+    if (Status synced = Sync(folder); !synced) LogLimited(LogLevel::kWarning, synced.error().text);
   return {};
+}
+
+// What was made, renamed or removed in the folder is on disk.
+Status Journal::Sync(const std::string& folder) const {
+  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return ErrnoError(errno, StrCat("sync the journal folder ", folder));
+  const int result = sync_folder_(fd);
+  const int error = errno;
+  close(fd);
+  // Some file systems cannot; then nothing better is to be had.
+  if (result == 0 || error == EINVAL || error == EOPNOTSUPP || error == ENOSYS) return {};
+  return ErrnoError(error, StrCat("sync the journal folder ", folder));
 }
 
 Status Journal::MakeRunFolder() {
@@ -144,7 +161,7 @@ Status Journal::MakeRunFolderAgain() {
 
 std::string Journal::PathOf(Id id) const { return StrCat(run_folder_, "/", id, kRecordSuffix); }
 
-Status Journal::WriteRecord(const std::string& path, const JournalEntry& entry) {
+Status Journal::WriteRecord(const std::string& path, const JournalEntry& entry) const {
   const std::string temporary = path + ".new";
   const std::string text = EncodeJournalEntry(entry);
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -160,7 +177,7 @@ Status Journal::WriteRecord(const std::string& path, const JournalEntry& entry) 
   }
   if (rename(temporary.c_str(), path.c_str()) != 0)
     return ErrnoError(errno, StrCat("write the journal record ", path));
-  return {};
+  return entry.kind == JournalKind::kProvisional ? Sync(files::path(path).parent_path().string()) : Status();
 }
 
 Status Journal::Write(Id id, const JournalEntry& entry) {
@@ -186,8 +203,11 @@ Result<Journal::Id> Journal::Begin(const JournalEntry& entry) {
     OSSFS2_RETURN_IF_ERROR(MakeRunFolder());
     id = next_++;
   }
-  OSSFS2_RETURN_IF_ERROR(Write(id, entry));
   open_.fetch_add(1, std::memory_order_relaxed);
+  if (Status written = Write(id, entry); !written) {
+    End(id);
+    return written.error();
+  }
   return id;
 }
 
@@ -196,11 +216,22 @@ Status Journal::Update(Id id, const JournalEntry& entry) {
   return Write(id, entry);
 }
 
-void Journal::End(Id id) {
+void Journal::End(Id id, bool durably) {
   if (id == 0) return;
-  MutexLock lock(mutex_);
-  unlink(PathOf(id).c_str());
+  std::string path;
+  {
+    MutexLock lock(mutex_);
+    path = PathOf(id);
+  }
+  RemoveRecord(path, durably);
   open_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Journal::RemoveRecord(const std::string& path, bool durably) const {
+  unlink(path.c_str());
+  if (!durably) return;
+  if (Status synced = Sync(files::path(path).parent_path().string()); !synced)
+    LogLimited(LogLevel::kWarning, synced.error().text);
 }
 
 std::vector<Journal::Left> Journal::TakeOver() {
@@ -229,8 +260,8 @@ std::vector<Journal::Left> Journal::TakeOver() {
   return left;
 }
 
-void Journal::Settle(const std::string& path) {
-  unlink(path.c_str());
+void Journal::Settle(const std::string& path, bool durably) {
+  RemoveRecord(path, durably);
   RemoveRunFolder(files::path(path).parent_path().string());
 }
 

@@ -53,7 +53,7 @@ Status RecoverJournal(ObjectStore& store, Journal& journal) {
       if (item.entry.kind != kind) continue;
       const Status status = RecoverEntry(store, item.entry);
       if (status) {
-        journal.Settle(item.path);
+        journal.Settle(item.path, kind == JournalKind::kProvisional);
         Log(LogLevel::kInfo, StrCat("cleaned up after a run that did not end properly: ", item.entry.key));
         continue;
       }

@@ -91,8 +91,8 @@ Status Provisional::BeforeConvert() {
 
 void Provisional::Settle() {
   entry_.settled = true;
-  if (Status status = services_.journal.Update(record_, entry_); !status)
-    Log(LogLevel::kWarning, StrCat(entry_.key, ": ", status.error().text));
+  const Status written = services_.journal.Update(record_, entry_);
+  if (!written) Log(LogLevel::kWarning, StrCat(entry_.key, ": ", written.error().text));
   if (!entry_.backup_key.empty()) {
     if (Status status = services_.store.Delete(entry_.backup_key); !status) {
       Log(LogLevel::kWarning, StrCat("the backup ", entry_.backup_key, " could not be deleted; the next start does it: ",
@@ -100,12 +100,13 @@ void Provisional::Settle() {
       return;
     }
   }
-  services_.journal.End(record_);
+  services_.journal.End(record_, !written);
 }
 
 void Provisional::Undo() {
+  // Were the record to come back, it could take the same content, written again, for the unfinished file.
   if (Status status = UndoProvisional(services_.store, entry_); status)
-    services_.journal.End(record_);
+    services_.journal.End(record_, true);
   else
     Log(LogLevel::kError, StrCat(entry_.key, " holds an unfinished file; the next start puts the old version back: ",
                                  status.error().text));

@@ -4,7 +4,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <fstream>
+#include <set>
 
 #include "tests/data/write_fixture.h"
 
@@ -76,6 +78,73 @@ TEST(Journal, EndedRecordsLeaveNothing) {
     journal.End(*id);
   }
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+// What each synced folder has in it at that moment.
+class SyncedFolders {
+ public:
+  Journal::SyncFolder Hook() {
+    return [this](int fd) {
+      std::set<std::string> names;
+      const std::string path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd)).string();
+      for (const auto& item : std::filesystem::directory_iterator(path)) names.insert(item.path().filename().string());
+      synced_.emplace_back(path, names);
+      errno = error;
+      return error == 0 ? 0 : -1;
+    };
+  }
+  // Of a run's folder, since the last time.
+  std::vector<std::set<std::string>> TakeOfRun() {
+    std::vector<std::set<std::string>> taken;
+    for (const auto& [path, names] : synced_)
+      if (path.find("/run-") != std::string::npos) taken.push_back(names);
+    synced_.clear();
+    return taken;
+  }
+  size_t Count() const { return synced_.size(); }
+  int error = 0;
+
+ private:
+  std::vector<std::pair<std::string, std::set<std::string>>> synced_;
+};
+
+TEST(Journal, TheNamesOfProvisionalRecordsAreOnDiskBeforeTheBucketIsChanged) {
+  TempFolder folder;
+  SyncedFolders synced;
+  Journal journal(folder.path(), synced.Hook());
+  JournalEntry upload;
+  upload.key = "a";
+  const Result<Journal::Id> first = journal.Begin(upload);
+  EXPECT_EQ(synced.Count(), 2u) << "the journal's folder has a new run, its parent may have a new journal";
+  EXPECT_TRUE(synced.TakeOfRun().empty());
+  JournalEntry entry;
+  entry.kind = JournalKind::kProvisional;
+  entry.key = "b";
+  const Result<Journal::Id> id = journal.Begin(entry);
+  ASSERT_TRUE(id);
+  using Names = std::vector<std::set<std::string>>;
+  const Names renamed{std::set<std::string>{"lock", "1.record", "2.record"}};
+  EXPECT_EQ(synced.TakeOfRun(), renamed);
+  ASSERT_TRUE(journal.Update(*id, entry));
+  EXPECT_EQ(synced.TakeOfRun(), renamed);
+  journal.End(*first);
+  EXPECT_EQ(synced.Count(), 0u);
+  journal.End(*id, true);
+  EXPECT_EQ(synced.TakeOfRun(), Names{std::set<std::string>{"lock"}});
+}
+
+TEST(Journal, AFolderThatCannotBeSyncedIsAnErrorUnlessNoneCanBe) {
+  TempFolder folder;
+  SyncedFolders synced;
+  Journal journal(folder.path(), synced.Hook());
+  JournalEntry entry;
+  entry.kind = JournalKind::kProvisional;
+  entry.key = "a";
+  synced.error = EIO;
+  EXPECT_EQ(journal.Begin(entry).error().errno_value, EIO);
+  EXPECT_EQ(journal.OpenRecords(), 0u);
+  synced.error = EINVAL;
+  EXPECT_TRUE(journal.Begin(entry));
 }
 
 TEST(Journal, DamagedRecordsOfAnyKindAreKeptAndTheGoodOnesServe) {

@@ -36,8 +36,7 @@ class WriteEngineImpl final : public WriteEngine {
   std::shared_ptr<WriteFile> Open(WriteTarget target) override EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     std::weak_ptr<WriteFileImpl>& slot = files_[target.file_id];
-    // A detached one is on its way out: whoever opens the id now has another file.
-    if (std::shared_ptr<WriteFileImpl> open = slot.lock(); open && !open->detached()) return open;
+    if (std::shared_ptr<WriteFileImpl> open = slot.lock(); open && !open->ended()) return open;
     auto file = std::make_shared<WriteFileImpl>(services_, std::move(target));
     slot = file;
     if (++opened_ % kSweepInterval == 0)

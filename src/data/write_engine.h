@@ -117,8 +117,12 @@ class WriteFile {
   // What Publish will be given, if known before: an upload is opened with it. Options that differ
   // at Publish cost one more server-side copy. Cheap; call it at open and when attributes change.
   virtual void SetOptions(const WriteOptions& options) { (void)options; }
-  // Drops unpublished data and its upload (unlink, O_TRUNC follows with Truncate(0)).
+  // Drops unpublished data and its upload (unlink, O_TRUNC follows with Truncate(0)). When an unfinished version is
+  // stored under the key, the old one comes back: that blocks, must not run beside a writer of the same name, and
+  // whoever opens the file afterwards gets another WriteFile.
   virtual void Discard() = 0;
+  // An unfinished version is stored under the key. Never waits.
+  virtual bool provisional() const = 0;
   // The file goes on without a name, as POSIX wants it: it stays readable and writable until its end, nothing of it
   // is published any more (Publish and Sync return "unchanged"), and its end frees everything. What it holds
   // moves to a staging file; what is only in the object is copied to a parked object first (the journal knows it),

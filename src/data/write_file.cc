@@ -30,7 +30,7 @@ WriteFileImpl::WriteFileImpl(WriteServices& services, WriteTarget target)
 
 WriteFileImpl::~WriteFileImpl() {
   DropContent();
-  // Never finished: the old version comes back.
+  // Never finished, and not discarded because the engine goes down: the old version comes back.
   if (provisional_)
     services_.Background([left = std::shared_ptr<Provisional>(std::move(provisional_))] { left->Undo(); });
   if (parking_) services_.Background([left = std::shared_ptr<Parking>(std::move(parking_))] { left->End(); });
@@ -57,6 +57,7 @@ uint64_t WriteFileImpl::CountUnpublished() const {
 void WriteFileImpl::Refresh() {
   unpublished_.store(CountUnpublished(), std::memory_order_relaxed);
   dirty_.store(HasWork(), std::memory_order_release);
+  has_provisional_.store(provisional_ != nullptr, std::memory_order_release);
 }
 
 void WriteFileImpl::NoteFailure(const Status& status) {
@@ -244,6 +245,11 @@ void WriteFileImpl::SetOptions(const WriteOptions& options) {
 void WriteFileImpl::Discard() {
   Operation operation(*this);
   DropContent();
+  if (provisional_) {
+    provisional_->Undo();
+    provisional_.reset();
+    undone_.store(true, std::memory_order_release);
+  }
   base_bytes_ = exists_ ? base_.size : 0;
   size_.store(base_bytes_, std::memory_order_release);
   changed_ = false;

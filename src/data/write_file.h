@@ -56,9 +56,12 @@ class WriteFileImpl final : public WriteFile {
   void Rebind(const ObjectVersion& version, bool exists) override;
   uint64_t size() const override { return size_.load(std::memory_order_acquire); }
   bool dirty() const override { return dirty_.load(std::memory_order_acquire); }
+  bool provisional() const override { return has_provisional_.load(std::memory_order_acquire); }
   Status sticky_error() const override { return sticky_.status(); }
 
   // --- for the engine ---
+  // On its way out: who opens its id now has another file.
+  bool ended() const { return detached() || undone_.load(std::memory_order_acquire); }
   uint64_t UnpublishedBytes() const { return unpublished_.load(std::memory_order_relaxed); }
   // Gives up buffer memory if nobody is using the file; the bytes it will free.
   uint64_t ReleaseMemory(bool may_spill);
@@ -142,6 +145,8 @@ class WriteFileImpl final : public WriteFile {
   std::atomic<bool> dirty_;
   std::atomic<uint64_t> unpublished_{0};
   std::atomic<bool> detached_{false};
+  std::atomic<bool> has_provisional_{false};
+  std::atomic<bool> undone_{false};
   StickyError sticky_;
 };
 

@@ -209,8 +209,8 @@ bool CoreFileSystem::NothingToFlush(HandleId id) {
   const auto handle = files_.Get(id);
   if (!handle) return true;
   if (!handle->closing.exchange(true)) handle->file->closing.fetch_add(1);
-  if (!handle->stores) return true;
   const auto writer = handle->file->writer();
+  if (!handle->stores) return !writer || !writer->provisional();  // the last close puts the old version back
   if (writer && (writer->dirty() || !writer->sticky_error())) return false;
   NoteFlushed(*handle);
   return true;

@@ -274,6 +274,10 @@ void CoreFileSystem::Release(HandleId id) {
       }
     }
   }
+  // Putting the old version back over an unfinished one must not run beside the next writer of the name.
+  NameLocks::Guard name;
+  if (const auto writer = file.writer(); writer && writer->provisional())
+    if (Result<NameLocks::Guard> guard = locker_.LockNode(handle->ino)) name = std::move(*guard);
   DropHandle(handle);
 }
 

@@ -50,6 +50,26 @@ TEST_F(WriteFault, FailedPartSticksUntilDiscard) {
   ExpectContent("file", "again");
 }
 
+TEST_F(WriteFault, DiscardPutsTheOldVersionBackBeforeItReturns) {
+  store_->PutContent("file", "old");
+  auto file = OpenFile();
+  ASSERT_TRUE(file->Truncate(0));
+  WriteInOrder(*file, Random(5 * kPart, 2), 100'000);
+  EXPECT_FALSE(file->provisional());
+  MustWrite(*file, 2 * kPart, "patch");  // of a part that was sent
+  EXPECT_TRUE(file->provisional());
+  EXPECT_TRUE(store_->Content("file") != "old");
+  file->Discard();
+  EXPECT_FALSE(file->provisional());
+  EXPECT_FALSE(file->dirty());
+  EXPECT_TRUE(store_->Content("file") == "old");
+  EXPECT_EQ(store_->Keys().size(), 1u) << "no backup";
+  WriteTarget target;
+  target.file_id = next_id_;
+  target.base.key = "file";
+  EXPECT_NE(Engine().Open(target), file);
+}
+
 TEST_F(WriteFault, ARefusedUploadReachesTheWriterAndNotOthers) {
   auto bad = NewFile("bad");
   auto good = NewFile("good");

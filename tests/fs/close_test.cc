@@ -1,4 +1,7 @@
 // What a close that failed means: the program was told, so nothing is tried behind its back.
+#include <future>
+#include <thread>
+
 #include "oss/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 
@@ -25,6 +28,32 @@ TEST_F(Close, AfterAFailureTheReleaseDoesNotTryAgain) {
   EXPECT_TRUE(store_->Keys().empty());
   EXPECT_EQ(mount_.Stat("f").error().errno_value, ENOENT);
   EXPECT_EQ(mount_.Put("f", "again"), 0);
+  EXPECT_EQ(store_->Content("f"), "again");
+}
+
+TEST_F(Close, TheNextWriterWaitsUntilTheUnfinishedVersionIsGone) {
+  const HandleId handle = *mount_.OpenPath("f", O_RDWR | O_CREAT);
+  const std::string piece(1u << 20, 'x');
+  for (uint64_t at = 0; at < 5 * piece.size(); at += piece.size()) ASSERT_TRUE(mount_.Write(handle, at, piece));
+  ASSERT_TRUE(mount_.Write(handle, 2 * piece.size(), "patch"));  // of a part that was sent
+  ASSERT_TRUE(store_->Content("f"));
+  oss::FaultRule fails;
+  fails.operation = "initiate";
+  fails.error = MakeError(EIO, ErrorKind::kOther, "injected");
+  faults_->AddRule(fails);
+  EXPECT_FALSE(mount_.fs().Flush(handle));
+  EXPECT_FALSE(mount_.fs().NothingToFlush(handle));
+  std::future<int> retry;
+  oss::FaultRule undo;
+  undo.operation = "delete";
+  undo.meanwhile = [&] {
+    retry = std::async(std::launch::async, [&] { return mount_.Put("f", "again"); });
+    retry.wait_for(std::chrono::milliseconds(300));  // it waits for the name, and longer than this
+  };
+  faults_->AddRule(undo);
+  mount_.fs().Release(handle);
+  while (!store_->Requests().contains("delete")) std::this_thread::yield();
+  EXPECT_EQ(retry.get(), 0);
   EXPECT_EQ(store_->Content("f"), "again");
 }
 

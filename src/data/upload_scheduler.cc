@@ -32,11 +32,16 @@ bool UploadScheduler::TakeNext(Job& job) {
 }
 
 void UploadScheduler::Pump() {
+  // A job that is refused ends inside its start: the loop below goes on with the next. One level of the stack for each of
+  // thousands of jobs would overflow it.
+  thread_local const UploadScheduler* pumping = nullptr;
+  if (pumping == this) return;
+  const UploadScheduler* const outer = std::exchange(pumping, this);
   for (;;) {
     Job job;
     {
       MutexLock lock(mutex_);
-      if (!TakeNext(job)) return;
+      if (!TakeNext(job)) break;
     }
     job([this] {
       {
@@ -46,6 +51,7 @@ void UploadScheduler::Pump() {
       Pump();
     });
   }
+  pumping = outer;
 }
 
 int UploadScheduler::InFlight() const {

@@ -2,7 +2,7 @@
 //
 // Jobs of one owner (a file) start in order; owners take turns, so that a small file does not
 // wait behind all parts of a large one. A job starts its transfer and returns; it calls `done`
-// once, from any thread, when the transfer ended. Thread-safe; Submit never blocks.
+// once, from any thread, when the transfer ended, or at once if there is none. Thread-safe; Submit never blocks.
 #pragma once
 
 #include <cstdint>

@@ -123,6 +123,24 @@ TEST(UploadScheduler, OwnersTakeTurnsWithinTheBound) {
   EXPECT_EQ(scheduler.InFlightPeak(), 2);
 }
 
+TEST(UploadScheduler, AnyNumberOfRefusedJobsEndOnOneStack) {
+  UploadScheduler scheduler(1);
+  constexpr int kJobs = 200'000;
+  UploadScheduler::Done first;
+  int ended = 0;
+  scheduler.Submit(1, [&](UploadScheduler::Done done) { first = std::move(done); });
+  for (int i = 0; i < kJobs; ++i) {
+    scheduler.Submit(1, [&](UploadScheduler::Done done) {
+      ++ended;
+      done();
+    });
+  }
+  EXPECT_EQ(ended, 0);
+  first();
+  EXPECT_EQ(ended, kJobs);
+  EXPECT_EQ(scheduler.InFlight(), 0);
+}
+
 TEST(UploadScheduler, ALateOwnerDoesNotWaitForAllOfAnother) {
   UploadScheduler scheduler(1);
   std::vector<int> started;

@@ -110,11 +110,12 @@ Result<size_t> WriteFileImpl::TryWriteLanded(uint64_t offset, Landing& landing, 
     const auto data = memory.Piece(i).first(std::min(size - taken, Landing::kPieceBytes));
     BlockRef* filled = data.size() == Landing::kPieceBytes ? &memory.block(i) : nullptr;
     const Result<bool> piece = TryWritePiece(offset + taken, data, filled);
-    if (!piece) {
+    if (!piece && taken == 0) {
       NoteFailure(piece.error());
       return piece.error();
     }
-    if (!*piece) break;
+    // The caller gives the rest to Write, which meets the error again and counts what was taken before it.
+    if (!piece || !*piece) break;
     taken += data.size();
   }
   if (taken > 0) operation.Wrote(offset, taken);

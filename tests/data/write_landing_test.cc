@@ -111,6 +111,24 @@ TEST_F(WriteLandingTest, AnErrorOfTheUploadReachesALaterLandedWrite) {
   EXPECT_EQ(taken.error().errno_value, EACCES);
 }
 
+// The staging space ends in the middle of a landed write.
+TEST_F(WriteLandingTest, WhatWasTakenBeforeAnErrorCounts) {
+  options_.staging_bytes_max = 4 * kBlock;
+  auto file = NewFile();
+  const std::string content = Random(12 * kMiB + 6 * kBlock, 5);
+  ASSERT_TRUE(file->Truncate(12 * kMiB));
+  MustWrite(*file, 12 * kMiB, std::string_view(content).substr(12 * kMiB, 2 * kBlock));
+  const auto landing = MakeFull(std::string_view(content).substr(12 * kMiB + 2 * kBlock));
+  const Result<size_t> taken = file->TryWriteLanded(file->size(), *landing, Landing::kBytes, false);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(*taken, 2 * kBlock);
+  EXPECT_EQ(file->size(), 12 * kMiB + 4 * kBlock);
+  EXPECT_EQ(ErrnoOf(file->Write(file->size(), Bytes("more"), false)), ENOSPC);
+  MustPublish(*file);
+  EXPECT_FALSE(file->dirty());
+  ExpectContent("file", std::string(12 * kMiB, '\0') + content.substr(12 * kMiB, 4 * kBlock));
+}
+
 TEST_F(WriteLandingTest, RandomWritesOfAllKindsMatchAModel) {
   std::mt19937_64 dice(TestSeed());
   for (int round = 0; round < 12; ++round) {

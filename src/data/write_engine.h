@@ -65,6 +65,7 @@ struct Published {
   int64_t mtime_s = 0;   // of the answer; 0 when unknown
   bool changed = false;  // false: there was nothing to publish
   std::string tail{};    // the bytes of the last page when it is not full; empty: full, or not at hand
+  bool options_stored = true;  // false: the object has other metadata than was given; the caller must store it
 };
 
 // Names of objects that hold bytes of files which lost their name while open; in the folder of NameLoss.
@@ -115,7 +116,7 @@ class WriteFile {
   // and the file stays dirty.
   virtual Result<Published> Sync(const WriteOptions& options) { return Publish(options); }
   // What Publish will be given, if known before: an upload is opened with it. Options that differ
-  // at Publish cost one more server-side copy. Cheap; call it at open and when attributes change.
+  // at Publish cost one more server-side copy, tried once (Published::options_stored). Cheap; call it at open and when attributes change.
   virtual void SetOptions(const WriteOptions& options) { (void)options; }
   // Drops unpublished data and its upload (unlink, O_TRUNC follows with Truncate(0)). When an unfinished version is
   // stored under the key, the old one comes back: that blocks, must not run beside a writer of the same name, and

@@ -40,7 +40,8 @@ void WriteFileImpl::FixOptions(Published& published, const WriteOptions& stored,
   Result<WriteResult> copied = services_.store.Copy(request);
   if (!copied) {
     LogLimited(LogLevel::kWarning,
-               StrCat(base_.key, ": stored, but without its attributes: ", copied.error().ToString()));
+               StrCat(base_.key, ": stored, but not yet with its attributes: ", copied.error().ToString()));
+    published.options_stored = false;
     return;
   }
   base_.etag = copied->etag;

@@ -66,12 +66,22 @@ Status Publisher::PublishLocked(Ino ino, bool sync) {
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return {};
-  if (node->local_stamp == job.stamp && node->extra) MarkStored(*node->extra);
+  if (node->local_stamp == job.stamp) NoteOptions(node, published->options_stored);
   node->size = published->version.size;
   TakeWritten(context_, node, published->version.etag, published->version.crc64);
   context_.tree.Extra(node).metadata_known = true;
   job.file->version.fetch_add(1);
   return {};
+}
+
+// The object may be whole without its attributes: one copy was refused (for its size), or failed. The saver has more ways.
+void Publisher::NoteOptions(Node* node, bool stored) {
+  NodeExtra& extra = context_.tree.Extra(node);
+  if (stored) return MarkStored(extra);
+  if (!extra.chosen && !extra.pending) return;
+  extra.pending = true;
+  saver_.SharesTree(context_.tree);
+  saver_.Note(node);
 }
 
 Result<Publisher::Job> Publisher::Prepare(Ino ino) {

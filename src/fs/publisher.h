@@ -41,6 +41,7 @@ class Publisher {
     uint64_t stamp = 0;  // of the node, when the options were taken
   };
   Result<Job> Prepare(Ino ino) EXCLUDES(context_.tree.mutex);
+  void NoteOptions(Node* node, bool stored) REQUIRES(context_.tree.mutex);
 
   FsContext& context_;
   NameLocker& locker_;

@@ -51,6 +51,25 @@ TEST_F(Attributes, DefaultsAndCreation) {
   EXPECT_EQ(store_->MetadataOf("own")->at("uid"), "1000");
 }
 
+// As tar does: a file of several parts whose upload was opened before its time was chosen. One copy is refused over 5 GiB.
+TEST_F(Attributes, OfAnUploadThatOneCopyCouldNotGiveAreStoredAfterwards) {
+  const auto faults = oss::MakeFaultStore(*store_);
+  TestMount mount(*faults);
+  const HandleId handle = *mount.OpenPath("f", O_WRONLY | O_CREAT);
+  const std::string piece(1u << 20, 'x');
+  for (uint64_t at = 0; at < 3 * piece.size(); at += piece.size()) ASSERT_TRUE(mount.Write(handle, at, piece));
+  EXPECT_EQ(mount.SetAttr("f", Mtime(kOldNs)), 0);
+  oss::FaultRule rule;
+  rule.operation = "copy";
+  rule.error = MakeError(EINVAL, ErrorKind::kInvalid, "too large");
+  faults->AddRule(rule);
+  EXPECT_EQ(mount.Close(handle), 0);
+  EXPECT_EQ(faults->FaultsInjected(), 1u);
+  EXPECT_FALSE(store_->MetadataOf("f")->contains("mtime"));
+  SaveAll(mount);
+  EXPECT_EQ(store_->MetadataOf("f")->at("mtime"), "1600000000.123456789");
+}
+
 TEST_F(Attributes, ChangesCostOneCopyAfterTheBurst) {
   EXPECT_EQ(mount_.Put("f", "data"), 0);
   store_->ResetCounts();

@@ -9,7 +9,8 @@
 // Threads: any. Read never blocks: `done` runs inside the call when all bytes are there,
 // otherwise on a network thread when the last missing byte arrives; it must not block.
 // Ownership: the engine keeps files by id; the reply pins its memory until `pin` is dropped.
-// Errors: ESTALE (kVersionChanged) once the object was replaced; the errno of the failed GET
+// Errors: ESTALE (kVersionChanged) once the object was replaced, or (kNotFound) once it was deleted, for reads that need
+// bytes that are not here; the errno of the failed GET
 // otherwise, only for reads that need bytes that could not be fetched, after one demand
 // retry when the failed fetch was a prefetch. Reads past the end are short, then empty.
 // Idle handles own nothing.

@@ -150,6 +150,11 @@ void CachedFile::SettleFailure(const ChunkRef& chunk, const Error& error, Outcom
   const bool parks = gone && current && !stale_ && replacement_.running();
   outcome.error = error;
   if (parks) replacement_.NoteRefused(error, ReadCore::NowNs());
+  if (error.kind == ErrorKind::kNotFound && current && !parks && !stale_) {
+    deleted_ = error;
+    deleted_->errno_value = ESTALE;  // as of any file that is open; read(2) knows no ENOENT
+    outcome.error = deleted_;
+  }
   if (error.kind == ErrorKind::kVersionChanged && current && !parks) {
     BecomeStale(error, outcome, garbage);
   } else if (chunk->mapped) {

@@ -158,6 +158,7 @@ void CachedFile::StartRead(const PendingRef& read, std::vector<BlockRef> blocks,
       error = Refusal();
       const std::vector<ByteRange> gaps = chunks_.Gaps(read->range);
       if (!error && !gaps.empty() && replacement_.refused()) return Park(read, before);
+      if (!error && !gaps.empty()) error = deleted_;
       if (!error && ++read->attempts > kAttemptsMax + (granted ? 1 : 0))
         error = MakeError(EIO, ErrorKind::kUnavailable,
                           StrCat("read of ", versions_.back().key, ": fetches in flight failed repeatedly"));

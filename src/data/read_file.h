@@ -201,6 +201,8 @@ class CachedFile final : public ChunkOwner,
   int64_t replaced_ns_ GUARDED_BY(mutex_) = 0;
   ReplacementWait replacement_ GUARDED_BY(mutex_);
   std::optional<Error> stale_ GUARDED_BY(mutex_);
+  // A GET found no object: what is here is read, and nothing more is asked for.
+  std::optional<Error> deleted_ GUARDED_BY(mutex_);
   ChunkMap chunks_ GUARDED_BY(mutex_);
   StreamTracker streams_ GUARDED_BY(mutex_);
   RangeSet delivered_ GUARDED_BY(mutex_);

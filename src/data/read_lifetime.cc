@@ -81,6 +81,7 @@ void CachedFile::DropAll() {
 void CachedFile::SetVersion(const ObjectVersion& version) {
   versions_.push_back(version);
   ++generation_;
+  deleted_.reset();
 }
 
 void CachedFile::Rebind(const ObjectVersion& version) {
@@ -118,6 +119,7 @@ bool CachedFile::Adopt(const ObjectVersion& version) {
   if (versions_.back().SameBytes(version)) {
     // While it is replaced the holder knows best.
     if (!replacement_.running() && versions_.back() != version) SetVersion(version);
+    deleted_.reset();  // whoever opens it has seen it
     return true;
   }
   if (!replaced_ || !replaced_->SameBytes(version)) return false;
@@ -207,6 +209,7 @@ void CachedFile::Explain(Explanation& lines) const {
     lines.push_back(StrCat("object being replaced by this mount: ", replacement_.parked(), " reads wait for it"));
   if (lead_.on()) lines.push_back(StrCat("fetched ahead as the next of a run: ", lead_.held_bytes(), " bytes not read yet"));
   if (stale_) lines.push_back(StrCat("stale: ", stale_->text));
+  if (deleted_) lines.push_back(StrCat("deleted: ", deleted_->text));
   for (const Stream& stream : streams_.all()) {
     if (!stream.confirmed) continue;
     lines.push_back(StrCat("stream at ", stream.Edge(), ": ", stream.backward ? "backward" : "forward", ", window ",

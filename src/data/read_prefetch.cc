@@ -192,7 +192,7 @@ std::optional<ByteRange> CachedFile::PickWhole() {
 
 std::optional<ByteRange> CachedFile::PickPrefetch() {
   const int64_t now_ns = ReadCore::NowNs();
-  if (now_ns < prefetch_paused_until_ns_ || replacement_.refused()) return std::nullopt;
+  if (now_ns < prefetch_paused_until_ns_ || replacement_.refused() || deleted_) return std::nullopt;
   // The stream with the least ahead of it first.
   std::vector<Stream*> order;
   for (Stream& stream : streams_.all())

@@ -127,6 +127,24 @@ TEST(ReadEngineTest, StaleReachesAllWhoWait) {
   for (auto* read : {&first, &joined, &elsewhere}) EXPECT_EQ(read->get().error().errno_value, ESTALE);
 }
 
+TEST(ReadEngineTest, ADeletedObjectIsReadFromMemoryThenStaleAndAskedForOnce) {
+  ReadOptions options;
+  options.concurrency = 0;  // no prefetch
+  ReadHarness harness(256 * kMiB, options);
+  const ObjectVersion version = harness.Put("a", 32 * kMiB);
+  auto file = harness.engine().Open(1, version);
+  harness.Read(*file, 7, 0, kMiB);
+  ASSERT_TRUE(harness.store().Delete("a").has_value());
+  const uint64_t before = harness.store().Requests()["get"];
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(harness.Start(*file, 7, 20 * kMiB, kMiB).get().error().errno_value, ESTALE);
+  EXPECT_EQ(harness.store().Requests()["get"], before + 1);
+  harness.Read(*file, 7, 0, kMiB);
+  // It came back, and whoever opens it has seen that.
+  harness.Put("a", 32 * kMiB);
+  ASSERT_EQ(harness.engine().Open(1, harness.Version("a")), file);
+  harness.Read(*file, 7, 20 * kMiB, kMiB);
+}
+
 TEST(ReadEngineTest, RenamedObjectIsReadOn) {
   ReadHarness harness;
   ObjectVersion version = harness.Put("old", 32 * kMiB, 1);

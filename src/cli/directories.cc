@@ -37,6 +37,25 @@ std::string FromStartDirectory(const std::string& path) {
   return path.empty() || path[0] == '/' || start.empty() ? path : StrCat(start, "/", path);
 }
 
+namespace {
+
+// The existing client keeps sockets in /run/ossfs2 too, and may have made it for everybody. What others have put there
+// must not be taken for ours: a link would lead our files elsewhere.
+Status TakeFromOthers(const std::string& path, mode_t mode) {
+  if (chmod(path.c_str(), mode & 07777 & ~static_cast<mode_t>(022)) != 0)
+    return ErrnoError(errno, StrCat("chmod go-w ", path));
+  std::error_code error;
+  for (std::filesystem::directory_iterator item(path, error), end; !error && item != end; item.increment(error)) {
+    struct stat info {};
+    if (lstat(item->path().c_str(), &info) != 0 || info.st_uid == geteuid()) continue;
+    if (unlink(item->path().c_str()) != 0)
+      return ErrnoError(errno, StrCat("remove ", item->path().string(), ", which another user has put there"));
+  }
+  return error ? Status(ErrnoError(error.value(), path)) : Status();
+}
+
+}  // namespace
+
 Result<std::string> RuntimeDirectory() {
   const char* given = getenv("OSSFS2_RUNTIME_DIR");
   const char* runtime = getenv("XDG_RUNTIME_DIR");
@@ -53,10 +72,11 @@ Result<std::string> RuntimeDirectory() {
   OSSFS2_RETURN_IF_ERROR(MakeDirectories(path, 0700));
   struct stat info {};
   if (lstat(path.c_str(), &info) != 0) return ErrnoError(errno, path);
-  if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 022) != 0)
+  if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid())
     return MakeError(
         EACCES, ErrorKind::kAccessDenied,
         StrCat(path, " is not a directory of this user alone; remove it, or set OSSFS2_RUNTIME_DIR"));
+  if ((info.st_mode & 022) != 0) OSSFS2_RETURN_IF_ERROR(TakeFromOthers(path, info.st_mode));
   return path;
 }
 

@@ -15,8 +15,8 @@ Status MakeDirectories(const std::string& path, mode_t mode);
 // own directory is /, and SIGHUP reads the options there. Empty stays empty.
 std::string FromStartDirectory(const std::string& path);
 // A directory for sockets and locks that belongs to this user alone (made 0700): /run/ossfs2 as root, else
-// $XDG_RUNTIME_DIR/ossfs2, else /tmp/ossfs2-UID. OSSFS2_RUNTIME_DIR overrides it. Errors: it belongs to
-// another user.
+// $XDG_RUNTIME_DIR/ossfs2, else /tmp/ossfs2-UID. OSSFS2_RUNTIME_DIR overrides it. One that
+// others may write to is taken from them, with what they put there. Errors: it belongs to another user.
 Result<std::string> RuntimeDirectory();
 
 }  // namespace ossfs2

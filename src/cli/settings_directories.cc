@@ -28,16 +28,27 @@ Error Naming(std::string_view option, std::string_view advice, Error error) {
   return error;
 }
 
-Status PrepareLog(const LogConfig& log) {
+// The existing client makes its own directory, "ossfs2" in the folder for temporary files, for everybody. Others are
+// not ours to change: somebody may share them on purpose.
+bool TakeFromExistingClient(const std::string& directory, const struct stat& info) {
+  return directory.substr(directory.find_last_of('/') + 1) == "ossfs2" && info.st_uid == geteuid() &&
+         chmod(directory.c_str(), info.st_mode & 07777 & ~static_cast<mode_t>(022)) == 0;
+}
+
+Status PrepareLog(Settings& settings) {
+  const LogConfig& log = settings.log;
   if (log.target.empty() || log.target == "syslog" || log.target.rfind("/dev/std", 0) == 0) return {};
   const std::string directory = log.target.substr(0, log.target.find_last_of('/'));
   if (Status made = MakeDirectories(directory, 0750); !made)
     return Naming("log_dir", "choose another, or syslog", made.error());
   struct stat info {};
-  if (stat(directory.c_str(), &info) == 0 && (info.st_mode & S_IWOTH) != 0 && (info.st_mode & S_ISVTX) == 0)
-    return MakeError(
-        EACCES, ErrorKind::kInvalid,
-        StrCat("log_dir: everybody may write to ", directory, "; run chmod o-w, or choose another"));
+  if (stat(directory.c_str(), &info) == 0 && (info.st_mode & S_IWOTH) != 0 && (info.st_mode & S_ISVTX) == 0) {
+    if (!TakeFromExistingClient(directory, info))
+      return MakeError(
+          EACCES, ErrorKind::kInvalid,
+          StrCat("log_dir: everybody may write to ", directory, "; run chmod o-w, or choose another"));
+    settings.notices.push_back(StrCat("log_dir: everybody could write to ", directory, "; now only its owner can"));
+  }
   if (lstat(log.target.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
     return MakeError(
         EACCES, ErrorKind::kInvalid,
@@ -83,7 +94,7 @@ void RemoveEmptyDirectories(const Settings& settings) {
 }
 
 Status PrepareDirectories(Settings& settings) {
-  OSSFS2_RETURN_IF_ERROR(PrepareLog(settings.log));
+  OSSFS2_RETURN_IF_ERROR(PrepareLog(settings));
   if (settings.fs.read_only) return {};
   OSSFS2_RETURN_IF_ERROR(PrepareStaging(settings));
   if (Status made = MakeDirectories(settings.upload.journal_dir, 0700); !made) {

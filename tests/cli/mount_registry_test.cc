@@ -104,9 +104,29 @@ TEST_F(MountRegistryTest, LossReportsAreTakenOnce) {
   EXPECT_THAT(TakeLossReport("/mnt/a"), IsEmpty());
 }
 
-TEST_F(MountRegistryTest, ARuntimeDirectoryOfOthersIsRefused) {
+TEST_F(MountRegistryTest, ARuntimeDirectoryForEverybodyIsTakenFromThem) {
   ASSERT_TRUE(RuntimeDirectory());
-  chmod((folder_.path() + "/run").c_str(), 0777);
+  const std::string path = folder_.path() + "/run";
+  const std::string ours = folder_.Write("run/ours", "");
+  chmod(path.c_str(), 0777);
+  ASSERT_TRUE(RuntimeDirectory()) << RuntimeDirectory().error().text;
+  struct stat info {};
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0755u);
+  EXPECT_EQ(access(ours.c_str(), F_OK), 0);
+  if (geteuid() != 0) return;
+  const std::string theirs = path + "/mnt-a.json.new";  // a trap
+  ASSERT_EQ(symlink(ours.c_str(), theirs.c_str()), 0);
+  ASSERT_EQ(lchown(theirs.c_str(), 65534, 65534), 0);
+  chmod(path.c_str(), 0777);
+  ASSERT_TRUE(RuntimeDirectory());
+  EXPECT_NE(lstat(theirs.c_str(), &info), 0);
+}
+
+TEST_F(MountRegistryTest, ARuntimeDirectoryOfOthersIsRefused) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root gives a directory away";
+  ASSERT_TRUE(RuntimeDirectory());
+  ASSERT_EQ(chown((folder_.path() + "/run").c_str(), 65534, 65534), 0);
   EXPECT_THAT(RuntimeDirectory().error().text, HasSubstr("of this user alone"));
 }
 

@@ -247,6 +247,20 @@ TEST(Directories, UnsafeLogsAreRefused) {
   EXPECT_THAT(PrepareDirectories(*settings).error().text, HasSubstr("everybody may write"));
 }
 
+TEST(Directories, TheExistingClientsLogFolderIsTakenOver) {
+  TestFolder folder;
+  const std::string path = folder.path() + "/ossfs2";
+  ASSERT_EQ(mkdir(path.c_str(), 0700), 0);
+  ASSERT_EQ(chmod(path.c_str(), 0777), 0);
+  auto settings = Make({{"state_dir", folder.path() + "/s"}, {"log_dir", path}, {"temp_dir_free_bytes", "64m"}});
+  const Status made = PrepareDirectories(*settings);
+  ASSERT_TRUE(made) << made.error().text;
+  struct stat info {};
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0755u);
+  EXPECT_THAT(settings->notices, ElementsAre(HasSubstr("everybody could write")));
+}
+
 TEST(Directories, AFullStagingDiskRefusesOnlyWhenItWasNamed) {
   TestFolder folder;
   const Values wanted = {

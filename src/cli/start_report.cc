@@ -41,7 +41,13 @@ void StartReport::Line(char kind, const std::string& text) {
 }
 
 void StartReport::Progress(const std::string& text) {
-  if (fd_ >= 0 && !done_) Line('P', text);
+  if (done_) return;
+  if (fd_ >= 0) {
+    Line('P', text);
+  } else {
+    // As patient as AwaitStart: what an earlier run left may take longer than TimeoutStartSec.
+    NotifyServiceManager(StrCat("EXTEND_TIMEOUT_USEC=", std::chrono::microseconds(kSilenceMax).count(), "\nSTATUS=", text));
+  }
 }
 
 void StartReport::Notice(const std::string& text) {

@@ -1,6 +1,6 @@
 // StartReport: how a starting mount tells its starter what became of it.
 //
-// In the foreground it prints; a daemon writes lines to a pipe, which the parent reads with AwaitStart.
+// In the foreground it prints, and asks systemd for patience while it is at work; a daemon writes lines to a pipe, which the parent reads with AwaitStart.
 // Lines: "P text" still at work, "R text" ready, "F status" followed by the reason. A daemon that dies
 // without a word is a failure too, and one that is silent for too long is ended.
 #pragma once
@@ -11,6 +11,9 @@
 #include <string>
 
 namespace ossfs2 {
+
+// After so much silence a start counts as dead.
+inline constexpr std::chrono::seconds kSilenceMax{30};
 
 class StartReport {
  public:
@@ -33,7 +36,7 @@ class StartReport {
 };
 
 // The parent's side: prints what the child says and returns the exit status.
-int AwaitStart(int fd, pid_t child, std::chrono::milliseconds silence_max = std::chrono::seconds(30));
+int AwaitStart(int fd, pid_t child, std::chrono::milliseconds silence_max = kSilenceMax);
 
 // Tells systemd ("READY=1" ...) when NOTIFY_SOCKET is set.
 void NotifyServiceManager(const std::string& state);

@@ -83,20 +83,47 @@ TEST(StartReport, ASilentDaemonIsEnded) {
   EXPECT_THAT(outcome.err, HasSubstr("no word from the daemon"));
 }
 
+// The socket of a service manager.
+class NotifySocket {
+ public:
+  NotifySocket() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    strcpy(address.sun_path, path_.c_str());
+    EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  }
+  ~NotifySocket() { close(fd_); }
+  std::string Received() const {
+    char text[256];
+    const ssize_t size = recv(fd_, text, sizeof(text), MSG_DONTWAIT);
+    return size < 0 ? "" : std::string(text, static_cast<size_t>(size));
+  }
+
+ private:
+  TestFolder folder_;
+  const std::string path_ = folder_.path() + "/notify";
+  ScopedVariable variable_{"NOTIFY_SOCKET", path_.c_str()};
+  const int fd_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+};
+
 TEST(NotifyServiceManager, SendsToTheSocket) {
-  TestFolder folder;
-  const std::string path = folder.path() + "/notify";
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  strcpy(address.sun_path, path.c_str());
-  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-  ScopedVariable variable("NOTIFY_SOCKET", path.c_str());
+  const NotifySocket manager;
   NotifyServiceManager("READY=1");
-  char text[64] = {};
-  EXPECT_EQ(recv(fd, text, sizeof(text), MSG_DONTWAIT), 7);
-  EXPECT_STREQ(text, "READY=1");
-  close(fd);
+  EXPECT_EQ(manager.Received(), "READY=1");
+}
+
+// A recovery may take longer than TimeoutStartSec, and then every start was killed in its turn.
+TEST(NotifyServiceManager, AStartAtWorkIsGivenTime) {
+  const NotifySocket manager;
+  StartReport report(-1);
+  report.Progress("finishing what an earlier run left");
+  EXPECT_EQ(manager.Received(), "EXTEND_TIMEOUT_USEC=30000000\nSTATUS=finishing what an earlier run left");
+  testing::internal::CaptureStdout();
+  report.Ready("mounted");
+  testing::internal::GetCapturedStdout();
+  EXPECT_EQ(manager.Received(), "READY=1\nSTATUS=mounted");
+  report.Progress("late");
+  EXPECT_EQ(manager.Received(), "");
 }
 
 }  // namespace

@@ -230,13 +230,17 @@ void CachedFile::Pump() {
 
 bool CachedFile::PumpOne() {
   std::optional<ByteRange> range;
+  bool resumes = false;
   const int share = core_->scheduler.FileShare();
   {
     MutexLock lock(mutex_);
     // In both cases of too many in flight the end of one of them pumps again.
     if (Refusal() || prefetches_ >= share) return false;
     range = PickPrefetch();
+    // What is fetched before anybody reads it has no reader that pumps it when the pause ends.
+    resumes = !range && lead_.fetching() && ReadCore::NowNs() < prefetch_paused_until_ns_;
   }
+  if (resumes) core_->scheduler.WaitForTurn(shared_from_this());
   if (!range) return false;
   if (!core_->scheduler.TryStartPrefetch(shared_from_this())) return false;
   std::vector<BlockRef> blocks = core_->AllocatePrefetch(BlocksFor(range->size()));

@@ -206,6 +206,30 @@ TEST_F(ReadLeadTest, AfterAShardWasReadWholeTheNextLieInThePageCacheBeforeTheyAr
   EXPECT_EQ(ReadMetrics::Get().lead_bytes.Value(), 0) << "all of it was read";
 }
 
+TEST_F(ReadLeadTest, GoesOnAfterAFailure) {
+  Make(1024 * kMiB);
+  oss::FaultRule rule;
+  rule.operation = "get";
+  rule.key_part = Key(2);
+  rule.skip = 1;
+  rule.count = 4;
+  rule.error = MakeError(EIO, ErrorKind::kUnavailable, "injected");
+  harness_->fault().AddRule(rule);
+  ReadShard(1);
+  // To the end, and so to the shard after it. What failed is left to the readers.
+  const auto reached = [this] {
+    for (const std::string& line : harness_->engine().Explain(3))
+      if (line.starts_with("fetched ahead as the next of a run")) return true;
+    return false;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!reached() && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_TRUE(reached());
+  ReadShard(2);
+  CheckStored(2);
+}
+
 TEST_F(ReadLeadTest, WhatIsAheadIsBoundedAndGoesOnAsReadersCome) {
   Make(64 * kMiB);
   ReadShard(1);

@@ -20,6 +20,8 @@ inline constexpr int64_t kPresignSecondsMax = 7 * 24 * 3600;
 struct AuthConfig {
   std::string region;          // empty: any region in the scope of a V4 signature
   bool public_access = false;  // unsigned requests may do everything
+  // Whether bodies of S3 requests must have the SHA-256, and chunks the signature, that came with them.
+  bool check_bodies = true;
 };
 
 // Sets e.dialect by the kind of signature; call before anything that reads x-oss- or x-amz- headers.

@@ -15,7 +15,8 @@ inline constexpr size_t kAwsChunkBytesMax = 16 << 20;
 
 class AwsChunkedBody final : public BodySource {
  public:
-  // `secret` empty: unsigned chunks (STREAMING-UNSIGNED-PAYLOAD-TRAILER); trailers are read and ignored.
+  // `secret` empty: signatures of chunks are not looked at, and there may be none
+  // (STREAMING-UNSIGNED-PAYLOAD-TRAILER); trailers are read and ignored.
   AwsChunkedBody(BodySource& source, std::string secret, oss::S3Scope scope, std::string seed_signature)
       : source_(source),
         secret_(std::move(secret)),

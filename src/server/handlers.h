@@ -32,7 +32,7 @@ inline constexpr uint64_t kMd5BytesMax = 1 << 20;  // larger bodies get an ETag 
 struct HandlerContext {
   Storage& storage;
   Stats& stats;
-  bool discard = false;         // uploads are counted and checked, not kept
+  bool discard = false;         // uploads are counted, not kept; only their CRC64 is checked
   bool copies_change_etag = false;
   int64_t restore_seconds = 1;  // how long a restore stays "ongoing"
   std::string region = "cn-hangzhou";

@@ -26,7 +26,8 @@ For measurements:
   --latency TIME             before the first byte of every answer: 10ms, 2s, 150us
   --rate-per-connection SIZE bytes a second of bodies in each direction, e.g. 80M (1024-based)
   --discard                  uploads are counted and their CRC64 checked, but the bytes are not kept: HEAD, lists,
-                             copies work, GET gives 404 NoSuchKey
+                             copies work, GET gives 404 NoSuchKey. Bodies over 1 MiB get no MD5 (their ETags end
+                             in -1), and no SHA-256 is checked, so that S3 clients do not wait for them
   --synthetic KEY=SIZE[xCOUNT]
                              an object (in the first --bucket) with bytes made from the offset; with xCOUNT the objects
                              KEY-000000, KEY-000001 ... . The byte at offset o is that of the pattern at

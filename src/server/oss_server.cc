@@ -42,6 +42,7 @@ Status OssServer::Configure(const Options& options) {
   }
   service_.auth().region = options.region;
   service_.auth().public_access = options.public_access;
+  service_.auth().check_bodies = !options.discard;
   service_.addressing() = options.addressing;
   service_.context().discard = options.discard;
   service_.context().copies_change_etag = options.copies_change_etag;

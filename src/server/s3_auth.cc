@@ -77,13 +77,14 @@ bool IsSha256(std::string_view text) {
 }
 
 // A body whose hash was signed is compared with it when it has been received; an absent one at once.
-Reply<void> CheckHash(const std::string& hash, Exchange& e) {
+Reply<void> CheckHash(const std::string& hash, bool check_body, Exchange& e) {
   if (hash == "UNSIGNED-PAYLOAD") return {};
   if (!IsSha256(hash)) {
     return Fail(400, "InvalidArgument",
                 "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- kind, or a SHA-256 in hex.");
   }
   if (e.body_bytes.value_or(0) > 0 || e.http.chunked) {
+    if (!check_body) return {};
     e.owned_body = std::make_unique<HashedBody>(*e.body, hash);
     e.body = e.owned_body.get();
   } else if (hash != oss::HexEncode(oss::Sha256(""))) {
@@ -94,15 +95,15 @@ Reply<void> CheckHash(const std::string& hash, Exchange& e) {
 }
 
 // Unwraps the body of an aws-chunked upload.
-Reply<void> UnwrapBody(const S3Parts& parts, const std::string& secret, Exchange& e) {
+Reply<void> UnwrapBody(const S3Parts& parts, const std::string& secret, bool check_body, Exchange& e) {
   const std::string& kind = parts.payload_hash;
-  if (!kind.starts_with("STREAMING-")) return CheckHash(kind, e);
+  if (!kind.starts_with("STREAMING-")) return CheckHash(kind, check_body, e);
   const bool is_signed = kind.starts_with("STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
   if (!is_signed && kind != "STREAMING-UNSIGNED-PAYLOAD-TRAILER") {
     return Fail(400, "InvalidArgument", StrCat("Unsupported x-amz-content-sha256: ", kind, "."));
   }
-  e.owned_body = std::make_unique<AwsChunkedBody>(e.raw_body, is_signed ? secret : std::string(), parts.scope,
-                                                  parts.signature);
+  e.owned_body = std::make_unique<AwsChunkedBody>(
+      e.raw_body, is_signed && check_body ? secret : std::string(), parts.scope, parts.signature);
   e.body = e.owned_body.get();
   const std::string length = e.http.HeaderOr("x-amz-decoded-content-length", "");
   if (length.empty()) return Fail(411, "MissingContentLength", "x-amz-decoded-content-length is missing.");
@@ -130,7 +131,7 @@ Reply<void> AuthenticateS3(const KeyRing& keys, const AuthConfig& config, int64_
     canonical = oss::S3CanonicalRequest(e.http.method, path, e.query, e.http.headers, parts->signed_headers,
                                         parts->payload_hash);
     if (SameSignature(oss::S3Signature(key->secret, parts->scope, canonical), parts->signature)) {
-      return UnwrapBody(*parts, key->secret, e);
+      return UnwrapBody(*parts, key->secret, config.check_bodies, e);
     }
   }
   const std::string scope = StrCat(parts->scope.iso_time.substr(0, 8), "/", parts->scope.region, "/",

@@ -13,10 +13,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,7 +64,9 @@ class Renamer {
     std::string etag;
     std::optional<uint64_t> crc64;
     bool was_there = false;
+    bool replaces_marker = false;  // of an empty directory that has the new name
   };
+  using Copies = std::map<std::string, std::string>;  // keys of proven copies, and their ETags
   struct FileMove {
     CopyJob job;
     std::shared_ptr<OpenFile> file;
@@ -102,10 +103,22 @@ class Renamer {
     std::optional<NodeMark> leaving;  // from the first delete on
   };
   Status MoveKeys(const Pair& pair, const std::string& from, const std::string& to, DirectoryMove& move);
+  void DoubtBelow(Ino directory) EXCLUDES(context_.tree.mutex);
+  // --- in the bucket (renamer_copies.cc) ---
   Result<std::vector<ListEntry>> ListAll(const std::string& prefix);
+  Result<std::vector<Copied>> FilesOf(const std::string& from, const std::string& to);
+  // The target must be empty, except for its own marker and copies that an earlier try of the same rename left. Returns
+  // those of them whose source that try has deleted.
+  Result<Copies> TargetIsFree(const std::string& from, const std::string& to, std::vector<Copied>& files)
+      EXCLUDES(mutex_);
+  Status CopyOne(Copied& file);
   Status CopyAll(std::vector<Copied>& files);
-  Status DeleteAll(const std::vector<std::string>& keys);
-  Status TargetIsFree(const std::string& from, const std::string& to, std::vector<Copied>& files);
+  // After copies that failed: deletes those that were made. `settled` ones have no source any more.
+  void TakeBack(const std::string& from, const std::string& to, const std::vector<Copied>& files, Copies settled)
+      EXCLUDES(mutex_);
+  Status DeleteAll(std::vector<std::string> keys);
+  // What the next try of the rename finds in its target; empty: nothing.
+  void NoteUnfinished(const std::string& from, const std::string& to, Copies copies) EXCLUDES(mutex_);
   // The files that are copied as the tree knows them; others were replaced by another host meanwhile.
   std::vector<FileBelow> FindBelow(Node* directory, const std::string& to, const std::vector<Copied>& files)
       REQUIRES(context_.tree.mutex);
@@ -122,7 +135,7 @@ class Renamer {
   Parents& parents_;
   Detacher& detacher_;
   Mutex mutex_;
-  std::set<std::pair<std::string, std::string>> unfinished_ GUARDED_BY(mutex_);  // from, to
+  std::map<std::pair<std::string, std::string>, Copies> unfinished_ GUARDED_BY(mutex_);  // by from and to
 };
 
 }  // namespace ossfs2

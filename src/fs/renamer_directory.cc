@@ -1,14 +1,11 @@
-// Renames of directories: all keys are copied and proven, then the old ones deleted.
-#include <algorithm>
+// Renames of directories: all keys are copied and proven, then the old ones deleted (renamer_copies.cc), and what is known
+// of the files below follows.
 #include <cerrno>
-#include <functional>
-#include <map>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "fs/object_facts.h"
 #include "fs/open_file.h"
-#include "fs/parallel.h"
 #include "fs/parents.h"
 #include "fs/renamer.h"
 #include "fs/store_calls.h"
@@ -16,7 +13,6 @@
 namespace ossfs2 {
 namespace {
 
-constexpr size_t kDeleteBatch = 1000;
 // Cached bytes of closed files are carried over only in small directories.
 constexpr size_t kCarryCachesMax = 1000;
 
@@ -82,146 +78,15 @@ Status Renamer::RenameDirectory(const Names& names, const Pair& pair) {
   return *check ? parents_.CheckAfter(names.parent) : Status();
 }
 
-Result<std::vector<ListEntry>> Renamer::ListAll(const std::string& prefix) {
-  std::vector<ListEntry> all;
-  ListRequest request;
-  request.prefix = prefix;
-  do {
-    Result<ListPage> page = context_.store.List(request);
-    if (!page) return page.error();
-    request.continuation = page->continuation;
-    for (ListEntry& entry : page->entries) all.push_back(std::move(entry));
-    if (all.size() > context_.options.rename_dir_limit)
-      return MakeError(EMFILE, ErrorKind::kInvalid,
-                       StrCat("The directory has more than ", context_.options.rename_dir_limit.value(),
-                              " files below it (rename_dir_limit)."));
-  } while (!request.continuation.empty());
-  return all;
-}
-
-// The target must be empty, except for copies that an earlier try of the same rename left.
-Status Renamer::TargetIsFree(const std::string& from, const std::string& to, std::vector<Copied>& files) {
-  bool repeated = false;
-  {
-    MutexLock lock(mutex_);
-    repeated = unfinished_.contains({from, to});
-  }
-  const Error not_empty = MakeError(ENOTEMPTY, ErrorKind::kInvalid, StrCat(to, " is not empty."));
-  if (!repeated) {
-    ListRequest request;
-    request.prefix = to;
-    request.max_keys = 2;
-    Result<ListPage> page = context_.store.List(request);
-    if (!page) return page.error();
-    for (const ListEntry& entry : page->entries)
-      if (entry.key != to) return not_empty;
-    return {};
-  }
-  Result<std::vector<ListEntry>> there = ListAll(to);
-  if (!there) return there.error();
-  std::map<std::string, const ListEntry*> by_key;
-  for (const ListEntry& entry : *there) by_key[entry.key] = &entry;
-  size_t met = 0;
-  for (Copied& file : files) {
-    const auto it = by_key.find(file.target_key);
-    if (it == by_key.end()) continue;
-    ++met;
-    // The same bytes under a Normal object's ETag; others are copied again.
-    file.was_there = it->second->size == file.source.size && it->second->etag == file.source.etag;
-    if (file.was_there) file.etag = it->second->etag;
-  }
-  return met == there->size() ? Status() : Status(not_empty);
-}
-
-Status Renamer::CopyAll(std::vector<Copied>& files) {
-  Mutex mutex;
-  Status failed;
-  const auto width = static_cast<size_t>(std::max(1, context_.options.rename_dir_concurrency.value()));
-  RunParallel(context_.executor, files.size(), width, [&](size_t i) {
-    Copied& file = files[i];
-    if (file.was_there) return;
-    {
-      MutexLock lock(mutex);
-      if (!failed) return;
-    }
-    Status status;
-    if (file.source.type == ObjectType::kSymlink) {
-      CopyRequest request;
-      request.source_key = file.source.key;
-      request.target_key = file.target_key;
-      Result<WriteResult> copied = context_.store.Copy(request);
-      if (copied)
-        file.etag = copied->etag;
-      else
-        status = copied.error();
-    } else {
-      CopyJob job;
-      job.source_key = file.source.key;
-      job.source_etag = file.source.etag;
-      job.size = file.source.size;
-      job.target_key = file.target_key;
-      job.part_concurrency = 4;
-      Result<WriteResult> copied = CopyVerified(context_.store, context_.executor, job);
-      if (copied) {
-        file.etag = copied->etag;
-        file.crc64 = copied->crc64;
-      } else {
-        status = copied.error();
-      }
-    }
-    if (status) return;
-    MutexLock lock(mutex);
-    if (failed) failed = status;
-  });
-  return failed;
-}
-
-Status Renamer::DeleteAll(const std::vector<std::string>& keys) {
-  const size_t batches = (keys.size() + kDeleteBatch - 1) / kDeleteBatch;
-  Mutex mutex;
-  Status failed;
-  RunParallel(context_.executor, batches, 8, [&](size_t i) {
-    const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(i * kDeleteBatch);
-    const auto end =
-        keys.begin() + static_cast<std::ptrdiff_t>(std::min(keys.size(), (i + 1) * kDeleteBatch));
-    const Status status = context_.store.DeleteMany(std::vector<std::string>(begin, end));
-    MutexLock lock(mutex);
-    if (!status && failed) failed = status;
-  });
-  return failed;
-}
-
 Status Renamer::MoveKeys(const Pair& pair, const std::string& from, const std::string& to,
                          DirectoryMove& move) {
-  Result<std::vector<ListEntry>> listed = ListAll(from);
-  if (!listed) return listed.error();
-  std::vector<Copied> files;
-  std::vector<std::string> old_keys;
-  for (ListEntry& entry : *listed) {
-    Copied file;
-    file.target_key = to + entry.key.substr(from.size());
-    if (file.target_key.size() > kKeyBytesMax)
-      return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, StrCat(file.target_key, ": more than 1023 bytes."));
-    old_keys.push_back(entry.key);
-    file.source = std::move(entry);
-    files.push_back(std::move(file));
-  }
-  OSSFS2_RETURN_IF_ERROR(TargetIsFree(from, to, files));
-  {
-    MutexLock lock(mutex_);
-    unfinished_.insert({from, to});
-  }
+  Result<std::vector<Copied>> found = FilesOf(from, to);
+  if (!found) return found.error();
+  std::vector<Copied>& files = *found;
+  Result<Copies> settled = TargetIsFree(from, to, files);
+  if (!settled) return settled.error();
   if (Status copied = CopyAll(files); !copied) {
-    std::vector<std::string> made;
-    for (const Copied& file : files)
-      if (!file.etag.empty()) made.push_back(file.target_key);
-    if (DeleteAll(made)) {
-      MutexLock lock(mutex_);
-      unfinished_.erase({from, to});
-    } else {
-      Log(LogLevel::kWarning, StrCat("The rename of ", from, " to ", to, " failed and left copies under ", to,
-                                     "; the source is complete. Repeat the rename to go on."));
-    }
+    TakeBack(from, to, files, std::move(*settled));
     return copied;
   }
   // From here the new tree is complete. Old keys that stay are deleted by the next try.
@@ -236,14 +101,32 @@ Status Renamer::MoveKeys(const Pair& pair, const std::string& from, const std::s
     if (file.readers) file.readers->Rebind(file.after);
   }
   move.leaving.emplace(context_.tree, pair.source, &Node::leaving);
-  const Status deleted = DeleteAll(old_keys);
-  if (!deleted) return deleted;
-  {
-    MutexLock lock(mutex_);
-    unfinished_.erase({from, to});
+  std::vector<std::string> old_keys;
+  for (const Copied& file : files) old_keys.push_back(file.source.key);
+  if (Status deleted = DeleteAll(std::move(old_keys)); !deleted) {
+    for (const Copied& file : files) settled->insert_or_assign(file.target_key, file.etag);
+    NoteUnfinished(from, to, std::move(*settled));
+    Log(LogLevel::kWarning, StrCat("The rename of ", from, " to ", to, " copied all files and could not delete all old keys: ",
+                                   deleted.error().ToString(), ". Repeat the rename to go on."));
+    DoubtBelow(pair.source);
+    return deleted;
   }
+  NoteUnfinished(from, to, {});
+  if (!settled->empty()) DoubtBelow(pair.source);  // they were not listed under the old name
   TakeMovedBelow(move.below);
   return {};
+}
+
+// What is known below is not what is there. Open files go on under the name that they have.
+void Renamer::DoubtBelow(Ino directory) {
+  MutexLock lock(context_.tree.mutex);
+  const Node* top = context_.tree.Find(directory);
+  if (top == nullptr) return;
+  context_.tree.ForEach([this, top](Node* node) NO_THREAD_SAFETY_ANALYSIS {
+    if (!context_.tree.IsBelow(node, top)) return;
+    if (node->directory) node->directory->complete = false;
+    if (!node->extra || !node->extra->open) node->valid_until = {};
+  });
 }
 
 std::vector<Renamer::FileBelow> Renamer::FindBelow(Node* directory, const std::string& to,

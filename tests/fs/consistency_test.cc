@@ -260,6 +260,66 @@ TEST_F(Consistency, FailedRenameOfADirectoryLeavesTheSourceAndCanBeRepeated) {
   EXPECT_EQ(mount.List("e")->size(), 50u);
 }
 
+TEST_F(Consistency, ARenameOfADirectoryThatFailedInTheMiddleOfItsDeletesCanBeRepeated) {
+  for (size_t i = 0; i < 2500; ++i) store_->PutContent("d/" + ManyNames(i), "1");
+  auto faulty = oss::MakeFaultStore(*store_);
+  TestMount mount(*faulty);
+  oss::FaultRule rule;
+  rule.operation = "delete_many";
+  rule.key_part = "d/" + ManyNames(1500);
+  rule.count = -1;
+  rule.error = MakeError(EIO, ErrorKind::kThrottled, "injected");
+  faulty->AddRule(rule);
+  EXPECT_EQ(mount.Rename("d", "e"), EIO);
+  EXPECT_EQ(store_->Keys().size(), 2500u + 1000u);
+  EXPECT_EQ(mount.List("d")->size(), 1000u);
+  // A copy that fails then takes back no file that is nowhere else by now.
+  oss::FaultRule copy = rule;
+  copy.operation = "copy";
+  copy.key_part = "e/" + ManyNames(1600);
+  faulty->AddRule(copy);
+  store_->PutContent("d/" + ManyNames(1600), "newer");
+  EXPECT_EQ(mount.Rename("d", "e"), EIO);
+  EXPECT_TRUE(store_->Content("e/" + ManyNames(0)));
+  faulty->ClearRules();
+  EXPECT_EQ(mount.Rename("d", "e"), 0);
+  EXPECT_EQ(store_->Keys().size(), 2500u);
+  EXPECT_EQ(mount.List("e")->size(), 2500u);
+  EXPECT_EQ(*mount.Get("e/" + ManyNames(1600)), "newer");
+}
+
+TEST_F(Consistency, OneFailedDeleteOfARenameIsTriedAgain) {
+  for (size_t i = 0; i < 2500; ++i) store_->PutContent("d/" + ManyNames(i), "1");
+  auto faulty = oss::MakeFaultStore(*store_);
+  TestMount mount(*faulty);
+  oss::FaultRule rule;
+  rule.operation = "delete_many";
+  rule.skip = 1;
+  rule.error = MakeError(EIO, ErrorKind::kThrottled, "injected");
+  faulty->AddRule(rule);
+  EXPECT_EQ(mount.Rename("d", "e"), 0);
+  EXPECT_EQ(store_->Keys().size(), 2500u);
+}
+
+TEST_F(Consistency, AFailedRenameOntoAnEmptyDirectoryLeavesIt) {
+  store_->PutContent("d/", "", {{"mode", "448"}});
+  store_->PutContent("d/f", "1");
+  store_->PutContent("e/", "", {{"mode", "493"}});
+  auto faulty = oss::MakeFaultStore(*store_);
+  TestMount mount(*faulty);
+  oss::FaultRule rule;
+  rule.operation = "copy";
+  rule.key_part = "e/f";
+  rule.error = MakeError(EIO, ErrorKind::kUnavailable, "injected");
+  faulty->AddRule(rule);
+  EXPECT_EQ(mount.Rename("d", "e"), EIO);
+  EXPECT_EQ(store_->Keys(), (std::vector<std::string>{"d/", "d/f", "e/"}));
+  EXPECT_EQ(store_->MetadataOf("e/")->at("mode"), "493");
+  EXPECT_EQ(mount.Rename("d", "e"), 0);
+  EXPECT_EQ(store_->Keys(), (std::vector<std::string>{"e/", "e/f"}));
+  EXPECT_EQ(store_->MetadataOf("e/")->at("mode"), "448");
+}
+
 TEST_F(Consistency, RenameMovesTheNewestRemoteVersion) {
   store_->PutContent("f", "old");
   TestMount mount(*store_);

@@ -203,12 +203,15 @@ std::optional<Result<WriteResult>> AttributeSaver::CopyOntoItself(const CopyJob&
 
 Status AttributeSaver::StoreLink(Ino ino) {
   if (Status fetched = FetchForeign(ino); !fetched) return fetched;
+  const NodeMark changing(context_.tree, ino, &Node::changing);
   std::string key;
   WriteOptions options;
+  uint64_t stamp = 0;
   {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
     if (node == nullptr || node->unlinked) return {};
+    stamp = node->local_stamp;
     key = context_.tree.Key(node);
     options.metadata = StoredMetadata(node, context_.options);
   }
@@ -219,7 +222,7 @@ Status AttributeSaver::StoreLink(Ino ino) {
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node == nullptr || !node->extra) return {};
-  MarkStored(*node->extra);
+  if (node->local_stamp == stamp) MarkStored(*node->extra);
   TakeWritten(context_, node, stored->etag, std::nullopt);
   return {};
 }

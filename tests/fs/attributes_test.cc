@@ -247,6 +247,25 @@ TEST_F(Attributes, AttributesOfAVersionThatIsGoneAreDropped) {
   EXPECT_FALSE(store_->MetadataOf("f")->contains("mode"));
 }
 
+TEST_F(Attributes, OfALinkThatChangeWhileOlderOnesAreStoredAreStoredToo) {
+  auto faults = oss::MakeFaultStore(*store_);
+  TestMount mount(*faults);
+  EXPECT_EQ(mount.Symlink("target", "link"), 0);
+  AttrChange first;
+  first.uid = 1;
+  AttrChange second;
+  second.uid = 2;
+  oss::FaultRule rule;
+  rule.operation = "symlink";
+  rule.meanwhile = [&] { EXPECT_EQ(mount.SetAttr("link", second), 0); };
+  faults->AddRule(rule);
+  EXPECT_EQ(mount.SetAttr("link", first), 0);
+  SaveAll(mount);
+  SaveAll(mount);
+  EXPECT_EQ(mount.Stat("link")->uid, 2u);
+  EXPECT_EQ(store_->MetadataOf("link")->at("uid"), "2");
+}
+
 TEST_F(Attributes, Xattrs) {
   EXPECT_EQ(mount_.Put("f", "x"), 0);
   FileSystem& fs = mount_.fs();

@@ -229,9 +229,12 @@ std::optional<Result<Ino>> Resolver::Take(Node* directory, const std::string& na
                                           const Answer& answer, Notices& notices) {
   if (context_.tree.IsLeaving(directory)) return std::nullopt;
   Node* node = context_.tree.Child(directory, name);
-  if (node != nullptr && (node->local_stamp > stamp || context_.tree.HasLocalState(node)))
-    if (!answer.file || node->local_stamp > stamp || node->is_directory() || !node->published)
-      return Result<Ino>(node->ino);
+  if (node != nullptr && node->local_stamp > stamp) return Result<Ino>(node->ino);
+  // A directory that is still one, as most are: what is below it is of no interest, and may be a million names.
+  const bool stays_directory = node != nullptr && node->is_directory() && !answer.file && answer.directory;
+  if (node != nullptr && !stays_directory && context_.tree.HasLocalState(node) &&
+      (!answer.file || node->is_directory() || !node->published))
+    return Result<Ino>(node->ino);
   const DirectoryState& state = *directory->directory;
   const auto removed = state.removed.find(name);
   const bool removed_since = removed != state.removed.end() && removed->second > stamp;

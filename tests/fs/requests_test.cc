@@ -114,6 +114,18 @@ TEST_F(Requests, ManyColdLookupsBeginAListing) {
   EXPECT_LT(requests, 40u);
 }
 
+TEST_F(Requests, ADirectoryIsAskedForOnceWhileAFileBelowIsWritten) {
+  store_->PutContent("d/f", "1");
+  FakeClock clock;
+  TestMount mount(*store_, {}, clock);
+  const HandleId handle = *mount.OpenPath("d/f", O_WRONLY);
+  ASSERT_TRUE(mount.Write(handle, 0, "2"));
+  clock.Advance(std::chrono::seconds(61));
+  EXPECT_GE(Count([&] { EXPECT_TRUE(mount.Stat("d")); }), 1u);
+  EXPECT_EQ(Count([&] { EXPECT_TRUE(mount.Stat("d")); }), 0u);
+  EXPECT_EQ(mount.Close(handle), 0);
+}
+
 // A download into a folder of many files: what is there already is of no interest.
 TEST_F(Requests, NewFilesDoNotListTheirFolder) {
   for (size_t i = 0; i < 2500; ++i) store_->PutContent("d/" + ManyNames(i), "1");

@@ -287,7 +287,9 @@ void Tree::DropChildren(Node* directory, uint64_t target, std::vector<std::pair<
   for (size_t i = 0; i < end && bytes_ > target; ++i) {
     Node* child = state.slots[i];
     if (child == nullptr || Drop(directory, i)) continue;
-    if (child->lookups > 0 && child->pins == 0 && forget.size() < forget_max) {
+    // A directory goes after all below it: whoever works there would see it as deleted.
+    const bool is_empty = !child->directory || child->directory->children.empty();
+    if (child->lookups > 0 && child->pins == 0 && is_empty && forget.size() < forget_max) {
       forget.emplace_back(directory->ino, child->name);
     }
   }

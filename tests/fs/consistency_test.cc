@@ -367,6 +367,25 @@ TEST_F(Consistency, MetadataStaysInItsBudget) {
   for (size_t i = 0; i < 80; ++i) EXPECT_EQ(*mount.Get("d" + std::to_string(i) + "/" + ManyNames(99)), "1");
 }
 
+// A directory whose entry the kernel drops is "(deleted)" for those who work in it.
+TEST_F(Consistency, TheKernelIsAskedToForgetFilesBeforeTheirDirectory) {
+  FsOptions options;
+  options.metadata_bytes_max = 300'000;
+  TestMount mount(*store_, options);
+  std::set<std::string> directories;
+  for (size_t i = 0; i < 20; ++i) {
+    const std::string directory = "d" + std::to_string(i);
+    directories.insert(directory);
+    for (size_t j = 0; j < 100; ++j) {
+      store_->PutContent(directory + "/" + ManyNames(j), "1");
+      ASSERT_TRUE(mount.Stat(directory + "/" + ManyNames(j)));  // the kernel remembers it
+    }
+  }
+  const std::vector<std::string> names = mount.notifier.names();
+  EXPECT_GT(names.size(), 100u);
+  for (const std::string& name : names) EXPECT_FALSE(directories.contains(name)) << name;
+}
+
 TEST_F(Consistency, NamesThatCameAndWentLeaveNoMetadata) {
   TestMount mount(*store_);
   auto& gauge = Registry::Default().gauge("metadata_bytes", "");

@@ -4,8 +4,8 @@
 // Threads start on demand up to threads_max and leave after ten idle seconds, all but
 // the first, which is made at once: at the thread limit of the machine or container
 // (pids.max) somebody must be left for the tasks. Tasks beyond that wait in order in a
-// queue that the callers bound (each FUSE request is one task, and the kernel bounds
-// those). Thread-safe. Shutdown runs what is queued and joins all threads.
+// queue that the callers bound (each FUSE request is one task; the threads of programs are
+// its bound). Thread-safe. Shutdown runs what is queued and joins all threads.
 #pragma once
 
 #include <chrono>

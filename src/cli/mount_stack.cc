@@ -87,10 +87,12 @@ tl::expected<std::unique_ptr<MountStack>, MountStack::Failure> MountStack::Build
 void MountStack::BuildUpper() {
   pool_ = std::make_unique<MemoryPool>(settings_.memory.pool_bytes);
   executor_ = std::make_unique<Executor>("ossfs2-work", kExecutorThreadsMax);
+  // Hundreds of writers that wait for their uploads must not hold up look-ups and listings.
+  writers_executor_ = std::make_unique<Executor>("ossfs2-write", kExecutorThreadsMax);
   reads_ = MakeReadEngine(*store_.store, *pool_, settings_.read);
   writes_ = MakeWriteEngine(*store_.store, *pool_, settings_.upload);
   file_system_ = MakeFileSystem(*store_.store, *reads_, *writes_, *executor_, settings_.fs);
-  frontend_ = MakeFuseFrontend(*file_system_, *executor_, settings_.fuse);
+  frontend_ = MakeFuseFrontend(*file_system_, *executor_, *writers_executor_, settings_.fuse);
   timer_ = std::make_unique<Timer>();
   // Plain references: Close empties timer_ before the timer's thread has ended.
   TrimPool(*timer_, *pool_);
@@ -129,12 +131,14 @@ void MountStack::Close() {
   if (frontend_ != nullptr) frontend_->EndNotices();
   if (writes_ != nullptr) writes_->Shutdown();
   // Tasks hold references to all parts above, so they end first.
+  if (writers_executor_ != nullptr) writers_executor_->Shutdown();
   if (executor_ != nullptr) executor_->Shutdown();
   timer_.reset();
   frontend_.reset();
   file_system_.reset();
   writes_.reset();
   reads_.reset();
+  writers_executor_.reset();
   executor_.reset();
   pool_.reset();
   store_.store.reset();

@@ -79,6 +79,7 @@ class MountStack {
   StoreStack store_;
   std::unique_ptr<MemoryPool> pool_;
   std::unique_ptr<Executor> executor_;
+  std::unique_ptr<Executor> writers_executor_;
   std::unique_ptr<ReadEngine> reads_;
   std::unique_ptr<WriteEngine> writes_;
   std::unique_ptr<FileSystem> file_system_;

@@ -123,26 +123,32 @@ struct ParkedWrite {
   size_t size = 0;
   Writer writer = Writer::kCall;
 
-  Status Run(FileSystem& file_system) const {
-    if (landing == nullptr) return file_system.Write(handle, offset, bytes, writer);
-    for (size_t at = taken; at < size;) {
-      const auto piece = landing->Piece(at / Landing::kPieceBytes).subspan(at % Landing::kPieceBytes);
-      const auto data = piece.first(std::min(piece.size(), size - at));
-      OSSFS2_RETURN_IF_ERROR(file_system.Write(handle, offset + at, data, writer));
+  // How many were written: fewer when an error came after some, as write(2) has it. The next write meets the error.
+  Result<size_t> Run(FileSystem& file_system) const {
+    size_t at = taken;
+    while (at < size) {
+      const auto data = landing == nullptr ? bytes.subspan(at) : PieceAt(at);
+      if (const Status written = file_system.Write(handle, offset + at, data, writer); !written) {
+        if (at == 0) return written.error();
+        break;
+      }
       at += data.size();
     }
-    return {};
+    return at;
+  }
+  std::span<const std::byte> PieceAt(size_t at) const {
+    const auto piece = landing->Piece(at / Landing::kPieceBytes).subspan(at % Landing::kPieceBytes);
+    return piece.first(std::min(piece.size(), size - at));
   }
 };
 
 void Park(fuse_req_t request, FuseContext& context, ParkedWrite parked) {
   Metrics().writes_parked.Add();
-  context.executor.Run([request, &context, parked = std::make_shared<ParkedWrite>(std::move(parked))]() mutable {
-    const Status written = parked->Run(context.file_system);
-    const size_t size = parked->size;
+  context.writers.Run([request, &context, parked = std::make_shared<ParkedWrite>(std::move(parked))]() mutable {
+    const auto written = parked->Run(context.file_system);
     parked.reset();  // the memory, before the program goes on
     if (!written) return ReplyError(request, written.error());
-    fuse_reply_write(request, size);
+    fuse_reply_write(request, *written);
   });
 }
 
@@ -186,12 +192,12 @@ void Flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
     fuse_reply_err(request, 0);
     return;
   }
-  context.executor.Run([request, &context, handle] { ReplyStatus(request, context.file_system.Flush(handle)); });
+  context.writers.Run([request, &context, handle] { ReplyStatus(request, context.file_system.Flush(handle)); });
 }
 
 void Fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
   FuseContext& context = ContextOf(request);
-  context.executor.Run(
+  context.writers.Run(
       [request, &context, handle = info->fh] { ReplyStatus(request, context.file_system.Fsync(handle)); });
 }
 
@@ -203,7 +209,7 @@ void Release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
     fuse_reply_err(request, 0);
     return;
   }
-  context.executor.Run([request, &context, handle] {
+  context.writers.Run([request, &context, handle] {
     context.file_system.Release(handle);
     fuse_reply_err(request, 0);
   });
@@ -211,7 +217,7 @@ void Release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
 
 void Allocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t length, fuse_file_info* info) {
   FuseContext& context = ContextOf(request);
-  context.executor.Run([request, &context, handle = info->fh, mode, offset, length] {
+  context.writers.Run([request, &context, handle = info->fh, mode, offset, length] {
     ReplyStatus(request, context.file_system.Allocate(handle, mode, static_cast<uint64_t>(offset),
                                                       static_cast<uint64_t>(length)));
   });
@@ -221,7 +227,7 @@ void CopyFileRange(fuse_req_t request, fuse_ino_t, off_t source_offset, fuse_fil
                    off_t target_offset, fuse_file_info* target, size_t wanted, int) {
   FuseContext& context = ContextOf(request);
   const size_t length = std::min(wanted, kCopyBytesMax);
-  context.executor.Run([request, &context, from = source->fh, source_offset, to = target->fh, target_offset, length] {
+  context.writers.Run([request, &context, from = source->fh, source_offset, to = target->fh, target_offset, length] {
     const auto copied = context.file_system.CopyFileRange(from, static_cast<uint64_t>(source_offset), to,
                                                           static_cast<uint64_t>(target_offset), length);
     if (!copied) return ReplyError(request, copied.error());

@@ -102,9 +102,9 @@ bool UnmountPath(const std::string& path) {
 
 class Frontend final : public FuseFrontend {
  public:
-  Frontend(FileSystem& file_system, Executor& executor, const FuseOptions& options)
+  Frontend(FileSystem& file_system, Executor& executor, Executor& writers, const FuseOptions& options)
       : options_(options),
-        context_{file_system, executor, options_, DirectoryCacheClock(options.dir_cache_timeout_s, Clock::Real()), {}},
+        context_{file_system, executor, writers, options_, DirectoryCacheClock(options.dir_cache_timeout_s, Clock::Real()), {}},
         stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   ~Frontend() override {
@@ -245,9 +245,9 @@ class Frontend final : public FuseFrontend {
 
 }  // namespace
 
-std::unique_ptr<FuseFrontend> MakeFuseFrontend(FileSystem& file_system, Executor& executor,
+std::unique_ptr<FuseFrontend> MakeFuseFrontend(FileSystem& file_system, Executor& executor, Executor& writers,
                                                const FuseOptions& options) {
-  return std::make_unique<Frontend>(file_system, executor, options);
+  return std::make_unique<Frontend>(file_system, executor, writers, options);
 }
 
 }  // namespace ossfs2

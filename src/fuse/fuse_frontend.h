@@ -52,7 +52,9 @@ class FuseFrontend {
   virtual void EndNotices() = 0;
 };
 
-std::unique_ptr<FuseFrontend> MakeFuseFrontend(FileSystem& file_system, Executor& executor,
+// `writers` runs what writes, stores and closes. The kernel does not bound how many programs wait in write(2), so
+// questions have threads of their own in `executor`.
+std::unique_ptr<FuseFrontend> MakeFuseFrontend(FileSystem& file_system, Executor& executor, Executor& writers,
                                                const FuseOptions& options);
 
 }  // namespace ossfs2

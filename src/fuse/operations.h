@@ -21,6 +21,7 @@ namespace ossfs2 {
 struct FuseContext {
   FileSystem& file_system;
   Executor& executor;
+  Executor& writers;  // for what writes, stores and closes
   const FuseOptions& options;
   DirectoryCacheClock directory_cache;
   Interrupts interrupts;

@@ -2,7 +2,8 @@
 //
 // A worker reads requests into the buffer that it holds. A write that must wait takes the buffer with it
 // (TakeCurrent) and gives it back when it is answered; the worker gets another. Bound: one buffer a
-// worker and one a parked write, of which the kernel allows max_background; kept idle at most kIdleMax. A write that
+// worker and one a parked write: as many as programs have threads that wait in write(2), which the kernel does not
+// bound (docs/known-issues.md); kept idle at most kIdleMax. A write that
 // waits for a dead server may end after the workers and this object have gone: its memory does not need them.
 // malloc and free, because libfuse allocates the memory of an empty fuse_buf itself.
 #pragma once

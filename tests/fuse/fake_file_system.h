@@ -69,6 +69,8 @@ class FakeFileSystem final : public FileSystem {
   std::atomic<bool> fast_opens{true};
   std::atomic<Executor*> slow_reads{nullptr};  // where reads are answered, if not at once
   Gate gate;                                   // for what is not fast, and for listings
+  Gate write_gate;                             // for writes that are not fast
+  std::atomic<int> write_error{0};             // of them
   bool direct_io = false;
   bool park_writes = false;
   bool give_landings = true;
@@ -171,6 +173,8 @@ class FakeFileSystem final : public FileSystem {
     return true;
   }
   Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer) override {
+    write_gate.Pass();
+    if (const int error = write_error; error != 0) return Refuse(error);
     Store(handle, offset, data);
     return {};
   }

@@ -92,6 +92,48 @@ TEST_F(FuseFrontendTest, ParkedWritesKeepTheirBytes) {
   EXPECT_TRUE(fake_.Content() == expected);
 }
 
+// More programs may wait in write(2) than there are threads for them: look-ups go on.
+TEST_F(FuseFrontendTest, WritersThatWaitDoNotHoldUpLookups) {
+  fake_.park_writes = true;
+  fake_.fast_lookups = false;
+  fake_.content = std::string(16 << 20, 0);
+  Enter();
+  fake_.write_gate.Close();
+  std::vector<std::thread> writers;
+  for (int w = 0; w < 12; ++w) {
+    writers.emplace_back([this, w] {
+      const int fd = open(Path("data").c_str(), O_WRONLY);
+      ASSERT_GE(fd, 0);
+      const std::string piece(1 << 20, static_cast<char>('a' + w));
+      EXPECT_EQ(pwrite(fd, piece.data(), piece.size(), w * (1 << 20)), 1 << 20);
+      close(fd);
+    });
+  }
+  while (fake_.write_gate.waiting() < 8 || writers_->QueueLength() < 4) std::this_thread::yield();
+  EXPECT_EQ(access(Path("sub").c_str(), F_OK), 0);
+  fake_.write_gate.Open();
+  for (std::thread& writer : writers) writer.join();
+}
+
+TEST_F(FuseFrontendTest, AParkedWriteThatFailsAfterSomeBytesIsShort) {
+  fake_.take_of_landed = Landing::kPieceBytes;
+  Enter();
+  const int fd = open(Path("data").c_str(), O_WRONLY);
+  ASSERT_GE(fd, 0);
+  const std::string piece(1 << 20, 'p');
+  ASSERT_EQ(pwrite(fd, piece.data(), piece.size(), 0), 1 << 20);  // from now on workers receive into landings
+  fake_.write_error = ENOSPC;
+  ssize_t written = 1 << 20;
+  for (int i = 1; i < 200 && written == 1 << 20; ++i) written = pwrite(fd, piece.data(), piece.size(), 0);
+  if (written >= 0) {
+    EXPECT_EQ(written, static_cast<ssize_t>(Landing::kPieceBytes));
+  } else {
+    EXPECT_EQ(errno, ENOSPC);
+  }
+  EXPECT_GT(fake_.landed_writes, 0);
+  close(fd);
+}
+
 // Large writes make the workers receive into landings; what is not a large write must come through as before.
 TEST_F(FuseFrontendTest, LandedWritesAndOtherRequestsBetweenThemKeepTheirBytes) {
   fake_.take_of_landed = Landing::kPieceBytes + 1000;  // so that some of most has to wait
@@ -381,16 +423,16 @@ TEST_F(AfterRunTest, NoRequestIsLostWhenServingStops) {
 TEST_F(FuseFrontendTest, RefusesBadMountPoints) {
   FuseOptions options;
   options.mount_point = folder_ + "/none";
-  auto missing = MakeFuseFrontend(fake_, *executor_, options)->Mount();
+  auto missing = MakeFuseFrontend(fake_, *executor_, *writers_, options)->Mount();
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().text.find("mkdir -p"), std::string::npos);
   std::ofstream(folder_ + "/file") << "x";
   options.mount_point = folder_;
-  auto full = MakeFuseFrontend(fake_, *executor_, options)->Mount();
+  auto full = MakeFuseFrontend(fake_, *executor_, *writers_, options)->Mount();
   ASSERT_FALSE(full);
   EXPECT_NE(full.error().text.find("--nonempty"), std::string::npos);
   options.mount_point = folder_ + "/file";
-  EXPECT_EQ(ErrnoOf(MakeFuseFrontend(fake_, *executor_, options)->Mount()), ENOTDIR);
+  EXPECT_EQ(ErrnoOf(MakeFuseFrontend(fake_, *executor_, *writers_, options)->Mount()), ENOTDIR);
   unlink((folder_ + "/file").c_str());
 }
 

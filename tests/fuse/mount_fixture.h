@@ -29,6 +29,7 @@ class FuseMountTest : public testing::Test {
 
   void TearDown() override {
     fake_.gate.Open();
+    fake_.write_gate.Open();
     Leave();
     if (!folder_.empty()) rmdir(folder_.c_str());
   }
@@ -39,7 +40,8 @@ class FuseMountTest : public testing::Test {
     options.source = kSource;
     options.allow_other = false;
     executor_.emplace("test", 8);
-    frontend_ = MakeFuseFrontend(fake_, *executor_, options);
+    writers_.emplace("test-write", 8);
+    frontend_ = MakeFuseFrontend(fake_, *executor_, *writers_, options);
     const Status mounted = frontend_->Mount();
     ASSERT_TRUE(mounted) << mounted.error().text;
     runner_ = std::thread([this] { run_status_ = frontend_->Run(); });
@@ -55,6 +57,7 @@ class FuseMountTest : public testing::Test {
 
   // After Run has ended.
   void Destroy() {
+    writers_->Shutdown();
     executor_->Shutdown();
     frontend_.reset();
   }
@@ -64,6 +67,7 @@ class FuseMountTest : public testing::Test {
   std::string folder_;
   FakeFileSystem fake_;
   std::optional<Executor> executor_{std::in_place, "test", 8};
+  std::optional<Executor> writers_{std::in_place, "test-write", 8};
   std::unique_ptr<FuseFrontend> frontend_;
   std::thread runner_;
   Status run_status_;

@@ -61,6 +61,17 @@ class Crash(unittest.TestCase):
         wait_until(lambda: not self.client.uploads(), 20, "the stale uploads to be aborted")
         self.mount.unmount()
 
+    def test_kill_during_an_upload_that_the_key_may_not_abort(self):
+        self.kill_while_writing("new", 20 * MIB)
+        self.server.set_fault("op=abort,kind=status:403:AccessDenied")
+        self.mount.start()
+        write_file(self.path("works"), 1, 5000)
+        self.assertEqual(len(self.client.uploads()), 1)
+        self.mount.unmount()
+        self.server.clear_fault()
+        self.mount.start()
+        self.assertEqual(self.client.uploads(), [])
+
     def test_kill_after_fsync(self):
         handles = []
         for number, size in enumerate((10, MIB, 9 * MIB + 1, 20 * MIB)):

@@ -39,8 +39,8 @@ class FuseMountTest : public testing::Test {
     options.mount_point = folder_;
     options.source = kSource;
     options.allow_other = false;
-    executor_.emplace("test", 8);
-    writers_.emplace("test-write", 8);
+    executor_.emplace("test", threads_);
+    writers_.emplace("test-write", threads_);
     frontend_ = MakeFuseFrontend(fake_, *executor_, *writers_, options);
     const Status mounted = frontend_->Mount();
     ASSERT_TRUE(mounted) << mounted.error().text;
@@ -64,6 +64,7 @@ class FuseMountTest : public testing::Test {
 
   std::string Path(const char* name) const { return folder_ + "/" + name; }
 
+  size_t threads_ = 8;  // of each executor
   std::string folder_;
   FakeFileSystem fake_;
   std::optional<Executor> executor_{std::in_place, "test", 8};

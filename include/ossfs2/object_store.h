@@ -35,6 +35,9 @@
 namespace ossfs2 {
 
 using Metadata = std::map<std::string, std::string>;  // user metadata, names lower-case without x-oss-meta-
+// How web clients are served an object: cache-control, content-disposition, content-encoding, content-language and
+// expires, those that it has.
+using ServingHeaders = std::map<std::string, std::string>;
 
 enum class ObjectType : uint8_t { kNormal, kMultipart, kAppendable, kSymlink };
 
@@ -49,6 +52,7 @@ struct ObjectInfo {
   std::string restore;            // x-oss-restore, empty when absent
   std::string content_type;       // HEAD only
   Metadata metadata;              // HEAD only; lists do not have it
+  ServingHeaders serving;         // HEAD only
 };
 
 struct ListEntry {
@@ -78,6 +82,7 @@ struct WriteOptions {
   Metadata metadata;
   std::string content_type;       // empty: by the key's extension
   bool forbid_overwrite = false;  // kAlreadyExists (EEXIST) when the key exists
+  ServingHeaders serving;         // for copies, which would lose the source's
 };
 
 struct WriteResult {
@@ -91,7 +96,7 @@ struct CopyRequest {
   std::string source_etag;  // empty: whatever is there
   std::string target_key;
   bool forbid_overwrite = false;
-  // Present: the copy gets this metadata and content type instead of the source's.
+  // Present: the copy gets this metadata, content type and serving headers instead of the source's.
   std::optional<WriteOptions> replace;
 };
 

@@ -126,6 +126,7 @@ Result<ObjectVersion> AppendCopyOf(WriteServices& services, const ObjectVersion&
   WriteOptions options;
   options.metadata = old.metadata;
   options.content_type = old.content_type;
+  options.serving = old.serving;
   Result<std::vector<BlockRef>> blocks = services.memory.Acquire(kConvertPieceBytes / kBlock);
   if (!blocks) return blocks.error();
   while (made.size < backup.size || made.etag.empty()) {

@@ -41,6 +41,7 @@ Result<WriteResult> CopyByParts(ObjectStore& store, const ObjectInfo& from, cons
   WriteOptions options;
   options.metadata = from.metadata;
   options.content_type = from.content_type;
+  options.serving = from.serving;
   Result<std::string> upload = store.InitiateUpload(to, options);
   if (!upload) return upload.error();
   std::vector<PartResult> parts;

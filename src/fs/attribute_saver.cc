@@ -164,6 +164,7 @@ Status AttributeSaver::StoreFile(Ino ino) {
     job.replace.emplace();
     job.replace->metadata = StoredMetadata(node, context_.options);
     job.replace->content_type = node->extra->content_type;
+    job.replace->serving = node->extra->serving;
     if (stored == job.replace->metadata) {  // the change was none
       MarkStored(*node->extra);
       return {};

@@ -121,6 +121,7 @@ void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtim
   NodeExtra& extra = tree.Extra(node);
   extra.metadata_known = true;
   extra.content_type = info.content_type;
+  extra.serving = info.serving;
   extra.restore = info.restore;
   extra.crc64 = info.crc64;
   extra.foreign.clear();

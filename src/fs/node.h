@@ -51,6 +51,7 @@ struct NodeExtra {
   std::map<std::string, std::string> xattrs;  // "user.name" to value
   Metadata foreign;                           // user metadata that is not ours, kept as it is
   std::string content_type;
+  ServingHeaders serving;  // of the content that is stored: new content has none
   std::string restore;  // x-oss-restore
   bool reads_directly = false;  // archived, and this version was read all the same
   std::optional<uint64_t> crc64;

@@ -69,7 +69,9 @@ Status Publisher::PublishLocked(Ino ino, bool sync) {
   if (node->local_stamp == job.stamp) NoteOptions(node, published->options_stored);
   node->size = published->version.size;
   TakeWritten(context_, node, published->version.etag, published->version.crc64);
-  context_.tree.Extra(node).metadata_known = true;
+  NodeExtra& extra = context_.tree.Extra(node);
+  extra.metadata_known = true;
+  extra.serving.clear();
   job.file->version.fetch_add(1);
   return {};
 }

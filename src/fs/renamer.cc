@@ -162,6 +162,7 @@ Result<Renamer::FileMove> Renamer::PrepareMove(const Names& names, const Pair& p
     job.replace.emplace();
     job.replace->metadata = StoredMetadata(node, context_.options);
     job.replace->content_type = node->extra->content_type;
+    job.replace->serving = node->extra->serving;
   }
   return move;
 }

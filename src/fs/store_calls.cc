@@ -30,6 +30,7 @@ Result<WriteOptions> PartCopyOptions(ObjectStore& store, const CopyJob& job) {
     if (!head) return head.error();
     options.metadata = head->metadata;
     options.content_type = head->content_type;
+    options.serving = head->serving;
   }
   options.forbid_overwrite = job.forbid_overwrite;
   return options;

@@ -68,6 +68,7 @@ Result<WriteResult> MemoryBucket::Put(const std::string& key, std::string conten
   object.mtime_s = now_s;
   object.content_type = TypeOr(options.content_type, key);
   object.metadata = options.metadata;
+  object.serving = options.serving;
   return Store(key, std::move(object));
 }
 
@@ -106,6 +107,7 @@ Result<ObjectInfo> MemoryBucket::Head(const std::string& key) const {
   info.storage_class = "Standard";
   info.content_type = object->content_type;
   info.metadata = object->metadata;
+  info.serving = object->serving;
   return info;
 }
 
@@ -124,6 +126,7 @@ Result<WriteResult> MemoryBucket::Copy(const CopyRequest& request, int64_t now_s
   }
   if (request.replace) {
     object.metadata = request.replace->metadata;
+    object.serving = request.replace->serving;
     object.content_type = TypeOr(request.replace->content_type, request.target_key);
   }
   return Store(request.target_key, std::move(object));
@@ -140,6 +143,7 @@ Result<WriteResult> MemoryBucket::PutSymlink(const std::string& key, const std::
   object.type = ObjectType::kSymlink;
   object.content_type = TypeOr(options.content_type, key);
   object.metadata = options.metadata;
+  object.serving = options.serving;
   object.link_target = target;
   return Store(key, std::move(object));
 }
@@ -163,6 +167,7 @@ Result<WriteResult> MemoryBucket::Append(const std::string& key, uint64_t positi
   if (old == nullptr) {
     object.content_type = TypeOr(options.content_type, key);
     object.metadata = options.metadata;
+  object.serving = options.serving;
     object.type = ObjectType::kAppendable;
   }
   std::string content = old == nullptr ? std::string() : *old->content;
@@ -245,6 +250,7 @@ Result<WriteResult> MemoryBucket::CompleteUpload(const std::string& key, const s
   object.type = ObjectType::kMultipart;
   object.content_type = TypeOr((*upload)->options.content_type, key);
   object.metadata = (*upload)->options.metadata;
+  object.serving = (*upload)->options.serving;
   uploads_.erase(upload_id);
   return Store(key, std::move(object));
 }

@@ -22,6 +22,7 @@ struct MemoryObject {
   ObjectType type = ObjectType::kNormal;
   std::string content_type;
   Metadata metadata;
+  ServingHeaders serving;
   std::string link_target;
 };
 

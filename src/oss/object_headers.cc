@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <iterator>
 
 #include "base/str.h"
 #include "base/text.h"
@@ -20,6 +21,12 @@ bool IsMetadataName(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
   });
+}
+
+bool IsServingHeader(std::string_view lower_name) {
+  constexpr std::string_view kNames[] = {"cache-control", "content-disposition", "content-encoding",
+                                         "content-language", "expires"};
+  return std::find(std::begin(kNames), std::end(kNames), lower_name) != std::end(kNames);
 }
 
 ObjectType TypeOf(std::string_view text) {
@@ -60,6 +67,7 @@ Status AddWriteHeaders(const OssConfig& config, const std::string& key, const Wr
                        NameValues& headers) {
   headers.emplace_back("content-type", options.content_type.empty() ? std::string(ContentTypeOfKey(key))
                                                                     : options.content_type);
+  headers.insert(headers.end(), options.serving.begin(), options.serving.end());
   Metadata metadata = options.metadata;
   metadata.insert(config.user_metadata.begin(), config.user_metadata.end());
   for (const auto& [name, value] : metadata) {
@@ -121,6 +129,7 @@ Result<ObjectInfo> ReadObjectInfo(const std::string& key, const http::ResponseHe
     const std::string name = LowerCase(header.name);
     if (name.starts_with(kMetadataPrefix) && name != kPutMarkHeader)
       info.metadata[name.substr(kMetadataPrefix.size())] = PercentDecode(header.value);
+    if (IsServingHeader(name)) info.serving[name] = header.value;
   }
   return info;
 }

@@ -28,7 +28,7 @@ std::string EncodeMetadataValue(std::string_view value);
 // What the service counts against kMetadataBytesMax, with room for the mark of a put.
 size_t MetadataWireBytes(const Metadata& metadata);
 
-// Content type, metadata, storage class, encryption, ACL, tagging, forbid-overwrite.
+// Content type, serving headers, metadata, storage class, encryption, ACL, tagging, forbid-overwrite.
 Status AddWriteHeaders(const OssConfig& config, const std::string& key, const WriteOptions& options,
                        NameValues& headers);
 // The part of them that a changed copy carries also without new metadata: class, encryption, ACL.

@@ -15,6 +15,9 @@ bool Replaces(const Exchange& e) {
 
 Reply<std::shared_ptr<ObjectRecord>> MakeCopy(const Exchange& e, const CopySource& source) {
   auto record = std::make_shared<ObjectRecord>(*source.record);
+  constexpr std::string_view kEncryption = "x-oss-server-side-encryption";
+  // Every copy is encrypted as it asks itself, or else as the bucket has it.
+  std::erase_if(record->headers, [&](const auto& header) { return header.first == kEncryption; });
   const bool onto_itself = source.bucket == e.bucket_name && source.key == e.key;
   ObjectRecord asked;
   if (auto good = ReadAttributes(e, asked); !good) return Failure(good.error());
@@ -25,6 +28,8 @@ Reply<std::shared_ptr<ObjectRecord>> MakeCopy(const Exchange& e, const CopySourc
   } else if (onto_itself && e.OwnHeader("storage-class") == nullptr) {
     return Fail(400, "InvalidRequest", "This copy request is illegal because it changes nothing.");
   }
+  if (const auto* value = e.OwnHeader("server-side-encryption"); value != nullptr && !Replaces(e) && !onto_itself)
+    record->headers.emplace_back(kEncryption, *value);
   if (e.OwnHeader("storage-class") != nullptr) record->storage_class = asked.storage_class;
   if (record->storage_class != source.record->storage_class && record->size > kClassChangeBytesMax) {
     return Fail(400, "EntityTooLarge",

@@ -4,6 +4,7 @@
 #include "oss/fault_store.h"
 #include "oss/object_headers.h"
 #include "tests/fs/mount_fixture.h"
+#include "tests/oss/test_data.h"
 
 namespace ossfs2::test {
 namespace {
@@ -89,6 +90,24 @@ TEST_F(Attributes, ChangesCostOneCopyAfterTheBurst) {
   EXPECT_EQ(store_->Content("f"), "data");
   EXPECT_EQ(store_->MetadataOf("f")->at("mtime"), "1600000000.123456789");
   EXPECT_EQ(mount_.Stat("f")->mtime_ns, kOldNs);
+}
+
+// How a web server gives the object out is not the mount's to change.
+TEST_F(Attributes, ServingHeadersSurviveChangesOfAttributesButNotOfContent) {
+  WriteOptions options;
+  options.serving = {{"cache-control", "max-age=60"}, {"content-encoding", "gzip"}};
+  ASSERT_TRUE(oss::PutNow(*store_, "f", "data", options));
+  EXPECT_EQ(mount_.SetAttr("f", Mode(0600)), 0);
+  SaveAll(mount_);
+  EXPECT_TRUE(store_->MetadataOf("f")->contains("mode"));
+  EXPECT_EQ(store_->Head("f")->serving, options.serving);
+  EXPECT_EQ(mount_.SetAttr("f", Mode(0640)), 0);
+  EXPECT_EQ(mount_.Rename("f", "g"), 0);
+  EXPECT_EQ(store_->Head("g")->serving, options.serving);
+  EXPECT_EQ(mount_.Put("g", "other"), 0);
+  EXPECT_EQ(mount_.SetAttr("g", Mode(0600)), 0);
+  SaveAll(mount_);
+  EXPECT_TRUE(store_->Head("g")->serving.empty()) << "of bytes that are gone";
 }
 
 // rsync -a twice must transfer nothing, from the same mount and from a new one.

@@ -239,6 +239,33 @@ TEST_F(OssCopyTest, SendsSourceAndDirective) {
   EXPECT_EQ(seen.Header("x-oss-forbid-overwrite"), "true");
 }
 
+TEST_F(OssCopyTest, ServingHeadersTravelAsTheyAre) {
+  Reply head = HeadReply(11, kCrc);
+  head.headers.push_back({"Cache-Control", "max-age=60"});
+  head.headers.push_back({"Content-Disposition", "attachment; filename=\"a b\""});
+  head.headers.push_back({"Content-Encoding", "gzip"});
+  head.headers.push_back({"Content-Language", "\"de\""});
+  head.headers.push_back({"Expires", "Wed, 28 Dec 2033 10:27:41 GMT"});
+  Reply initiated;
+  initiated.body = "<InitiateMultipartUploadResult><UploadId>U1</UploadId></InitiateMultipartUploadResult>";
+  ServeInTurn({head, Copied(), initiated});
+  const auto info = store_->Head("s");
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->serving.size(), 5u) << "nothing else, such as the length";
+  WriteOptions replace;
+  replace.serving = info->serving;
+  ASSERT_TRUE(store_->Copy({"s", "E1", "s", false, replace}));
+  ASSERT_TRUE(store_->InitiateUpload("t", replace));
+  for (const size_t request : {1u, 2u}) {
+    const SeenRequest seen = http_->Seen().at(request);
+    EXPECT_EQ(seen.Header("cache-control"), "max-age=60");
+    EXPECT_EQ(seen.Header("content-disposition"), "attachment; filename=\"a b\"");
+    EXPECT_EQ(seen.Header("content-encoding"), "gzip");
+    EXPECT_EQ(seen.Header("content-language"), "\"de\"");
+    EXPECT_EQ(seen.Header("expires"), "Wed, 28 Dec 2033 10:27:41 GMT");
+  }
+}
+
 TEST_F(OssCopyTest, OnlyTheResultDocumentCounts) {
   Reply html;
   html.body = "<html><body>login</body></html>";

@@ -180,6 +180,21 @@ TEST_F(ObjectsTest, Copies) {
   EXPECT_EQ(Do("GET", "dst").body, "data");
 }
 
+TEST_F(ObjectsTest, CopiesKeepHeadersButNotTheEncryption) {
+  const NameValues headers = {{"Cache-Control", "max-age=60"}, {"x-oss-server-side-encryption", "AES256"}};
+  Do("PUT", "src", {}, "data", headers);
+  EXPECT_EQ(Do("HEAD", "src").Header("x-oss-server-side-encryption"), "AES256");
+  EXPECT_EQ(Do("PUT", "dst", {}, "", {{"x-oss-copy-source", "/bkt/src"}}).status, 200);
+  EXPECT_EQ(Do("HEAD", "dst").Header("Cache-Control"), "max-age=60");
+  EXPECT_EQ(Do("HEAD", "dst").Header("x-oss-server-side-encryption"), "");
+  EXPECT_EQ(Do("PUT", "dst", {}, "", {{"x-oss-copy-source", "/bkt/src"}, {"x-oss-server-side-encryption", "KMS"}}).status,
+            200);
+  EXPECT_EQ(Do("HEAD", "dst").Header("x-oss-server-side-encryption"), "KMS");
+  EXPECT_EQ(Do("PUT", "dst", {}, "", {{"x-oss-copy-source", "/bkt/src"}, {"x-oss-metadata-directive", "REPLACE"}}).status,
+            200);
+  EXPECT_EQ(Do("HEAD", "dst").Header("Cache-Control"), "");
+}
+
 TEST_F(ObjectsTest, Symlinks) {
   Do("PUT", "target +ü", {}, "bytes");
   EXPECT_EQ(Do("PUT", "link", {{"symlink", ""}}, "",

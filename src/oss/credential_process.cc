@@ -38,7 +38,7 @@ Error Failed(std::string text) {
 }
 
 // Words separated by blanks; '...' and "..." hold blanks; \ takes the next character outside '...'.
-Result<std::vector<std::string>> SplitCommand(const std::string& command) {
+Result<std::vector<std::string>> SplitCommand(const std::string& command, const std::string& name, ProgramPath path) {
   std::vector<std::string> words;
   std::string word;
   bool in_word = false;
@@ -66,15 +66,16 @@ Result<std::vector<std::string>> SplitCommand(const std::string& command) {
     }
   }
   if (in_word) words.push_back(word);
-  if (quote != 0) return MakeError(EINVAL, ErrorKind::kInvalid, "credential_process: a quote is not closed");
-  if (words.empty() || words[0].front() != '/') {
-    return MakeError(EINVAL, ErrorKind::kInvalid, "credential_process must begin with an absolute path");
+  if (quote != 0) return MakeError(EINVAL, ErrorKind::kInvalid, StrCat(name, ": a quote is not closed"));
+  if (words.empty() || words[0].empty()) return MakeError(EINVAL, ErrorKind::kInvalid, StrCat(name, " is empty"));
+  if (path == ProgramPath::kAbsolute && words[0].front() != '/') {
+    return MakeError(EINVAL, ErrorKind::kInvalid, StrCat(name, " must begin with an absolute path"));
   }
   return words;
 }
 
 // Starts the command in a process group of its own, so that a time-out ends its children too.
-Result<pid_t> Spawn(std::vector<std::string>& words, int output) {
+Result<pid_t> Spawn(std::vector<std::string>& words, int output, const std::string& name) {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -91,10 +92,11 @@ Result<pid_t> Spawn(std::vector<std::string>& words, int output) {
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
   pid_t pid = 0;
-  const int error = posix_spawn(&pid, arguments[0], &actions, &attributes, arguments.data(), environ);
+  // Of an absolute path the same as posix_spawn.
+  const int error = posix_spawnp(&pid, arguments[0], &actions, &attributes, arguments.data(), environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return ErrnoError(error, StrCat("credential_process ", words[0]));
+  if (error != 0) return ErrnoError(error, StrCat(name, " ", words[0]));
   return pid;
 }
 
@@ -143,15 +145,16 @@ bool WaitForExit(pid_t pid, SteadyTime deadline, int& status) {
 
 class ProcessSource final : public CredentialSource {
  public:
-  explicit ProcessSource(std::string command) : command_(std::move(command)) {}
-  std::string Name() const override { return "credential_process"; }
+  ProcessSource(std::string command, std::string name, ProgramPath path)
+      : command_(std::move(command)), name_(std::move(name)), path_(path) {}
+  std::string Name() const override { return name_; }
 
   Result<Credentials> Fetch() override {
-    auto words = SplitCommand(command_);
+    auto words = SplitCommand(command_, name_, path_);
     if (!words) return words.error();
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoError(errno, "credential_process: pipe");
-    const auto pid = Spawn(*words, ends[1]);
+    if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoError(errno, StrCat(name_, ": pipe"));
+    const auto pid = Spawn(*words, ends[1], name_);
     close(ends[1]);
     if (!pid) {
       close(ends[0]);
@@ -170,15 +173,15 @@ class ProcessSource final : public CredentialSource {
       while (waitpid(*pid, &status, 0) < 0 && errno == EINTR) {
       }
       return Failed(reading == Reading::kTooMuch
-                        ? StrCat("credential_process ", words->front(), " printed more than 1 MiB")
-                        : StrCat("credential_process ", words->front(), " took longer than ", kTimeout.count(), " s"));
+                        ? StrCat(name_, " ", words->front(), " printed more than 1 MiB")
+                        : StrCat(name_, " ", words->front(), " took longer than ", kTimeout.count(), " s"));
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-      return Failed(StrCat("credential_process ", words->front(), " ended with ",
+      return Failed(StrCat(name_, " ", words->front(), " ended with ",
                            WIFEXITED(status) ? "exit status " : "signal ",
                            WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status)));
     }
-    auto parsed = ParseCredentialJson(output, StrCat("credential_process ", words->front()));
+    auto parsed = ParseCredentialJson(output, StrCat(name_, " ", words->front()));
     // A refusal has the source's own words; all others tell what is expected.
     if (!parsed && parsed.error().oss_code.empty()) parsed.error().text += kAdvice;
     return parsed;
@@ -186,12 +189,14 @@ class ProcessSource final : public CredentialSource {
 
  private:
   const std::string command_;
+  const std::string name_;
+  const ProgramPath path_;
 };
 
 }  // namespace
 
-SourcePtr MakeProcessSource(std::string command) {
-  return std::make_unique<ProcessSource>(std::move(command));
+SourcePtr MakeProcessSource(std::string command, std::string name, ProgramPath path) {
+  return std::make_unique<ProcessSource>(std::move(command), std::move(name), path);
 }
 
 }  // namespace ossfs2::oss

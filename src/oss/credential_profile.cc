@@ -1,7 +1,11 @@
 // Profiles of the command line tools: ~/.aliyun/config.json and ~/.alibabacloud/credentials.
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
+#include <functional>
 
 #include "base/environment.h"
 #include "base/str.h"
@@ -11,6 +15,7 @@
 namespace ossfs2::oss {
 namespace {
 
+constexpr std::chrono::seconds kFileRecheck{10};
 constexpr int kChainMax = 5;  // of profiles that assume a role on top of another
 
 Error Wrong(std::string text) { return MakeError(EINVAL, ErrorKind::kInvalid, std::move(text)); }
@@ -80,7 +85,8 @@ Result<SourcePtr> Resolve(http::HttpClient& http, const CredentialOptions& optio
   if (mode == "OIDC") {
     return MakeOidcSource(http, RoleOf(profile, options, "ram_role_arn", "ram_session_name"), clock);
   }
-  if (mode == "External") return MakeProcessSource(Get(profile, "process_command"));
+  if (mode == "External")
+    return MakeProcessSource(Get(profile, "process_command"), label + ": process_command", ProgramPath::kSearched);
   if (mode == "ChainableRamRoleArn") {
     if (depth >= kChainMax) return Wrong(StrCat(label, ": its source profiles go round in a circle"));
     auto base = Resolve(http, options, file, Get(profile, "source_profile"), clock, depth + 1);
@@ -115,11 +121,8 @@ std::optional<Profile> ReadSection(const std::string& text, const std::string& n
   return section;
 }
 
-}  // namespace
-
-Result<SourcePtr> MakeProfileSource(http::HttpClient& http, const CredentialOptions& options,
-                                    const std::string& name, Clock& clock) {
-  const std::string path = HomePath("ALIBABA_CLOUD_CONFIG_FILE", "/.aliyun/config.json");
+Result<SourcePtr> ReadProfile(http::HttpClient& http, const CredentialOptions& options, const std::string& path,
+                              const std::string& name, Clock& clock) {
   const auto text = ReadSmallFile(path);
   if (!text) return text.error();
   const auto file = ParseProfileJson(*text, path);
@@ -127,9 +130,8 @@ Result<SourcePtr> MakeProfileSource(http::HttpClient& http, const CredentialOpti
   return Resolve(http, options, *file, name.empty() ? file->current : name, clock, 0);
 }
 
-Result<SourcePtr> MakeIniSource(http::HttpClient& http, const CredentialOptions& options,
-                                const std::string& name, Clock& clock) {
-  const std::string path = HomePath("ALIBABA_CLOUD_CREDENTIALS_FILE", "/.alibabacloud/credentials");
+Result<SourcePtr> ReadIni(http::HttpClient& http, const CredentialOptions& options, const std::string& path,
+                          const std::string& name, Clock& clock) {
   const auto text = ReadSmallFile(path);
   if (!text) return text.error();
   const std::string section_name = name.empty() ? "default" : name;
@@ -157,6 +159,72 @@ Result<SourcePtr> MakeIniSource(http::HttpClient& http, const CredentialOptions&
   }
   return Wrong(StrCat(label, " has type ", type,
                       "; known are access_key, sts, ecs_ram_role, ram_role_arn and oidc_role_arn"));
+}
+
+// A source that a file describes; described anew when the file has changed.
+class DescribedSource final : public CredentialSource {
+ public:
+  using Read = std::function<Result<SourcePtr>()>;
+  DescribedSource(std::string path, Read read) : path_(std::move(path)), read_(std::move(read)) {}
+
+  Status Open() {
+    const FileStamp stamp = StampOf(path_);  // before: a change while it is read shows the next time
+    auto source = read_();
+    if (!source) return std::move(source.error());
+    source_ = std::move(*source);
+    stamp_ = stamp;
+    return {};
+  }
+
+  Result<Credentials> Fetch() override {
+    if (StampOf(path_) != stamp_) {
+      if (Status opened = Open(); !opened) {
+        // Perhaps half of it is written.
+        Error error = std::move(opened.error());
+        error.retryable = true;
+        return error;
+      }
+    }
+    return source_->Fetch();
+  }
+  std::string Name() const override { return source_->Name(); }
+  std::chrono::seconds RecheckInterval() const override {
+    return source_->CanChange() ? source_->RecheckInterval() : kFileRecheck;
+  }
+
+ private:
+  using FileStamp = std::array<int64_t, 4>;
+  // All zero when there is no such file.
+  static FileStamp StampOf(const std::string& path) {
+    struct stat info {};
+    if (stat(path.c_str(), &info) != 0) return {};
+    return {info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_size, static_cast<int64_t>(info.st_ino)};
+  }
+
+  const std::string path_;
+  const Read read_;
+  SourcePtr source_;
+  FileStamp stamp_{};
+};
+
+Result<SourcePtr> Describe(std::string path, DescribedSource::Read read) {
+  auto source = std::make_unique<DescribedSource>(std::move(path), std::move(read));
+  OSSFS2_RETURN_IF_ERROR(source->Open());
+  return SourcePtr(std::move(source));
+}
+
+}  // namespace
+
+Result<SourcePtr> MakeProfileSource(http::HttpClient& http, const CredentialOptions& options,
+                                    const std::string& name, Clock& clock) {
+  const std::string path = HomePath("ALIBABA_CLOUD_CONFIG_FILE", "/.aliyun/config.json");
+  return Describe(path, [&http, options, path, name, &clock] { return ReadProfile(http, options, path, name, clock); });
+}
+
+Result<SourcePtr> MakeIniSource(http::HttpClient& http, const CredentialOptions& options,
+                                const std::string& name, Clock& clock) {
+  const std::string path = HomePath("ALIBABA_CLOUD_CREDENTIALS_FILE", "/.alibabacloud/credentials");
+  return Describe(path, [&http, options, path, name, &clock] { return ReadIni(http, options, path, name, clock); });
 }
 
 }  // namespace ossfs2::oss

@@ -48,7 +48,10 @@ SourcePtr MakeDirectorySource(std::string path);
 SourcePtr MakeEnvironmentSource();
 
 // credential_process.cc
-SourcePtr MakeProcessSource(std::string command);
+enum class ProgramPath : uint8_t { kAbsolute, kSearched };  // kSearched: a name without '/' is looked for in PATH
+// `name`: what gave the command, for texts.
+SourcePtr MakeProcessSource(std::string command, std::string name = "credential_process",
+                            ProgramPath path = ProgramPath::kAbsolute);
 
 // credential_metadata.cc
 SourcePtr MakeMetadataSource(http::HttpClient& http, std::string endpoint, std::string role_or_url,
@@ -70,6 +73,7 @@ SourcePtr MakeOidcSource(http::HttpClient& http, RoleRequest role, Clock& clock)
 SourcePtr MakeAssumeRoleSource(http::HttpClient& http, SourcePtr base, RoleRequest role, Clock& clock);
 
 // credential_profile.cc
+// Both read their file again when it has changed, as other tools that renew a login change it.
 // A profile of ~/.aliyun/config.json; `name` empty: the current one.
 Result<SourcePtr> MakeProfileSource(http::HttpClient& http, const CredentialOptions& options,
                                     const std::string& name, Clock& clock);

@@ -348,6 +348,58 @@ TEST_F(CredentialsTest, ProfilesOfTheCommandLine) {
   EXPECT_FALSE(Keys());
 }
 
+// As a login tool or a cron job renews them.
+TEST_F(CredentialsTest, ProfilesAreReadAgainWhenTheirFileChanged) {
+  const auto json = [](const std::string& id) {
+    return R"({"current":"p","profiles":[{"name":"p","mode":"StsToken","access_key_id":")" + id +
+           R"(","access_key_secret":"s","sts_token":"t"}]})";
+  };
+  const auto ini = [](const std::string& id) {
+    return "[default]\ntype=sts\naccess_key_id=" + id + "\naccess_key_secret=s\nsecurity_token=t\n";
+  };
+  for (const bool is_json : {true, false}) {
+    const std::string name = is_json ? "config.json" : "credentials";
+    const auto text = [&](const std::string& id) { return is_json ? json(id) : ini(id); };
+    const std::string path = Write(name, text("id1"));
+    setenv(is_json ? "ALIBABA_CLOUD_CONFIG_FILE" : "ALIBABA_CLOUD_CREDENTIALS_FILE", path.c_str(), 1);
+    const auto provider = Make(none_);
+    const auto id_now = [&] { return (*provider->Current())->access_key_id; };
+    EXPECT_EQ(id_now(), "id1");
+    Write(name, text("id-two"));
+    EXPECT_EQ(id_now(), "id1") << "not looked at for every request";
+    clock_.Advance(std::chrono::seconds(11));
+    while (id_now() != "id-two") std::this_thread::yield();
+    Write(name, is_json ? "{" : "");
+    EXPECT_FALSE(provider->ForceRefresh({"id-two", "s", "t"}));
+    EXPECT_EQ(id_now(), "id-two") << "half of the file may be written";
+    clock_.Advance(std::chrono::seconds(11));
+    Write(name, text("three"));
+    EXPECT_TRUE(provider->ForceRefresh({"id-two", "s", "t"}));
+    EXPECT_EQ(id_now(), "three");
+    unsetenv("ALIBABA_CLOUD_CONFIG_FILE");
+  }
+}
+
+TEST_F(CredentialsTest, TheCommandOfAProfileIsFoundByPath) {
+  const std::string path = Write("config.json", R"({"current":"sso","profiles":[
+    {"name":"sso","mode":"External","process_command":"give-keys --of p"},
+    {"name":"none","mode":"External","process_command":"no-such-command login"}]})");
+  setenv("ALIBABA_CLOUD_CONFIG_FILE", path.c_str(), 1);
+  Write("give-keys", "#!/bin/sh\n[ \"$*\" = '--of p' ] && printf '%s' '" + SetJson("by-path", "2099-01-01T00:00:00Z") + "'\n",
+        0700);
+  const std::string before = getenv("PATH");
+  setenv("PATH", (folder_ + ":" + before).c_str(), 1);
+  const auto keys = Keys();
+  options_.profile = "none";
+  const auto none = Keys();
+  setenv("PATH", before.c_str(), 1);
+  ASSERT_TRUE(keys) << keys.error().text;
+  EXPECT_EQ(keys->access_key_id, "by-path");
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().text.find("profile none: process_command no-such-command"), std::string::npos)
+      << none.error().text;
+}
+
 TEST_F(CredentialsTest, IniSections) {
   const std::string path = Write("credentials",
                                  "[default]\ntype = access_key\naccess_key_id = id3 \naccess_key_secret=s\n"

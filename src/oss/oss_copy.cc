@@ -89,6 +89,8 @@ Result<WriteResult> RunCopy(OssContext& context, const CopyRequest& copy) {
   } else {
     AddStoreHeaders(context.config, request.headers);
   }
+  // Without it the source's tags stay, whatever the tags that are sent.
+  if (!context.config.tagging.empty()) request.headers.emplace_back("x-oss-tagging-directive", "Replace");
   const bool has_forbid = copy.replace && copy.replace->forbid_overwrite;
   if (copy.forbid_overwrite && !has_forbid) request.headers.emplace_back("x-oss-forbid-overwrite", "true");
   const RequestNames names{"copy", copy.target_key, context.endpoint.bucket, context.endpoint.text};

@@ -75,6 +75,8 @@ Result<WriteResult> RunComplete(OssContext& context, const std::string& key, con
   // Silent until thousands of parts are joined.
   request.stall_timeout = std::max(context.config.stall_timeout.value(), context.config.request_timeout.value());
   if (forbid_overwrite) request.headers.emplace_back("x-oss-forbid-overwrite", "true");
+  // The service takes the ACL from here; what Initiate was told of it does not count.
+  if (!context.config.object_acl.empty()) request.headers.emplace_back("x-oss-object-acl", context.config.object_acl);
   request.text_body = std::make_shared<const std::string>(MakeCompleteXml(parts));
   const RequestNames names = {"complete", key, context.endpoint.bucket, context.endpoint.text};
   const Outcome outcome =

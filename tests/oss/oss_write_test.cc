@@ -182,6 +182,18 @@ TEST_F(OssCompleteTest, ListsPartsAndComparesTheCrc) {
   EXPECT_TRUE(Complete()) << "the object is right, only the header was damaged";
 }
 
+TEST_F(OssCompleteTest, CarriesTheAcl) {
+  ServeInTurn({Completed(kCrc)});
+  ASSERT_TRUE(Complete());
+  EXPECT_EQ(http_->Seen().at(0).Header("x-oss-object-acl"), "");
+  config_.object_acl = "private";
+  config_.storage_class = "IA";
+  ServeInTurn({Completed(kCrc)});
+  ASSERT_TRUE(Complete());
+  EXPECT_EQ(http_->Seen().at(0).Header("x-oss-object-acl"), "private");
+  EXPECT_EQ(http_->Seen().at(0).Header("x-oss-storage-class"), "") << "it is an error here";
+}
+
 TEST_F(OssCompleteTest, LostAnswerIsResolvedByAsking) {
   ServeInTurn({LostReply(), ErrorReply(404, "NoSuchUpload"), HeadReply(11, kCrc, "Multipart", "C-2")});
   const auto done = Complete();
@@ -233,10 +245,21 @@ TEST_F(OssCopyTest, SendsSourceAndDirective) {
   EXPECT_EQ(copy->mtime_s, 1672223261);
   const SeenRequest seen = http_->Seen().at(0);
   EXPECT_EQ(seen.Header("x-oss-copy-source"), "/bucket/a/b%20c");
+  EXPECT_EQ(seen.Header("x-oss-tagging-directive"), "");
   EXPECT_EQ(seen.Header("x-oss-copy-source-if-match"), "\"E1\"");
   EXPECT_EQ(seen.Header("x-oss-metadata-directive"), "REPLACE");
   EXPECT_EQ(seen.Header("x-oss-meta-mode"), "1");
   EXPECT_EQ(seen.Header("x-oss-forbid-overwrite"), "true");
+}
+
+TEST_F(OssCopyTest, TagsReplaceTheSources) {
+  config_.tagging = "a=b";
+  for (const bool replaces : {false, true}) {
+    ServeInTurn({Copied()});
+    ASSERT_TRUE(store_->Copy({"s", "", "t", false, replaces ? std::optional<WriteOptions>(WriteOptions{}) : std::nullopt}));
+    EXPECT_EQ(http_->Seen().at(0).Header("x-oss-tagging"), "a=b");
+    EXPECT_EQ(http_->Seen().at(0).Header("x-oss-tagging-directive"), "Replace");
+  }
 }
 
 TEST_F(OssCopyTest, ServingHeadersTravelAsTheyAre) {

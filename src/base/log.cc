@@ -5,6 +5,7 @@
 #include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -84,17 +85,49 @@ Repeats& GetRepeats() {
   return *repeats;
 }
 
+// The bytes of the UTF-8 character at the front; 0: there is none.
+size_t CharacterSize(std::string_view text) {
+  const auto byte = [text](size_t i) -> uint32_t { return static_cast<unsigned char>(text[i]); };
+  const uint32_t first = byte(0);
+  if (first < 0x80) return 1;
+  const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
+  uint32_t code = first & (0xffu >> (size + 1));
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    code = code << 6 | (byte(i) & 0x3f);
+  }
+  const bool is_short = size > 2 && code < (size == 3 ? 0x800u : 0x10000u);
+  return is_short || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff ? 0 : size;
+}
+
+// Texts hold names of objects, which anybody may choose who writes to the bucket: none may look like another line, move
+// the cursor of a terminal, or make the line unreadable to a parser.
+std::string OneLine(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const size_t size = CharacterSize(text);
+    const auto first = static_cast<unsigned char>(text.front());
+    const bool is_control = first < 0x20 || first == 0x7f ||
+                            (size == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
+    if (first == '\n' || first == '\r' || first == '\t') {
+      out += ' ';
+    } else if (size == 0 || is_control) {
+      out += '?';
+    } else {
+      out += text.substr(0, size);
+    }
+    text.remove_prefix(std::max<size_t>(size, 1));
+  }
+  return out;
+}
+
 std::string EscapeForJson(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += ' ';
-    } else {
-      out += c;
-    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
   }
   return out;
 }
@@ -138,11 +171,8 @@ void FlushLog() { spdlog::default_logger_raw()->flush(); }
 
 void Log(LogLevel level, std::string_view text) {
   if (!LogEnabled(level)) return;
-  if (g_json) {
-    spdlog::default_logger_raw()->log(ToSpdlog(level), "{}", EscapeForJson(text));
-  } else {
-    spdlog::default_logger_raw()->log(ToSpdlog(level), "{}", text);
-  }
+  const std::string line = OneLine(text);
+  spdlog::default_logger_raw()->log(ToSpdlog(level), "{}", g_json ? EscapeForJson(line) : line);
 }
 
 void LogLimited(LogLevel level, std::string_view text) {

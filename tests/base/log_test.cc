@@ -57,6 +57,19 @@ TEST_F(LogTest, WritesFromTheLevelUp) {
   EXPECT_THAT(Text(), HasSubstr("visible"));
 }
 
+TEST_F(LogTest, ATextIsOneLineWhateverItHolds) {
+  const std::string text = "of x\n2026/11/27 12:00:00.000000|E|th=1|made up\r\t\x1b[2J \x7f \xc2\x9b"
+                           "2J \xe4\xb8\xad \xff\xc0\xaf \xed\xa0\x80 \xe4\xb8";
+  const std::string shown = "of x 2026/11/27 12:00:00.000000|E|th=1|made up  ?[2J ? ?2J \xe4\xb8\xad ??? ??? ??";
+  for (const bool json : {false, true}) {
+    config_.json = json;
+    config_.target = dir_ + (json ? "/json.log" : "/text.log");
+    ASSERT_TRUE(SetupLog(config_));
+    Log(LogLevel::kWarning, text);
+    EXPECT_THAT(Text(), HasSubstr(json ? "\"text\":\"" + shown + "\"}\n" : "|" + shown + "\n"));
+  }
+}
+
 TEST_F(LogTest, RepeatsAreLimited) {
   ASSERT_TRUE(SetupLog(config_));
   const std::string text = StrCat("same text ", dir_);

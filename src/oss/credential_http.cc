@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "oss/object_headers.h"
 
 namespace ossfs2::oss {
 namespace {
@@ -64,7 +65,10 @@ Result<HttpText> FetchText(http::HttpClient& http, Clock& clock, const std::stri
     error.errno_value = EIO;
     return error;
   }
-  return HttpText{response->head.status, std::move(response->body)};
+  HttpText text{response->head.status, std::move(response->body), std::nullopt};
+  if (const int64_t date_s = DateOf(response->head); date_s != 0)
+    text.clock_ahead_s = clock.NowWallNs() / 1'000'000'000 - date_s;
+  return text;
 }
 
 Error StatusError(const std::string& from, int status) {

@@ -1,6 +1,8 @@
 // One HTTP call of a credential source: a URL in, status and body out. Blocks; at most 10 s.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,8 @@ namespace ossfs2::oss {
 struct HttpText {
   int status = 0;
   std::string body;
+  // By so much this machine's clock is ahead of the service's; nothing when the answer has no Date.
+  std::optional<int64_t> clock_ahead_s;
 };
 
 // `from` names the service in texts; `url` is http:// or https:// with host, optional port and target.

@@ -30,14 +30,6 @@ std::string StsUrl(const std::string& endpoint) {
   return url;
 }
 
-Parameters CommonQuery(const char* action, Clock& clock) {
-  const std::string now = IsoDate(clock.NowWallNs() / 1'000'000'000);
-  return {{"Action", action},
-          {"Format", "JSON"},
-          {"Version", "2015-04-01"},
-          {"Timestamp", now.substr(0, 19) + "Z"}};
-}
-
 Parameters RoleBody(const RoleRequest& role) {
   Parameters body = {{"RoleArn", role.role_arn},
                      {"RoleSessionName", role.session_name},
@@ -46,56 +38,86 @@ Parameters RoleBody(const RoleRequest& role) {
   return body;
 }
 
-Result<Credentials> CallSts(http::HttpClient& http, Clock& clock, const std::string& from,
-                            const std::string& endpoint, const Parameters& query, const Parameters& body) {
-  const auto answer = FetchText(http, clock, from, "POST", StrCat(StsUrl(endpoint), "/?", Form(query)),
-                                {{"Content-Type", "application/x-www-form-urlencoded"}}, Form(body));
-  if (!answer) return answer.error();
-  auto parsed = ParseCredentialJson(answer->body, from);
-  if (!parsed) {
-    parsed.error().http_status = answer->status;
-    if (answer->status >= 500) {
-      parsed.error().retryable = true;
-      parsed.error().kind = ErrorKind::kUnavailable;
-    }
-  }
-  return parsed;
-}
-
-class OidcSource final : public CredentialSource {
+// What both have in common: the service's clock decides, as it does for requests to the bucket. It is learned from
+// the Date of the answers.
+class StsSource : public CredentialSource {
  public:
-  OidcSource(http::HttpClient& http, RoleRequest role, Clock& clock)
+  StsSource(http::HttpClient& http, RoleRequest role, Clock& clock)
       : http_(http), role_(std::move(role)), clock_(clock) {}
-  std::string Name() const override { return "OIDC role " + role_.role_arn; }
 
   Result<Credentials> Fetch() override {
+    const int64_t before_s = clock_ahead_s_;
+    auto credentials = Ask();
+    const bool is_late = !credentials && credentials.error().oss_code.starts_with("InvalidTimeStamp");
+    return is_late && clock_ahead_s_ != before_s ? Ask() : credentials;
+  }
+
+ protected:
+  virtual Result<Credentials> Ask() = 0;
+
+  Parameters CommonQuery(const char* action) const {
+    const std::string now = IsoDate(clock_.NowWallNs() / 1'000'000'000 - clock_ahead_s_);
+    return {{"Action", action},
+            {"Format", "JSON"},
+            {"Version", "2015-04-01"},
+            {"Timestamp", now.substr(0, 19) + "Z"}};
+  }
+
+  Result<Credentials> Call(const Parameters& query, const Parameters& body) {
+    const auto answer =
+        FetchText(http_, clock_, Name(), "POST", StrCat(StsUrl(role_.sts_endpoint), "/?", Form(query)),
+                  {{"Content-Type", "application/x-www-form-urlencoded"}}, Form(body));
+    if (!answer) return answer.error();
+    clock_ahead_s_ = answer->clock_ahead_s.value_or(clock_ahead_s_);
+    auto parsed = ParseCredentialJson(answer->body, Name());
+    if (parsed && parsed->expires_s) *parsed->expires_s += clock_ahead_s_;  // by the clock of this machine
+    if (!parsed) {
+      parsed.error().http_status = answer->status;
+      if (answer->status >= 500) {
+        parsed.error().retryable = true;
+        parsed.error().kind = ErrorKind::kUnavailable;
+      }
+    }
+    return parsed;
+  }
+
+  http::HttpClient& http_;
+  const RoleRequest role_;
+  Clock& clock_;
+
+ private:
+  int64_t clock_ahead_s_ = 0;
+};
+
+class OidcSource final : public StsSource {
+ public:
+  using StsSource::StsSource;
+  std::string Name() const override { return "OIDC role " + role_.role_arn; }
+
+ private:
+  Result<Credentials> Ask() override {
     const auto token = ReadSmallFile(role_.oidc_token_file);  // it rotates
     if (!token) return token.error();
     Parameters body = RoleBody(role_);
     body["OIDCProviderArn"] = role_.oidc_provider_arn;
     body["OIDCToken"] = TrimText(*token);
-    return CallSts(http_, clock_, Name(), role_.sts_endpoint, CommonQuery("AssumeRoleWithOIDC", clock_),
-                   body);
+    return Call(CommonQuery("AssumeRoleWithOIDC"), body);
   }
-
- private:
-  http::HttpClient& http_;
-  const RoleRequest role_;
-  Clock& clock_;
 };
 
-class AssumeRoleSource final : public CredentialSource {
+class AssumeRoleSource final : public StsSource {
  public:
   AssumeRoleSource(http::HttpClient& http, SourcePtr base, RoleRequest role, Clock& clock)
-      : http_(http), base_(std::move(base)), role_(std::move(role)), clock_(clock) {}
+      : StsSource(http, std::move(role), clock), base_(std::move(base)) {}
   std::string Name() const override { return StrCat("role ", role_.role_arn, " assumed by ", base_->Name()); }
 
-  Result<Credentials> Fetch() override {
+ private:
+  Result<Credentials> Ask() override {
     const auto base = base_->Fetch();
     if (!base) return base.error();
     Parameters body = RoleBody(role_);
     if (!role_.external_id.empty()) body["ExternalId"] = role_.external_id;
-    Parameters query = CommonQuery("AssumeRole", clock_);
+    Parameters query = CommonQuery("AssumeRole");
     query["AccessKeyId"] = base->keys.access_key_id;
     query["SignatureMethod"] = "HMAC-SHA1";
     query["SignatureVersion"] = "1.0";
@@ -106,20 +128,16 @@ class AssumeRoleSource final : public CredentialSource {
     all.insert(body.begin(), body.end());
     const std::string to_sign = StrCat("POST&%2F&", PercentEncode(Form(all), false));
     query["Signature"] = Base64Encode(HmacSha1(base->keys.access_key_secret + "&", to_sign));
-    return CallSts(http_, clock_, Name(), role_.sts_endpoint, query, body);
+    return Call(query, body);
   }
 
- private:
   std::string Nonce() {
     return HexEncode(
                Sha256(StrCat(clock_.NowWallNs(), " ", ++nonces_, " ", reinterpret_cast<uintptr_t>(this))))
         .substr(0, 32);
   }
 
-  http::HttpClient& http_;
   const SourcePtr base_;
-  const RoleRequest role_;
-  Clock& clock_;
   uint64_t nonces_ = 0;
 };
 

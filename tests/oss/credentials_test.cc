@@ -330,6 +330,35 @@ TEST_F(CredentialsTest, AssumeRoleSignsQueryAndBody) {
   EXPECT_EQ((*Make(http)->Current())->access_key_id, "STS.a");
 }
 
+TEST_F(CredentialsTest, RolesGoByTheClockOfTheService) {
+  options_.access_key_id = "id";
+  options_.access_key_secret = "S3cretValue";
+  options_.assume_role_arn = "acs:ram::1:role/r";
+  const auto service_now_s = [this] { return clock_.NowWallNs() / 1'000'000'000 - 7200; };
+  FakeHttp http([&](const SeenRequest& request, size_t) {
+    const size_t at = request.target.find("Timestamp=") + 10;
+    const auto asked_s = ParseIsoDate(PercentDecode(request.target.substr(at, request.target.find('&', at) - at)));
+    Reply reply;
+    reply.headers = {{"Date", HttpDate(service_now_s())}};
+    reply.status = asked_s && std::abs(*asked_s - service_now_s()) < 900 ? 200 : 400;
+    reply.body = reply.status == 200
+                     ? "{\"Credentials\":" + SetJson("STS.a", IsoDate(service_now_s() + 3600).substr(0, 19) + "Z") + "}"
+                     : R"({"Code":"InvalidTimeStamp.Expired","Message":"the time is not valid"})";
+    return reply;
+  });
+  const auto provider = Make(http);
+  const auto keys = provider->Current();
+  ASSERT_TRUE(keys) << keys.error().text;
+  EXPECT_EQ(http.Count(), 2u);
+  clock_.Advance(std::chrono::minutes(30));
+  EXPECT_TRUE(provider->Ready());
+  EXPECT_TRUE(provider->ForceRefresh({"another", "", ""}));
+  clock_.Advance(std::chrono::minutes(31));
+  EXPECT_FALSE(provider->Ready()) << "they have expired";
+  EXPECT_TRUE(provider->Current());
+  EXPECT_EQ(http.Count(), 3u) << "the clock is known by now";
+}
+
 TEST_F(CredentialsTest, ProfilesOfTheCommandLine) {
   const std::string path = Write("config.json", R"({"current":"p1","profiles":[
     {"name":"p1","mode":"AK","access_key_id":"id1","access_key_secret":"s"},

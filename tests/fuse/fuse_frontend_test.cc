@@ -407,7 +407,8 @@ TEST_F(AfterRunTest, NoRequestIsLostWhenServingStops) {
         ++started;
         while (stat(Path("data").c_str(), &attr) == 0) {
         }
-        EXPECT_EQ(errno, EIO);
+        // The other one where serving ended before INIT was answered.
+        EXPECT_TRUE(errno == EIO || errno == ECONNREFUSED) << errno;
       });
     }
     while (started < kPrograms) std::this_thread::yield();

@@ -165,7 +165,7 @@ def main():
         run_all(a, chosen, found, data, progress)
     except KeyboardInterrupt:
         progress.say("interrupted; what was measured is in " + a.out)
-    if data.get("minutes"):
+    if "minutes" in data:  # 0.0 of a tiny run too
         render(a.out)
         progress.say("%.1f minutes; written: %s" % (progress.gone_s() / 60, ", ".join(
             os.path.join(a.out, n) for n in sorted(os.listdir(a.out)))))

@@ -2,11 +2,13 @@
 // right what runs left whose journal was lost (data/write_leftovers.h).
 #include <cstdio>
 #include <ctime>
+#include <set>
 
 #include "base/str.h"
 #include "cli/mount_stack.h"
 #include "cli/probe_advice.h"
 #include "cli/tool_arguments.h"
+#include "data/journal_log.h"
 #include "data/write_leftovers.h"
 
 namespace ossfs2 {
@@ -24,17 +26,47 @@ std::string TimeText(int64_t seconds) {
   return text;
 }
 
+// Uploads of mounts that run on this host. Those of other hosts and programs cannot be told from what was left behind.
+class LiveUploads {
+ public:
+  explicit LiveUploads(const Settings& settings) {
+    for (const std::string& folder : JournalFolders(settings)) {
+      for (const JournalEntry& entry : ReadLiveRuns(folder)) {
+        // Without an id it is just being opened.
+        if (entry.upload_id.empty()) {
+          keys_.insert(entry.key);
+        } else {
+          ids_.insert(entry.upload_id);
+        }
+      }
+    }
+  }
+  bool Has(const UploadInfo& upload) const {
+    return ids_.count(upload.upload_id) != 0 || keys_.count(upload.key) != 0;
+  }
+
+ private:
+  std::set<std::string> ids_;
+  std::set<std::string> keys_;
+};
+
 struct GcCount {
   size_t aborted = 0;
+  size_t in_use = 0;
   size_t kept = 0;
   size_t failed = 0;
 };
 
-GcCount AbortOld(ObjectStore& store, const std::vector<UploadInfo>& uploads, int64_t before_s, bool dry_run) {
+GcCount AbortOld(ObjectStore& store, const std::vector<UploadInfo>& uploads, const LiveUploads& live, int64_t before_s,
+                 bool dry_run) {
   GcCount count;
   for (const UploadInfo& upload : uploads) {
     if (upload.initiated_s > before_s) {
       ++count.kept;
+      continue;
+    }
+    if (live.Has(upload)) {
+      ++count.in_use;
       continue;
     }
     printf("%s %s (begun %s, id %s)\n", dry_run ? "would abort" : "abort", upload.key.c_str(),
@@ -94,11 +126,11 @@ int GcCommand(const Arguments& arguments) {
   const auto uploads = stack->store->ListUploads(prefix);
   if (!uploads) return FailWith(1, AdviseProbe(uploads.error(), *settings).ToString());
   const int64_t before_s = time(nullptr) - *age;
-  const GcCount count = AbortOld(*stack->store, *uploads, before_s, dry_run);
+  const GcCount count = AbortOld(*stack->store, *uploads, LiveUploads(*settings), before_s, dry_run);
   const auto leftovers = CleanLeftovers(*stack->store, prefix, before_s, dry_run,
                                         [dry_run](const Leftover& item) { TellLeftover(item, dry_run); });
-  printf("%zu uploads %s, %zu younger ones kept%s\n", count.aborted, dry_run ? "would be aborted" : "aborted",
-         count.kept, FailedText(count.failed).c_str());
+  printf("%zu uploads %s, %zu younger ones and %zu of running mounts kept%s\n", count.aborted,
+         dry_run ? "would be aborted" : "aborted", count.kept, count.in_use, FailedText(count.failed).c_str());
   if (!leftovers) return FailWith(1, AdviseProbe(leftovers.error(), *settings).ToString());
   printf("%zu leftover objects %s, %zu %s, %zu younger ones and %zu unclear ones kept%s\n", leftovers->deleted,
          dry_run ? "would be deleted" : "deleted", leftovers->restored, dry_run ? "would be restored" : "restored",

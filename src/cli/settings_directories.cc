@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "base/size.h"
 #include "base/str.h"
@@ -103,6 +105,22 @@ Status PrepareDirectories(Settings& settings) {
     settings.upload.journal_dir.clear();
   }
   return {};
+}
+
+std::vector<std::string> JournalFolders(const Settings& settings) {
+  namespace files = std::filesystem;
+  files::path base = settings.upload.journal_dir;  // [state_dir or journal_dir]/MOUNT/BUCKET[/journal]
+  const bool in_state = base.filename() == "journal";
+  for (int level = in_state ? 3 : 2; level > 0; --level) base = base.parent_path();
+  std::vector<std::string> folders;
+  std::error_code error;
+  for (files::directory_iterator mount(base, error), end; !error && mount != end; mount.increment(error)) {
+    std::error_code not_a_folder;
+    for (files::directory_iterator bucket(mount->path(), not_a_folder); !not_a_folder && bucket != end;
+         bucket.increment(not_a_folder))
+      folders.push_back((in_state ? bucket->path() / "journal" : bucket->path()).string());
+  }
+  return folders;
 }
 
 }  // namespace ossfs2

@@ -265,4 +265,22 @@ void Journal::Settle(const std::string& path, bool durably) {
   RemoveRunFolder(files::path(path).parent_path().string());
 }
 
+std::vector<JournalEntry> ReadLiveRuns(const std::string& folder) {
+  std::vector<JournalEntry> entries;
+  for (const files::path& run : PathsIn(folder)) {
+    const int fd = open(LockPath(run.string()).c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    const bool live = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(fd);
+    if (!live) continue;
+    for (const files::path& path : PathsIn(run.string())) {
+      if (path.extension() != kRecordSuffix) continue;
+      const Result<std::string> text = ReadRecord(path.string());
+      Result<JournalEntry> entry = text ? DecodeJournalEntry(*text) : text.error();
+      if (entry) entries.push_back(std::move(*entry));  // else it has just ended
+    }
+  }
+  return entries;
+}
+
 }  // namespace ossfs2

@@ -73,4 +73,7 @@ class Journal {
   std::atomic<size_t> open_{0};
 };
 
+// The readable records of the runs in a journal folder that live now, of any process. Takes nothing over.
+std::vector<JournalEntry> ReadLiveRuns(const std::string& folder);
+
 }  // namespace ossfs2

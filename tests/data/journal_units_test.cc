@@ -65,6 +65,27 @@ TEST(Journal, RunsThatEndedAreTakenOverOnceAndLiveOnesNot) {
   EXPECT_FALSE(std::filesystem::exists(left[0].path));
 }
 
+TEST(Journal, LiveRunsAreReadWithoutTakingThemOver) {
+  TempFolder folder;
+  JournalEntry entry;
+  entry.key = "dead";
+  auto dead = std::make_unique<Journal>(folder.path());
+  ASSERT_TRUE(dead->Begin(entry));
+  dead.reset();  // ends with its record, as after a crash
+  auto live = std::make_unique<Journal>(folder.path());
+  entry.key = "live";
+  entry.upload_id = "ABC";
+  ASSERT_TRUE(live->Begin(entry));
+  const auto entries = ReadLiveRuns(folder.path());
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].key, "live");
+  EXPECT_EQ(entries[0].upload_id, "ABC");
+  EXPECT_EQ(live->TakeOver().size(), 1u) << "the dead one is still there";
+  live.reset();
+  EXPECT_TRUE(ReadLiveRuns(folder.path()).empty());
+  EXPECT_TRUE(ReadLiveRuns(folder.path() + "/none").empty());
+}
+
 TEST(Journal, EndedRecordsLeaveNothing) {
   TempFolder folder;
   {

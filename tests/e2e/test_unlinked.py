@@ -141,6 +141,28 @@ class Unlinked(MountCase):
         self.assertEqual(self.ours(), [])
         self.assertTrue(self.client.get("test_gc_without_the_journal/edited") == payload("edited", 12 * MIB))
 
+    def test_gc_leaves_the_uploads_of_running_mounts(self):
+        path = os.path.join(self.folder(), "streamed")
+        reader, writer = os.pipe()
+
+        def stream(_):
+            os.close(writer)
+            with open(path, "wb", buffering=0) as file:
+                harness.write_all(file, payload("streamed", 20 * MIB))
+                os.read(reader, 1)
+
+        children = harness.Processes(stream, [path])
+        os.close(reader)
+        try:
+            wait_until(self.client.uploads, 20, "the upload")
+            text = self.gc("--older-than", "0s", "--state_dir=" + self.mount.state)
+        finally:
+            os.close(writer)
+        children.join()
+        self.assertIn("0 uploads aborted, 0 younger ones and 1 of running mounts", text)
+        self.assertTrue(self.client.get("test_gc_leaves_the_uploads_of_running_mounts/streamed")
+                        == payload("streamed", 20 * MIB))
+
     def gc(self, *options):
         return harness.run([harness.OSSFS2, "gc", "--oss_endpoint=" + self.server.endpoint,
                             "--oss_bucket=" + self.server.bucket, "--oss_access_key_id=" + harness.KEY_ID,

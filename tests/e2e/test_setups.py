@@ -415,6 +415,11 @@ class Right(SetupCase):
         self.check(None, command=["bash", "-c", "%s mount MNT -c <(cat %s)" % (OSSFS2, path)])
         self.check(None, command=["sh", "-c", "cat %s | %s mount MNT -c /dev/stdin" % (path, OSSFS2)])
 
+    def test_closed_standard_descriptors(self):
+        path = self.config(self.text())
+        for closed in ("<&- >&-", "<&- >&- 2>&-", ">&-"):
+            self.check(None, command=["sh", "-c", "%s mount MNT -c %s %s" % (OSSFS2, path, closed)])
+
     def test_command_line_wins_over_the_file(self):
         path = self.config(self.text() + "--oss_bucket=wrong\n")
         self.check(["--conf", path, "--oss_bucket=" + self.server.bucket, "--noreaddirplus"])

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "base/str.h"
 #include "cli/admin_protocol.h"
@@ -100,16 +101,19 @@ int StatsCommand(const Arguments& arguments) {
         parsed.mount.empty() ? 1 : kUsageStatus,
         "usage: ossfs2 stats DIR [--watch [SEC]] [--json], or: ossfs2 stats show -p PID [-l] [-i SEC]");
   std::string before;
+  std::chrono::steady_clock::time_point asked_before;
   const bool terminal = isatty(STDOUT_FILENO) != 0;
   while (true) {
     const auto record = FindDaemon(parsed.mount);
     if (!record) return FailWith(1, record.error().text);
     const auto answer = AskDaemon(record->socket, R"({"command":"stats"})");
     if (!answer) return FailWith(1, answer.error().ToString());
+    const auto asked = std::chrono::steady_clock::now();
+    const double passed_s = std::chrono::duration<double>(asked - std::exchange(asked_before, asked)).count();
     if (parsed.json) {
       fputs(answer->c_str(), stdout);
     } else {
-      const auto table = RenderStats(*answer, before, parsed.watch_s);
+      const auto table = RenderStats(*answer, before, before.empty() ? parsed.watch_s : passed_s);
       if (!table) return FailWith(1, table.error().text);
       printf("%s%s", parsed.watch_s > 0 && terminal ? "\033[H\033[J" : "", table->c_str());
       if (parsed.watch_s > 0 && !terminal) puts("");

@@ -170,7 +170,7 @@ std::string BashCompletion() {
       runtime,
       "' ;;\n"
       "    warmup) words='--jobs --check --json' ;;\n"
-      "    check) words='-c --json' ;;\n"
+      "    check) words='-c --json --model' ;;\n"
       "    gc) words='-c --older-than --dry-run' ;;\n"
       "    docs) words='configuration man completion' ;;\n"
       "  esac\n"

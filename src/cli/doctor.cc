@@ -117,6 +117,10 @@ void Doctor::Memory(const Show& show) {
 }
 
 bool Doctor::Network(const Show& show) {
+  if (!settings_.http.proxy.empty()) {  // it knows the names, and this machine may not
+    show({"tcp", Verdict::kPass, "connections go through the proxy", ""});
+    return true;
+  }
   const EndpointParts parts = SplitEndpoint(settings_.oss.endpoint);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -133,11 +137,7 @@ bool Doctor::Network(const Show& show) {
     addresses += StrCat(addresses.empty() ? "" : ", ", AddressText(*at));
   show({"dns", Verdict::kPass, StrCat(parts.host, " is ", addresses), ""});
   bool reached = false;
-  if (!settings_.http.proxy.empty()) {
-    show({"tcp", Verdict::kPass, "connections go through the proxy", ""});
-    reached = true;
-  }
-  for (const addrinfo* at = found; at != nullptr && settings_.http.proxy.empty(); at = at->ai_next) {
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
     const auto time_ms = ConnectOnce(*at);
     if (time_ms) {
       show({"tcp", Verdict::kPass,

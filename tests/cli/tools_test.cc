@@ -146,6 +146,19 @@ TEST(Program, EndsWithTheRightStatusAndWords) {
   }
 }
 
+// Behind a proxy the machine need not know the name of the service.
+TEST(Program, CheckAsksNoNameThatTheProxyKnows) {
+  std::string out, err;
+  EXPECT_NE(RunProgram({"ossfs2", "check", "--oss_endpoint=http://oss.invalid", "--oss_bucket=bucket", "--anonymous",
+                        "--http_proxy=http://127.0.0.1:1", "--oss_request_timeout_ms=1000"},
+                       out, err),
+            0)
+      << "nothing listens there";
+  EXPECT_THAT(out, HasSubstr("connections go through the proxy"));
+  EXPECT_THAT(out, HasSubstr("http_proxy")) << "the bucket was asked";
+  EXPECT_THAT(out, testing::Not(HasSubstr("resolv.conf")));
+}
+
 TEST(Program, PrintsItsConfigurationWithoutSecrets) {
   std::string out, err;
   EXPECT_EQ(

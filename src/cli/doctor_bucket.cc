@@ -188,7 +188,9 @@ void BucketDoctor::Scratch(const Show& show) {
   started = SteadyClock::now();
   const Status got = GetAndWait(*stack_.store, key, sink);
   if (!got) {
-    show({"get", Verdict::kFail, got.error().ToString(), "give the key the right oss:GetObject"});
+    const bool denied = got.error().kind == ErrorKind::kAccessDenied;
+    show({"get", Verdict::kFail, Cause(got.error()),
+          denied ? "give the key the right oss:GetObject" : NextStep(AdviseProbe(got.error(), settings_))});
   } else if (!std::equal(data.begin(), data.end(), sink->data().begin())) {
     show({"get", Verdict::kFail, "the bytes read are not those written",
           "something on the way changes data; report it"});
@@ -205,7 +207,10 @@ void BucketDoctor::Scratch(const Show& show) {
 }
 
 void BucketDoctor::Examine(const Show& show) {
-  auto stack = MakeStoreStack(settings_);
+  // The scratch object is read at once, which one of an Archive class cannot be.
+  Settings readable = settings_;
+  readable.oss.storage_class = "Standard";
+  auto stack = MakeStoreStack(readable);
   if (!stack) {
     show({"set-up", Verdict::kFail, stack.error().ToString(), "correct the option that is named"});
     return;

@@ -415,6 +415,11 @@ class Right(SetupCase):
         self.check(None, command=["bash", "-c", "%s mount MNT -c <(cat %s)" % (OSSFS2, path)])
         self.check(None, command=["sh", "-c", "cat %s | %s mount MNT -c /dev/stdin" % (path, OSSFS2)])
 
+    def test_check_of_an_archive_mount(self):
+        done = harness.run([OSSFS2, "check"] + self.good(storage_class="Archive"), check=False)
+        self.assertIn("down at", done.stdout)
+        self.assertNotIn("InvalidObjectState", done.stdout)
+
     def test_closed_standard_descriptors(self):
         path = self.config(self.text())
         for closed in ("<&- >&-", "<&- >&- 2>&-", ">&-"):

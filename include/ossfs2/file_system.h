@@ -105,6 +105,8 @@ struct FsStat {
 class KernelNotifier {
  public:
   virtual ~KernelNotifier() = default;
+  // The kernel asks for the attributes again; done when it returns, and it waits for no request.
+  virtual void InvalidateAttributes(Ino ino) = 0;
   virtual void InvalidateInode(Ino ino) = 0;  // attributes and pages
   virtual void InvalidateEntry(Ino parent, const std::string& name) = 0;
   // Puts bytes into the file's page cache (multiples of the page size). Unlike the others it may wait for

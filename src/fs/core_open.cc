@@ -148,8 +148,13 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
     ask_restore = (flags & O_TRUNC) == 0 && IsUnavailableArchive(node) && node->published;
     ask_metadata = writes && node->published && !(node->extra && node->extra->metadata_known);
   }
-  // Pages of the old version must not come after the kernel has dropped them for this open.
-  if (new_version) context_.reads.StopFilling(ino, true);
+  if (new_version) {
+    // Pages of the old version must not come after the kernel has dropped them for this open.
+    context_.reads.StopFilling(ino, true);
+    // It drops no attributes for it: the program would read up to the old size. Whoever found the version may not have
+    // told it yet.
+    if (KernelNotifier* kernel = context_.notifier) kernel->InvalidateAttributes(ino);
+  }
   if (ask_restore) OSSFS2_RETURN_IF_ERROR(AskArchive(ino));
   // The list does not tell the metadata, all of which the new version has to carry.
   if (ask_metadata && !ask_restore) OSSFS2_RETURN_IF_ERROR(AskMetadata(ino));

@@ -107,6 +107,7 @@ void FsContext::Tell(const Notices& notices) {
   if (kernel == nullptr) return;
   for (const Ino ino : notices.inodes) {
     reads.StopFilling(ino, false);
+    kernel->InvalidateAttributes(ino);
     kernel->InvalidateInode(ino);
   }
   for (const auto& [parent, name] : notices.entries) kernel->InvalidateEntry(parent, name);

@@ -1,41 +1,27 @@
 #include "fuse/kernel_invalidator.h"
 
 #include <linux/fuse.h>
-#include <pthread.h>
 #include <sys/uio.h>
 
-#include <algorithm>
+#include <vector>
 
 namespace ossfs2 {
 
 KernelInvalidator::KernelInvalidator(fuse_session* session)
-    : session_(session), thread_([this] { ThreadMain(); }) {
-  pthread_setname_np(thread_.native_handle(), "invalidate");
-}
-
-KernelInvalidator::~KernelInvalidator() { Stop(); }
+    : session_(session),
+      inodes_("invalidate", [session](Ino ino) { fuse_lowlevel_notify_inval_inode(session, ino, 0, 0); }),
+      entries_("forget", [session](const std::pair<Ino, std::string>& entry) {
+        fuse_lowlevel_notify_inval_entry(session, entry.first, entry.second.c_str(), entry.second.size());
+      }) {}
 
 void KernelInvalidator::Stop() {
-  {
-    MutexLock lock(mutex_);
-    stopping_ = true;
-    wake_.NotifyAll();
-  }
-  if (thread_.joinable()) thread_.join();
+  stopped_ = true;
+  inodes_.Stop();
+  entries_.Stop();
 }
 
-void KernelInvalidator::InvalidateInode(Ino ino) {
-  MutexLock lock(mutex_);
-  if (stopping_) return;
-  inodes_.insert(ino);
-  wake_.NotifyOne();
-}
-
-void KernelInvalidator::InvalidateEntry(Ino parent, const std::string& name) {
-  MutexLock lock(mutex_);
-  if (stopping_) return;
-  entries_.emplace(parent, name);
-  wake_.NotifyOne();
+void KernelInvalidator::InvalidateAttributes(Ino ino) {
+  if (!stopped_) fuse_lowlevel_notify_inval_inode(session_, ino, -1, 0);  // below 0: no pages
 }
 
 // libfuse's own call copies or splices what is in more than one piece; this is one writev (linux/fuse.h,
@@ -51,34 +37,6 @@ bool KernelInvalidator::StorePages(Ino ino, uint64_t offset, const std::vector<i
   header.error = FUSE_NOTIFY_STORE;
   header.len = static_cast<uint32_t>(sizeof header + sizeof store) + store.size;
   return writev(fuse_session_fd(session_), message.data(), static_cast<int>(message.size())) >= 0;
-}
-
-void KernelInvalidator::Drain() {
-  MutexLock lock(mutex_);
-  while (!stopping_ && (busy_ || !inodes_.empty() || !entries_.empty())) idle_.Wait(lock);
-}
-
-void KernelInvalidator::ThreadMain() {
-  MutexLock lock(mutex_);
-  while (!stopping_) {
-    if (inodes_.empty() && entries_.empty()) {
-      busy_ = false;
-      idle_.NotifyAll();
-      wake_.Wait(lock);
-      continue;
-    }
-    busy_ = true;
-    std::set<Ino> inodes;
-    std::set<std::pair<Ino, std::string>> entries;
-    inodes.swap(inodes_);
-    entries.swap(entries_);
-    lock.Unlock();
-    for (const Ino ino : inodes) fuse_lowlevel_notify_inval_inode(session_, ino, 0, 0);
-    for (const auto& [parent, name] : entries)
-      fuse_lowlevel_notify_inval_entry(session_, parent, name.c_str(), name.size());
-    lock.Lock();
-  }
-  idle_.NotifyAll();
 }
 
 }  // namespace ossfs2

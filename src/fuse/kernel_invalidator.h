@@ -1,22 +1,21 @@
-// KernelInvalidator: tells the kernel to drop what it cached, from a thread of its own.
+// KernelInvalidator: tells the kernel to drop what it cached.
 //
-// Why a thread: notify_inval_inode waits for pages that are being read, and those reads are answered
-// by other threads of ours; a caller in the middle of an operation must not wait for them.
-// StorePages runs on its caller's thread, which is one of the page filler's.
-// Notices are merged while they wait, so the queue is never longer than the inode and name tables.
-// Threads: any. Drain waits until all notices given before are done. Stop ends the thread and drops later notices:
-// whoever took the notifier just before may still call. Errors of the kernel (ENOENT: it
-// had nothing cached) are of no interest.
+// Why queues: to drop pages waits for those that are being read, and these reads are answered by other threads of ours; to
+// drop a name waits for what changes its directory, a rename for minutes. A caller in the middle of an operation must wait
+// for neither, and pages and names not for one another. Attributes are dropped on the caller's thread: that waits for
+// nothing, and who answers an open must know that it was done. StorePages runs on its caller's thread, which is one of the
+// page filler's.
+// Threads: any. Stop ends the queues and drops later notices. Errors of the kernel (ENOENT: it had nothing cached) are of
+// no interest.
 #pragma once
 
 #include <fuse_lowlevel.h>
 
-#include <set>
+#include <atomic>
 #include <string>
-#include <thread>
 #include <utility>
 
-#include "base/mutex.h"
+#include "fuse/notice_queue.h"
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {
@@ -24,26 +23,18 @@ namespace ossfs2 {
 class KernelInvalidator final : public KernelNotifier {
  public:
   explicit KernelInvalidator(fuse_session* session);
-  ~KernelInvalidator() override;
 
-  void InvalidateInode(Ino ino) override EXCLUDES(mutex_);
-  void InvalidateEntry(Ino parent, const std::string& name) override EXCLUDES(mutex_);
+  void InvalidateAttributes(Ino ino) override;
+  void InvalidateInode(Ino ino) override { inodes_.Add(ino); }
+  void InvalidateEntry(Ino parent, const std::string& name) override { entries_.Add({parent, name}); }
   bool StorePages(Ino ino, uint64_t offset, const std::vector<iovec>& parts) override;
-  void Drain() EXCLUDES(mutex_);
-  void Stop() EXCLUDES(mutex_);  // idempotent; from one thread
+  void Stop();  // idempotent; from one thread
 
  private:
-  void ThreadMain();
-
   fuse_session* const session_;
-  Mutex mutex_;
-  CondVar wake_;
-  CondVar idle_;
-  std::set<Ino> inodes_ GUARDED_BY(mutex_);
-  std::set<std::pair<Ino, std::string>> entries_ GUARDED_BY(mutex_);
-  bool busy_ GUARDED_BY(mutex_) = false;
-  bool stopping_ GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  std::atomic<bool> stopped_{false};
+  NoticeQueue<Ino> inodes_;
+  NoticeQueue<std::pair<Ino, std::string>> entries_;
 };
 
 }  // namespace ossfs2

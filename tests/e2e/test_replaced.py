@@ -215,6 +215,45 @@ class ReplacedByAnotherHost(MountCase):
         self.check(path, handle, b"n" * 200)
 
 
+class ReplacedBeforeAnOpen(MountCase):
+    """With close_to_open an open shows the new version whole, whatever the kernel is still busy with."""
+    mount_options = ("--close_to_open=true", "--attr_timeout=1000", "--oss_request_timeout_ms=5000")
+
+    def tearDown(self):
+        self.server.clear_fault()
+        super().tearDown()
+
+    def test_read_while_pages_of_another_file_wait(self):
+        self.server.client.put("slow", b"o" * MIB)
+        self.server.client.put("small", b"o" * 100)
+        slow, small = (os.path.join(self.mount.path, name) for name in ("slow", "small"))
+        self.assertEqual(self.read(small), b"o" * 100)
+        self.server.set_fault("op=get,key=slow,kind=stall")
+        reader = threading.Thread(target=self.read, args=(slow,))
+        reader.start()
+        wait_until(lambda: self.server.stats().faults, 20, "a read that waits")
+        self.server.client.put("slow", b"n" * MIB)
+        opener = threading.Thread(target=self.read, args=(slow,))  # whose version tells the kernel to drop the page
+        heads = self.server.stats().requests("head")
+        opener.start()
+        wait_until(lambda: self.server.stats().requests("head") > heads, 20, "the new version")
+        for size in range(200, 300):
+            self.server.client.put("small", b"n" * size)
+            self.assertEqual(self.read(small), b"n" * size)
+        self.server.clear_fault()
+        for thread in (reader, opener):
+            thread.join(60)
+
+    def read(self, path):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            return os.read(handle, 4096)  # nobody asks for the size: open() of Python would
+        except OSError:
+            return None  # its version is gone
+        finally:
+            os.close(handle)
+
+
 class ReplacedDirect(Replaced):
     mount_options = ("--total_mem_limit=64m", "--direct_io=true")
 

@@ -85,6 +85,22 @@ TEST_F(Consistency, CloseToOpenSeesTheNewestVersionAtOpen) {
   EXPECT_EQ(*mount.Get("f"), "new!");
 }
 
+// Not only some time after its answer: the program would read the new version up to the old size.
+TEST_F(Consistency, AnOpenOfANewVersionIsAnsweredAfterTheKernelForgotTheOldSize) {
+  store_->PutContent("f", "old");
+  FsOptions options = Believing(1000);
+  options.close_to_open = true;
+  TestMount mount(*store_, options, clock_);
+  const Ino ino = mount.InoOf("f");
+  store_->PutContent("f", "newer");
+  const auto opened = mount.fs().Open(ino, O_RDONLY);
+  ASSERT_TRUE(opened);
+  EXPECT_FALSE(opened->keep_cache);
+  const std::vector<Ino> forgotten = mount.notifier.attributes();
+  EXPECT_NE(std::find(forgotten.begin(), forgotten.end(), ino), forgotten.end());
+  mount.Close(opened->handle);
+}
+
 TEST_F(Consistency, NoTimeoutMeansEveryQuestionIsAsked) {
   store_->PutContent("f", "1");
   TestMount mount(*store_, Believing(0), clock_);

@@ -29,6 +29,10 @@ namespace ossfs2::test {
 
 class RecordingNotifier : public KernelNotifier {
  public:
+  void InvalidateAttributes(Ino ino) override {
+    std::lock_guard lock(mutex_);
+    attributes_.push_back(ino);
+  }
   void InvalidateInode(Ino ino) override {
     std::lock_guard lock(mutex_);
     inodes_.push_back(ino);
@@ -36,6 +40,10 @@ class RecordingNotifier : public KernelNotifier {
   void InvalidateEntry(Ino, const std::string& name) override {
     std::lock_guard lock(mutex_);
     names_.push_back(name);
+  }
+  std::vector<Ino> attributes() {
+    std::lock_guard lock(mutex_);
+    return attributes_;
   }
   std::vector<Ino> inodes() {
     std::lock_guard lock(mutex_);
@@ -48,6 +56,7 @@ class RecordingNotifier : public KernelNotifier {
 
  private:
   std::mutex mutex_;
+  std::vector<Ino> attributes_;
   std::vector<Ino> inodes_;
   std::vector<std::string> names_;
 };

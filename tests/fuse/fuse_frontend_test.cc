@@ -211,6 +211,51 @@ TEST_F(FuseFrontendTest, PagesStayUntilInvalidated) {
   EXPECT_EQ(ReadAll(Path("data")), "new");
 }
 
+TEST_F(FuseFrontendTest, AttributesAreForgottenBeforeTheCallReturns) {
+  fake_.content = "old";
+  fake_.valid_s = 1000;
+  Enter();
+  struct stat attr{};
+  ASSERT_EQ(stat(Path("data").c_str(), &attr), 0);
+  for (size_t bytes = 4; bytes < 100; ++bytes) {
+    fake_.SetContent(std::string(bytes, 'n'));
+    fake_.notifier.load()->InvalidateAttributes(FakeFileSystem::kDataIno);
+    ASSERT_EQ(stat(Path("data").c_str(), &attr), 0);
+    ASSERT_EQ(attr.st_size, static_cast<off_t>(bytes));
+  }
+}
+
+TEST_F(FuseFrontendTest, NamesAndAttributesDoNotWaitForPages) {
+  fake_.content = std::string(4096, 'x');
+  fake_.valid_s = 1000;
+  Enter();
+  struct stat attr{};
+  ASSERT_EQ(stat(Path("sub").c_str(), &attr), 0);
+  const int fd = open(Path("data").c_str(), O_RDONLY);
+  ASSERT_GE(fd, 0);
+  Executor reads("slow", 1);
+  fake_.slow_reads = &reads;
+  fake_.gate.Close();
+  std::thread reader([fd] {
+    char byte = 0;
+    EXPECT_EQ(pread(fd, &byte, 1, 0), 1);
+  });
+  while (fake_.gate.waiting() == 0) std::this_thread::yield();
+  KernelNotifier& kernel = *fake_.notifier.load();
+  kernel.InvalidateInode(FakeFileSystem::kDataIno);  // waits for the page
+  kernel.InvalidateAttributes(FakeFileSystem::kDataIno);
+  const int64_t before = fake_.Forgotten();
+  kernel.InvalidateEntry(kRootIno, "sub");
+  for (int i = 0; i < 500 && fake_.Forgotten() == before; ++i) usleep(10'000);
+  EXPECT_GT(fake_.Forgotten(), before);
+  EXPECT_EQ(fake_.gate.waiting(), 1);
+  fake_.gate.Open();
+  reader.join();
+  close(fd);
+  fake_.slow_reads = nullptr;
+  reads.Shutdown();
+}
+
 // As a task of the executor does that saves a file while the mount ends.
 TEST_F(FuseFrontendTest, ANotifierOutlivesRun) {
   fake_.content = "x";
@@ -223,6 +268,7 @@ TEST_F(FuseFrontendTest, ANotifierOutlivesRun) {
   EXPECT_EQ(fake_.notifier.load(), taken);
   frontend_->EndNotices();
   EXPECT_EQ(fake_.notifier.load(), nullptr);
+  taken->InvalidateAttributes(FakeFileSystem::kDataIno);
   taken->InvalidateInode(FakeFileSystem::kDataIno);
   taken->InvalidateEntry(1, "data");
   Destroy();

@@ -288,6 +288,7 @@ void CoreFileSystem::Release(HandleId id) {
 
 void CoreFileSystem::DropHandle(const std::shared_ptr<FileHandle>& handle) {
   std::shared_ptr<WriteFile> abandoned;
+  Notices notices;
   bool unlinked = false;
   {
     MutexLock lock(context_.tree.mutex);
@@ -307,10 +308,12 @@ void CoreFileSystem::DropHandle(const std::shared_ptr<FileHandle>& handle) {
       } else if (abandoned && !node->unlinked) {
         node->valid_until = {};
         node->pages_stale = true;
+        notices.inodes.push_back(node->ino);  // it may have the size of what is given up
       }
     }
     context_.tree.Unpin(node);
   }
+  context_.Tell(notices);
   if (abandoned) abandoned->Discard();
   if (unlinked) context_.reads.Drop(handle->ino);
 }

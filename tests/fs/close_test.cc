@@ -57,6 +57,16 @@ TEST_F(Close, TheNextWriterWaitsUntilTheUnfinishedVersionIsGone) {
   EXPECT_EQ(store_->Content("f"), "again");
 }
 
+TEST_F(Close, AfterAFailureTheKernelForgetsTheSizeThatWasGivenUp) {
+  EXPECT_EQ(mount_.Put("f", "the old text"), 0);
+  const Ino ino = mount_.InoOf("f");
+  EXPECT_TRUE(mount_.notifier.inodes().empty());
+  FailPuts(1);
+  EXPECT_EQ(mount_.Put("f", "new"), EIO);
+  EXPECT_EQ(mount_.notifier.inodes(), std::vector<Ino>{ino});
+  EXPECT_EQ(*mount_.Get("f"), "the old text");
+}
+
 TEST_F(Close, AnotherCloseOrMoreBytesTryAgain) {
   const HandleId handle = *mount_.OpenPath("f", O_WRONLY | O_CREAT);
   ASSERT_TRUE(mount_.Write(handle, 0, "text"));

@@ -103,6 +103,7 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
     return MakeError(ENOTDIR, ErrorKind::kInvalid,
                      StrCat(context_.tree.Path(directory), " is not a directory."));
   context_.tree.Pin(directory);
+  const uint64_t called = ask ? context_.tree.NextStamp() : 0;
   int waited_pages = 0;
   Result<Ino> result = StaleInode();
   for (;;) {
@@ -131,6 +132,8 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
     }
     const std::shared_ptr<Flight> joined = flight->second;
     while (!joined->done) context_.listed.Wait(lock);
+    // Its answer may be from before this call, and then from before a change that the caller was told of.
+    if (joined->begun < called) continue;
     result = *joined->result;
     break;
   }
@@ -141,6 +144,7 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
 
 Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& name) {
   const auto flight = std::make_shared<Flight>();
+  flight->begun = context_.tree.NextStamp();
   flights_[Key{directory->ino, name}] = flight;
   Notices notices;
   std::optional<Result<Ino>> result;

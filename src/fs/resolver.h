@@ -32,7 +32,7 @@ class Resolver {
 
   // Without the network: the node, ENOENT, or nullopt when the bucket must be asked.
   std::optional<Result<Node*>> Known(Node* directory, std::string_view name) REQUIRES(context_.tree.mutex);
-  // `ask`: what is known is not enough, whatever its age.
+  // `ask`: what is known is not enough, whatever its age, nor the answer to a question that was asked before.
   Result<Ino> Resolve(Ino parent, const std::string& name, bool ask = false) EXCLUDES(context_.tree.mutex);
   // The name was absent in a listing or an answer of the last moments: enough to create it.
   // ENOENT when the directory itself is gone.
@@ -44,6 +44,7 @@ class Resolver {
 
  private:
   struct Flight {
+    uint64_t begun = 0;  // Tree::NextStamp
     bool done = false;
     std::optional<Result<Ino>> result;
   };

@@ -1,5 +1,6 @@
 // What other hosts do to the bucket, and when this mount sees it; listings under change; limits.
 #include <atomic>
+#include <future>
 #include <set>
 #include <thread>
 
@@ -98,6 +99,30 @@ TEST_F(Consistency, AnOpenOfANewVersionIsAnsweredAfterTheKernelForgotTheOldSize)
   EXPECT_FALSE(opened->keep_cache);
   const std::vector<Ino> forgotten = mount.notifier.attributes();
   EXPECT_NE(std::find(forgotten.begin(), forgotten.end(), ino), forgotten.end());
+  mount.Close(opened->handle);
+}
+
+// The answer to a question from before the open may be from before the change that the program was told of.
+TEST_F(Consistency, CloseToOpenAsksAfterTheOpen) {
+  store_->PutContent("f", "old");
+  const auto faults = oss::MakeFaultStore(*store_);
+  FsOptions options = Believing(1000);
+  options.close_to_open = true;
+  TestMount mount(*faults, options, clock_);
+  const Ino ino = mount.InoOf("f");
+  std::future<Result<std::string>> later;
+  oss::FaultRule rule;
+  rule.operation = "head";
+  rule.meanwhile = [&] {
+    later = std::async(std::launch::async, [&] { return mount.Get("f"); });
+    later.wait_for(std::chrono::milliseconds(200));  // long enough to find the question under way
+  };
+  faults->AddRule(rule);
+  const uint64_t before = CountOf(*store_, {"head"});
+  const auto opened = mount.fs().Open(ino, O_RDONLY);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(*later.get(), "old");
+  EXPECT_EQ(CountOf(*store_, {"head"}), before + 2);
   mount.Close(opened->handle);
 }
 

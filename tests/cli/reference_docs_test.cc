@@ -20,10 +20,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-std::string ProjectFile(const std::string& name) {
-  const std::string here = __FILE__;
-  return here.substr(0, here.rfind("/tests/cli/")) + "/" + name;
-}
+std::string ProjectFile(const std::string& name) { return std::string(OSSFS2_SOURCE_DIR) + "/" + name; }
 
 std::string Content(const std::string& path) {
   std::ifstream file(path);

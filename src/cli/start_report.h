@@ -1,6 +1,7 @@
 // StartReport: how a starting mount tells its starter what became of it.
 //
-// In the foreground it prints, and asks systemd for patience while it is at work; a daemon writes lines to a pipe, which the parent reads with AwaitStart.
+// In the foreground it prints, and asks systemd for patience while it is at work; a daemon writes lines to a
+// pipe, which the parent reads with AwaitStart.
 // Lines: "P text" still at work, "R text" ready, "F status" followed by the reason. A daemon that dies
 // without a word is a failure too, and one that is silent for too long is ended.
 #pragma once

@@ -116,7 +116,8 @@ class WriteFile {
   // and the file stays dirty.
   virtual Result<Published> Sync(const WriteOptions& options) { return Publish(options); }
   // What Publish will be given, if known before: an upload is opened with it. Options that differ
-  // at Publish cost one more server-side copy, tried once (Published::options_stored). Cheap; call it at open and when attributes change.
+  // at Publish cost one more server-side copy, tried once (Published::options_stored). Cheap; call it at open and
+  // when attributes change.
   virtual void SetOptions(const WriteOptions& options) { (void)options; }
   // Drops unpublished data and its upload (unlink, O_TRUNC follows with Truncate(0)). When an unfinished version is
   // stored under the key, the old one comes back: that blocks, must not run beside a writer of the same name, and

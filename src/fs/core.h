@@ -110,6 +110,7 @@ class CoreFileSystem final : public FileSystem {
   Status CheckOpen(const Node* node, int flags) const REQUIRES(context_.tree.mutex);
   bool IsUnavailableArchive(const Node* node) const REQUIRES(context_.tree.mutex);
   bool TakeKeepCache(Node* node) REQUIRES(context_.tree.mutex);
+  // Whether an archived file can be read by now; the node is told.
   Status AskArchive(Ino ino) EXCLUDES(context_.tree.mutex);
   // HEADs a file that is about to be written, of which only the listing is known.
   Status AskMetadata(Ino ino) EXCLUDES(context_.tree.mutex);

@@ -1,8 +1,9 @@
 // Publisher: makes written files objects.
 //
 // A publish holds the file's name (NameLocks), so it never runs beside a rename or unlink of it. A file unlinked
-// meanwhile is not published; one whose name went away in the bucket gives ESTALE. What waits to be kept of its attributes goes with the upload; attributes that change
-// later are AttributeSaver's. Blocking. Errors: those of the writer and of the directory's marker.
+// meanwhile is not published; one whose name went away in the bucket gives ESTALE. What waits to be kept of its
+// attributes goes with the upload; attributes that change later are AttributeSaver's. Blocking. Errors: those of the
+// writer and of the directory's marker.
 #pragma once
 
 #include <memory>

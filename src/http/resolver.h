@@ -10,8 +10,8 @@
 // outage of the name servers should not stop a mount.
 //
 // Threads: any. The callback runs in the caller when the answer is known, else on a
-// helper thread, or in the caller when there is none and none can be made. Helper threads are detached, because getaddrinfo cannot be
-// interrupted; they share the state and outlive the resolver harmlessly.
+// helper thread, or in the caller when there is none and none can be made. Helper threads are detached, because
+// getaddrinfo cannot be interrupted; they share the state and outlive the resolver harmlessly.
 // Limits: kHostsMax names in the cache, kThreadsMax lookups at once (others wait).
 #pragma once
 

@@ -17,8 +17,7 @@ void FileLead::Begin(const RangeSet& delivered, uint64_t unread_bytes, int64_t n
 }
 
 void FileLead::End() {
-  if (held_bytes_ != 0) shards_.Return(held_bytes_);
-  held_bytes_ = 0;
+  Return(held_bytes_);
   on_ = complete_ = false;
   read_.Clear();
 }
@@ -26,6 +25,13 @@ void FileLead::End() {
 void FileLead::OnFetch(uint64_t bytes) {
   shards_.Take(bytes);
   held_bytes_ += bytes;
+}
+
+void FileLead::OnFailed(uint64_t bytes) { Return(std::min(held_bytes_, bytes)); }
+
+void FileLead::Return(uint64_t bytes) {
+  held_bytes_ -= bytes;
+  if (bytes != 0) shards_.Return(bytes);
 }
 
 void FileLead::OnRead(ByteRange range, const RangeSet& delivered) {
@@ -38,9 +44,7 @@ void FileLead::OnRead(ByteRange range, const RangeSet& delivered) {
   const uint64_t before = read_.TotalBytes();
   read_.Add({begin, range.end});
   const uint64_t now = read_.TotalBytes();
-  const uint64_t taken = std::min(held_bytes_, now - std::min(now, before));
-  held_bytes_ -= taken;
-  if (taken != 0) shards_.Return(taken);
+  Return(std::min(held_bytes_, now - std::min(now, before)));
 }
 
 bool FileLead::TakeRefill() {

@@ -21,6 +21,8 @@ class FileLead {
   void End();
   // A GET of so many bytes was started for it.
   void OnFetch(uint64_t bytes);
+  // So many of them will not come: the GET failed.
+  void OnFailed(uint64_t bytes);
   // A read tells that what lies in the page cache before it, back to the tripwire before, was read as well.
   void OnRead(ByteRange range, const RangeSet& delivered);
   // Nothing of the file is left to fetch.
@@ -46,6 +48,8 @@ class FileLead {
   void MoveTo(uint64_t position) { position_ = position; }
 
  private:
+  void Return(uint64_t bytes);
+
   ShardLead& shards_;
   bool on_ = false;
   bool complete_ = false;

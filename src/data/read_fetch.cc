@@ -160,6 +160,7 @@ void CachedFile::SettleFailure(const ChunkRef& chunk, const Error& error, Outcom
   } else if (chunk->mapped) {
     // What came stays; the rest is a gap again.
     const uint64_t filled = chunk->filled.load();
+    if (!chunk->demand) lead_.OnFailed(chunk->range.size() - filled);
     if (filled == 0) {
       Take(chunk, garbage);
     } else {

@@ -181,7 +181,7 @@ class CachedFile final : public ChunkOwner,
   bool NoteWhole(const Stream& stream, int64_t now_ns) REQUIRES(mutex_);
   bool WindowOpen(const Stream& stream) const REQUIRES(mutex_);
   bool PumpOne() EXCLUDES(mutex_);
-  std::optional<ByteRange> PickPrefetch() REQUIRES(mutex_);
+  std::optional<ByteRange> PickPrefetch(int64_t now_ns) REQUIRES(mutex_);
   std::optional<ByteRange> PickForward(Stream& stream) REQUIRES(mutex_);
   std::optional<ByteRange> PickBackward(Stream& stream) REQUIRES(mutex_);
   // All of it is wanted: pulled, or pulled to the end already.

@@ -190,8 +190,7 @@ std::optional<ByteRange> CachedFile::PickWhole() {
   return std::nullopt;
 }
 
-std::optional<ByteRange> CachedFile::PickPrefetch() {
-  const int64_t now_ns = ReadCore::NowNs();
+std::optional<ByteRange> CachedFile::PickPrefetch(int64_t now_ns) {
   if (now_ns < prefetch_paused_until_ns_ || replacement_.refused() || deleted_) return std::nullopt;
   // The stream with the least ahead of it first.
   std::vector<Stream*> order;
@@ -236,9 +235,10 @@ bool CachedFile::PumpOne() {
     MutexLock lock(mutex_);
     // In both cases of too many in flight the end of one of them pumps again.
     if (Refusal() || prefetches_ >= share) return false;
-    range = PickPrefetch();
+    const int64_t now_ns = ReadCore::NowNs();
+    range = PickPrefetch(now_ns);
     // What is fetched before anybody reads it has no reader that pumps it when the pause ends.
-    resumes = !range && lead_.fetching() && ReadCore::NowNs() < prefetch_paused_until_ns_;
+    resumes = !range && lead_.fetching() && now_ns < prefetch_paused_until_ns_;
   }
   if (resumes) core_->scheduler.WaitForTurn(shared_from_this());
   if (!range) return false;

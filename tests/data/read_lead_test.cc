@@ -143,8 +143,7 @@ TEST(ShardLeadTest, ForgetsFilesThatWentAndKeepsFewWaiters) {
 // Shards 1, 2, ... of a model and what a loader sees of them.
 class ReadLeadTest : public testing::Test {
  protected:
-  void Make(uint64_t lead_bytes_max, uint64_t pool_bytes = 512 * kMiB) {
-    ReadOptions options;
+  void Make(uint64_t lead_bytes_max, uint64_t pool_bytes = 512 * kMiB, ReadOptions options = {}) {
     options.fill_threads = 2;
     options.lead_bytes_max = lead_bytes_max;
     harness_ = std::make_unique<ReadHarness>(pool_bytes, options);
@@ -182,6 +181,27 @@ class ReadLeadTest : public testing::Test {
       for (const std::string& line : harness_->engine().Explain(other)) lines += "\n" + std::to_string(other) + ": " + line;
     ASSERT_GE(pages_.StoredBytes(id), bytes) << "of shard " << id << lines;
   }
+  // The GETs of a shard from the `skip`th on.
+  void FailGets(uint64_t id, int skip, int count) {
+    oss::FaultRule rule;
+    rule.operation = "get";
+    rule.key_part = Key(id);
+    rule.skip = skip;
+    rule.count = count;
+    rule.error = MakeError(EIO, ErrorKind::kUnavailable, "injected");
+    harness_->fault().AddRule(rule);
+  }
+  // Until the shard is to be fetched before anybody reads it.
+  void WaitLed(uint64_t id) {
+    const auto led = [this, id] {
+      for (const std::string& line : harness_->engine().Explain(id))
+        if (line.starts_with("fetched ahead as the next of a run")) return true;
+      return false;
+    };
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!led() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ASSERT_TRUE(led()) << "shard " << id;
+  }
   void CheckStored(uint64_t id) {
     for (const auto& [offset, text] : pages_.stored(id))
       ASSERT_EQ(text, harness_->content(Key(id)).substr(offset, text.size())) << "shard " << id << " at " << offset;
@@ -208,24 +228,22 @@ TEST_F(ReadLeadTest, AfterAShardWasReadWholeTheNextLieInThePageCacheBeforeTheyAr
 
 TEST_F(ReadLeadTest, GoesOnAfterAFailure) {
   Make(1024 * kMiB);
-  oss::FaultRule rule;
-  rule.operation = "get";
-  rule.key_part = Key(2);
-  rule.skip = 1;
-  rule.count = 4;
-  rule.error = MakeError(EIO, ErrorKind::kUnavailable, "injected");
-  harness_->fault().AddRule(rule);
+  FailGets(2, 1, 4);
   ReadShard(1);
-  // To the end, and so to the shard after it. What failed is left to the readers.
-  const auto reached = [this] {
-    for (const std::string& line : harness_->engine().Explain(3))
-      if (line.starts_with("fetched ahead as the next of a run")) return true;
-    return false;
-  };
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!reached() && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  EXPECT_TRUE(reached());
+  WaitLed(3);  // to the end, and so to the shard after it; what failed is left to the readers
+  ReadShard(2);
+  CheckStored(2);
+}
+
+// One GET at a time is asked again once it failed. It counts once: shard 1 was read whole, and so much may be fetched.
+TEST_F(ReadLeadTest, WhatFailedCountsNotAsFetched) {
+  ReadOptions options;
+  options.concurrency_per_file = 1;
+  Make(1024 * kMiB, 512 * kMiB, options);
+  FailGets(2, 3, 1);
+  ReadShard(1);
+  WaitLed(3);
+  EXPECT_LE(ReadMetrics::Get().lead_bytes.Value(), static_cast<int64_t>(kShardBytes));
   ReadShard(2);
   CheckStored(2);
 }

@@ -4,16 +4,17 @@
 #   scripts/test.sh             all tests
 #   scripts/test.sh -R e2e      more arguments go to ctest
 #
-# Unit and layer tests run once: one that fails now and then has found a race.
-# An end-to-end test that fails is tried twice more, because it shares the
-# machine with real mounts and servers; one that then passes counts as passed
-# and is named at the end, to be repaired. Exit status 0: all passed.
+# Unit and layer tests run once. Up to three that failed are tried once more,
+# alone: one that then passes has found a race. An end-to-end test that fails is
+# tried twice more, because it shares the machine with real mounts and servers.
+# What passed only when repeated counts as passed and is named at the end, with
+# the output of its failure above, to be repaired. Exit status 0: all passed.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 
 case "${1:-}" in
-  -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
 
 started=$SECONDS
@@ -47,8 +48,15 @@ log="$root/build/release/test-log.txt"
 run_tests() {
   ctest --test-dir build/release -j2 --output-on-failure "$@" </dev/null 2>&1
 }
+failed_list=build/release/Testing/Temporary/LastTestsFailed.log
+few_failed() { [ -s "$failed_list" ] && [ "$(wc -l <"$failed_list")" -le 3 ]; }
+rm -f "$failed_list"
 { run_tests -LE e2e "$@"; } | tee "$log"
 status=${PIPESTATUS[0]}
+if [ "$status" -ne 0 ] && few_failed; then
+  { run_tests -j1 --rerun-failed; } | tee -a "$log"
+  status=${PIPESTATUS[0]}
+fi
 end_of_phase "unit and layer tests"
 { run_tests -L e2e --repeat until-pass:3 "$@"; } | tee -a "$log"
 e2e_status=${PIPESTATUS[0]}

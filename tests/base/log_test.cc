@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "tests/support/temp_folder.h"
 
 namespace ossfs2 {
 namespace {
@@ -26,21 +27,17 @@ using testing::Not;
 class LogTest : public testing::Test {
  protected:
   LogTest() {
-    char name[] = "/tmp/ossfs2_log_XXXXXX";
-    dir_ = mkdtemp(name);
     config_.target = dir_ + "/ossfs2.log";
   }
-  ~LogTest() override {
-    EXPECT_TRUE(SetupLog(LogConfig{}));
-    std::filesystem::remove_all(dir_);
-  }
+  ~LogTest() override { EXPECT_TRUE(SetupLog(LogConfig{})); }
   std::string Text() {
     FlushLog();
     std::stringstream text;
     text << std::ifstream(config_.target).rdbuf();
     return text.str();
   }
-  std::string dir_;
+  const test::TempFolder temp_;
+  const std::string dir_ = temp_.path();
   LogConfig config_;
 };
 

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "base/wall_time.h"
 #include "ossfs2/status.h"
+#include "tests/support/seed.h"
 
 namespace ossfs2 {
 namespace {
@@ -127,10 +128,7 @@ TEST(Crc64Test, Vectors) {
 }
 
 TEST(Crc64Test, IncrementalAndCombinedAgree) {
-  const char* const given = getenv("OSSFS2_TEST_SEED");
-  const unsigned seed = given != nullptr ? static_cast<unsigned>(atoi(given)) : std::random_device()();
-  SCOPED_TRACE(StrCat("OSSFS2_TEST_SEED=", seed));
-  std::mt19937 random(seed);
+  std::mt19937_64 random(test::TestSeed());
   std::string data(100'000, 0);
   for (char& byte : data) byte = static_cast<char>(random());
   const uint64_t whole = Crc64(0, data.data(), data.size());

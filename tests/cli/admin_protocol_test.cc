@@ -17,6 +17,7 @@
 #include "cli/metrics_endpoint.h"
 #include "cli/socket_server.h"
 #include "tests/cli/test_folder.h"
+#include "tests/support/seed.h"
 
 namespace ossfs2 {
 namespace {
@@ -65,10 +66,7 @@ TEST(AdminProtocol, RefusesEverythingElse) {
 
 // Random bytes, and requests with random damage: always one line of JSON.
 TEST(AdminProtocol, SurvivesAnyBytes) {
-  const char* given = getenv("OSSFS2_TEST_SEED");
-  const uint64_t seed = given != nullptr ? strtoull(given, nullptr, 10) : std::random_device{}();
-  SCOPED_TRACE("OSSFS2_TEST_SEED=" + std::to_string(seed));
-  std::mt19937_64 random(seed);
+  std::mt19937_64 random(test::TestSeed());
   FakeCommands commands;
   const std::string valid =
       R"({"command":"explain","path":"/mnt/\u00e4\"b","option":["x",{"y":1e9}],"value":null})";

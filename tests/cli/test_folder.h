@@ -1,41 +1,14 @@
-// TestFolder: a temporary folder of one test, removed at its end.
+// What tests of the command line share: a folder, and environment variables for a scope.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
+
+#include "tests/support/temp_folder.h"
 
 namespace ossfs2 {
 
-class TestFolder {
- public:
-  TestFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "ossfs2-cli-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TestFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-  // Writes a file of the folder and returns its path.
-  std::string Write(const std::string& name, const std::string& content, mode_t mode = 0600) const {
-    const std::string file = path_ + "/" + name;
-    std::filesystem::create_directories(std::filesystem::path(file).parent_path());
-    std::ofstream(file, std::ios::trunc | std::ios::binary) << content;
-    chmod(file.c_str(), mode);
-    return file;
-  }
-
- private:
-  std::string path_;
-};
+using TestFolder = test::TempFolder;
 
 // Sets an environment variable for a scope.
 class ScopedVariable {

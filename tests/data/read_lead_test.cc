@@ -7,6 +7,7 @@
 #include "data/page_filler.h"
 #include "data/shard_lead.h"
 #include "tests/data/fake_pages.h"
+#include "tests/support/seed.h"
 
 namespace ossfs2 {
 namespace {
@@ -340,9 +341,7 @@ TEST_F(ReadLeadTest, AnOpenThatReadsNothingKeepsTheLead) {
 // Loaders of all kinds at once, and what may happen to files meanwhile: bytes are right, memory and lead bounded,
 // nothing is held at the end.
 TEST_F(ReadLeadTest, RandomLoadersSeeTheContent) {
-  const char* given = std::getenv("OSSFS2_TEST_SEED");
-  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-  std::printf("OSSFS2_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  const uint64_t seed = test::TestSeed();
   Make((seed % 3 + 1) * 96 * kMiB, 160 * kMiB);
   std::vector<std::thread> loaders;
   for (uint64_t number = 0; number < 3; ++number) {

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/data/read_harness.h"
+#include "tests/support/seed.h"
 
 namespace ossfs2 {
 namespace {
@@ -47,9 +48,7 @@ void OneThread(Shared& shared, uint64_t seed, uint64_t handle) {
 }
 
 TEST(ReadPropertyTest, RandomReadsSeeTheContent) {
-  const char* given = std::getenv("OSSFS2_TEST_SEED");
-  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-  std::printf("OSSFS2_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  const uint64_t seed = test::TestSeed();
   std::mt19937_64 random(seed);
   ReadOptions options;
   options.verify_crc64 = true;

@@ -3,16 +3,10 @@
 #include <thread>
 
 #include "tests/data/read_harness.h"
+#include "tests/support/seed.h"
 
 namespace ossfs2 {
 namespace {
-
-uint64_t Seed() {
-  const char* given = std::getenv("OSSFS2_TEST_SEED");
-  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-  std::printf("OSSFS2_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed));
-  return seed;
-}
 
 TEST(ReadTrafficTest, SequentialWholeFileAsksEachByteOnce) {
   for (const size_t size : {128 * kKiB, kMiB}) {
@@ -52,7 +46,7 @@ TEST(ReadTrafficTest, StoppingEarlyWastesLittle) {
 }
 
 TEST(ReadTrafficTest, RandomReadsAskWhatIsRead) {
-  std::mt19937_64 random(Seed());
+  std::mt19937_64 random(test::TestSeed());
   ReadHarness harness(64 * kMiB);
   const uint64_t size = 256 * kMiB;
   auto file = harness.engine().Open(1, harness.Put("a", size));
@@ -136,7 +130,7 @@ TEST(ReadTrafficTest, ReadAroundAndReadAheadOutOfOrderAreOneStream) {
 
 // Four ranks walk tensors of a mapped file in orders of their own: the rest is pulled in order.
 TEST(ReadTrafficTest, FaultStormPullsTheFileWhole) {
-  std::mt19937_64 random(Seed());
+  std::mt19937_64 random(test::TestSeed());
   ReadHarness harness(128 * kMiB);
   const uint64_t tensor = 2 * kMiB;
   const uint64_t count = 60;

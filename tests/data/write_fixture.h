@@ -13,6 +13,8 @@
 #include "data/write_engine.h"
 #include "oss/fault_store.h"
 #include "oss/memory_store.h"
+#include "tests/support/seed.h"
+#include "tests/support/temp_folder.h"
 
 namespace ossfs2 {
 
@@ -33,28 +35,8 @@ inline std::string Random(size_t size, uint64_t seed) {
   return out;
 }
 
-inline uint64_t TestSeed() {
-  const char* text = std::getenv("OSSFS2_TEST_SEED");
-  const uint64_t seed = text ? std::strtoull(text, nullptr, 10) : std::random_device{}();
-  printf("OSSFS2_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed));
-  return seed;
-}
-
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "ossfs2-write-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
+using test::TempFolder;
+using test::TestSeed;
 
 // One engine; `Restart` makes another over the same bucket.
 class WriteFixture : public ::testing::Test {

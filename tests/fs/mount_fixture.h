@@ -24,6 +24,7 @@
 #include "data/write_engine.h"
 #include "fs/core_file_system.h"
 #include "oss/memory_store.h"
+#include "tests/support/temp_folder.h"
 
 namespace ossfs2::test {
 
@@ -59,19 +60,6 @@ class RecordingNotifier : public KernelNotifier {
   std::vector<Ino> attributes_;
   std::vector<Ino> inodes_;
   std::vector<std::string> names_;
-};
-
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "ossfs2-fs-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
 };
 
 // One mount: its own caches and engines over a store that may be shared.

@@ -5,14 +5,10 @@
 #include <thread>
 
 #include "tests/fs/mount_fixture.h"
+#include "tests/support/seed.h"
 
 namespace ossfs2::test {
 namespace {
-
-uint64_t Seed() {
-  const char* text = std::getenv("OSSFS2_TEST_SEED");
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
-}
 
 // What a POSIX file system would hold: path to content; directories have none. A content lives on in open handles.
 class Model {
@@ -148,8 +144,7 @@ void CompareTrees(TestMount& mount, const Model& model) {
 }
 
 void RunProperty(double attr_timeout_s, int steps) {
-  const uint64_t seed = Seed();
-  SCOPED_TRACE("OSSFS2_TEST_SEED=" + std::to_string(seed));
+  const uint64_t seed = TestSeed();
   std::mt19937_64 random(seed);
   auto store = oss::MakeMemoryStore();
   FsOptions options;
@@ -274,8 +269,7 @@ TEST(Property, RandomOperationsMatchAModelWithoutCaches) { RunProperty(0, 2'000)
 
 // Threads with names of their own in shared directories, and shared names; in the end all is consistent.
 TEST(Hammer, ThreadsDoNotDisturbEachOther) {
-  const uint64_t seed = Seed();
-  SCOPED_TRACE("OSSFS2_TEST_SEED=" + std::to_string(seed));
+  const uint64_t seed = TestSeed();
   auto store = oss::MakeMemoryStore();
   FsOptions options;
   options.list_page_size = 5;

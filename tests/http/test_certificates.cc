@@ -78,16 +78,8 @@ const TestCertificates& TestCertificates::Get() {
 }
 
 TestCertificates::TestCertificates() {
-  char name[] = "/tmp/ossfs2_tls_XXXXXX";
-  Check(mkdtemp(name) != nullptr, "folder");
-  folder_ = name;
-  authority_ = Store(folder_ + "/ca.pem", Authority(0));
-  other_authority_ = Store(folder_ + "/other.pem", Authority(1));
-}
-
-TestCertificates::~TestCertificates() {
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
+  authority_ = Store(folder() + "/ca.pem", Authority(0));
+  other_authority_ = Store(folder() + "/other.pem", Authority(1));
 }
 
 ServerTls TestCertificates::Server(const Wish& wish) {

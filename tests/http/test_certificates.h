@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "tests/support/temp_folder.h"
+
 struct ssl_ctx_st;
 
 namespace ossfs2::http {
@@ -17,7 +19,7 @@ class TestCertificates {
   // PEM files of the authorities: of the one that signed everything, and of another.
   const std::string& authority() const { return authority_; }
   const std::string& other_authority() const { return other_authority_; }
-  const std::string& folder() const { return folder_; }
+  const std::string& folder() const { return folder_.path(); }
 
   struct Wish {
     std::string names = "DNS:localhost,DNS:two.test,IP:127.0.0.1";  // subjectAltName
@@ -30,8 +32,7 @@ class TestCertificates {
 
  private:
   TestCertificates();
-  ~TestCertificates();
-  std::string folder_;
+  const test::TempFolder folder_;
   std::string authority_;
   std::string other_authority_;
 };

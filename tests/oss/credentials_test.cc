@@ -14,6 +14,7 @@
 #include "oss/credential_refresher.h"
 #include "tests/base/thread_limit.h"
 #include "tests/oss/fake_http.h"
+#include "tests/support/temp_folder.h"
 
 namespace ossfs2::oss {
 namespace {
@@ -45,8 +46,6 @@ std::string StsJson(const std::string& id) {
 class CredentialsTest : public testing::Test {
  protected:
   CredentialsTest() {
-    char name[] = "/tmp/ossfs2_credentials_XXXXXX";
-    folder_ = mkdtemp(name);
     for (const char* variable : kVariables) unsetenv(variable);
     home_ = getenv("HOME") == nullptr ? "" : getenv("HOME");
     setenv("HOME", folder_.c_str(), 1);
@@ -54,14 +53,9 @@ class CredentialsTest : public testing::Test {
   ~CredentialsTest() override {
     for (const char* variable : kVariables) unsetenv(variable);
     setenv("HOME", home_.c_str(), 1);
-    const std::string command = "rm -rf " + folder_;
-    EXPECT_EQ(system(command.c_str()), 0);
   }
   std::string Write(const std::string& name, const std::string& text, mode_t mode = 0600) {
-    const std::string path = folder_ + "/" + name;
-    std::ofstream(path) << text;
-    chmod(path.c_str(), mode);
-    return path;
+    return temp_.Write(name, text, mode);
   }
   std::unique_ptr<CredentialProvider> Make(FakeHttp& http) {
     auto provider = MakeCredentialProvider(http, options_, clock_);
@@ -77,7 +71,8 @@ class CredentialsTest : public testing::Test {
     return **keys;
   }
 
-  std::string folder_;
+  const test::TempFolder temp_;
+  const std::string folder_ = temp_.path();
   std::string home_;
   CredentialOptions options_;
   FakeClock clock_;

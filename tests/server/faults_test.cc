@@ -16,7 +16,7 @@ namespace {
 class FaultsTest : public ServerTest {
  protected:
   void SetUp() override {
-    options_.requests_log = folder_ + "/requests";
+    options_.requests_log = folder_.path() + "/requests";
     Start();
     ASSERT_EQ(Do("PUT", "a", {}, body_).status, 200);
   }

@@ -8,14 +8,10 @@
 #include "base/str.h"
 #include "oss/encoding.h"
 #include "tests/server/test_client.h"
+#include "tests/support/seed.h"
 
 namespace ossfs2::server {
 namespace {
-
-uint64_t Seed() {
-  const char* given = std::getenv("OSSFS2_TEST_SEED");
-  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-}
 
 // The entries that a whole list must have: keys, and common prefixes marked by a trailing '*'.
 std::vector<std::string> Expected(const std::set<std::string>& keys, const std::string& prefix,
@@ -54,9 +50,7 @@ class ListTest : public ServerTest {
 };
 
 TEST_F(ListTest, AgreesWithAModelOnEveryPageSize) {
-  const uint64_t seed = Seed();
-  SCOPED_TRACE(StrCat("OSSFS2_TEST_SEED=", seed));
-  std::mt19937_64 random(seed);
+  std::mt19937_64 random(test::TestSeed());
   std::set<std::string> keys;
   static const std::string kAlphabet[] = {"a", "b", "/", "//", "\x7f", "é", " ", "&", "\x01", "-"};
   while (keys.size() < 120) {

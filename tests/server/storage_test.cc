@@ -112,9 +112,9 @@ TEST_F(StorageTest, AGetKeepsItsVersionWhenTheObjectIsReplaced) {
 }
 
 TEST_F(StorageTest, CompactionKeepsAll) {
-  auto blobs = BlobStore::Open(folder_ + "/blobs");
+  auto blobs = BlobStore::Open(folder_.path() + "/blobs");
   ASSERT_TRUE(blobs);
-  auto bucket = Bucket::Open("direct", folder_ + "/direct", **blobs);
+  auto bucket = Bucket::Open("direct", folder_.path() + "/direct", **blobs);
   ASSERT_TRUE(bucket);
   UploadRecord upload;
   upload.key = "u";
@@ -125,9 +125,9 @@ TEST_F(StorageTest, CompactionKeepsAll) {
     record->size = static_cast<uint64_t>(i);
     ASSERT_TRUE((*bucket)->Put(StrCat("k", i % 10), [&](const RecordPtr&) { return record; }));
   }
-  EXPECT_LT(files::file_size(folder_ + "/direct/log"), 100'000u);
+  EXPECT_LT(files::file_size(folder_.path() + "/direct/log"), 100'000u);
   bucket->reset();
-  auto again = Bucket::Open("direct", folder_ + "/direct", **blobs);
+  auto again = Bucket::Open("direct", folder_.path() + "/direct", **blobs);
   ASSERT_TRUE(again);
   EXPECT_EQ((*again)->Totals().objects, 10u);
   EXPECT_EQ((*again)->Find("k9")->size, 200'099u);

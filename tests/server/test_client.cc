@@ -95,18 +95,13 @@ Answer RawConnection::Read(bool head_only) {
 }
 
 ServerTest::ServerTest() {
-  char name[] = "/tmp/ossfs2-server-test-XXXXXX";
-  folder_ = ::mkdtemp(name);
-  options_.root = folder_ + "/root";
+  options_.root = folder_.path() + "/root";
   options_.buckets = {"bkt"};
   options_.access_key_id = "test-id";
   options_.access_key_secret = "test-secret";
 }
 
-ServerTest::~ServerTest() {
-  Stop();
-  std::filesystem::remove_all(folder_);
-}
+ServerTest::~ServerTest() { Stop(); }
 
 void ServerTest::Start() {
   auto server = OssServer::Start(options_);

@@ -11,6 +11,7 @@
 
 #include "oss/signing.h"
 #include "server/oss_server.h"
+#include "tests/support/temp_folder.h"
 
 namespace ossfs2::server {
 
@@ -66,7 +67,7 @@ class ServerTest : public ::testing::Test {
   uint16_t port() const { return server_->port(); }
 
   Options options_;
-  std::string folder_;
+  const test::TempFolder folder_;
   std::string bucket_ = "bkt";
   oss::KeySet keys_{"test-id", "test-secret", ""};
   oss::SignatureVersion signing_ = oss::SignatureVersion::kV1;

@@ -22,6 +22,16 @@ struct Row {
   std::string log;
 };
 
+// Of a mount whose daemon is not in the registry of this user.
+const char* StateOf(const std::string& mount_point) {
+  switch (HealthOf(mount_point)) {
+    case MountHealth::kServed: return "mounted";
+    case MountHealth::kDead: return "dead";
+    case MountHealth::kHanging: break;
+  }
+  return "hanging";
+}
+
 std::vector<Row> Rows() {
   std::vector<Row> rows;
   const std::vector<MountRecord> records = ReadMountRecords();
@@ -39,7 +49,7 @@ std::vector<Row> Rows() {
     }
     if (!known)
       rows.push_back(
-          {mount.mount_point, mount.source, 0, 0, IsDeadMount(mount.mount_point) ? "dead" : "mounted", ""});
+          {mount.mount_point, mount.source, 0, 0, StateOf(mount.mount_point), ""});
   }
   for (const MountRecord& record : records) {
     bool mounted = false;

@@ -112,11 +112,12 @@ int WaitForDaemon(DaemonWatch& daemon, int64_t flush_deadline_s) {
 }
 
 // sudo, cron or another session: the registry of this user does not know the daemon, so there is nothing to wait for.
-int TellUnknownDaemon(const std::string& mount_point) {
-  fprintf(stderr,
-          "ossfs2: %s is unmounted; its daemon was started by another user or with another XDG_RUNTIME_DIR and may "
-          "still be saving\n",
-          mount_point.c_str());
+int TellUnknownDaemon(const std::string& mount_point, MountHealth health) {
+  if (health == MountHealth::kDead) return 0;
+  fprintf(stderr, "ossfs2: %s is unmounted; its daemon was started by another user or with another XDG_RUNTIME_DIR%s\n",
+          mount_point.c_str(),
+          health == MountHealth::kHanging ? " and does not answer; end that process: nothing is saved while it hangs"
+                                          : " and may still be saving");
   return 0;
 }
 
@@ -148,7 +149,7 @@ int UmountCommand(const Arguments& arguments) {
   std::optional<DaemonWatch> daemon;
   if (record) daemon.emplace(*record);
   const int64_t flush_deadline_s = record ? AskStatus(*record).flush_deadline_s : 0;
-  const bool dead = !record && IsDeadMount(mount_point);
+  const MountHealth health = record ? MountHealth::kServed : HealthOf(mount_point);
   const Status done = mount ? UnmountNow(mount_point, lazy) : Status();
   if (!done) {
     if (done.error().errno_value != EBUSY) return FailWith(1, done.error().ToString());
@@ -156,7 +157,7 @@ int UmountCommand(const Arguments& arguments) {
     return FailWith(1, StrCat(mount_point, " is in use", users.empty() ? "" : StrCat(" by ", users),
                               "; end these programs, or use --lazy to unmount when they end"));
   }
-  if (!daemon) return dead ? 0 : TellUnknownDaemon(mount_point);
+  if (!daemon) return TellUnknownDaemon(mount_point, health);
   if (lazy && !daemon->EndsWithin(std::chrono::seconds(2))) {
     printf("%s is detached; the daemon (pid %d) ends when the last file is closed and saved\n",
            mount_point.c_str(), record->pid);

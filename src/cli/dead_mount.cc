@@ -1,11 +1,16 @@
 #include "cli/dead_mount.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -15,6 +20,8 @@ namespace ossfs2 {
 namespace {
 
 constexpr int kStackedMountsMax = 32;
+// A process that can be killed is gone at once, on a busy machine somewhat later.
+constexpr int kKilledLimitMs = 1000;
 
 Status UnmountWithHelper(const std::string& mount_point, bool lazy) {
   int output[2];
@@ -49,13 +56,48 @@ Status UnmountWithHelper(const std::string& mount_point, bool lazy) {
   return MakeError(busy ? EBUSY : EPERM, ErrorKind::kOther, text);
 }
 
+bool PollFor(pollfd& waited, int limit_ms) {
+  const auto over = std::chrono::steady_clock::now() + std::chrono::milliseconds(limit_ms);
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(over - std::chrono::steady_clock::now());
+    const int ready = poll(&waited, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
+    if (ready >= 0 || errno != EINTR) return ready > 0;
+  }
+}
+
+// In the child. It keeps no other descriptor: a pipe of the caller's output would stay open as long as the child hangs.
+[[noreturn]] void AnswerStat(const char* path, int answer) {
+  dup2(answer, 0);
+  closefrom(1);
+  struct stat info {};
+  const int error = stat(path, &info) == 0 ? 0 : errno;
+  _exit(write(0, &error, sizeof(error)) == static_cast<ssize_t>(sizeof(error)) ? 0 : 1);
+}
+
 }  // namespace
 
+MountHealth HealthOf(const std::string& mount_point) {
+  int answer[2];
+  if (pipe2(answer, O_CLOEXEC) != 0) return MountHealth::kHanging;
+  const pid_t child = fork();
+  if (child == 0) AnswerStat(mount_point.c_str(), answer[1]);
+  close(answer[1]);
+  int error = 0;
+  pollfd waited{answer[0], POLLIN, 0};
+  const bool answered = child > 0 && PollFor(waited, kHealthLimitMs) &&
+                        read(answer[0], &error, sizeof(error)) == static_cast<ssize_t>(sizeof(error));
+  // Its end of the pipe is closed when it is gone: until then it would keep the mount busy. It may also be held in the
+  // kernel beyond the reach of any signal.
+  const bool ended = answered || child < 0 || (kill(child, SIGKILL) == 0 && PollFor(waited, kKilledLimitMs));
+  close(answer[0]);
+  if (child > 0) waitpid(child, nullptr, ended ? 0 : WNOHANG);
+  if (!answered) return MountHealth::kHanging;
+  return error == ENOTCONN ? MountHealth::kDead : MountHealth::kServed;
+}
+
 bool IsDeadMount(const std::string& mount_point) {
-  struct stat info {};
-  if (stat(mount_point.c_str(), &info) == 0 || errno != ENOTCONN) return false;
   const auto mount = FindMount(mount_point);
-  return mount && mount->type == "fuse.ossfs2";
+  return mount && mount->type == "fuse.ossfs2" && HealthOf(mount_point) == MountHealth::kDead;
 }
 
 Status ClearDeadMount(const std::string& mount_point) {

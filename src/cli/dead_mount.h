@@ -1,4 +1,4 @@
-// Mounts left behind by a daemon that died: "Transport endpoint is not connected".
+// Mounts left behind by a daemon that died ("Transport endpoint is not connected"), and those whose daemon hangs.
 #pragma once
 
 #include <string>
@@ -7,6 +7,16 @@
 
 namespace ossfs2 {
 
+enum class MountHealth {
+  kServed,   // somebody answers for it; also when there is no mount at all
+  kDead,     // its daemon is gone
+  kHanging,  // no answer within kHealthLimitMs
+};
+inline constexpr int kHealthLimitMs = 2000;
+
+// Of a fuse.ossfs2 mount, or of whatever else is at that path: only a stat tells. A process of its own asks, as
+// whoever waits for a daemon that hangs cannot be ended before the daemon; that process may outlive this call.
+MountHealth HealthOf(const std::string& mount_point);
 // Whether a fuse.ossfs2 mount is there whose daemon is gone.
 bool IsDeadMount(const std::string& mount_point);
 // Detaches dead ossfs2 mounts at that path; OK when there are none. Mounts of others are never touched.

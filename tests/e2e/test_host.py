@@ -1,6 +1,7 @@
 """What the host does to a mount: its log is moved, its disks fill up or vanish, the service restarts."""
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,8 @@ import time
 import unittest
 
 import harness
-from harness import MIB, OSSFS2, Mount, Server, check_file, content, payload, wait_until, write_all, write_file
+from harness import (MIB, OSSFS2, Mount, Server, check_file, clean_environment, content, payload, wait_until,
+                     write_all, write_file)
 
 AS_ROOT = unittest.skipIf(os.geteuid() != 0, "needs root")
 BIG = 24 * MIB  # several parts
@@ -236,6 +238,29 @@ class Restart(unittest.TestCase):
                 self.assertEqual(mapped.returncode, 0, errors)
                 self.assertEqual(server.client.get("written"), payload("written", self.SIZE))
                 mount.unmount()
+
+
+class HangingDaemon(unittest.TestCase):
+    """A daemon that was stopped answers nothing; the commands must not wait for it."""
+    LIMIT_S = 60  # for a machine that stands still now and then; each question has a limit of 2 s
+
+    def test_others_list_and_unmount(self):
+        others = clean_environment(OSSFS2_RUNTIME_DIR=harness.temporary_folder("runtime"))
+
+        def ask(*words):
+            return harness.run([OSSFS2, *words], timeout=self.LIMIT_S, env=others).stdout
+
+        # Nothing of the root is known to the kernel for longer than a question.
+        with Server() as server, Mount(server, "--attr_timeout=0") as mount:
+            self.assertRegex(ask("list"), re.escape(mount.path) + " +- +- +mounted ")
+            os.kill(mount.pid, signal.SIGSTOP)
+            try:
+                self.assertRegex(ask("list"), re.escape(mount.path) + " +- +- +hanging ")
+                self.assertIn("and does not answer", ask("umount", mount.path))
+                self.assertFalse(harness.is_mounted(mount.path))
+            finally:
+                os.kill(mount.pid, signal.SIGCONT)
+            self.assertEqual(mount.process.wait(60), 0)
 
 
 if __name__ == "__main__":

@@ -72,21 +72,31 @@ Result<WriteResult> CopyInParts(ObjectStore& store, Executor& executor, const Co
   return *failed;
 }
 
+// Of the very version that was copied. A copy onto itself has replaced it.
+std::optional<uint64_t> CrcOfSource(ObjectStore& store, const CopyJob& job) {
+  if (job.crc64 || job.source_etag.empty() || job.source_key == job.target_key) return job.crc64;
+  const Result<ObjectInfo> head = store.Head(job.source_key);
+  if (!head || head->etag != job.source_etag) return std::nullopt;
+  return head->crc64;
+}
+
+Error DamagedCopy(const CopyJob& job, const std::string& what) {
+  return MakeError(EIO, ErrorKind::kCorrupt,
+                   StrCat("The copy of ", job.source_key, " to ", job.target_key, " has ", what, "; the source was kept."));
+}
+
 Result<WriteResult> Prove(ObjectStore& store, const CopyJob& job, WriteResult result) {
-  if (job.crc64 && result.crc64) {
-    if (*job.crc64 == *result.crc64) return result;
-    return MakeError(EIO, ErrorKind::kCorrupt,
-                     StrCat("The copy of ", job.source_key, " to ", job.target_key,
-                            " has another CRC64; the source was kept."));
-  }
+  const auto other_crc = [&] { return DamagedCopy(job, "another CRC64"); };
+  if (job.crc64 && result.crc64 && *job.crc64 != *result.crc64) return other_crc();
+  if (job.crc64 && result.crc64) return result;
   if (!result.etag.empty() && result.etag == job.source_etag) return result;
+  const std::optional<uint64_t> crc = CrcOfSource(store, job);
+  if (crc && result.crc64 && *crc != *result.crc64) return other_crc();
+  if (crc && result.crc64) return result;
   Result<ObjectInfo> head = store.Head(job.target_key);
   if (!head) return head.error();
-  const bool crc_differs = job.crc64 && head->crc64 && *job.crc64 != *head->crc64;
-  if (head->size != job.size || crc_differs)
-    return MakeError(EIO, ErrorKind::kCorrupt,
-                     StrCat("The copy of ", job.source_key, " to ", job.target_key, " has ", head->size,
-                            " bytes instead of ", job.size, "; the source was kept."));
+  if (head->size != job.size) return DamagedCopy(job, StrCat(head->size, " bytes instead of ", job.size));
+  if (crc && head->crc64 && *crc != *head->crc64) return other_crc();
   result.etag = head->etag;
   result.crc64 = head->crc64;
   return result;

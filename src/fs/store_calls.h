@@ -29,8 +29,9 @@ struct CopyJob {
   int part_concurrency = 16;
 };
 
-// Copies server-side, in parts when one copy cannot do it, and proves the copy: by CRC64, else by equal
-// ETag, else by a HEAD of the target (size). EIO (kCorrupt) when the proof fails; the source is untouched.
+// Copies server-side, in parts when one copy cannot do it, and proves the copy: by the CRC64 of its answer, else by equal
+// ETag, else by HEADs of what is not known: the source's CRC64, the target's, and its size. EIO (kCorrupt) when the proof
+// fails; the source is untouched.
 Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, const CopyJob& job);
 
 }  // namespace ossfs2

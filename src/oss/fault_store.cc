@@ -152,6 +152,14 @@ class FaultStoreImpl final : public FaultStore {
                                       Function function) {
     const std::optional<FaultRule> fault = Match(operation, key);
     if (!fault) return function();
+    using Answer = std::invoke_result_t<Function>;
+    if constexpr (std::is_same_v<Answer, Result<WriteResult>>) {
+      if (fault->bend) {
+        Answer answer = function();
+        if (answer) fault->bend(*answer);
+        return answer;
+      }
+    }
     if (fault->after_effect) static_cast<void>(function());
     return fault->error;
   }

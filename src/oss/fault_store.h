@@ -1,5 +1,5 @@
-// FaultStore: wraps a store and fails chosen calls, or does something in the middle of them, for tests of the
-// layers above.
+// FaultStore: wraps a store and fails chosen calls, changes their answers, or does something in the middle of them, for
+// tests of the layers above.
 //
 // Rules are asked in order; the first that matches and is not used up decides. Thread-safe.
 #pragma once
@@ -22,6 +22,8 @@ struct FaultRule {
   int64_t bytes_before = -1;  // for get: deliver so many bytes, then fail
   // Run first, in the caller's thread; the call is then made and answered as if there were no rule.
   std::function<void()> meanwhile = nullptr;
+  // For "copy" and "complete": the call is made, and its good answer changed so.
+  std::function<void(WriteResult&)> bend = nullptr;
 };
 
 class FaultStore : public ObjectStore {

@@ -1,13 +1,12 @@
 // AppendObject, the one verb that may not simply be repeated.
 #include <algorithm>
 #include <cerrno>
-#include <future>
 #include <thread>
 
 #include "base/crc64.h"
 #include "base/str.h"
-#include "oss/get_exchange.h"
 #include "oss/object_headers.h"
+#include "oss/read_back.h"
 #include "oss/verbs.h"
 
 namespace ossfs2::oss {
@@ -17,27 +16,6 @@ uint64_t CrcOfBody(const UploadBody& body) {
   uint64_t crc = 0;
   for (const auto& span : body.spans) crc = Crc64(crc, span.data(), span.size());
   return crc;
-}
-
-// Takes the CRC of what comes, through a small buffer.
-class CrcSink final : public DataSink {
- public:
-  std::span<std::byte> NextBuffer() override { return buffer_; }
-  void OnBytes(size_t size) override { crc_ = Crc64(crc_, buffer_.data(), size); }
-  uint64_t crc() const { return crc_; }
-
- private:
-  std::vector<std::byte> buffer_ = std::vector<std::byte>(256 << 10);
-  uint64_t crc_ = 0;
-};
-
-Result<uint64_t> CrcOfRange(OssContext& context, const ObjectInfo& info, uint64_t offset, uint64_t size) {
-  auto sink = std::make_shared<CrcSink>();
-  std::promise<Status> promise;
-  const auto call = StartGet(context, {info.key, offset, size, info.etag}, sink,
-                             [&](Status status) { promise.set_value(std::move(status)); });
-  OSSFS2_RETURN_IF_ERROR(promise.get_future().get());
-  return sink->crc();
 }
 
 enum class State : uint8_t { kNotDone, kDone, kUnknown };

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "oss/object_headers.h"
 #include "oss/oss_xml.h"
+#include "oss/read_back.h"
 #include "oss/verbs.h"
 
 namespace ossfs2::oss {
@@ -16,6 +17,25 @@ uint64_t SizeOf(const std::vector<PartResult>& parts) {
   return size;
 }
 
+// Without a CRC64 of the whole (parts that were copied have none): the smallest part that was sent is read back, since
+// another host may have made an object of as many bytes and parts. With no such part those two must do.
+bool HoldsWhatWasSent(OssContext& context, const ObjectInfo& info, const std::vector<PartResult>& parts) {
+  const PartResult* smallest = nullptr;
+  uint64_t offset = 0;
+  uint64_t at = 0;
+  for (const PartResult& part : parts) {
+    if (part.crc64 && part.size > 0 && (smallest == nullptr || part.size < smallest->size)) {
+      smallest = &part;
+      offset = at;
+    }
+    at += part.size;
+  }
+  if (!info.etag.ends_with(StrCat("-", parts.size()))) return false;
+  if (smallest == nullptr) return true;
+  const auto crc = CrcOfRange(context, info, offset, smallest->size);
+  return crc && *crc == *smallest->crc64;
+}
+
 // After a lost answer: whether the object at the key is the completed upload.
 std::optional<WriteResult> ResolveLostComplete(OssContext& context, const std::string& key,
                                                const std::vector<PartResult>& parts,
@@ -23,7 +43,7 @@ std::optional<WriteResult> ResolveLostComplete(OssContext& context, const std::s
   const auto info = RunHead(context, key);
   if (!info || info->size != SizeOf(parts) || info->type != ObjectType::kMultipart) return std::nullopt;
   const bool is_ours =
-      crc64 && info->crc64 ? *crc64 == *info->crc64 : info->etag.ends_with(StrCat("-", parts.size()));
+      crc64 && info->crc64 ? *crc64 == *info->crc64 : HoldsWhatWasSent(context, *info, parts);
   if (!is_ours) return std::nullopt;
   return WriteResult{info->etag, info->crc64, info->mtime_s};
 }

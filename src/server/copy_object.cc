@@ -88,7 +88,8 @@ Reply<HttpResponse> CopyObject(HandlerContext& context, Exchange& e) {
   xml.Element("ETag", QuotedEtag(e, (*record)->etag));
   xml.Element("LastModified", oss::IsoDate((*record)->mtime_s));
   HttpResponse response = XmlAnswer(xml.Take());
-  AddUploadHeaders(e, (*record)->etag, (*record)->crc64, response);
+  const auto crc64 = context.no_copy_crc ? std::nullopt : std::optional<uint64_t>((*record)->crc64);
+  AddUploadHeaders(e, (*record)->etag, crc64, response);
   return response;
 }
 

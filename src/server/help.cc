@@ -51,6 +51,7 @@ For tests:
            delay:MS          done and answered later     late-answer:MS  done at once, answered later
   --page-entries-max N       lists give at most N entries a page
   --copies-change-etag       a copy gets another ETag than its source, as the service gives objects sent in parts
+  --no-copy-crc              answers to copies tell no CRC64 (the service tells it sometimes)
   --restore-seconds N        how long a restore of an archived object is "ongoing" (1)
   --requests-log FILE        one JSON object a line for each request, written before its answer
 

@@ -168,7 +168,7 @@ Reply<HttpResponse> CopyPart(HandlerContext& context, Exchange& e) {
   xml.Element("LastModified", oss::IsoDate(mtime_s));
   xml.Element("ETag", QuotedEtag(e, etag));
   HttpResponse response = XmlAnswer(xml.Take());
-  AddUploadHeaders(e, etag, *crc, response);
+  AddUploadHeaders(e, etag, std::nullopt, response);  // the service tells no CRC64 of copied parts
   return response;
 }
 

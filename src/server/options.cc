@@ -137,6 +137,8 @@ bool SetSwitch(Options& options, const std::string& name) {
     options.discard = true;
   } else if (name == "--copies-change-etag") {
     options.copies_change_etag = true;
+  } else if (name == "--no-copy-crc") {
+    options.no_copy_crc = true;
   } else if (name == "--help" || name == "-h") {
     options.help = true;
   } else if (name == "--version") {

@@ -34,6 +34,7 @@ struct Options {
   uint64_t rate_bytes_per_s = 0;
   bool discard = false;
   bool copies_change_etag = false;
+  bool no_copy_crc = false;
   int64_t restore_seconds = 1;
   int page_entries_max = 1000;
   std::vector<SyntheticSpec> synthetic;

@@ -46,6 +46,7 @@ Status OssServer::Configure(const Options& options) {
   service_.addressing() = options.addressing;
   service_.context().discard = options.discard;
   service_.context().copies_change_etag = options.copies_change_etag;
+  service_.context().no_copy_crc = options.no_copy_crc;
   service_.context().restore_seconds = options.restore_seconds;
   service_.context().page_entries_max = options.page_entries_max;
   if (!options.region.empty()) service_.context().region = options.region;

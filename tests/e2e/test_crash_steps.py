@@ -67,7 +67,7 @@ class Steps(unittest.TestCase):
 
     def setUp(self):
         self.number = 0
-        self.server = Server()
+        self.server = Server("--no-copy-crc")
         self.client = self.server.client
         self.mount = Mount(self.server, *self.mount_options)
 

@@ -86,7 +86,7 @@ class Readers:
 
 
 class Replaced(MountCase):
-    server_options = ("--copies-change-etag",)
+    server_options = ("--copies-change-etag", "--no-copy-crc")
     mount_options = ("--total_mem_limit=64m",)
 
     def tearDown(self):

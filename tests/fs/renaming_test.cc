@@ -1,7 +1,9 @@
 // What others ask and write while a rename is under way: no file is lost, no folder is short.
+#include <atomic>
 #include <functional>
 #include <future>
 
+#include "base/awaited.h"
 #include "oss/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 
@@ -119,6 +121,58 @@ TEST_F(Renaming, AHandleOfTheReplacedFileKeepsItsSize) {
   EXPECT_EQ(*mount_.Read(handle, 0, 100), "old version");
   mount_.Close(handle);
   EXPECT_EQ(*mount_.Get("target"), "new");
+}
+
+// The copy of an object that was sent in parts has another ETag, and a directory's rename has not looked at the sources.
+class RenamingParts : public Renaming {
+ protected:
+  RenamingParts() {
+    const std::string id = *store_->InitiateUpload("d/f", {});
+    const auto sent = std::make_shared<Awaited<Result<PartResult>>>();
+    UploadBody body;
+    body.spans.push_back(std::as_bytes(std::span(kText.data(), kText.size())));
+    const auto call = store_->UploadPartAsync("d/f", id, 1, body, [sent](Result<PartResult> part) { sent->Set(std::move(part)); });
+    EXPECT_TRUE(store_->CompleteUpload("d/f", id, {*sent->Take()}, std::nullopt, false));
+  }
+  void BendCopy(std::function<void(WriteResult&)> bend) {
+    oss::FaultRule rule;
+    rule.operation = "copy";
+    rule.bend = std::move(bend);
+    faults_->AddRule(rule);
+  }
+  // How many are sent for the file under its two names.
+  int HeadsOfARename() {
+    std::atomic<int> heads = 0;
+    for (const char* key : {"d/f", "e/f"}) {
+      for (int i = 0; i < 3; ++i) Before("head", key, [&] { ++heads; });
+    }
+    EXPECT_EQ(mount_.Rename("d", "e"), 0);
+    faults_->ClearRules();
+    EXPECT_EQ(store_->Content("e/f"), kText);
+    return heads;
+  }
+
+  const std::string kText = "0123456789";
+};
+
+TEST_F(RenamingParts, ACopyWithAnotherCrcIsRefused) {
+  BendCopy([](WriteResult& copied) { *copied.crc64 ^= 1; });
+  EXPECT_EQ(mount_.Rename("d", "e"), EIO);
+  EXPECT_EQ(store_->Content("d/f"), kText);
+}
+
+TEST_F(RenamingParts, ACopyThatTellsNoCrcIsAskedForIt) {
+  BendCopy([](WriteResult& copied) { copied.crc64.reset(); });
+  Before("head", "e/f", [&] { store_->PutContent("e/f", "01234567xx"); });
+  EXPECT_EQ(mount_.Rename("d", "e"), EIO);
+  EXPECT_EQ(store_->Content("d/f"), kText);
+}
+
+TEST_F(RenamingParts, OneHeadProvesACopyThatTellsItsCrc) { EXPECT_EQ(HeadsOfARename(), 1); }
+
+TEST_F(RenamingParts, TwoProveOneThatDoesNot) {
+  BendCopy([](WriteResult& copied) { copied.crc64.reset(); });
+  EXPECT_EQ(HeadsOfARename(), 2);
 }
 
 }  // namespace

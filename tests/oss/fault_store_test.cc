@@ -55,6 +55,22 @@ TEST_F(FaultStoreTest, SomethingHappensBeforeACall) {
   EXPECT_EQ(store_->FaultsInjected(), 0u);
 }
 
+TEST_F(FaultStoreTest, AnswersOfCopiesAreChanged) {
+  memory_->PutContent("a", "text");
+  FaultRule rule;
+  rule.operation = "copy";
+  rule.bend = [](WriteResult& answer) { answer.crc64.reset(); };
+  store_->AddRule(rule);
+  CopyRequest request;
+  request.source_key = "a";
+  request.target_key = "b";
+  const auto first = store_->Copy(request);
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(first->crc64);
+  EXPECT_EQ(*memory_->Content("b"), "text");
+  EXPECT_TRUE(store_->Copy(request)->crc64);
+}
+
 TEST_F(FaultStoreTest, AnyOperationUntilCleared) {
   memory_->PutContent("a", "1");
   store_->AddRule({"*", "", 0, -1, error_, false, -1});

@@ -1,33 +1,14 @@
-// Put, parts, complete, copy, append: checks and answers that were lost.
+// Put, parts, copy, append: checks and answers that were lost.
 #include <cerrno>
 
 #include "base/crc64.h"
 #include "tests/oss/store_fixture.h"
+#include "tests/oss/store_replies.h"
 
 namespace ossfs2::oss {
 namespace {
 
 using OssWriteTest = StoreFixture;
-
-Reply PutReply(uint64_t crc) {
-  Reply reply;
-  reply.headers = {{"ETag", "\"E1\""}, {"x-oss-hash-crc64ecma", std::to_string(crc)}};
-  return reply;
-}
-
-Reply HeadReply(uint64_t size, uint64_t crc, const std::string& type = "Normal",
-                const std::string& etag = "E1") {
-  Reply reply;
-  reply.headers = {{"Content-Length", std::to_string(size)},
-                   {"ETag", "\"" + etag + "\""},
-                   {"x-oss-object-type", type},
-                   {"x-oss-hash-crc64ecma", std::to_string(crc)},
-                   {"Last-Modified", "Wed, 28 Dec 2022 10:27:41 GMT"}};
-  return reply;
-}
-
-const std::string kText = "hello world";
-const uint64_t kCrc = 5981764153023615706u;
 
 TEST_F(OssWriteTest, PutSendsOptionsAndMetadata) {
   config_.storage_class = "IA";
@@ -154,74 +135,6 @@ TEST_F(OssWriteTest, InitiateAndAbort) {
   EXPECT_EQ(*store_->InitiateUpload("k", {}), "U1");
   EXPECT_EQ(http_->Seen().at(1).target, "/k?uploads");
   EXPECT_TRUE(store_->AbortUpload("k", "U1")) << "an upload that is gone is aborted";
-}
-
-class OssCompleteTest : public StoreFixture {
- protected:
-  Result<WriteResult> Complete(std::optional<uint64_t> crc = kCrc) {
-    return store_->CompleteUpload("k", "U", {{1, "P1", 6, std::nullopt}, {2, "P2", 5, std::nullopt}}, crc,
-                                  false);
-  }
-  static Reply Completed(uint64_t crc) {
-    Reply reply;
-    reply.body = "<CompleteMultipartUploadResult><ETag>\"C-2\"</ETag></CompleteMultipartUploadResult>";
-    reply.headers = {{"x-oss-hash-crc64ecma", std::to_string(crc)}};
-    return reply;
-  }
-};
-
-TEST_F(OssCompleteTest, ListsPartsAndComparesTheCrc) {
-  ServeInTurn({Completed(kCrc), Completed(1), HeadReply(11, 1, "Multipart", "C-2")});
-  const auto done = Complete();
-  ASSERT_TRUE(done);
-  EXPECT_EQ(done->etag, "C-2");
-  EXPECT_NE(http_->Seen().at(0).body.find("<PartNumber>2</PartNumber><ETag>\"P2\"</ETag>"),
-            std::string::npos);
-  EXPECT_EQ(Complete().error().kind, ErrorKind::kCorrupt);
-  ServeInTurn({Completed(1), HeadReply(11, kCrc, "Multipart", "C-2")});
-  EXPECT_TRUE(Complete()) << "the object is right, only the header was damaged";
-}
-
-TEST_F(OssCompleteTest, CarriesTheAcl) {
-  ServeInTurn({Completed(kCrc)});
-  ASSERT_TRUE(Complete());
-  EXPECT_EQ(http_->Seen().at(0).Header("x-oss-object-acl"), "");
-  config_.object_acl = "private";
-  config_.storage_class = "IA";
-  ServeInTurn({Completed(kCrc)});
-  ASSERT_TRUE(Complete());
-  EXPECT_EQ(http_->Seen().at(0).Header("x-oss-object-acl"), "private");
-  EXPECT_EQ(http_->Seen().at(0).Header("x-oss-storage-class"), "") << "it is an error here";
-}
-
-TEST_F(OssCompleteTest, LostAnswerIsResolvedByAsking) {
-  ServeInTurn({LostReply(), ErrorReply(404, "NoSuchUpload"), HeadReply(11, kCrc, "Multipart", "C-2")});
-  const auto done = Complete();
-  ASSERT_TRUE(done) << done.error().text;
-  EXPECT_EQ(done->etag, "C-2");
-}
-
-// Every error of the HTTP client names the host, and with it the bucket.
-TEST_F(OssCompleteTest, WordsInTheNameOfTheBucketDecideNothing) {
-  config_.bucket = "resolve-refused";
-  ServeInTurn({LostReply(), ErrorReply(404, "NoSuchUpload"), HeadReply(11, kCrc, "Multipart", "C-2")});
-  const auto done = Complete();
-  ASSERT_TRUE(done) << done.error().text;
-}
-
-TEST_F(OssCompleteTest, NoSuchUploadWithoutLostAnswerIsAnError) {
-  ServeInTurn({ErrorReply(404, "NoSuchUpload")});
-  const Error gone = Complete().error();
-  EXPECT_EQ(gone.kind, ErrorKind::kNotFound);
-  EXPECT_EQ(gone.errno_value, EIO) << "ENOENT would tell the writer that its file has no name";
-  ServeInTurn({LostReply(), ErrorReply(404, "NoSuchUpload"), HeadReply(11, kCrc + 1, "Multipart", "C-2")});
-  EXPECT_EQ(Complete().error().kind, ErrorKind::kNotFound) << "the object is another's";
-}
-
-TEST_F(OssCompleteTest, ErrorInA200IsAnError) {
-  Reply reply = ErrorReply(200, "InvalidPart");
-  ServeInTurn({reply});
-  EXPECT_EQ(Complete().error().oss_code, "InvalidPart");
 }
 
 class OssCopyTest : public StoreFixture {

@@ -114,6 +114,17 @@ TEST_F(FaultsTest, CopiesChangeTheirEtagOnlyWhenAsked) {
   EXPECT_EQ(Do("GET", "a").body, body_);
 }
 
+TEST_F(FaultsTest, CopiesTellNoCrcWhenAsked) {
+  const NameValues source = {{"x-oss-copy-source", "/bkt/a"}};
+  const std::string crc = Do("HEAD", "a").Header("x-oss-hash-crc64ecma");
+  EXPECT_EQ(Do("PUT", "b", {}, "", source).Header("x-oss-hash-crc64ecma"), crc);
+  Stop();
+  options_.no_copy_crc = true;
+  Start();
+  EXPECT_EQ(Do("PUT", "b", {}, "", source).Header("x-oss-hash-crc64ecma"), "");
+  EXPECT_EQ(Do("HEAD", "b").Header("x-oss-hash-crc64ecma"), crc);
+}
+
 TEST_F(FaultsTest, CorruptUploadIsNoticedByItsCrc) {
   Fault("op=put,kind=corrupt");
   EXPECT_EQ(Do("PUT", "b", {}, "hello", {{"Content-MD5", oss::Base64Encode(oss::Md5("hello"))}}).Code(),

@@ -103,7 +103,7 @@ TEST_F(MultipartTest, PartCopiesOfRanges) {
   };
   const Answer middle = copy(1, "bytes=100000-249999");
   EXPECT_EQ(middle.Element("ETag"), middle.Header("ETag"));
-  EXPECT_EQ(middle.Header("x-oss-hash-crc64ecma"), CrcText(a.substr(100'000, 150'000)));
+  EXPECT_EQ(middle.Header("x-oss-hash-crc64ecma"), "") << "the service tells it of uploaded parts only";
   const Answer whole = copy(2, "bytes=0-300000");  // outside: the whole source
   EXPECT_EQ(copy(3, "bytes=5-3").Code(), "InvalidArgument");
   const Answer done = Complete("k", id, {{1, middle.Header("ETag")}, {2, whole.Header("ETag")}});
@@ -121,7 +121,7 @@ TEST_F(MultipartTest, PartCopyOfSyntheticKnowsItsCrc) {
       Part("k", id, 1, "",
            {{"x-oss-copy-source", "/bkt/big"}, {"x-oss-copy-source-range", "bytes=12345-5012344"}});
   const std::string bytes = Do("GET", "big", {}, "", {{"Range", "bytes=12345-5012344"}}).body;
-  EXPECT_EQ(part.Header("x-oss-hash-crc64ecma"), CrcText(bytes));
+  EXPECT_EQ(Complete("k", id, {{1, part.Header("ETag")}}).Header("x-oss-hash-crc64ecma"), CrcText(bytes));
 }
 
 TEST_F(MultipartTest, ListsOfPartsAndUploads) {

@@ -41,6 +41,7 @@ TEST(OptionsTest, AllFlags) {
                                      "80M",
                                      "--discard",
                                      "--copies-change-etag",
+                                     "--no-copy-crc",
                                      "--synthetic",
                                      "k=v=2g",
                                      "--synthetic",
@@ -74,6 +75,7 @@ TEST(OptionsTest, AllFlags) {
   EXPECT_EQ(options->faults.size(), 1u);
   EXPECT_EQ(options->page_entries_max, 7);
   EXPECT_TRUE(options->copies_change_etag);
+  EXPECT_TRUE(options->no_copy_crc);
 }
 
 TEST(OptionsTest, KeysFromTheEnvironment) {
@@ -120,7 +122,7 @@ TEST(OptionsTest, MistakesAreNamed) {
 TEST(OptionsTest, HelpNamesEveryFlag) {
   for (const char* flag :
        {"--root", "--listen", "--bucket", "--access-key-id", "--secret-file", "--security-token", "--region", "--public",
-        "--latency", "--rate-per-connection", "--discard", "--copies-change-etag", "--synthetic", "--fault",
+        "--latency", "--rate-per-connection", "--discard", "--copies-change-etag", "--no-copy-crc", "--synthetic", "--fault",
         "--requests-log", "--tls-cert", "--tls-key", "--cname", "--endpoint", "--restore-seconds", "--page-entries-max"}) {
     EXPECT_THAT(HelpText(), testing::HasSubstr(flag));
   }

@@ -94,7 +94,9 @@ Result<std::string> AskDaemon(const std::string& socket_path, const std::string&
     answer = ReadUntil(*fd, "\n", kAdminAnswerBytesMax, answer_limit);
   close(*fd);
   if (!answer)
-    return MakeError(ETIMEDOUT, ErrorKind::kUnavailable, "the daemon does not answer on its socket");
+    return MakeError(ETIMEDOUT, ErrorKind::kUnavailable, StrCat("the daemon does not answer on its socket ", socket_path, " within ",
+                            std::chrono::duration_cast<std::chrono::seconds>(answer_limit).count(),
+                            " s; it hangs or is stopped: look at its log, or end it (`ossfs2 list` has both)"));
   return std::move(*answer);
 }
 

@@ -110,11 +110,10 @@ int StatsCommand(const Arguments& arguments) {
     if (!answer) return FailWith(1, answer.error().ToString());
     const auto asked = std::chrono::steady_clock::now();
     const double passed_s = std::chrono::duration<double>(asked - std::exchange(asked_before, asked)).count();
-    if (parsed.json) {
-      fputs(answer->c_str(), stdout);
-    } else {
-      const auto table = RenderStats(*answer, before, before.empty() ? parsed.watch_s : passed_s);
-      if (!table) return FailWith(1, table.error().text);
+    const auto table = RenderStats(*answer, before, before.empty() ? parsed.watch_s : passed_s);
+    if (parsed.json) fputs(answer->c_str(), stdout);
+    if (!table) return FailWith(1, table.error().text);
+    if (!parsed.json) {
       printf("%s%s", parsed.watch_s > 0 && terminal ? "\033[H\033[J" : "", table->c_str());
       if (parsed.watch_s > 0 && !terminal) puts("");
     }

@@ -1,6 +1,7 @@
 #include "cli/socket_server.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -11,10 +12,19 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/str.h"
 
 namespace ossfs2 {
+namespace {
+
+constexpr timeval kConnectLimit{5, 0};
+
+// Any descriptor will do.
+int MakeSpare() { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+}  // namespace
 
 int SocketServer::AcceptConnection(int listening_fd) {
   return accept4(listening_fd, nullptr, nullptr, SOCK_CLOEXEC);
@@ -26,6 +36,7 @@ SocketServer::SocketServer(int listening_fd, std::string name, Handler handler, 
       handler_(std::move(handler)),
       acceptor_(std::move(acceptor)),
       executor_(std::move(name), kConnectionsMax),
+      spare_fd_(MakeSpare()),
       thread_([this] { Accept(); }) {}
 
 SocketServer::~SocketServer() {
@@ -37,6 +48,10 @@ SocketServer::~SocketServer() {
     for (const int fd : connections_) shutdown(fd, SHUT_RDWR);
   }
   executor_.Shutdown();
+  {
+    MutexLock lock(mutex_);
+    if (spare_fd_ >= 0) close(spare_fd_);
+  }
   close(listening_fd_);
   close(stop_event_);
 }
@@ -47,7 +62,8 @@ void SocketServer::Accept() {
     if (poll(waited, 2, -1) < 0 && errno != EINTR) return;
     if (waited[1].revents != 0) return;
     if (waited[0].revents == 0) continue;
-    const int fd = acceptor_(listening_fd_);
+    int fd = acceptor_(listening_fd_);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) fd = AcceptWithSpare();
     if (fd < 0) {
       poll(&waited[1], 1, kRetryInterval.count());
       continue;
@@ -64,11 +80,21 @@ void SocketServer::Accept() {
   }
 }
 
+int SocketServer::AcceptWithSpare() {
+  {
+    MutexLock lock(mutex_);
+    if (spare_fd_ < 0) return -1;
+    close(std::exchange(spare_fd_, -1));
+  }
+  return acceptor_(listening_fd_);
+}
+
 void SocketServer::Serve(int fd) {
   handler_(fd);
   MutexLock lock(mutex_);
   connections_.erase(fd);
   close(fd);
+  if (spare_fd_ < 0) spare_fd_ = MakeSpare();
 }
 
 Result<int> ListenUnix(const std::string& path) {
@@ -125,6 +151,8 @@ Result<int> ConnectUnix(const std::string& path) {
   memcpy(address.sun_path, path.data(), path.size());
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return ErrnoError(errno, "socket");
+  // A daemon that hangs has a full queue after some questions; connect would then wait for ever.
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kConnectLimit, sizeof(kConnectLimit));
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     const int error = errno;
     close(fd);

@@ -31,12 +31,14 @@ class SocketServer {
   SocketServer(const SocketServer&) = delete;
   SocketServer& operator=(const SocketServer&) = delete;
 
-  // Between attempts while no descriptor is free: the connection stays in the queue, so poll does not wait.
+  // Between attempts while no descriptor is free and the spare one is taken: the connection stays in the queue, so poll
+  // does not wait.
   static constexpr std::chrono::milliseconds kRetryInterval{20};
 
  private:
   static int AcceptConnection(int listening_fd);
   void Accept();
+  int AcceptWithSpare() EXCLUDES(mutex_);  // as Acceptor
   void Serve(int fd);
 
   const int listening_fd_;
@@ -46,6 +48,9 @@ class SocketServer {
   Executor executor_;
   Mutex mutex_;
   std::unordered_set<int> connections_ GUARDED_BY(mutex_);
+  // Given up for a connection when the process has no other descriptor: who asks what is wrong with it would wait until
+  // idle connections to the service are closed.
+  int spare_fd_ GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

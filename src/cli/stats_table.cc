@@ -154,10 +154,20 @@ std::string InFlight(const json& mount, const Samples& s) {
                                   FormatSize(static_cast<uint64_t>(s.Value("staging_bytes")))));
 }
 
+// What is between the quotes of `code="SlowDown"`.
+std::string CodeOf(const std::string& label) {
+  const size_t open = label.find('"');
+  const size_t end = label.rfind('"');
+  return open < end ? label.substr(open + 1, end - open - 1) : label;
+}
+
 std::string Trouble(const Samples& s) {
   std::string errors;
-  for (const auto& [label, value] : s.Labelled("errors_total"))
-    if (value > 0) errors += StrCat(errors.empty() ? "" : ", ", label, " ", Decimal(value, 0));
+  for (const auto& [label, value] : s.Labelled("errors_total")) {
+    const std::string code = CodeOf(label);
+    // Every new file is looked up first, so that one says nothing.
+    if (value > 0 && code != "NoSuchKey") errors += StrCat(errors.empty() ? "" : ", ", code, " ", Decimal(value, 0));
+  }
   return Line("trouble",
               StrCat(Decimal(s.Sum("retries_total"), 0), " retries, ", Decimal(s.Value("hedges_total"), 0),
                      " second GETs, ", Decimal(s.Value("read_errors_total"), 0), " failed reads, ",

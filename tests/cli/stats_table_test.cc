@@ -2,6 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "cli/admin_protocol.h"
+#include "cli/app.h"
+#include "cli/mount_registry.h"
+#include "tests/cli/test_folder.h"
 
 namespace ossfs2 {
 namespace {
@@ -16,7 +22,8 @@ const char* kNow =
   "credentials":"option oss_access_key_id","memory":{"read":1048576,"cache":0},"memory_pool_bytes":1073741824,
   "unpublished_bytes":2097152},
   "metrics":{"fuse_read_bytes_total":3221225472,"read_hits_total":40,"read_misses_total":20,"read_gets_in_flight":5,
-  "retries_total{op=\"get\"}":2,"errors_total{code=\"SlowDown\"}":3,"errors_total{code=\"NoSuchKey\"}":0,
+  "retries_total{op=\"get\"}":2,"errors_total{code=\"SlowDown\"}":3,"errors_total{code=\"NoSuchKey\"}":7,
+  "errors_total{code=\"InternalError\"}":0,
   "request_seconds{op=\"get\"}":{"count":9,"sum_s":1.5,"p50_s":0.000512,"p99_s":1.5},
   "idle_seconds":{"count":0,"p50_s":0}}})";
 
@@ -30,8 +37,9 @@ TEST(StatsTable, ShowsRatesOfTheInterval) {
   EXPECT_THAT(*table, HasSubstr("5 GETs"));
   EXPECT_THAT(*table, HasSubstr("unsaved 2.00 MiB"));
   EXPECT_THAT(*table, HasSubstr("2 retries"));
-  EXPECT_THAT(*table, HasSubstr("code=\"SlowDown\" 3"));
-  EXPECT_THAT(*table, Not(HasSubstr("NoSuchKey"))) << "what never happened is not shown";
+  EXPECT_THAT(*table, HasSubstr("; SlowDown 3\n"));
+  EXPECT_THAT(*table, Not(HasSubstr("InternalError"))) << "what never happened is not shown";
+  EXPECT_THAT(*table, Not(HasSubstr("NoSuchKey"))) << "a name that is not there is no trouble";
   EXPECT_THAT(*table, HasSubstr("512 us"));
   EXPECT_THAT(*table, HasSubstr("1.50 s"));
   EXPECT_THAT(*table, Not(HasSubstr("idle_seconds")));
@@ -49,6 +57,34 @@ TEST(StatsTable, RefusesNonsenseAndPassesErrorsOn) {
   EXPECT_FALSE(RenderStats(R"({"ok":true})", "", 1));
   EXPECT_EQ(RenderStats(R"({"ok":false,"error":"closing"})", "", 1).error().text, "closing");
   EXPECT_TRUE(RenderStats(R"({"mount":{},"metrics":{"a":"b","c":{"count":"x"}}})", "broken", 1)) << "lenient";
+}
+
+// A daemon whose answer to `stats` is an error: longer than an answer may be.
+class TooMuch : public AdminCommands {
+ public:
+  std::string MountJson() override { return "\"" + std::string(kAdminAnswerBytesMax, 'x') + "\""; }
+  std::string MetricsJson() override { return "{}"; }
+  Result<std::vector<std::string>> Explain(const std::string&) override { return std::vector<std::string>{}; }
+  Result<std::string> Set(const std::string&, const std::string&) override { return std::string(); }
+};
+
+TEST(StatsCommand, FailsWhenTheAnswerIsAnError) {
+  TestFolder folder;
+  const ScopedVariable runtime{"OSSFS2_RUNTIME_DIR", (folder.path() + "/run").c_str()};
+  MountRecord record;
+  record.pid = getpid();
+  record.mount_point = folder.path() + "/mnt";
+  record.socket = folder.path() + "/s";
+  const auto lock = MountLock::Acquire(record.mount_point);
+  ASSERT_TRUE(lock) << lock.error().text;
+  ASSERT_TRUE(WriteMountRecord(record));
+  TooMuch commands;
+  const auto server = AdminServer::Start(record.socket, commands);
+  ASSERT_TRUE(server) << server.error().text;
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(StatsCommand({record.mount_point, "--json"}), 1);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("\"error\":")) << "for the program that asked";
+  EXPECT_EQ(StatsCommand({record.mount_point}), 1);
 }
 
 }  // namespace

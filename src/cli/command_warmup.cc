@@ -8,10 +8,13 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "base/size.h"
 #include "base/str.h"
 #include "cli/app.h"
+#include "cli/daemon_watch.h"
+#include "cli/mount_registry.h"
 #include "cli/option_table.h"
 #include "cli/warmup.h"
 
@@ -117,6 +120,25 @@ bool MayBeOurs(const std::string& path) {
          info.f_type == OVERLAYFS_SUPER_MAGIC;
 }
 
+// Nothing else tells that what is read there cannot stay.
+void TellDirectIo(const std::vector<std::string>& paths) {
+  std::set<std::string> told;
+  for (const std::string& path : paths) {
+    const auto record = FindMountRecord(ResolveMountPoint(path));
+    if (!record || !told.insert(record->mount_point).second) continue;
+    const DaemonStatus status = AskStatus(*record);
+    if (!status.direct_io) continue;
+    const std::string kept =
+        status.memory_cache_bytes == 0
+            ? std::string("the files are downloaded, and nothing of them stays; mount without direct_io, or set "
+                          "memory_data_cache_size to their size")
+            : StrCat("only the last ", FormatSize(status.memory_cache_bytes),
+                     " stay, in the daemon's memory (memory_data_cache_size); mount without direct_io for more");
+    fprintf(stderr, "ossfs2: notice: %s is mounted with direct_io, which passes the page cache by: %s\n",
+            record->mount_point.c_str(), kept.c_str());
+  }
+}
+
 void PrintJson(const Warmup& warmup, const WarmupArguments& arguments, double seconds) {
   const WarmupProgress& progress = warmup.progress();
   nlohmann::json failures = nlohmann::json::array();
@@ -162,6 +184,7 @@ int WarmupCommand(const Arguments& arguments) {
     if (!MayBeOurs(path))
       fprintf(stderr, "ossfs2: notice: %s is not on a mount of ossfs2; ossfs2 list shows those there are\n",
               path.c_str());
+  TellDirectIo(parsed.paths);
   const auto started = SteadyClock::now();
   Warmup warmup(parsed.paths);
   ProgressLine line(parsed.json);

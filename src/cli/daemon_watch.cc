@@ -68,6 +68,10 @@ DaemonStatus AskStatus(const MountRecord& record) {
     status.flush_deadline_s = it->get<int64_t>();
   if (const auto it = mount->find("unpublished_bytes"); it != mount->end() && it->is_number_unsigned())
     status.unpublished_bytes = it->get<uint64_t>();
+  if (const auto it = mount->find("memory_cache_bytes"); it != mount->end() && it->is_number_unsigned())
+    status.memory_cache_bytes = it->get<uint64_t>();
+  if (const auto it = mount->find("direct_io"); it != mount->end() && it->is_boolean())
+    status.direct_io = it->get<bool>();
   return status;
 }
 

@@ -36,6 +36,8 @@ struct DaemonStatus {
   bool answered = false;
   int64_t flush_deadline_s = 0;  // `ossfs2 set` may have changed it since the record was written
   uint64_t unpublished_bytes = 0;
+  bool direct_io = false;
+  uint64_t memory_cache_bytes = 0;
 };
 DaemonStatus AskStatus(const MountRecord& record);
 

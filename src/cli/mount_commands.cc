@@ -51,6 +51,7 @@ std::string MountCommands::MountJson() {
       {"memory_limit_bytes", settings_.memory.total_bytes},
       {"memory_pool_bytes", settings_.memory.pool_bytes},
       {"memory_cache_bytes", settings_.memory.cache_bytes},
+      {"direct_io", settings_.fs.direct_io},
   };
   if (Enter()) {
     mount["state"] = "serving";
@@ -84,6 +85,7 @@ Result<std::vector<std::string>> MountCommands::Explain(const std::string& path)
   if (!Enter()) return MakeError(ESHUTDOWN, ErrorKind::kUnavailable, "the mount is closing");
   auto facts = stack_.file_system().Explain(relative);
   Leave();
+  if (!facts) facts.error().text = StrCat(path, ": ", facts.error().text);
   return facts;
 }
 

@@ -9,13 +9,16 @@
 
 #include <cerrno>
 
+#include "cli/admin_protocol.h"
 #include "cli/app.h"
+#include "cli/mount_registry.h"
 #include "tests/cli/test_folder.h"
 
 namespace ossfs2 {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 TEST(Warmup, ReadsFilesAndFoldersAndChecksThem) {
   TestFolder folder;
@@ -140,6 +143,49 @@ TEST(WarmupCommand, SaysWhenNothingOfOursIsThere) {
   EXPECT_EQ(WarmupCommand({"/proc/self/status"}), 0);
   testing::internal::GetCapturedStdout();
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("/proc/self/status is not on a mount of ossfs2"));
+}
+
+class DirectMount : public AdminCommands {
+ public:
+  std::string MountJson() override {
+    return R"({"direct_io":)" + std::string(direct ? "true" : "false") + R"(,"memory_cache_bytes":)" +
+           std::to_string(cache_bytes) + "}";
+  }
+  std::string MetricsJson() override { return "{}"; }
+  Result<std::vector<std::string>> Explain(const std::string&) override { return std::vector<std::string>{}; }
+  Result<std::string> Set(const std::string&, const std::string&) override { return std::string(); }
+
+  bool direct = true;
+  uint64_t cache_bytes = 0;
+};
+
+TEST(WarmupCommand, SaysThatADirectMountKeepsNothing) {
+  TestFolder folder;
+  const ScopedVariable runtime{"OSSFS2_RUNTIME_DIR", (folder.path() + "/run").c_str()};
+  folder.Write("mnt/model", "12345");
+  MountRecord record;
+  record.pid = getpid();
+  record.mount_point = folder.path() + "/mnt";
+  record.socket = folder.path() + "/s";
+  const auto lock = MountLock::Acquire(record.mount_point);
+  ASSERT_TRUE(lock) << lock.error().text;
+  ASSERT_TRUE(WriteMountRecord(record));
+  DirectMount commands;
+  const auto server = AdminServer::Start(record.socket, commands);
+  ASSERT_TRUE(server) << server.error().text;
+  const auto told = [&] {
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(WarmupCommand({record.mount_point + "/model", record.mount_point}), 0);
+    testing::internal::GetCapturedStdout();
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_THAT(told(), HasSubstr(record.mount_point + " is mounted with direct_io, which passes the page cache by: the "
+                                                     "files are downloaded, and nothing of them stays"));
+  commands.cache_bytes = 1u << 30;
+  EXPECT_THAT(told(), HasSubstr("only the last 1.00 GiB stay"));
+  commands.direct = false;
+  EXPECT_THAT(told(), Not(HasSubstr("direct_io")));
 }
 
 }  // namespace

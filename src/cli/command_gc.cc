@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/mount_stack.h"
 #include "cli/probe_advice.h"
+#include "cli/service_time.h"
 #include "cli/tool_arguments.h"
 #include "data/journal_log.h"
 #include "data/write_leftovers.h"
@@ -125,7 +126,12 @@ int GcCommand(const Arguments& arguments) {
   const std::string prefix = settings->fs.prefix.empty() ? "" : settings->fs.prefix + "/";
   const auto uploads = stack->store->ListUploads(prefix);
   if (!uploads) return FailWith(1, AdviseProbe(uploads.error(), *settings).ToString());
-  const int64_t before_s = time(nullptr) - *age;
+  // A clock that is ahead would end the uploads of this minute.
+  const auto service = AskService(*stack, *settings);
+  if (!service) return FailWith(1, StrCat("the service's time: ", AdviseProbe(service.error(), *settings).ToString()));
+  const auto now_s = TimeOf(*service);
+  if (!now_s) return FailWith(1, StrCat(settings->oss.endpoint, " tells no time, so no age can be told; check oss_endpoint and http_proxy"));
+  const int64_t before_s = *now_s - *age;
   const GcCount count = AbortOld(*stack->store, *uploads, LiveUploads(*settings), before_s, dry_run);
   const auto leftovers = CleanLeftovers(*stack->store, prefix, before_s, dry_run,
                                         [dry_run](const Leftover& item) { TellLeftover(item, dry_run); });

@@ -16,7 +16,7 @@
 #include "base/str.h"
 #include "cli/endpoint_parts.h"
 #include "cli/probe_advice.h"
-#include "oss/encoding.h"
+#include "cli/service_time.h"
 
 namespace ossfs2 {
 namespace {
@@ -97,15 +97,8 @@ std::string Cause(const Error& error) {
 // Any answer at all shows that TLS works, and its Date tells the clock.
 bool BucketDoctor::Service(const Show& show) {
   const EndpointParts parts = SplitEndpoint(settings_.oss.endpoint);
-  http::Request request;
-  request.method = "HEAD";
-  request.tls = parts.tls;
-  request.host = parts.host;
-  request.port = parts.port;
-  request.connect_timeout = settings_.oss.connect_timeout;
-  request.deadline = SteadyClock::now() + MountStack::kProbeDeadline;
   const char* name = parts.tls ? "tls" : "http";
-  const auto answer = stack_.http->Fetch(std::move(request));
+  const auto answer = AskService(stack_, settings_);
   if (!answer) {
     const Error advised = AdviseProbe(answer.error(), settings_);
     show({name, Verdict::kFail, Cause(answer.error()), NextStep(advised)});
@@ -115,7 +108,7 @@ bool BucketDoctor::Service(const Show& show) {
         parts.tls ? StrCat("chain and host name of ", parts.host, " are right")
                   : StrCat(parts.host, " answers (no TLS)"),
         ""});
-  const auto date_s = oss::ParseHttpDate(answer->head.Find("Date").value_or(std::string_view()));
+  const auto date_s = TimeOf(*answer);
   if (!date_s) {
     show({"clock", Verdict::kWarn, "the service tells no time", ""});
     return true;
@@ -200,10 +193,43 @@ void BucketDoctor::Scratch(const Show& show) {
                  " on one connection"),
           ""});
   }
+  Upload(show, key);
   const Status deleted = stack_.store->Delete(key);
   show({"delete", deleted ? Verdict::kPass : Verdict::kWarn,
         deleted ? "scratch object removed" : deleted.error().ToString(),
         deleted ? "" : StrCat("give the key the right oss:DeleteObject; remove ", key, " yourself")});
+}
+
+// What ends an upload that a crash left: without these rights its parts stay, and are paid for.
+void BucketDoctor::Upload(const Show& show, const std::string& key) {
+  const auto id = stack_.store->InitiateUpload(key, {});
+  if (!id) {
+    show({"upload", Verdict::kFail, id.error().ToString(),
+          "files over one part cannot be written; give the key the right oss:PutObject"});
+    return;
+  }
+  std::string missing;
+  std::string cause;
+  const auto note = [&](const Status& done, const char* right) {
+    if (done) return;
+    missing += StrCat(missing.empty() ? "" : ", ", right);
+    cause = Cause(done.error());
+  };
+  const auto listed = stack_.store->ListUploads(key);
+  note(listed ? Status() : Status(tl::unexpected(listed.error())), "oss:ListMultipartUploads");
+  const auto parts = stack_.store->ListParts(key, *id);
+  note(parts ? Status() : Status(tl::unexpected(parts.error())), "oss:ListParts");
+  const Status aborted = stack_.store->AbortUpload(key, *id);
+  note(aborted, "oss:AbortMultipartUpload");
+  if (missing.empty()) {
+    show({"upload", Verdict::kPass, "an upload was opened, found and ended", ""});
+    return;
+  }
+  show({"upload", Verdict::kWarn,
+        StrCat(cause, aborted ? "" : StrCat("; the upload ", *id, " of ", key, " stays open")),
+        StrCat("give the key the right ", missing,
+               ": uploads that a crash leaves cannot be ended without it",
+               aborted ? "" : "; then `ossfs2 gc` ends this one too")});
 }
 
 void BucketDoctor::Examine(const Show& show) {

@@ -20,6 +20,7 @@ class BucketDoctor {
   bool Credentials(const Show& show);
   bool List(const Show& show);
   void Scratch(const Show& show);
+  void Upload(const Show& show, const std::string& key);
 
   const Settings& settings_;
   StoreStack stack_;

@@ -163,6 +163,15 @@ class Unlinked(MountCase):
         self.assertTrue(self.client.get("test_gc_leaves_the_uploads_of_running_mounts/streamed")
                         == payload("streamed", 20 * MIB))
 
+    def test_gc_goes_by_the_clock_of_the_service(self):
+        self.client.request("POST", "young", {"uploads": None})
+        self.server.set_fault("kind=skew:-172800")  # what a host whose clock is two days ahead sees
+        try:
+            self.assertIn("0 uploads aborted, 1 younger ones", self.gc("--older-than", "0s"))
+        finally:
+            self.server.clear_fault()
+        self.assertIn("1 uploads aborted", self.gc("--older-than", "0s"))
+
     def gc(self, *options):
         return harness.run([harness.OSSFS2, "gc", "--oss_endpoint=" + self.server.endpoint,
                             "--oss_bucket=" + self.server.bucket, "--oss_access_key_id=" + harness.KEY_ID,

@@ -143,7 +143,7 @@ int UmountCommand(const Arguments& arguments) {
   const auto mount = FindMount(mount_point);
   auto record = FindMountRecord(mount_point);
   if (record && record->mount_point != mount_point) record.reset();
-  if (!mount && !record) return FailWith(1, StrCat(mount_point, " is not mounted"));
+  if (!mount && !record) return FailWith(1, StrCat(mount_point, " is not mounted; `ossfs2 list` shows what is"));
   if (mount && mount->type != "fuse.ossfs2")
     return FailWith(1, StrCat(mount_point, " is a ", mount->type, " mount, not ours; use umount"));
   std::optional<DaemonWatch> daemon;

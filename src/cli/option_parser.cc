@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -20,6 +21,13 @@ namespace {
 
 constexpr uint64_t kFileBytesMax = 1u << 20;
 constexpr int kNestingMax = 8;
+
+Error Unreadable(const std::string& path, int error) {
+  const char* next = error == EACCES ? "; it may hold a key: do this as the user whose file it is"
+                                     : "; check the path";
+  return MakeError(error, ErrorKind::kInvalid,
+                   StrCat("config file ", path, ": ", std::string_view(strerror(error)), next));
+}
 
 Error At(std::string_view place, Error error) {
   error.text = StrCat(place, ": ", error.text);
@@ -181,12 +189,12 @@ Status Reader::ReadFile(const std::string& path) {
   if (depth_ > kNestingMax)
     return Invalid(StrCat(path, ": config files are nested more than ", kNestingMax, " deep"));
   struct stat info {};
-  if (stat(absolute.c_str(), &info) != 0) return ErrnoError(errno, StrCat("config file ", path));
+  if (stat(absolute.c_str(), &info) != 0) return Unreadable(path, errno);
   if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode) && !S_ISCHR(info.st_mode))
     return Invalid(StrCat("config file ", path, " is not a file"));
   errno = 0;
   std::ifstream file(absolute);
-  if (!file) return ErrnoError(errno != 0 ? errno : EIO, StrCat("config file ", path));
+  if (!file) return Unreadable(path, errno != 0 ? errno : EIO);
   std::string line;
   Section section;
   bool holds_secret = false;

@@ -17,7 +17,8 @@ std::string_view Trim(std::string_view text) {
 Error OptionSet::UnknownName(std::string_view name) const {
   const std::string_view nearest = NearestOption(name);
   std::string text = StrCat("unknown option \"", name, "\"");
-  if (!nearest.empty()) text += StrCat("; did you mean \"", nearest, "\"?");
+  text += nearest.empty() ? std::string("; `ossfs2 mount --help` lists the options")
+                          : StrCat("; did you mean \"", nearest, "\"?");
   return MakeError(EINVAL, ErrorKind::kInvalid, std::move(text));
 }
 

@@ -117,6 +117,7 @@ Error AdviseProbe(const Error& error, const Settings& settings) {
 Error AdviseCredentials(const Error& error) {
   Error advised = error;
   advised.text = StrCat("no credentials: ", error.text);
+  if (!Contains(error.text, "next: ")) advised.text += ". Next: correct what is named, or give the keys in another way";
   return advised;
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -74,6 +75,22 @@ Status RemountInKernel(const std::string& mount_point, bool read_only) {
 
 }  // namespace
 
+std::vector<std::string> RemountTypos(const std::string& options) {
+  std::vector<std::string> lines;
+  for (const std::string& raw : SplitMountOptions(options)) {
+    const std::string_view option = Trim(raw);
+    const std::string_view name = option.substr(0, option.find('='));
+    const std::string_view nearest = NearestOption(name);
+    OptionSet ignored;
+    std::string config_file;
+    if (nearest.empty() || name == "remount" || FindOption(name) != nullptr ||
+        ApplyMountOptions(option, ignored, config_file))
+      continue;
+    lines.push_back(StrCat("unknown option \"", name, "\" is ignored; did you mean \"", nearest, "\"?"));
+  }
+  return lines;
+}
+
 bool WantsRemount(const MountHelperLine& line) {
   const auto options = SplitMountOptions(line.options);
   return std::any_of(options.begin(), options.end(),
@@ -86,6 +103,8 @@ Status Remount(const MountHelperLine& line) {
   if (!record || record->mount_point != mount_point)
     return MakeError(EINVAL, ErrorKind::kInvalid,
                      StrCat("remount: no ossfs2 of this user serves ", mount_point, "; `ossfs2 list` shows them"));
+  for (const std::string& typo : RemountTypos(line.options))
+    fprintf(stderr, "ossfs2: notice: remount: %s\n", typo.c_str());
   const Wanted wanted = ReadWanted(line);
   if (!wanted.values.empty() || wanted.read_only == false) {
     if (record->socket.empty())

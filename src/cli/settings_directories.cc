@@ -80,7 +80,7 @@ Status PrepareStaging(Settings& settings) {
                FormatSize(reserve), " to be left (temp_dir_free_bytes); free space or choose another"));
   }
   if (settings.staging_given) return Naming("staging_dir (temp_dir)", "choose another directory", made.error());
-  settings.notices.push_back(StrCat("files cannot be written out of order: ", made.error().text));
+  settings.notices.push_back(StrCat("files cannot be written out of order: ", made.error().text, "; give another state_dir or staging_dir"));
   return {};
 }
 
@@ -101,7 +101,7 @@ Status PrepareDirectories(Settings& settings) {
   OSSFS2_RETURN_IF_ERROR(PrepareStaging(settings));
   if (Status made = MakeDirectories(settings.upload.journal_dir, 0700); !made) {
     settings.notices.push_back(
-        StrCat("no journal, so a crash may leave parts of uploads behind: ", made.error().text));
+        StrCat("no journal, so a crash may leave parts of uploads behind: ", made.error().text, "; give another state_dir"));
     settings.upload.journal_dir.clear();
   }
   return {};

@@ -179,6 +179,9 @@ TEST(ProbeAdvice, LeavesATroubleOfTheKeysToItsSource) {
   settings.http.proxy = "http://proxy:1";
   const Error given = MakeError(EACCES, ErrorKind::kUnavailable, "there are no valid credentials: the role answered HTTP 503");
   EXPECT_EQ(AdviseProbe(given, settings).text, given.text);
+  EXPECT_THAT(AdviseCredentials(given).text, HasSubstr("Next: correct what is named"));
+  const Error advised = MakeError(EACCES, ErrorKind::kAccessDenied, "the role is gone. Next: check ram_role");
+  EXPECT_EQ(AdviseCredentials(advised).text, "no credentials: " + advised.text);
 }
 
 // check and gc read the config file of a mount, without its mount point.

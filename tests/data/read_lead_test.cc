@@ -192,16 +192,16 @@ class ReadLeadTest : public testing::Test {
     rule.error = MakeError(EIO, ErrorKind::kUnavailable, "injected");
     harness_->fault().AddRule(rule);
   }
-  // Until the shard is to be fetched before anybody reads it.
+  // Whether the shard is to be fetched before anybody reads it. The read that ends a shard decides that of the next.
+  bool Led(uint64_t id) {
+    for (const std::string& line : harness_->engine().Explain(id))
+      if (line.starts_with("fetched ahead as the next of a run")) return true;
+    return false;
+  }
   void WaitLed(uint64_t id) {
-    const auto led = [this, id] {
-      for (const std::string& line : harness_->engine().Explain(id))
-        if (line.starts_with("fetched ahead as the next of a run")) return true;
-      return false;
-    };
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!led() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    ASSERT_TRUE(led()) << "shard " << id;
+    while (!Led(id) && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ASSERT_TRUE(Led(id)) << "shard " << id;
   }
   void CheckStored(uint64_t id) {
     for (const auto& [offset, text] : pages_.stored(id))
@@ -217,6 +217,7 @@ class ReadLeadTest : public testing::Test {
 TEST_F(ReadLeadTest, AfterAShardWasReadWholeTheNextLieInThePageCacheBeforeTheyAreRead) {
   Make(1024 * kMiB);
   ReadShard(1);
+  EXPECT_TRUE(Led(2)) << "decided by then: other tests count on that";
   WaitStored(2, kShardBytes - kWires);  // as much as was read whole
   EXPECT_LT(ReadShard(2), 2 * kMiB) << "only tripwires are left to ask for";
   WaitStored(3, kShardBytes - kWires);
@@ -264,7 +265,7 @@ TEST_F(ReadLeadTest, WhatIsAheadIsBoundedAndGoesOnAsReadersCome) {
 TEST_F(ReadLeadTest, AShardThatWasReadAlreadyIsNotFetchedAgain) {
   Make(1024 * kMiB, 96 * kMiB);  // too little memory to have it there
   for (uint64_t id = kShards; id != 0; --id) ReadShard(id);
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  for (uint64_t id = 2; id <= kShards; ++id) EXPECT_FALSE(Led(id)) << id;
   EXPECT_EQ(harness_->Asked(), kShards * kShardBytes);
 }
 
@@ -273,7 +274,7 @@ TEST_F(ReadLeadTest, DirectReadersHaveNoLead) {
   auto file = Open(1);
   file->SetDirect(7);
   harness_->ReadRange(*file, 7, 0, kShardBytes, kMiB);
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_FALSE(Led(2));
   EXPECT_EQ(pages_.StoredBytes(2), 0u);
 }
 
@@ -290,7 +291,7 @@ TEST_F(ReadLeadTest, NothingWithoutAShardReadWhole) {
 TEST_F(ReadLeadTest, OffWithoutABound) {
   Make(0);
   ReadShard(1);
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_FALSE(Led(2));
   EXPECT_EQ(pages_.StoredBytes(2), 0u);
 }
 

@@ -209,7 +209,8 @@ class ShardRun(unittest.TestCase):
                 os.listdir(mount.path)
                 drop_page_cache()
                 check_file(os.path.join(mount.path, self.name(1)), "shard1", self.SIZE)
-                time.sleep(1)  # with the lead, all other shards are here by now
+                # With the lead, GETs are under way from the read that ended the shard until all others are here.
+                wait_until(lambda: metric(mount, "read_gets_in_flight") == 0, 60, "the last GET")
                 self.assertEqual(metric(mount, "read_lead_bytes"), 0)
                 self.assertLessEqual(fills(mount), self.SIZE)
 

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import unittest
 
 import harness
@@ -67,13 +66,11 @@ class Stop(unittest.TestCase):
 
     def end(self, mount):
         """The daemon's exit status after SIGTERM, within the bound."""
-        begin = time.monotonic()
         mount.process.send_signal(signal.SIGTERM)
         try:
             status = mount.process.wait(BOUND_S)
         except subprocess.TimeoutExpired:
             self.fail("the daemon is there %d s after SIGTERM\n%s" % (BOUND_S, harness.tail(mount.log)))
-        self.assertLess(time.monotonic() - begin, BOUND_S)
         return status
 
     def next_mount(self, mount):

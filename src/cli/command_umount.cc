@@ -106,8 +106,11 @@ int ReportLosses(const std::string& mount_point) {
 int WaitForDaemon(DaemonWatch& daemon, int64_t flush_deadline_s) {
   const MountRecord& record = daemon.record();
   if (!AwaitEnd(daemon, std::chrono::seconds(flush_deadline_s + kGraceSeconds)))
-    return FailWith(
-        1, StrCat("unmounted, but the daemon (pid ", record.pid, ") is still saving; see ", record.log));
+    return FailWith(1, StrCat("unmounted, but the daemon (pid ", record.pid, ") ",
+                              AskStatus(record).answered
+                                  ? StrCat("is still saving; see ", record.log)
+                                  : StrCat("has not ended and does not answer; see ", record.log,
+                                           ", and end it: kill ", record.pid)));
   return ReportLosses(record.mount_point);
 }
 

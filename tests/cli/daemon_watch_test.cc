@@ -85,10 +85,9 @@ TEST_F(DaemonWatchTest, TheDaemonKnowsTheDeadlineThatWasSet) {
   EXPECT_EQ(status.unpublished_bytes, 7u);
 }
 
-// A process in the daemon's place, which ends when it is told.
-TEST_F(DaemonWatchTest, UmountWaitsAsLongAsWasSet) {
-  int stop[2];
-  ASSERT_EQ(pipe(stop), 0);
+// A process in the daemon's place, which ends when the other end of `stop` is closed.
+pid_t FakeDaemon(int (&stop)[2]) {
+  EXPECT_EQ(pipe(stop), 0);
   const pid_t child = fork();
   if (child == 0) {
     char byte = 0;
@@ -97,6 +96,28 @@ TEST_F(DaemonWatchTest, UmountWaitsAsLongAsWasSet) {
     _exit(0);
   }
   close(stop[0]);
+  return child;
+}
+
+TEST_F(DaemonWatchTest, UmountTellsADaemonThatHangsFromOneThatSaves) {
+  int stop[2];
+  record_.mount_point = folder_.path() + "/mnt";
+  record_.pid = FakeDaemon(stop);
+  record_.socket = folder_.path() + "/nobody";
+  record_.flush_deadline_s = -1000;  // over before it began
+  const auto lock = MountLock::Acquire(record_.mount_point);
+  ASSERT_TRUE(lock) << lock.error().text;
+  ASSERT_TRUE(WriteMountRecord(record_));
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(UmountCommand({record_.mount_point}), 1);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("does not answer"), std::string::npos);
+  close(stop[1]);
+  EXPECT_EQ(waitpid(record_.pid, nullptr, 0), record_.pid);
+}
+
+TEST_F(DaemonWatchTest, UmountWaitsAsLongAsWasSet) {
+  int stop[2];
+  const pid_t child = FakeDaemon(stop);
   record_.mount_point = folder_.path() + "/mnt";
   record_.pid = child;
   record_.socket = folder_.path() + "/s";

@@ -39,6 +39,13 @@ using Metadata = std::map<std::string, std::string>;  // user metadata, names lo
 // expires, those that it has.
 using ServingHeaders = std::map<std::string, std::string>;
 
+// How the service encrypts an object's bytes. Empty: as the bucket has it, or not at all.
+struct Encryption {
+  std::string algorithm;  // "AES256", "KMS", "SM4"
+  std::string key_id;     // of KMS; empty: the service's own
+  bool operator==(const Encryption&) const = default;
+};
+
 enum class ObjectType : uint8_t { kNormal, kMultipart, kAppendable, kSymlink };
 
 struct ObjectInfo {
@@ -53,6 +60,7 @@ struct ObjectInfo {
   std::string content_type;       // HEAD only
   Metadata metadata;              // HEAD only; lists do not have it
   ServingHeaders serving;         // HEAD only
+  Encryption encryption;          // HEAD only
 };
 
 struct ListEntry {
@@ -83,6 +91,7 @@ struct WriteOptions {
   std::string content_type;       // empty: by the key's extension
   bool forbid_overwrite = false;  // kAlreadyExists (EEXIST) when the key exists
   ServingHeaders serving;         // for copies, which would lose the source's
+  Encryption encryption;          // of the version that is copied or replaced; see HasOwnEncryption
 };
 
 struct WriteResult {
@@ -98,6 +107,7 @@ struct CopyRequest {
   bool forbid_overwrite = false;
   // Present: the copy gets this metadata, content type and serving headers instead of the source's.
   std::optional<WriteOptions> replace;
+  Encryption encryption;  // without `replace`: the source's, which the service would not keep
 };
 
 struct PartResult {
@@ -178,6 +188,9 @@ class ObjectStore {
   virtual Status AbortUpload(const std::string& key, const std::string& upload_id) = 0;  // missing: success
   virtual Result<std::vector<PartResult>> ListParts(const std::string& key, const std::string& upload_id) = 0;
   virtual Result<std::vector<UploadInfo>> ListUploads(const std::string& prefix) = 0;
+
+  // Whether everything is written with an encryption that was configured, so that nobody need ask for that of a source.
+  virtual bool HasOwnEncryption() const { return false; }
 
   // --- appendable objects, blocking ---
   // Appends at `position` (0 makes the object); kInvalid with OSS code PositionNotEqualToLength otherwise.

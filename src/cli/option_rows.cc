@@ -257,7 +257,7 @@ constexpr OptionSpec kRows[] = {
      .choices = "Standard|IA|Archive|ColdArchive|DeepColdArchive", .group = kObject,
      .effect = "Storage class of written objects. Empty: the bucket's."},
     {.name = "sse", .type = kChoice, .choices = "AES256|KMS|SM4", .group = kObject,
-     .effect = "Server-side encryption of written objects. Empty: the bucket's rule."},
+     .effect = "Server-side encryption of written objects. Empty: that of the version before, else the bucket's rule."},
     {.name = "sse_key_id", .group = kObject, .effect = "KMS key for sse=KMS."},
     {.name = "object_acl", .type = kChoice, .choices = "default|private|public-read|public-read-write",
      .group = kObject, .effect = "ACL of written objects. Empty: the bucket's."},

@@ -127,6 +127,7 @@ Result<ObjectVersion> AppendCopyOf(WriteServices& services, const ObjectVersion&
   options.metadata = old.metadata;
   options.content_type = old.content_type;
   options.serving = old.serving;
+  options.encryption = old.encryption;
   Result<std::vector<BlockRef>> blocks = services.memory.Acquire(kConvertPieceBytes / kBlock);
   if (!blocks) return blocks.error();
   while (made.size < backup.size || made.etag.empty()) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <charconv>
 #include <cstdio>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,7 @@ Result<WriteResult> CopyByParts(ObjectStore& store, const ObjectInfo& from, cons
   options.metadata = from.metadata;
   options.content_type = from.content_type;
   options.serving = from.serving;
+  options.encryption = from.encryption;
   Result<std::string> upload = store.InitiateUpload(to, options);
   if (!upload) return upload.error();
   std::vector<PartResult> parts;
@@ -109,9 +111,15 @@ Result<WriteResult> CopyWhole(ObjectStore& store, const std::string& from, const
   request.source_etag = from_etag;
   request.target_key = to;
   request.forbid_overwrite = forbid_overwrite;
+  std::optional<Result<ObjectInfo>> head;
+  if (!store.HasOwnEncryption()) {
+    head = store.Head(from);
+    if (!*head) return head->error();
+    request.encryption = (*head)->encryption;
+  }
   Result<WriteResult> copied = store.Copy(request);
   if (copied || copied.error().kind != ErrorKind::kInvalid) return copied;
-  Result<ObjectInfo> info = store.Head(from);
+  const Result<ObjectInfo> info = head ? std::move(*head) : store.Head(from);
   if (!info) return info.error();
   if (info->size < (1ull << 30) || (!from_etag.empty() && info->etag != from_etag)) return copied;
   return CopyByParts(store, *info, to, forbid_overwrite);

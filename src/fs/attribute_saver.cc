@@ -165,6 +165,7 @@ Status AttributeSaver::StoreFile(Ino ino) {
     job.replace->metadata = StoredMetadata(node, context_.options);
     job.replace->content_type = node->extra->content_type;
     job.replace->serving = node->extra->serving;
+    if (node->extra->metadata_known) job.encryption = node->extra->encryption;
     if (stored == job.replace->metadata) {  // the change was none
       MarkStored(*node->extra);
       return {};

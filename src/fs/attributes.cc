@@ -122,6 +122,7 @@ void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtim
   extra.metadata_known = true;
   extra.content_type = info.content_type;
   extra.serving = info.serving;
+  extra.encryption = info.encryption;
   extra.restore = info.restore;
   extra.crc64 = info.crc64;
   extra.foreign.clear();

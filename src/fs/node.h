@@ -52,6 +52,7 @@ struct NodeExtra {
   Metadata foreign;                           // user metadata that is not ours, kept as it is
   std::string content_type;
   ServingHeaders serving;  // of the content that is stored: new content has none
+  Encryption encryption;   // of the version before is that of the next
   std::string restore;  // x-oss-restore
   bool reads_directly = false;  // archived, and this version was read all the same
   std::optional<uint64_t> crc64;

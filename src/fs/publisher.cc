@@ -38,7 +38,9 @@ WriteOptions Publisher::UploadOptionsOf(const Node* node) const {
   options.metadata = StoredMetadata(node, context_.options);
   const NodeExtra* extra = node->extra.get();
   if (extra == nullptr || !extra->chosen) options.metadata.erase("mtime");
-  if (extra != nullptr) options.content_type = extra->content_type;
+  if (extra == nullptr) return options;
+  options.content_type = extra->content_type;
+  options.encryption = extra->encryption;
   return options;
 }
 

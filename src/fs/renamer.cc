@@ -158,6 +158,7 @@ Result<Renamer::FileMove> Renamer::PrepareMove(const Names& names, const Pair& p
   job.size = node->size;
   job.forbid_overwrite = names.no_replace;
   if (node->extra) job.crc64 = node->extra->crc64;
+  if (node->extra && node->extra->metadata_known) job.encryption = node->extra->encryption;
   if (move.takes_attributes) {
     job.replace.emplace();
     job.replace->metadata = StoredMetadata(node, context_.options);
@@ -176,6 +177,7 @@ Result<WriteResult> Renamer::CopySource(FileMove& move) {
   move.job.source_etag = head->etag;
   move.job.size = head->size;
   move.job.crc64 = head->crc64;
+  move.job.encryption = head->encryption;
   move.job.replace.reset();
   move.is_newer = true;
   return CopyVerified(context_.store, context_.executor, move.job);

@@ -32,6 +32,7 @@ Result<WriteOptions> PartCopyOptions(ObjectStore& store, const CopyJob& job) {
     options.content_type = head->content_type;
     options.serving = head->serving;
   }
+  options.encryption = job.encryption.value_or(Encryption{});
   options.forbid_overwrite = job.forbid_overwrite;
   return options;
 }
@@ -70,6 +71,16 @@ Result<WriteResult> CopyInParts(ObjectStore& store, Executor& executor, const Co
   }
   (void)store.AbortUpload(job.target_key, *upload);
   return *failed;
+}
+
+// What a copy would lose; and a CRC64 to prove it by.
+Status LearnSource(ObjectStore& store, CopyJob& job) {
+  if (job.encryption || store.HasOwnEncryption()) return {};
+  Result<ObjectInfo> head = store.Head(job.source_key);
+  if (!head) return head.error();
+  job.encryption = head->encryption;
+  if (!job.crc64 && head->etag == job.source_etag) job.crc64 = head->crc64;
+  return {};
 }
 
 // Of the very version that was copied. A copy onto itself has replaced it.
@@ -128,7 +139,8 @@ Result<WriteResult> PutEmpty(ObjectStore& store, const std::string& key, const W
   return answer->Take();
 }
 
-Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, const CopyJob& job) {
+Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, CopyJob job) {
+  OSSFS2_RETURN_IF_ERROR(LearnSource(store, job));
   if (job.size <= kCopyBytesMax) {
     CopyRequest request;
     request.source_key = job.source_key;
@@ -136,6 +148,8 @@ Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, const C
     request.target_key = job.target_key;
     request.forbid_overwrite = job.forbid_overwrite;
     request.replace = job.replace;
+    request.encryption = job.encryption.value_or(Encryption{});
+    if (request.replace) request.replace->encryption = request.encryption;
     Result<WriteResult> copied = store.Copy(request);
     if (copied) return Prove(store, job, std::move(*copied));
     // Some buckets refuse copies above 1 GB (another storage class or encryption); parts always work.

@@ -26,12 +26,14 @@ struct CopyJob {
   std::string target_key;
   bool forbid_overwrite = false;
   std::optional<WriteOptions> replace;
+  // Of the source, when known: the copy gets it, for the service would encrypt it as the bucket has it.
+  std::optional<Encryption> encryption;
   int part_concurrency = 16;
 };
 
 // Copies server-side, in parts when one copy cannot do it, and proves the copy: by the CRC64 of its answer, else by equal
 // ETag, else by HEADs of what is not known: the source's CRC64, the target's, and its size. EIO (kCorrupt) when the proof
-// fails; the source is untouched.
-Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, const CopyJob& job);
+// fails; the source is untouched. Unless the source's encryption is known, or one is configured, a HEAD asks for it first.
+Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, CopyJob job);
 
 }  // namespace ossfs2

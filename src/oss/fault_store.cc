@@ -117,6 +117,7 @@ class FaultStoreImpl final : public FaultStore {
   Status Probe(const std::string& prefix, std::chrono::milliseconds deadline) override {
     return Call("probe", prefix, [&] { return wrapped_.Probe(prefix, deadline); });
   }
+  bool HasOwnEncryption() const override { return wrapped_.HasOwnEncryption(); }
   void EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) override {
     wrapped_.EndCalls(after, grace);
   }

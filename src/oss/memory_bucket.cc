@@ -69,6 +69,7 @@ Result<WriteResult> MemoryBucket::Put(const std::string& key, std::string conten
   object.content_type = TypeOr(options.content_type, key);
   object.metadata = options.metadata;
   object.serving = options.serving;
+  object.encryption = options.encryption;
   return Store(key, std::move(object));
 }
 
@@ -108,6 +109,7 @@ Result<ObjectInfo> MemoryBucket::Head(const std::string& key) const {
   info.content_type = object->content_type;
   info.metadata = object->metadata;
   info.serving = object->serving;
+  info.encryption = object->encryption;
   return info;
 }
 
@@ -124,6 +126,7 @@ Result<WriteResult> MemoryBucket::Copy(const CopyRequest& request, int64_t now_s
     object.type = ObjectType::kNormal;
     object.etag = EtagOf(*object.content);
   }
+  object.encryption = request.replace ? request.replace->encryption : request.encryption;
   if (request.replace) {
     object.metadata = request.replace->metadata;
     object.serving = request.replace->serving;
@@ -144,6 +147,7 @@ Result<WriteResult> MemoryBucket::PutSymlink(const std::string& key, const std::
   object.content_type = TypeOr(options.content_type, key);
   object.metadata = options.metadata;
   object.serving = options.serving;
+  object.encryption = options.encryption;
   object.link_target = target;
   return Store(key, std::move(object));
 }
@@ -167,7 +171,8 @@ Result<WriteResult> MemoryBucket::Append(const std::string& key, uint64_t positi
   if (old == nullptr) {
     object.content_type = TypeOr(options.content_type, key);
     object.metadata = options.metadata;
-  object.serving = options.serving;
+    object.serving = options.serving;
+    object.encryption = options.encryption;
     object.type = ObjectType::kAppendable;
   }
   std::string content = old == nullptr ? std::string() : *old->content;
@@ -251,6 +256,7 @@ Result<WriteResult> MemoryBucket::CompleteUpload(const std::string& key, const s
   object.content_type = TypeOr((*upload)->options.content_type, key);
   object.metadata = (*upload)->options.metadata;
   object.serving = (*upload)->options.serving;
+  object.encryption = (*upload)->options.encryption;
   uploads_.erase(upload_id);
   return Store(key, std::move(object));
 }

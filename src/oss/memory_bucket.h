@@ -23,6 +23,7 @@ struct MemoryObject {
   std::string content_type;
   Metadata metadata;
   ServingHeaders serving;
+  Encryption encryption;
   std::string link_target;
 };
 

@@ -16,6 +16,8 @@ namespace ossfs2::oss {
 namespace {
 
 constexpr std::string_view kMetadataPrefix = "x-oss-meta-";
+constexpr const char* kEncryptionHeader = "x-oss-server-side-encryption";
+constexpr const char* kEncryptionKeyHeader = "x-oss-server-side-encryption-key-id";
 
 bool IsMetadataName(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -52,13 +54,14 @@ size_t MetadataWireBytes(const Metadata& metadata) {
   return bytes;
 }
 
-void AddStoreHeaders(const OssConfig& config, NameValues& headers) {
+void AddStoreHeaders(const OssConfig& config, const Encryption& encryption, NameValues& headers) {
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty()) headers.emplace_back(name, value);
   };
   add("x-oss-storage-class", config.storage_class);
-  add("x-oss-server-side-encryption", config.sse);
-  add("x-oss-server-side-encryption-key-id", config.sse_key_id);
+  const Encryption chosen = config.sse.empty() ? encryption : Encryption{config.sse, config.sse_key_id};
+  add(kEncryptionHeader, chosen.algorithm);
+  add(kEncryptionKeyHeader, chosen.key_id);
   add("x-oss-object-acl", config.object_acl);
   add("x-oss-tagging", config.tagging);
 }
@@ -82,7 +85,7 @@ Status AddWriteHeaders(const OssConfig& config, const std::string& key, const Wr
         ENOSPC, ErrorKind::kInvalid,
         StrCat("the metadata of ", key, " has ", size, " bytes; OSS stores at most ", kMetadataBytesMax));
   }
-  AddStoreHeaders(config, headers);
+  AddStoreHeaders(config, options.encryption, headers);
   if (options.forbid_overwrite) headers.emplace_back("x-oss-forbid-overwrite", "true");
   return {};
 }
@@ -124,6 +127,7 @@ Result<ObjectInfo> ReadObjectInfo(const std::string& key, const http::ResponseHe
   info.storage_class = HeaderText(head, "x-oss-storage-class");
   info.restore = head.Find("x-oss-restore").value_or(std::string_view());
   info.content_type = HeaderText(head, "content-type");
+  info.encryption = {HeaderText(head, kEncryptionHeader), HeaderText(head, kEncryptionKeyHeader)};
   for (size_t i = 0; i < head.headers.size(); ++i) {
     const http::ResponseHeaders::Entry header = head.headers[i];
     const std::string name = LowerCase(header.name);

@@ -53,7 +53,9 @@ Result<WriteResult> RunAppend(OssContext& context, const std::string& key, uint6
                               const UploadBody& body, const WriteOptions& options) {
   OssRequest request = AppendRequest(key, position, body);
   if (position == 0) {
-    OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, key, options, request.headers));
+    WriteOptions first = options;
+    first.encryption.key_id.clear();  // the service takes none here
+    OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, key, first, request.headers));
   } else {
     request.headers = {{"content-type", "application/octet-stream"}};
   }

@@ -87,7 +87,7 @@ Result<WriteResult> RunCopy(OssContext& context, const CopyRequest& copy) {
     OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, copy.target_key, *copy.replace, request.headers));
     request.headers.emplace_back("x-oss-metadata-directive", "REPLACE");
   } else {
-    AddStoreHeaders(context.config, request.headers);
+    AddStoreHeaders(context.config, copy.encryption, request.headers);
   }
   // Without it the source's tags stay, whatever the tags that are sent.
   if (!context.config.tagging.empty()) request.headers.emplace_back("x-oss-tagging-directive", "Replace");

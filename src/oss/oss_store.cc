@@ -73,6 +73,7 @@ class OssStoreImpl final : public ObjectStore {
   Status Probe(const std::string& prefix, std::chrono::milliseconds deadline) override {
     return RunProbe(context_, prefix, deadline);
   }
+  bool HasOwnEncryption() const override { return !context_.config.sse.empty(); }
   void EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) override {
     context_.EndCalls(after, grace);
   }

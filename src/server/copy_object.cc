@@ -15,21 +15,22 @@ bool Replaces(const Exchange& e) {
 
 Reply<std::shared_ptr<ObjectRecord>> MakeCopy(const Exchange& e, const CopySource& source) {
   auto record = std::make_shared<ObjectRecord>(*source.record);
-  constexpr std::string_view kEncryption = "x-oss-server-side-encryption";
   // Every copy is encrypted as it asks itself, or else as the bucket has it.
-  std::erase_if(record->headers, [&](const auto& header) { return header.first == kEncryption; });
+  std::erase_if(record->headers, [](const auto& header) { return header.first.starts_with("x-oss-server-side-encryption"); });
   const bool onto_itself = source.bucket == e.bucket_name && source.key == e.key;
   ObjectRecord asked;
   if (auto good = ReadAttributes(e, asked); !good) return Failure(good.error());
-  if (Replaces(e) || (onto_itself && !e.dialect.s3)) {
+  const bool replaces = Replaces(e) || (onto_itself && !e.dialect.s3);
+  if (replaces) {
     record->content_type = asked.content_type;
     record->headers = asked.headers;
     record->metadata = asked.metadata;
   } else if (onto_itself && e.OwnHeader("storage-class") == nullptr) {
     return Fail(400, "InvalidRequest", "This copy request is illegal because it changes nothing.");
   }
-  if (const auto* value = e.OwnHeader("server-side-encryption"); value != nullptr && !Replaces(e) && !onto_itself)
-    record->headers.emplace_back(kEncryption, *value);
+  for (const char* name : kEncryptionHeaders) {
+    if (const auto* value = e.OwnHeader(name); value != nullptr && !replaces) record->headers.emplace_back(StrCat("x-oss-", name), *value);
+  }
   if (e.OwnHeader("storage-class") != nullptr) record->storage_class = asked.storage_class;
   if (record->storage_class != source.record->storage_class && record->size > kClassChangeBytesMax) {
     return Fail(400, "EntityTooLarge",

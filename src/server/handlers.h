@@ -66,6 +66,8 @@ Reply<ReceivedBody> ReceiveBody(HandlerContext& context, Exchange& e, const Exte
 // A small body as text, at most kXmlBytesMax (`code` when larger), Content-MD5 checked when present.
 Reply<std::string> ReceiveText(Exchange& e, size_t bytes_max, std::string_view code);
 
+// Names without the dialect's prefix; the algorithm, and the key of KMS.
+inline constexpr const char* kEncryptionHeaders[] = {"server-side-encryption", "server-side-encryption-key-id"};
 // Content-Type, stored headers, metadata and storage class of a request into a record.
 Reply<void> ReadAttributes(const Exchange& e, ObjectRecord& record);
 // ETag, type, CRC, Last-Modified and the rest onto the answer of GET and HEAD.

@@ -69,8 +69,8 @@ Reply<void> ReadAttributes(const Exchange& e, ObjectRecord& record) {
     // The transfer coding of S3 uploads is no property of the object.
     if (value != nullptr && *value != "aws-chunked") record.headers.emplace_back(name, *value);
   }
-  if (const auto* value = e.OwnHeader("server-side-encryption")) {
-    record.headers.emplace_back("x-oss-server-side-encryption", *value);
+  for (const char* name : kEncryptionHeaders) {
+    if (const auto* value = e.OwnHeader(name)) record.headers.emplace_back(StrCat("x-oss-", name), *value);
   }
   const std::string prefix = StrCat(e.dialect.prefix(), "meta-");
   size_t metadata_bytes = 0;

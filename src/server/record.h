@@ -25,8 +25,8 @@ struct ObjectRecord {
   int64_t mtime_s = 0;
   std::string content_type;
   std::string storage_class = "Standard";
-  NameValues
-      headers;  // Cache-Control, Content-Disposition, Content-Encoding, Expires, x-oss-server-side-encryption
+  // Cache-Control, Content-Disposition, Content-Encoding, Expires, x-oss-server-side-encryption (and -key-id)
+  NameValues headers;
   NameValues metadata;  // names lower-case, without the dialect's prefix
   std::string symlink_target;
   int64_t restore_ready_s = 0;  // 0: never asked to be restored

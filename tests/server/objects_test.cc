@@ -187,9 +187,11 @@ TEST_F(ObjectsTest, CopiesKeepHeadersButNotTheEncryption) {
   EXPECT_EQ(Do("PUT", "dst", {}, "", {{"x-oss-copy-source", "/bkt/src"}}).status, 200);
   EXPECT_EQ(Do("HEAD", "dst").Header("Cache-Control"), "max-age=60");
   EXPECT_EQ(Do("HEAD", "dst").Header("x-oss-server-side-encryption"), "");
-  EXPECT_EQ(Do("PUT", "dst", {}, "", {{"x-oss-copy-source", "/bkt/src"}, {"x-oss-server-side-encryption", "KMS"}}).status,
+  EXPECT_EQ(Do("PUT", "dst", {}, "", {{"x-oss-copy-source", "/bkt/src"}, {"x-oss-server-side-encryption", "KMS"},
+                                      {"x-oss-server-side-encryption-key-id", "key-1"}}).status,
             200);
   EXPECT_EQ(Do("HEAD", "dst").Header("x-oss-server-side-encryption"), "KMS");
+  EXPECT_EQ(Do("GET", "dst").Header("x-oss-server-side-encryption-key-id"), "key-1");
   EXPECT_EQ(Do("PUT", "dst", {}, "", {{"x-oss-copy-source", "/bkt/src"}, {"x-oss-metadata-directive", "REPLACE"}}).status,
             200);
   EXPECT_EQ(Do("HEAD", "dst").Header("Cache-Control"), "");

@@ -61,6 +61,7 @@ struct ObjectInfo {
   Metadata metadata;              // HEAD only; lists do not have it
   ServingHeaders serving;         // HEAD only
   Encryption encryption;          // HEAD only
+  std::string version_id;         // HEAD only; empty: the bucket keeps no versions
 };
 
 struct ListEntry {

@@ -158,6 +158,17 @@ bool BucketDoctor::List(const Show& show) {
   return true;
 }
 
+void BucketDoctor::Versioning(const Show& show, const std::string& scratch_key) {
+  const auto head = stack_.store->Head(scratch_key);
+  if (!head) return;  // what GET said of it says enough
+  const bool off = head->version_id.empty();
+  show({"versioning", off ? Verdict::kPass : Verdict::kWarn,
+        off ? "the bucket keeps no old versions"
+            : "the bucket keeps old versions: O_EXCL, mkdir and RENAME_NOREPLACE are not exclusive between hosts, and what is "
+              "replaced or deleted goes on costing storage",
+        off ? "" : "a lifecycle rule that expires noncurrent versions; see docs/known-issues.md"});
+}
+
 void BucketDoctor::Scratch(const Show& show) {
   if (settings_.fs.read_only) {
     show({"write", Verdict::kPass, "not tried: ro is set", ""});
@@ -194,6 +205,7 @@ void BucketDoctor::Scratch(const Show& show) {
           ""});
   }
   Upload(show, key);
+  Versioning(show, key);
   const Status deleted = stack_.store->Delete(key);
   show({"delete", deleted ? Verdict::kPass : Verdict::kWarn,
         deleted ? "scratch object removed" : deleted.error().ToString(),

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "cli/doctor.h"
 #include "cli/mount_stack.h"
@@ -21,6 +22,7 @@ class BucketDoctor {
   bool List(const Show& show);
   void Scratch(const Show& show);
   void Upload(const Show& show, const std::string& key);
+  void Versioning(const Show& show, const std::string& scratch_key);
 
   const Settings& settings_;
   StoreStack stack_;

@@ -193,6 +193,7 @@ class GetExchange::Attempt final : public http::BodySink {
     failure_ = std::move(verdict.failure);
     if (failure_) return Use::kCancel;
     is_owner_ = parent_->Claim(*this, verdict.promise);
+    if (is_owner_) parent_->context_.versions.Note(head);
     return is_owner_ ? Use::kStream : Use::kCancel;
   }
 

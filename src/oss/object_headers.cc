@@ -127,6 +127,7 @@ Result<ObjectInfo> ReadObjectInfo(const std::string& key, const http::ResponseHe
   info.storage_class = HeaderText(head, "x-oss-storage-class");
   info.restore = head.Find("x-oss-restore").value_or(std::string_view());
   info.content_type = HeaderText(head, "content-type");
+  info.version_id = HeaderText(head, "x-oss-version-id");
   info.encryption = {HeaderText(head, kEncryptionHeader), HeaderText(head, kEncryptionKeyHeader)};
   for (size_t i = 0; i < head.headers.size(); ++i) {
     const http::ResponseHeaders::Entry header = head.headers[i];

@@ -26,6 +26,7 @@
 #include "oss/oss_metrics.h"
 #include "oss/oss_store.h"
 #include "oss/signing_key_cache.h"
+#include "oss/version_watch.h"
 
 namespace ossfs2::oss {
 
@@ -78,6 +79,7 @@ class OssContext {
   OssMetrics metrics;
   HedgePolicy hedge;
   OrphanUploads orphans{*this};
+  VersionWatch versions;
 
  private:
   void CancelActive() EXCLUDES(mutex_);

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "base/str.h"
+#include "oss/absence_check.h"
 #include "oss/encoding.h"
 #include "oss/object_headers.h"
 #include "oss/oss_xml.h"
@@ -93,6 +94,7 @@ Result<WriteResult> RunCopy(OssContext& context, const CopyRequest& copy) {
   if (!context.config.tagging.empty()) request.headers.emplace_back("x-oss-tagging-directive", "Replace");
   const bool has_forbid = copy.replace && copy.replace->forbid_overwrite;
   if (copy.forbid_overwrite && !has_forbid) request.headers.emplace_back("x-oss-forbid-overwrite", "true");
+  if (copy.forbid_overwrite || has_forbid) OSSFS2_RETURN_IF_ERROR(CheckAbsent(context, copy.target_key));
   const RequestNames names{"copy", copy.target_key, context.endpoint.bucket, context.endpoint.text};
   const SteadyTime started = context.clock.NowSteady();
   const Outcome outcome = RunExchange(context, std::move(request), AcceptCopy(names));

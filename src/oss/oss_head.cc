@@ -2,6 +2,7 @@
 #include <cerrno>
 
 #include "base/str.h"
+#include "oss/absence_check.h"
 #include "oss/encoding.h"
 #include "oss/object_headers.h"
 #include "oss/verbs.h"
@@ -67,6 +68,7 @@ Result<WriteResult> RunPutSymlink(OssContext& context, const std::string& key, c
   OssRequest request = SymlinkRequest("symlink", "PUT", key);
   OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, key, options, request.headers));
   request.headers.emplace_back("x-oss-symlink-target", PercentEncode(target, true));
+  if (options.forbid_overwrite) OSSFS2_RETURN_IF_ERROR(CheckAbsent(context, key));
   const std::string mark = options.forbid_overwrite ? OssContext::RandomText() : "";
   if (!mark.empty()) request.headers.emplace_back(kPutMarkHeader, mark);
   const Outcome outcome = RunExchange(context, std::move(request));

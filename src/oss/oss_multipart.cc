@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "base/str.h"
+#include "oss/absence_check.h"
 #include "oss/object_headers.h"
 #include "oss/oss_xml.h"
 #include "oss/read_back.h"
@@ -86,6 +87,7 @@ Result<std::string> RunInitiate(OssContext& context, const std::string& key, con
 Result<WriteResult> RunComplete(OssContext& context, const std::string& key, const std::string& upload_id,
                                 const std::vector<PartResult>& parts, std::optional<uint64_t> crc64,
                                 bool forbid_overwrite) {
+  if (forbid_overwrite) OSSFS2_RETURN_IF_ERROR(CheckAbsent(context, key));
   OssRequest request;
   request.operation = "complete";
   request.method = "POST";

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/str.h"
+#include "oss/absence_check.h"
 #include "oss/object_headers.h"
 #include "oss/verbs.h"
 
@@ -76,10 +77,8 @@ std::shared_ptr<StoreCall> FailLater(OssContext& context, Error error,
   return std::make_shared<EndedCall>();
 }
 
-}  // namespace
-
-std::shared_ptr<StoreCall> StartPut(OssContext& context, std::string key, UploadBody body,
-                                    WriteOptions options, std::function<void(Result<WriteResult>)> done) {
+std::shared_ptr<StoreCall> PutNow(OssContext& context, std::string key, const UploadBody& body,
+                                  const WriteOptions& options, std::function<void(Result<WriteResult>)> done) {
   OssRequest request;
   request.operation = "put";
   request.method = "PUT";
@@ -106,6 +105,17 @@ std::shared_ptr<StoreCall> StartPut(OssContext& context, std::string key, Upload
                            return RecogniseOwnPut(context, key, mark, error, done);
                          }
                          done(error);
+                       });
+}
+
+}  // namespace
+
+std::shared_ptr<StoreCall> StartPut(OssContext& context, std::string key, UploadBody body,
+                                    WriteOptions options, std::function<void(Result<WriteResult>)> done) {
+  if (!options.forbid_overwrite) return PutNow(context, std::move(key), body, options, std::move(done));
+  return StartIfAbsent(context, key, [done](Error error) { done(std::move(error)); },
+                       [&context, key, body = std::move(body), options = std::move(options), done] {
+                         return PutNow(context, key, body, options, done);
                        });
 }
 

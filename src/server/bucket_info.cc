@@ -32,6 +32,7 @@ HttpResponse Info(const HandlerContext& context, const Exchange& e) {
   xml.Element("IntranetEndpoint", host);
   xml.Element("StorageClass", "Standard");
   xml.Element("DataRedundancyType", "LRS");
+  if (context.versioned) xml.Element("Versioning", "Enabled");
   AddOwner(xml);
   xml.Open("AccessControlList");
   xml.Element("Grant", "private");
@@ -106,7 +107,8 @@ Reply<HttpResponse> OtherBucket(HandlerContext& context, Exchange& e) {
   }
   if (e.HasQuery("versioning")) {
     XmlWriter xml;
-    xml.Element("VersioningConfiguration", "");
+    xml.Open("VersioningConfiguration");
+    if (context.versioned) xml.Element("Status", "Enabled");
     return XmlAnswer(xml.Take());
   }
   return NotImplemented(e);

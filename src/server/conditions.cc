@@ -47,7 +47,7 @@ Reply<void> CheckConditions(const Exchange& e, const ObjectRecord& record, bool 
 Reply<void> CheckOverwrite(const Exchange& e, const ObjectRecord* present) {
   if (!e.dialect.s3) {
     const bool forbids = EqualsIgnoringCase(e.OwnHeaderOr("forbid-overwrite", ""), "true");
-    if (!forbids || present == nullptr) return {};
+    if (!forbids || present == nullptr || e.versioned) return {};
     return Fail(409, "FileAlreadyExists",
                 "The object you specified already exists and can not be overwritten.");
   }

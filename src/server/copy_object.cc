@@ -17,6 +17,9 @@ Reply<std::shared_ptr<ObjectRecord>> MakeCopy(const Exchange& e, const CopySourc
   auto record = std::make_shared<ObjectRecord>(*source.record);
   // Every copy is encrypted as it asks itself, or else as the bucket has it.
   std::erase_if(record->headers, [](const auto& header) { return header.first.starts_with("x-oss-server-side-encryption"); });
+  if (e.versioned && record->kind == ObjectKind::kAppendable) {
+    return Fail(400, "OperationNotSupported", "An appendable object cannot be copied in a bucket with versioning.");
+  }
   const bool onto_itself = source.bucket == e.bucket_name && source.key == e.key;
   ObjectRecord asked;
   if (auto good = ReadAttributes(e, asked); !good) return Failure(good.error());

@@ -63,6 +63,7 @@ struct Exchange {
   bool ignore_range = false;    // by a fault
   bool corrupt_upload = false;  // by a fault
   bool partial_delete = false;  // by a fault
+  bool versioned = false;       // the bucket
   std::unique_ptr<BodySource> owned_body;
 
   Exchange(const HttpRequest& request, BodyReader& reader) : http(request), raw_body(reader), body(&reader) {}

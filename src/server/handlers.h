@@ -35,6 +35,7 @@ struct HandlerContext {
   bool discard = false;         // uploads are counted, not kept; only their CRC64 is checked
   bool copies_change_etag = false;
   bool no_copy_crc = false;  // answers to CopyObject tell no CRC64
+  bool versioned = false;    // as a bucket with versioning answers; old versions are not kept
   int64_t restore_seconds = 1;  // how long a restore stays "ongoing"
   std::string region = "cn-hangzhou";
   std::atomic<int> page_entries_max{1000};  // tiny pages for tests

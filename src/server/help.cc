@@ -52,6 +52,8 @@ For tests:
   --page-entries-max N       lists give at most N entries a page
   --copies-change-etag       a copy gets another ETag than its source, as the service gives objects sent in parts
   --no-copy-crc              answers to copies tell no CRC64 (the service tells it sometimes)
+  --versioned                as a bucket with versioning answers: x-oss-version-id, forbid-overwrite is ignored, and
+                             appendable objects cannot be copied. Old versions are not kept
   --restore-seconds N        how long a restore of an archived object is "ongoing" (1)
   --requests-log FILE        one JSON object a line for each request, written before its answer
 

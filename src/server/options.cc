@@ -139,6 +139,8 @@ bool SetSwitch(Options& options, const std::string& name) {
     options.copies_change_etag = true;
   } else if (name == "--no-copy-crc") {
     options.no_copy_crc = true;
+  } else if (name == "--versioned") {
+    options.versioned = true;
   } else if (name == "--help" || name == "-h") {
     options.help = true;
   } else if (name == "--version") {

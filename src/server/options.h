@@ -35,6 +35,7 @@ struct Options {
   bool discard = false;
   bool copies_change_etag = false;
   bool no_copy_crc = false;
+  bool versioned = false;
   int64_t restore_seconds = 1;
   int page_entries_max = 1000;
   std::vector<SyntheticSpec> synthetic;

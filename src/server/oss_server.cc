@@ -47,6 +47,7 @@ Status OssServer::Configure(const Options& options) {
   service_.context().discard = options.discard;
   service_.context().copies_change_etag = options.copies_change_etag;
   service_.context().no_copy_crc = options.no_copy_crc;
+  service_.context().versioned = options.versioned;
   service_.context().restore_seconds = options.restore_seconds;
   service_.context().page_entries_max = options.page_entries_max;
   if (!options.region.empty()) service_.context().region = options.region;

@@ -1,5 +1,6 @@
 #include "server/service.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -35,6 +36,23 @@ void Replace(HttpResponse& response, const char* name, const char* value) {
 
 bool ReceivesBody(Operation operation) {
   return operation == Operation::kPut || operation == Operation::kPart || operation == Operation::kAppend;
+}
+
+bool NamesAVersion(Operation operation) {
+  constexpr Operation kOfAnObject[] = {Operation::kGet,      Operation::kHead,       Operation::kPut,
+                                       Operation::kCopy,     Operation::kDelete,     Operation::kComplete,
+                                       Operation::kSymlink,  Operation::kGetSymlink, Operation::kAppend};
+  return std::find(std::begin(kOfAnObject), std::end(kOfAnObject), operation) != std::end(kOfAnObject);
+}
+
+// Made up, the same for each answer about one version.
+void AddVersionId(const Exchange& e, HttpResponse& response) {
+  const bool deletes = e.operation == Operation::kDelete;
+  std::string version = StrCat(e.key, "@", deletes ? e.request_id : "");
+  for (const auto& [name, value] : response.headers)
+    if (name == "ETag") version += value;
+  response.Add("x-oss-version-id", oss::HexEncode(oss::Md5(version)));
+  if (deletes) response.Add("x-oss-delete-marker", "true");
 }
 
 // The faults that work on the finished answer.
@@ -84,6 +102,7 @@ HttpResponse OssService::Handle(const HttpRequest& request, BodyReader& body) {
   Exchange e(request, body);
   e.body_bytes = request.content_length;
   e.request_id = NewRequestId();
+  e.versioned = context_.versioned;
   Address(addressing_, context_.storage, e);
   DetectDialect(e);
   e.operation = Classify(e);
@@ -156,7 +175,9 @@ Reply<HttpResponse> OssService::Dispatch(Exchange& e) {
 }
 
 HttpResponse OssService::Finish(Exchange& e, Reply<HttpResponse> reply, const std::optional<Fault>& fault) {
-  HttpResponse response = reply ? std::move(*reply) : ErrorAnswer(e, reply.error());
+  const bool done = static_cast<bool>(reply);
+  HttpResponse response = done ? std::move(*reply) : ErrorAnswer(e, reply.error());
+  if (done && e.versioned && NamesAVersion(e.operation)) AddVersionId(e, response);
   if (fault) Bend(e, *fault, response);
   if (fault && fault->kind == FaultKind::kHtml) return response;
   response.date_shift_s = e.clock_shift_s;

@@ -125,6 +125,24 @@ TEST_F(FaultsTest, CopiesTellNoCrcWhenAsked) {
   EXPECT_EQ(Do("HEAD", "b").Header("x-oss-hash-crc64ecma"), crc);
 }
 
+TEST_F(FaultsTest, AVersionedBucketIgnoresForbidOverwrite) {
+  const NameValues forbid = {{"x-oss-forbid-overwrite", "true"}};
+  EXPECT_EQ(Do("HEAD", "a").Header("x-oss-version-id"), "");
+  EXPECT_EQ(Do("PUT", "a", {}, "x", forbid).Code(), "FileAlreadyExists");
+  Stop();
+  options_.versioned = true;
+  Start();
+  const Answer put = Do("PUT", "a", {}, "x", forbid);
+  EXPECT_EQ(put.status, 200);
+  EXPECT_EQ(put.Header("x-oss-version-id").size(), 32u);
+  EXPECT_EQ(Do("HEAD", "a").Header("x-oss-version-id"), put.Header("x-oss-version-id"));
+  EXPECT_NE(Do("PUT", "a", {}, "y").Header("x-oss-version-id"), put.Header("x-oss-version-id"));
+  EXPECT_EQ(Do("DELETE", "a").Header("x-oss-delete-marker"), "true");
+  EXPECT_EQ(Do("HEAD", "a").Header("x-oss-version-id"), "");
+  Do("POST", "log", {{"append", ""}, {"position", "0"}}, "x");
+  EXPECT_EQ(Do("PUT", "b", {}, "", {{"x-oss-copy-source", "/bkt/log"}}).Code(), "OperationNotSupported");
+}
+
 TEST_F(FaultsTest, CorruptUploadIsNoticedByItsCrc) {
   Fault("op=put,kind=corrupt");
   EXPECT_EQ(Do("PUT", "b", {}, "hello", {{"Content-MD5", oss::Base64Encode(oss::Md5("hello"))}}).Code(),

@@ -42,6 +42,7 @@ TEST(OptionsTest, AllFlags) {
                                      "--discard",
                                      "--copies-change-etag",
                                      "--no-copy-crc",
+                                     "--versioned",
                                      "--synthetic",
                                      "k=v=2g",
                                      "--synthetic",
@@ -76,6 +77,7 @@ TEST(OptionsTest, AllFlags) {
   EXPECT_EQ(options->page_entries_max, 7);
   EXPECT_TRUE(options->copies_change_etag);
   EXPECT_TRUE(options->no_copy_crc);
+  EXPECT_TRUE(options->versioned);
 }
 
 TEST(OptionsTest, KeysFromTheEnvironment) {
@@ -122,7 +124,7 @@ TEST(OptionsTest, MistakesAreNamed) {
 TEST(OptionsTest, HelpNamesEveryFlag) {
   for (const char* flag :
        {"--root", "--listen", "--bucket", "--access-key-id", "--secret-file", "--security-token", "--region", "--public",
-        "--latency", "--rate-per-connection", "--discard", "--copies-change-etag", "--no-copy-crc", "--synthetic", "--fault",
+        "--latency", "--rate-per-connection", "--discard", "--copies-change-etag", "--no-copy-crc", "--versioned", "--synthetic", "--fault",
         "--requests-log", "--tls-cert", "--tls-key", "--cname", "--endpoint", "--restore-seconds", "--page-entries-max"}) {
     EXPECT_THAT(HelpText(), testing::HasSubstr(flag));
   }

@@ -61,6 +61,8 @@ Status OssService::Configure(std::string_view query) {
       auto entries = ParseSize(value);
       if (!entries || *entries < 1 || *entries > 1000) return invalid("1 to 1000");
       context_.page_entries_max = static_cast<int>(*entries);
+    } else if (name.ends_with("key") && !auth_.keys_by_control) {
+      return invalid("keys are changed only on a server that listens on 127.0.0.1 or ::1");
     } else if (name == "key") {
       OSSFS2_RETURN_IF_ERROR(SetKey(keys_, value));
     } else if (name == "expire_key") {

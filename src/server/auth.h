@@ -22,6 +22,8 @@ struct AuthConfig {
   bool public_access = false;  // unsigned requests may do everything
   // Whether bodies of S3 requests must have the SHA-256, and chunks the signature, that came with them.
   bool check_bodies = true;
+  // Whether POST /-/config, which is unsigned, may change keys: when only this machine can reach it.
+  bool keys_by_control = true;
 };
 
 // Sets e.dialect by the kind of signature; call before anything that reads x-oss- or x-amz- headers.

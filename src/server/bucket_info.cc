@@ -30,7 +30,7 @@ HttpResponse Info(const HandlerContext& context, const Exchange& e) {
   xml.Element("CreationDate", oss::IsoDate(e.bucket->created_s()));
   xml.Element("ExtranetEndpoint", host);
   xml.Element("IntranetEndpoint", host);
-  xml.Element("StorageClass", "Standard");
+  xml.Element("StorageClass", context.storage_class);
   xml.Element("DataRedundancyType", "LRS");
   if (context.versioned) xml.Element("Versioning", "Enabled");
   AddOwner(xml);

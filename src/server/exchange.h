@@ -14,6 +14,8 @@
 
 namespace ossfs2::server {
 
+inline constexpr const char* kStorageClasses[] = {"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"};
+
 // The two faces of the service: names of headers and small differences in rules.
 struct Dialect {
   bool s3 = false;
@@ -64,6 +66,7 @@ struct Exchange {
   bool corrupt_upload = false;  // by a fault
   bool partial_delete = false;  // by a fault
   bool versioned = false;       // the bucket
+  std::string default_class = "Standard";  // of the bucket
   std::unique_ptr<BodySource> owned_body;
 
   Exchange(const HttpRequest& request, BodyReader& reader) : http(request), raw_body(reader), body(&reader) {}

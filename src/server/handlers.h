@@ -38,6 +38,7 @@ struct HandlerContext {
   bool versioned = false;    // as a bucket with versioning answers; old versions are not kept
   int64_t restore_seconds = 1;  // how long a restore stays "ongoing"
   std::string region = "cn-hangzhou";
+  std::string storage_class = "Standard";  // of what is written without a class of its own
   std::atomic<int> page_entries_max{1000};  // tiny pages for tests
 };
 
@@ -89,6 +90,7 @@ Reply<void> PutUnlessRefused(const Exchange& e, RecordPtr record);
 Reply<void> CheckReadable(const ObjectRecord& record, int64_t now_s);
 std::string RestoreHeader(const ObjectRecord& record, int64_t now_s);  // empty: none
 bool IsArchive(const std::string& storage_class);
+const char* S3ClassName(const std::string& storage_class);
 
 // copy-source: the bucket, key and present record.
 struct CopySource {

@@ -54,6 +54,7 @@ For tests:
   --no-copy-crc              answers to copies tell no CRC64 (the service tells it sometimes)
   --versioned                as a bucket with versioning answers: x-oss-version-id, forbid-overwrite is ignored, and
                              appendable objects cannot be copied. Old versions are not kept
+  --storage-class CLASS      of what is written without one (Standard): Standard, IA, Archive, ColdArchive, DeepColdArchive
   --restore-seconds N        how long a restore of an archived object is "ongoing" (1)
   --requests-log FILE        one JSON object a line for each request, written before its answer
 
@@ -61,6 +62,7 @@ Control, unsigned, on the same port:
   GET /-/stats               counters as JSON         POST /-/reset        counters to zero
   POST /-/fault (body RULE)  adds a rule              DELETE /-/fault      removes all
   POST /-/config?latency=10ms&rate=80M&page_entries=2&key=ID:SECRET[:TOKEN]&expire_key=ID&remove_key=ID
+      (the keys only with --listen on 127.0.0.1 or ::1)
 )";
 }
 

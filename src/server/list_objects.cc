@@ -40,8 +40,7 @@ bool ReadToken(std::string token, ListQuery& query) {
 }
 
 const char* ClassName(const Exchange& e, const std::string& storage_class) {
-  if (!e.dialect.s3) return storage_class.c_str();
-  return IsArchive(storage_class) ? "GLACIER" : storage_class == "IA" ? "STANDARD_IA" : "STANDARD";
+  return e.dialect.s3 ? S3ClassName(storage_class) : storage_class.c_str();
 }
 
 class Answer {

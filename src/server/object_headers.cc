@@ -13,19 +13,11 @@ namespace {
 constexpr const char* kStoredHeaders[] = {"Cache-Control", "Content-Disposition", "Content-Encoding",
                                           "Content-Language", "Expires"};
 
-const char* S3ClassName(const std::string& storage_class) {
-  if (storage_class == "IA") return "STANDARD_IA";
-  if (storage_class == "Archive") return "GLACIER";
-  if (IsArchive(storage_class)) return "DEEP_ARCHIVE";
-  return "STANDARD";
-}
-
 Reply<std::string> ReadStorageClass(const Exchange& e) {
   const std::string given = e.OwnHeaderOr("storage-class", "");
-  if (given.empty()) return std::string("Standard");
-  for (const char* name : {"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"}) {
+  if (given.empty()) return e.default_class;
+  for (const char* name : kStorageClasses) {
     if (given == name) return given;
-    ObjectRecord probe;
     if (e.dialect.s3 && given == S3ClassName(name)) return std::string(name);
   }
   return InvalidArgument(StrCat("Unknown storage class: ", given, "."));
@@ -50,6 +42,13 @@ std::string Md5OfEtag(const std::string& etag) {
 }  // namespace
 
 bool IsArchive(const std::string& storage_class) { return storage_class.ends_with("Archive"); }
+
+const char* S3ClassName(const std::string& storage_class) {
+  if (storage_class == "IA") return "STANDARD_IA";
+  if (storage_class == "Archive") return "GLACIER";
+  if (IsArchive(storage_class)) return "DEEP_ARCHIVE";
+  return "STANDARD";
+}
 
 std::string QuotedEtag(const Exchange& e, const std::string& etag) {
   return StrCat("\"", e.dialect.s3 ? LowerCase(etag) : etag, "\"");

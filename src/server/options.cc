@@ -2,10 +2,12 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <functional>
+#include <iterator>
 
 #include "base/size.h"
 #include "base/str.h"
@@ -65,6 +67,13 @@ Status AddCname(Options& options, const std::string& value) {
   return {};
 }
 
+Status SetStorageClass(Options& options, const std::string& value) {
+  if (std::find(std::begin(kStorageClasses), std::end(kStorageClasses), value) == std::end(kStorageClasses))
+    return Invalid(StrCat("'", value, "' is no storage class"));
+  options.storage_class = value;
+  return {};
+}
+
 // One line, which only its owner may read.
 Status ReadSecretFile(Options& options) {
   const std::string& path = options.secret_file;
@@ -102,6 +111,7 @@ const std::map<std::string, Setter, std::less<>>& Setters() {
       {"--region", Text(&Options::region)},
       {"--requests-log", Text(&Options::requests_log)},
       {"--cname", AddCname},
+      {"--storage-class", SetStorageClass},
       {"--endpoint",
        [](Options& o, const std::string& v) -> Status {
          return Append(o.addressing.endpoints, Result<std::string>(v));

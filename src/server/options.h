@@ -36,6 +36,7 @@ struct Options {
   bool copies_change_etag = false;
   bool no_copy_crc = false;
   bool versioned = false;
+  std::string storage_class = "Standard";
   int64_t restore_seconds = 1;
   int page_entries_max = 1000;
   std::vector<SyntheticSpec> synthetic;

@@ -43,11 +43,14 @@ Status OssServer::Configure(const Options& options) {
   service_.auth().region = options.region;
   service_.auth().public_access = options.public_access;
   service_.auth().check_bodies = !options.discard;
+  const std::string& address = options.http.address;
+  service_.auth().keys_by_control = address.starts_with("127.") || address == "::1" || address == "localhost";
   service_.addressing() = options.addressing;
   service_.context().discard = options.discard;
   service_.context().copies_change_etag = options.copies_change_etag;
   service_.context().no_copy_crc = options.no_copy_crc;
   service_.context().versioned = options.versioned;
+  service_.context().storage_class = options.storage_class;
   service_.context().restore_seconds = options.restore_seconds;
   service_.context().page_entries_max = options.page_entries_max;
   if (!options.region.empty()) service_.context().region = options.region;

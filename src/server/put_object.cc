@@ -36,6 +36,16 @@ Reply<void> CheckAppend(const ObjectRecord* present, uint64_t position) {
   return {};
 }
 
+// What the service does not take for an appendable object.
+Reply<void> CheckAppendAttributes(const Exchange& e, const ObjectRecord& first) {
+  if (e.OwnHeader("server-side-encryption-key-id") != nullptr)
+    return InvalidArgument("AppendObject takes no x-oss-server-side-encryption-key-id.");
+  if (!first.storage_class.ends_with("ColdArchive")) return {};
+  auto failure = Fail(400, "OperationNotSupported", "The storage class does not support AppendObject.");
+  failure.value().headers = {{"x-oss-ec", "0016-00000503"}};
+  return failure;
+}
+
 RecordPtr Appended(const ObjectRecord* present, const ObjectRecord& first, const ReceivedBody& received) {
   auto record = std::make_shared<ObjectRecord>(present == nullptr ? first : *present);
   record->kind = ObjectKind::kAppendable;
@@ -93,6 +103,7 @@ Reply<HttpResponse> AppendObject(HandlerContext& context, Exchange& e) {
     return InvalidArgument("The position is no number.");
   ObjectRecord first;
   if (auto good = ReadAttributes(e, first); !good) return Failure(good.error());
+  if (auto good = CheckAppendAttributes(e, first); !good) return Failure(good.error());
   const RecordPtr before = e.bucket->Find(e.key);
   if (auto good = CheckAppend(before.get(), position); !good) return Failure(good.error());
   const bool has_tail = before != nullptr && !before->extents.empty();

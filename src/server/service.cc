@@ -97,13 +97,15 @@ std::string OssService::NewRequestId() {
 }
 
 HttpResponse OssService::Handle(const HttpRequest& request, BodyReader& body) {
-  if (request.path.starts_with("/-/")) return Admin(request, body);
   const auto begin = std::chrono::steady_clock::now();
   Exchange e(request, body);
   e.body_bytes = request.content_length;
   e.request_id = NewRequestId();
   e.versioned = context_.versioned;
+  e.default_class = context_.storage_class;
   Address(addressing_, context_.storage, e);
+  // In a path-style address the first name is the bucket's, and none is called so. Below a bucket's own host name a folder may be.
+  if (e.bucket_name == "-" && request.path.starts_with("/-/")) return Admin(request, body);
   DetectDialect(e);
   e.operation = Classify(e);
   stats_.requests[static_cast<size_t>(e.operation)].fetch_add(1);
@@ -222,10 +224,11 @@ HttpResponse OssService::Malformed(int status) {
   xml.Open("Error");
   xml.Element("Code", status == 501 ? "NotImplemented" : "BadRequest");
   xml.Element("Message", "The request is not HTTP/1.1 as this server understands it, or too large.");
-  xml.Element("RequestId", NewRequestId());
+  const std::string request_id = NewRequestId();
+  xml.Element("RequestId", request_id);
   response.Add("Content-Type", "application/xml");
   response.Add("Server", "AliyunOSS");
-  response.Add("x-oss-request-id", NewRequestId());
+  response.Add("x-oss-request-id", request_id);
   response.body = xml.Take();
   return response;
 }

@@ -43,6 +43,8 @@ TEST(OptionsTest, AllFlags) {
                                      "--copies-change-etag",
                                      "--no-copy-crc",
                                      "--versioned",
+                                     "--storage-class",
+                                     "Archive",
                                      "--synthetic",
                                      "k=v=2g",
                                      "--synthetic",
@@ -78,6 +80,7 @@ TEST(OptionsTest, AllFlags) {
   EXPECT_TRUE(options->copies_change_etag);
   EXPECT_TRUE(options->no_copy_crc);
   EXPECT_TRUE(options->versioned);
+  EXPECT_EQ(options->storage_class, "Archive");
 }
 
 TEST(OptionsTest, KeysFromTheEnvironment) {
@@ -118,13 +121,14 @@ TEST(OptionsTest, MistakesAreNamed) {
   EXPECT_THAT(ErrorOf({"--root", "/r", "--public", "--tls-cert", "c"}), testing::HasSubstr("--tls-key"));
   EXPECT_THAT(ErrorOf({"--root", "/r", "--public", "--synthetic", "k=1m"}),
               testing::HasSubstr("needs a --bucket"));
+  EXPECT_THAT(ErrorOf({"--root", "/r", "--public", "--storage-class", "Cold"}), testing::HasSubstr("no storage class"));
   EXPECT_EQ(ErrorOf({"--help"}), "");
 }
 
 TEST(OptionsTest, HelpNamesEveryFlag) {
   for (const char* flag :
        {"--root", "--listen", "--bucket", "--access-key-id", "--secret-file", "--security-token", "--region", "--public",
-        "--latency", "--rate-per-connection", "--discard", "--copies-change-etag", "--no-copy-crc", "--versioned", "--synthetic", "--fault",
+        "--latency", "--rate-per-connection", "--discard", "--copies-change-etag", "--no-copy-crc", "--versioned", "--storage-class", "--synthetic", "--fault",
         "--requests-log", "--tls-cert", "--tls-key", "--cname", "--endpoint", "--restore-seconds", "--page-entries-max"}) {
     EXPECT_THAT(HelpText(), testing::HasSubstr(flag));
   }

@@ -94,6 +94,13 @@ TEST_F(S3Test, SignedRequestsAndDialect) {
       412);
 }
 
+TEST_F(S3Test, ListsAndHeadsNameOneClass) {
+  Do("PUT", "cold", {}, "x", {{"x-oss-storage-class", "ColdArchive"}});
+  const std::string hash = "UNSIGNED-PAYLOAD";
+  EXPECT_EQ(Send(Sign("HEAD", "/bkt/cold", {}, {}, hash).head, true).Header("x-amz-storage-class"), "DEEP_ARCHIVE");
+  EXPECT_EQ(Send(Sign("GET", "/bkt", {{"list-type", "2"}}, {}, hash).head).Element("StorageClass"), "DEEP_ARCHIVE");
+}
+
 TEST_F(S3Test, ChunkSignedBodies) {
   const std::string first(70'000, 'x');
   EXPECT_EQ(PutChunks({first, "second", ""}, false).status, 200);

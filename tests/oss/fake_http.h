@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <deque>
@@ -44,6 +45,54 @@ struct SeenRequest {
     return "";
   }
 };
+
+// With the host in the text, as in the real clients' errors: nothing may be decided by its words.
+inline Error BrokenConnection(const SeenRequest& seen) {
+  Error error = MakeError(EIO, ErrorKind::kUnavailable,
+                          seen.method + " to http://" + seen.host + ":80 failed: the connection was reset");
+  error.retryable = true;
+  return error;
+}
+
+// Gives the answer as a client would. `canceled`, when given, is looked at before the head and each piece of the body.
+inline void DeliverReply(const SeenRequest& seen, http::BodySink* sink, const http::Done& done, const Reply& reply,
+                         const std::atomic<bool>* canceled = nullptr) {
+  http::CallReport report{http::Phase::kAnswer, http::Cause::kOther, reply.lost_before};
+  http::CallReport broken = report;
+  ++broken.answers_lost;
+  const auto ends = [&] { return canceled != nullptr && *canceled; };
+  const auto cancel = [&] { done(MakeError(ECANCELED, ErrorKind::kCanceled, "canceled"), broken); };
+  if (ends()) return cancel();
+  if (reply.lost) return done(BrokenConnection(seen), broken);
+  http::Response response;
+  response.head.status = reply.status;
+  http::ResponseHeaders& headers = response.head.headers;
+  for (const http::Header& header : reply.headers) headers.Add(header.name, header.value);
+  if (reply.marked) headers.Add("x-oss-request-id", "5CAC0FEADE0170");
+  if (!headers.Find("content-length")) headers.Add("Content-Length", std::to_string(reply.body.size()));
+  if (!headers.Find("date")) headers.Add("Date", "Wed, 28 Dec 2022 10:27:41 GMT");
+  auto use = http::BodySink::Use::kCollect;
+  if (sink != nullptr) use = sink->OnHead(response.head);
+  if (use == http::BodySink::Use::kCancel) {
+    return done(MakeError(ECANCELED, ErrorKind::kCanceled, "the sink canceled"), broken);
+  }
+  const size_t size = std::min(reply.cut_after.value_or(reply.body.size()), reply.body.size());
+  if (use == http::BodySink::Use::kCollect) {
+    response.body = reply.body.substr(0, size);
+  } else {
+    while (response.streamed_bytes < size) {
+      if (ends()) return cancel();
+      const auto buffer = sink->NextBuffer();
+      if (buffer.empty()) return done(MakeError(EIO, ErrorKind::kCorrupt, "more bytes than wanted"), broken);
+      const size_t piece = std::min<size_t>(buffer.size(), size - response.streamed_bytes);
+      std::memcpy(buffer.data(), reply.body.data() + response.streamed_bytes, piece);
+      sink->OnBytes(piece);
+      response.streamed_bytes += piece;
+    }
+  }
+  if (reply.cut_after) return done(BrokenConnection(seen), broken);
+  done(std::move(response), report);
+}
 
 class FakeHttp final : public http::HttpClient {
  public:
@@ -106,14 +155,6 @@ class FakeHttp final : public http::HttpClient {
     bool cancel_wanted = false;  // before it was known to hang
   };
 
-  // With the host in the text, as in the real clients' errors: nothing may be decided by its words.
-  static Error Broken(const Pending& call) {
-    Error error = MakeError(EIO, ErrorKind::kUnavailable,
-                            call.seen.method + " to http://" + call.seen.host + ":80 failed: the connection was reset");
-    error.retryable = true;
-    return error;
-  }
-
   void ThreadMain() {
     MutexLock lock(mutex_);
     while (true) {
@@ -144,44 +185,9 @@ class FakeHttp final : public http::HttpClient {
       wake_.NotifyAll();
       if (reply.hangs) continue;
       lock.Unlock();
-      Deliver(*call, reply);
+      DeliverReply(call->seen, call->sink.get(), call->done, reply);
       lock.Lock();
     }
-  }
-
-  static void Deliver(Pending& call, const Reply& reply) {
-    http::CallReport report{http::Phase::kAnswer, http::Cause::kOther, reply.lost_before};
-    http::CallReport broken = report;
-    ++broken.answers_lost;
-    if (reply.lost) return call.done(Broken(call), broken);
-    http::Response response;
-    response.head.status = reply.status;
-    http::ResponseHeaders& headers = response.head.headers;
-    for (const http::Header& header : reply.headers) headers.Add(header.name, header.value);
-    if (reply.marked) headers.Add("x-oss-request-id", "5CAC0FEADE0170");
-    if (!headers.Find("content-length")) headers.Add("Content-Length", std::to_string(reply.body.size()));
-    if (!headers.Find("date")) headers.Add("Date", "Wed, 28 Dec 2022 10:27:41 GMT");
-    auto use = http::BodySink::Use::kCollect;
-    if (call.sink != nullptr) use = call.sink->OnHead(response.head);
-    if (use == http::BodySink::Use::kCancel) {
-      return call.done(MakeError(ECANCELED, ErrorKind::kCanceled, "the sink canceled"), broken);
-    }
-    const size_t size = std::min(reply.cut_after.value_or(reply.body.size()), reply.body.size());
-    if (use == http::BodySink::Use::kCollect) {
-      response.body = reply.body.substr(0, size);
-    } else {
-      while (response.streamed_bytes < size) {
-        const auto buffer = call.sink->NextBuffer();
-        if (buffer.empty())
-          return call.done(MakeError(EIO, ErrorKind::kCorrupt, "more bytes than wanted"), broken);
-        const size_t piece = std::min<size_t>(buffer.size(), size - response.streamed_bytes);
-        std::memcpy(buffer.data(), reply.body.data() + response.streamed_bytes, piece);
-        call.sink->OnBytes(piece);
-        response.streamed_bytes += piece;
-      }
-    }
-    if (reply.cut_after) return call.done(Broken(call), broken);
-    call.done(std::move(response), report);
   }
 
   const Handler handler_;

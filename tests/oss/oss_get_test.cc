@@ -104,6 +104,25 @@ TEST_F(OssGetTest, RefusesAnotherRange) {
   EXPECT_EQ(sink->text(), "");
 }
 
+TEST_F(OssGetTest, AShorterObjectIsAnotherVersion) {
+  Serve([](const SeenRequest& request, size_t) { return RangeReply(request, kObject.substr(0, 5)); });
+  auto sink = std::make_shared<StringSink>();
+  EXPECT_EQ(GetNow(*store_, {"k", 0, 10, ""}, sink).error().errno_value, ESTALE);
+  EXPECT_EQ(sink->text(), "");
+}
+
+TEST_F(OssGetTest, RefusesAnotherLength) {
+  config_.request_timeout = std::chrono::milliseconds(20);
+  Serve([](const SeenRequest& request, size_t) {
+    Reply reply = RangeReply(request, kObject);
+    reply.headers.push_back({"Content-Length", "9"});
+    return reply;
+  });
+  auto sink = std::make_shared<StringSink>();
+  EXPECT_EQ(GetNow(*store_, {"k", 0, 10, "E1"}, sink).error().kind, ErrorKind::kCorrupt);
+  EXPECT_EQ(sink->text(), "");
+}
+
 TEST_F(OssGetTest, BelievesNoAnswerWithoutMarker) {
   Reply portal;
   portal.status = 206;

@@ -48,7 +48,9 @@ bool IsTagText(std::string_view text, size_t max) {
   size_t bytes = 0;
   for (size_t i = 0; i < text.size(); ++i, ++bytes) {
     const auto c = static_cast<unsigned char>(text[i]);
-    const auto is_hex = [&](size_t at) { return at < text.size() && std::isxdigit(static_cast<unsigned char>(text[at])) != 0; };
+    const auto is_hex = [&](size_t at) {
+      return at < text.size() && std::isxdigit(static_cast<unsigned char>(text[at])) != 0;
+    };
     if (c == '%' && is_hex(i + 1) && is_hex(i + 2)) {
       i += 2;
     } else if (std::isalnum(c) == 0 && std::string_view("+-._:/").find(text[i]) == std::string_view::npos) {
@@ -79,9 +81,11 @@ std::string WrongTagging(const std::string& tagging) {
 // What AppendObject does not take, so that no file could be stored.
 Status CheckAppendable(const oss::OssConfig& oss) {
   if (!oss.sse_key_id.empty())
-    return Refuse("enable_appendable_object: the service takes no sse_key_id for appendable objects; leave one of them out");
+    return Refuse(
+        "enable_appendable_object: the service takes no sse_key_id for appendable objects; leave one of them out");
   if (oss.storage_class.ends_with("ColdArchive"))
-    return Refuse(StrCat("enable_appendable_object: the service has no appendable objects of storage_class=", oss.storage_class));
+    return Refuse(StrCat("enable_appendable_object: the service has no appendable objects of storage_class=",
+                         oss.storage_class));
   return {};
 }
 

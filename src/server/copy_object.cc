@@ -16,7 +16,8 @@ bool Replaces(const Exchange& e) {
 Reply<std::shared_ptr<ObjectRecord>> MakeCopy(const Exchange& e, const CopySource& source) {
   auto record = std::make_shared<ObjectRecord>(*source.record);
   // Every copy is encrypted as it asks itself, or else as the bucket has it.
-  std::erase_if(record->headers, [](const auto& header) { return header.first.starts_with("x-oss-server-side-encryption"); });
+  std::erase_if(record->headers,
+                [](const auto& header) { return header.first.starts_with("x-oss-server-side-encryption"); });
   if (e.versioned && record->kind == ObjectKind::kAppendable) {
     return Fail(400, "OperationNotSupported", "An appendable object cannot be copied in a bucket with versioning.");
   }
@@ -32,7 +33,8 @@ Reply<std::shared_ptr<ObjectRecord>> MakeCopy(const Exchange& e, const CopySourc
     return Fail(400, "InvalidRequest", "This copy request is illegal because it changes nothing.");
   }
   for (const char* name : kEncryptionHeaders) {
-    if (const auto* value = e.OwnHeader(name); value != nullptr && !replaces) record->headers.emplace_back(StrCat("x-oss-", name), *value);
+    const auto* value = e.OwnHeader(name);
+    if (value != nullptr && !replaces) record->headers.emplace_back(StrCat("x-oss-", name), *value);
   }
   if (e.OwnHeader("storage-class") != nullptr) record->storage_class = asked.storage_class;
   if (record->storage_class != source.record->storage_class && record->size > kClassChangeBytesMax) {

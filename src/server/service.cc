@@ -104,7 +104,8 @@ HttpResponse OssService::Handle(const HttpRequest& request, BodyReader& body) {
   e.versioned = context_.versioned;
   e.default_class = context_.storage_class;
   Address(addressing_, context_.storage, e);
-  // In a path-style address the first name is the bucket's, and none is called so. Below a bucket's own host name a folder may be.
+  // In a path-style address the first name is the bucket's, and none is called so. Below a bucket's own host name a
+  // folder may be.
   if (e.bucket_name == "-" && request.path.starts_with("/-/")) return Admin(request, body);
   DetectDialect(e);
   e.operation = Classify(e);

@@ -311,6 +311,8 @@ TEST_F(Basics, StatFsIsHugeAndExplainNamesFacts) {
   const auto lines = *mount_.fs().Explain("f");
   EXPECT_NE(std::find(lines.begin(), lines.end(), "key: f"), lines.end());
   EXPECT_EQ(mount_.fs().Explain("none").error().errno_value, ENOENT);
+  const auto root = *mount_.fs().Explain("");
+  EXPECT_NE(std::find(root.begin(), root.end(), "believed: always"), root.end());
 }
 
 TEST_F(Basics, FlushAllStoresOpenFiles) {

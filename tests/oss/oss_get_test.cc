@@ -202,6 +202,29 @@ TEST_F(OssGetTest, CancelAndDestructionEndHangingCalls) {
   EXPECT_EQ(failed.Value(), failed_before) << "the server made no error";
 }
 
+TEST_F(OssGetTest, CancelEndsTheWaitForTheNextAttempt) {
+  config_.request_timeout = std::chrono::hours(100);
+  config_.throttle_delay_min = config_.retry_delay_max = std::chrono::hours(50);
+  ServeInTurn({ErrorReply(503, "ServiceUnavailable")});
+  std::promise<Status> ended;
+  const auto call = store_->GetAsync({"k", 0, 10, ""}, std::make_shared<StringSink>(),
+                                     [&](Status status) { ended.set_value(std::move(status)); });
+  http_->WaitForCount(1);
+  call->Cancel();
+  EXPECT_EQ(ended.get_future().get().error().kind, ErrorKind::kCanceled);
+  EXPECT_EQ(http_->Count(), 1u);
+}
+
+TEST_F(OssGetTest, LearnsTheClock) {
+  Serve([](const SeenRequest& request, size_t number) {
+    return number == 1 ? ErrorReply(403, "RequestTimeTooSkewed") : RangeReply(request, kObject);
+  });
+  auto sink = std::make_shared<StringSink>();
+  EXPECT_TRUE(GetNow(*store_, {"k", 0, 10, "E1"}, sink));
+  EXPECT_EQ(sink->text(), "0123456789");
+  EXPECT_EQ(http_->Count(), 2u);
+}
+
 TEST_F(OssGetTest, HedgesAGetThatIsMuchSlowerThanTheOthers) {
   std::atomic<bool> is_hanging{false};
   Serve([&](const SeenRequest& request, size_t) {

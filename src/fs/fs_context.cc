@@ -122,16 +122,26 @@ void FsContext::Shrink() {
   if (!notices.entries.empty()) Tell(notices);
 }
 
-void FsContext::Spawn(std::function<void()> task) {
-  {
-    MutexLock lock(tasks_mutex_);
-    ++tasks_;
-  }
-  executor.Run([this, work = std::move(task)] {
+std::function<void()> FsContext::Counted(std::function<void()> task) {
+  MutexLock lock(tasks_mutex_);
+  ++tasks_;
+  return [this, work = std::move(task)] {
     work();
-    MutexLock lock(tasks_mutex_);
-    if (--tasks_ == 0) tasks_done_.NotifyAll();
-  });
+    EndTask();
+  };
+}
+
+void FsContext::EndTask() {
+  MutexLock lock(tasks_mutex_);
+  if (--tasks_ == 0) tasks_done_.NotifyAll();
+}
+
+void FsContext::Spawn(std::function<void()> task) { executor.Run(Counted(std::move(task))); }
+
+bool FsContext::TrySpawn(std::function<void()> task) {
+  if (executor.TryRun(Counted(std::move(task)))) return true;
+  EndTask();
+  return false;
 }
 
 void FsContext::WaitForTasks() {

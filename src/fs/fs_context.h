@@ -68,11 +68,17 @@ struct FsContext {
   // Keeps the metadata budget; after operations that add nodes.
   void Shrink() EXCLUDES(tree.mutex);
 
-  // Runs a task on the executor that WaitForTasks waits for.
-  void Spawn(std::function<void()> task);
+  // Runs a task on the executor that WaitForTasks waits for. In the caller when there is no thread for it: never with a
+  // lock that it takes.
+  void Spawn(std::function<void()> task) EXCLUDES(tree.mutex);
+  // The same, but false when there is no thread for it.
+  bool TrySpawn(std::function<void()> task);
   void WaitForTasks();
 
  private:
+  std::function<void()> Counted(std::function<void()> task);
+  void EndTask();
+
   Mutex tasks_mutex_;
   CondVar tasks_done_;
   size_t tasks_ GUARDED_BY(tasks_mutex_) = 0;

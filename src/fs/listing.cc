@@ -84,11 +84,18 @@ void Lister::Want(Node* directory, const std::shared_ptr<ListingRun>& run, uint6
   run->pages_wanted = std::max(run->pages_wanted, pages_wanted);
   if (run->ended || run->question || run->pages >= run->pages_wanted) return;
   Prepare(directory, run);
-  context_.Spawn([this, run, question = run->question] {
+  const bool begun = context_.TrySpawn([this, run, question = run->question] {
     if (question->taken.exchange(true)) return;
     Answer(run, question);
     context_.Shrink();
   });
+  if (!begun) Withdraw(directory, *run);
+}
+
+void Lister::Withdraw(Node* directory, ListingRun& run) {
+  run.question = nullptr;
+  context_.tree.EndRequest(directory);
+  context_.tree.Unpin(directory);
 }
 
 void Lister::Answer(const std::shared_ptr<ListingRun>& run, const std::shared_ptr<PageQuestion>& question) {

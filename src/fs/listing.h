@@ -35,7 +35,7 @@ class Lister {
       REQUIRES(context_.tree.mutex);
   // How many pages a reader that has handed out so many entries may have: a slow one does not draw all into memory.
   uint64_t PagesAhead(const ListingRun& run, uint64_t handed_out) const;
-  // Asks for pages ahead of need.
+  // Asks for pages ahead of need. Where there is no thread for it, whoever needs a page fetches it (Step).
   void Want(Node* directory, const std::shared_ptr<ListingRun>& run, uint64_t pages_wanted)
       REQUIRES(context_.tree.mutex);
   // Whether the run may show the child: confirmed by a page, or changed here since it began. Nullopt: not
@@ -45,6 +45,8 @@ class Lister {
  private:
   // Makes the question for the next page; the directory stays pinned until it is answered.
   void Prepare(Node* directory, const std::shared_ptr<ListingRun>& run) REQUIRES(context_.tree.mutex);
+  // Takes the question back that nobody was told of.
+  void Withdraw(Node* directory, ListingRun& run) REQUIRES(context_.tree.mutex);
   // Asks and merges; the caller has taken the question.
   void Answer(const std::shared_ptr<ListingRun>& run, const std::shared_ptr<PageQuestion>& question)
       EXCLUDES(context_.tree.mutex);

@@ -85,6 +85,8 @@ class TestMount {
   }
 
   FileSystem& fs() { return *fs_; }
+  // As where not one thread can be made: tasks run in who wants them.
+  void LoseThreads() { executor_.Shutdown(); }
   RecordingNotifier notifier;
 
   // --- paths ---

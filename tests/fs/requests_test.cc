@@ -114,6 +114,17 @@ TEST_F(Requests, ManyColdLookupsBeginAListing) {
   EXPECT_LT(requests, 40u);
 }
 
+TEST_F(Requests, WithoutAThreadForPagesAheadTheReaderFetchesThem) {
+  FsOptions options;
+  options.list_page_size = 10;
+  TestMount mount(*store_, options);
+  for (size_t i = 0; i < 95; ++i) store_->PutContent("d/" + ManyNames(i), "1");
+  mount.LoseThreads();
+  const auto names = mount.List("d");
+  ASSERT_TRUE(names);
+  EXPECT_EQ(names->size(), 95u);
+}
+
 TEST_F(Requests, ADirectoryIsAskedForOnceWhileAFileBelowIsWritten) {
   store_->PutContent("d/f", "1");
   FakeClock clock;

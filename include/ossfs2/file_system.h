@@ -3,7 +3,7 @@
 // What it is: inodes, names, handles, attribute and listing caches. Frontends (FUSE, tests,
 // tools) drive it; it drives the read and write engines and the object store.
 //
-// Threads: any. Methods named Try*, and Read, Forget, MakeLanding and NothingToFlush, never block: nullopt, false or
+// Threads: any. Methods named Try*, and Read, Forget, MakeLanding, KeepWaiting and NothingToFlush, never block: nullopt, false or
 // a count that is too small means "call the plain method from a thread that may block". Plain methods may block on
 // the network. No lock is held over the network.
 // Inode numbers: 1 is the root; never reused while the mount lives; not pointers. A name keeps its
@@ -154,9 +154,17 @@ class FileSystem {
   // Memory to receive the next write into; null: none to spare now.
   virtual std::unique_ptr<Landing> MakeLanding() = 0;
   // As TryWrite, of `size` bytes that lie in the landing: the count that was taken from the front. The rest would have
-  // to wait: it is for Write. What was taken may be kept, so its pieces may be missing afterwards.
+  // to wait: it is for WriteLanded. What was taken may be kept, so its pieces may be missing afterwards.
   virtual Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size,
                                         Writer writer) = 0;
+  // That rest, from byte `from` of the landing on: how many of its `size` bytes are written now, fewer when an error
+  // came after some.
+  virtual Result<size_t> WriteLanded(HandleId handle, uint64_t offset, const Landing& landing, size_t from, size_t size,
+                                     Writer writer) = 0;
+  // Copies the bytes of a write that TryWrite did not take, Landing::kBytes at most, to where total_mem_limit counts
+  // them. `may_run` is called once, now or later, on any thread; it must not block. What it gets brings the bytes into
+  // memory, for WriteLanded.
+  virtual void KeepWaiting(std::span<const std::byte> bytes, std::function<void(FetchLanding)> may_run) = 0;
   // True when Flush or Release of this handle has nothing to do over the network.
   virtual bool NothingToFlush(HandleId handle) = 0;
   virtual Status Flush(HandleId handle) = 0;

@@ -3,11 +3,16 @@
 //
 // It is an ordered row of pieces of kPieceBytes each; a write fills them from the front. A piece that the writer
 // has kept is missing until Refill. The memory is the file system's and counts in its budget (tag "receive").
+// The same form have the bytes of a write that had to wait (FetchLanding); pieces behind its end are missing.
 // Threads: one at a time. The FileSystem that made it lives longer.
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <span>
+
+#include "ossfs2/status.h"
 
 namespace ossfs2 {
 
@@ -23,5 +28,8 @@ class Landing {
   // Replaces what is missing. False: no memory to spare now; the landing should be given up.
   virtual bool Refill() = 0;
 };
+
+// Brings the bytes of a write that waited into memory, once; it may read from a disk.
+using FetchLanding = std::function<Result<std::shared_ptr<Landing>>()>;
 
 }  // namespace ossfs2

@@ -8,8 +8,8 @@
 
 namespace ossfs2 {
 
-enum class MemoryTag : uint8_t { kRead, kCache, kUpload, kReceive };
-inline constexpr size_t kMemoryTags = 4;
+enum class MemoryTag : uint8_t { kRead, kCache, kUpload, kReceive, kParked };
+inline constexpr size_t kMemoryTags = 5;
 const char* MemoryTagName(MemoryTag tag);
 
 // Goes back to its pool when the last reference is gone.

@@ -36,6 +36,7 @@ const char* MemoryTagName(MemoryTag tag) {
     case MemoryTag::kCache: return "cache";
     case MemoryTag::kUpload: return "upload";
     case MemoryTag::kReceive: return "receive";
+    case MemoryTag::kParked: return "parked";
   }
   return "unknown";
 }
@@ -55,11 +56,11 @@ MemoryPool::~MemoryPool() {
   MutexLock lock(mutex_);
   // The last callbacks of the network threads may still hold a block for a moment.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (Used(false) + Used(true) != 0) {
+  while (UsedBlocks() != 0) {
     const auto left = deadline - std::chrono::steady_clock::now();
     if (left <= left.zero() || !empty_.WaitFor(lock, left)) break;
   }
-  if (Used(false) + Used(true) != 0) {
+  if (UsedBlocks() != 0) {
     Log(LogLevel::kError, "MemoryPool destroyed while blocks are in use; this is a programming error");
     FlushLog();
     std::abort();
@@ -74,17 +75,35 @@ size_t MemoryPool::Used(bool upload) const {
   return used_[first] + used_[first + 1];
 }
 
+bool MemoryPool::IsShareUsedUp(MemoryTag tag, size_t count) const {
+  if (tag == MemoryTag::kReceive) return Used(tag) + count > limit_blocks_ / kReceiveDivisor;
+  return tag == MemoryTag::kParked && Used(tag) + count > limit_blocks_ / kParkedDivisor;
+}
+
 bool MemoryPool::Fits(MemoryTag tag, size_t count) const {
-  const size_t reads = Used(false);
   const size_t uploads = Used(true);
-  if (reads + uploads + count > limit_blocks_) return false;
-  if (tag == MemoryTag::kReceive && Used(MemoryTag::kReceive) + count > limit_blocks_ / kReceiveDivisor) return false;
+  const size_t parked = Used(MemoryTag::kParked);
+  const size_t wanted = UsedBlocks() + count;
+  if (wanted > limit_blocks_ || IsShareUsedUp(tag, count)) return false;
   // A writer may hold a half-filled part as long as it likes, so the read reserve is absolute.
   if (IsUpload(tag)) return uploads + count <= limit_blocks_ - reserve_blocks_;
-  // Reads always drain, so they may use the upload reserve until somebody writes.
+  const size_t upload_rest = reserve_blocks_ - std::min(uploads, reserve_blocks_);
+  if (tag == MemoryTag::kParked) return wanted + upload_rest <= limit_blocks_;
+  // Reads always drain, so they may use what is reserved for others until those want it.
   const bool uploads_active = Used(MemoryTag::kUpload) != 0 || !upload_waiters_.empty();
-  const size_t kept_free = uploads_active && uploads < reserve_blocks_ ? reserve_blocks_ - uploads : 0;
-  return reads + uploads + count + kept_free <= limit_blocks_;
+  const size_t parked_reserve = limit_blocks_ / kParkedReserveDivisor;
+  const size_t parked_rest = parked_waiters_.empty() ? 0 : parked_reserve - std::min(parked, parked_reserve);
+  return wanted + (uploads_active ? upload_rest : 0) + parked_rest <= limit_blocks_;
+}
+
+std::list<MemoryPool::Waiter>& MemoryPool::Queue(MemoryTag tag) {
+  if (tag == MemoryTag::kParked) return parked_waiters_;
+  return IsUpload(tag) ? upload_waiters_ : read_waiters_;
+}
+
+const std::list<MemoryPool::Waiter>& MemoryPool::Queue(MemoryTag tag) const {
+  if (tag == MemoryTag::kParked) return parked_waiters_;
+  return IsUpload(tag) ? upload_waiters_ : read_waiters_;
 }
 
 void MemoryPool::Account(MemoryTag tag, int64_t blocks) {
@@ -102,14 +121,14 @@ std::vector<BlockRef> MemoryPool::Take(MemoryTag tag, size_t count) {
     blocks.emplace_back(block, Block::Return{this});
   }
   Account(tag, static_cast<int64_t>(count));
-  peak_blocks_ = std::max(peak_blocks_, Used(false) + Used(true));
+  peak_blocks_ = std::max(peak_blocks_, UsedBlocks());
   return blocks;
 }
 
 std::vector<MemoryPool::Served> MemoryPool::ServeWaiters() {
   std::vector<Served> served;
   // Uploads first: their reserve is kept free for them, reads have the rest.
-  for (std::list<Waiter>* queue : {&upload_waiters_, &read_waiters_}) {
+  for (std::list<Waiter>* queue : {&upload_waiters_, &parked_waiters_, &read_waiters_}) {
     while (!queue->empty() && Fits(queue->front().tag, queue->front().count)) {
       Waiter waiter = std::move(queue->front());
       queue->pop_front();
@@ -127,7 +146,7 @@ void MemoryPool::Return(Block* block) {
     slabs_.PutBack(block);
     Account(block->tag_, -1);
     if (waiting_.load(std::memory_order_relaxed) != 0) served = ServeWaiters();
-    if (Used(false) + Used(true) == 0) empty_.NotifyAll();
+    if (UsedBlocks() == 0) empty_.NotifyAll();
   }
   for (Served& one : served) one.ready(std::move(one.blocks));
 }
@@ -150,9 +169,9 @@ std::vector<BlockRef> MemoryPool::TryAllocate(MemoryTag tag, size_t count) {
   for (int attempt = 0; attempt < 2; ++attempt) {
     {
       MutexLock lock(mutex_);
-      const bool queue_empty = IsUpload(tag) ? upload_waiters_.empty() : read_waiters_.empty();
-      if (!queue_empty) return {};
+      if (!Queue(tag).empty()) return {};
       if (Fits(tag, count)) return Take(tag, count);
+      if (IsShareUsedUp(tag, count)) return {};
     }
     if (tag == MemoryTag::kReceive) return {};
     if (attempt == 0) Reclaim(count);
@@ -168,14 +187,16 @@ uint64_t MemoryPool::AllocateAsync(MemoryTag tag, size_t count, std::function<vo
   }
   WaitCounter().Add();
   uint64_t ticket = 0;
+  bool reclaim_helps = true;
   {
     MutexLock lock(mutex_);
     ticket = ++last_ticket_;
-    (IsUpload(tag) ? upload_waiters_ : read_waiters_).push_back({tag, count, std::move(ready), ticket});
+    reclaim_helps = !IsShareUsedUp(tag, count);
+    Queue(tag).push_back({tag, count, std::move(ready), ticket});
     waiting_.fetch_add(1, std::memory_order_relaxed);
   }
   // Blocks may have come back, or become cache, between the try and the queue.
-  Reclaim(count);
+  if (reclaim_helps) Reclaim(count);
   std::vector<Served> served;
   {
     MutexLock lock(mutex_);
@@ -190,7 +211,7 @@ bool MemoryPool::CancelWait(uint64_t ticket) {
   std::vector<Served> served;
   {
     MutexLock lock(mutex_);
-    for (std::list<Waiter>* queue : {&upload_waiters_, &read_waiters_}) {
+    for (std::list<Waiter>* queue : {&upload_waiters_, &parked_waiters_, &read_waiters_}) {
       const auto found = std::find_if(queue->begin(), queue->end(),
                                       [ticket](const Waiter& waiter) { return waiter.ticket == ticket; });
       if (found != queue->end()) canceled.splice(canceled.begin(), *queue, found);
@@ -201,6 +222,16 @@ bool MemoryPool::CancelWait(uint64_t ticket) {
   }
   for (Served& one : served) one.ready(std::move(one.blocks));
   return true;
+}
+
+void MemoryPool::RefuseWaiters(MemoryTag tag) {
+  std::list<Waiter> refused;
+  {
+    MutexLock lock(mutex_);
+    refused.swap(Queue(tag));
+    waiting_.fetch_sub(refused.size(), std::memory_order_relaxed);
+  }
+  for (Waiter& waiter : refused) waiter.ready({});
 }
 
 void MemoryPool::Retag(Block& block, MemoryTag tag) {
@@ -228,7 +259,7 @@ uint64_t MemoryPool::UsedBytes(MemoryTag tag) const {
 
 uint64_t MemoryPool::UsedBytes() const {
   MutexLock lock(mutex_);
-  return (Used(false) + Used(true)) * kBlockBytes;
+  return UsedBlocks() * kBlockBytes;
 }
 
 uint64_t MemoryPool::MappedBytes() const {
@@ -244,13 +275,14 @@ uint64_t MemoryPool::PeakBytes() const {
 bool MemoryPool::ReclaimHelps() const {
   MutexLock lock(mutex_);
   if (!read_waiters_.empty()) return true;
+  if (!parked_waiters_.empty() && !IsShareUsedUp(MemoryTag::kParked, parked_waiters_.front().count)) return true;
   return !upload_waiters_.empty() &&
          Used(true) + upload_waiters_.front().count <= limit_blocks_ - reserve_blocks_;
 }
 
 size_t MemoryPool::Waiters(MemoryTag tag) const {
   MutexLock lock(mutex_);
-  const auto& queue = IsUpload(tag) ? upload_waiters_ : read_waiters_;
+  const auto& queue = Queue(tag);
   return static_cast<size_t>(
       std::count_if(queue.begin(), queue.end(), [tag](const Waiter& waiter) { return waiter.tag == tag; }));
 }

@@ -10,6 +10,8 @@
 // after use; it is the first to go: when nothing is free the pool asks reclaimers.
 // kReceive is where WRITE requests land before a part keeps them: on the side of uploads, at most a
 // sixteenth of the limit, never worth reclaiming for.
+// kParked is what writes hold that have to wait: at most an eighth of the limit, and never of the upload reserve, because
+// they wait for uploads. While some of them wait for this memory, reads leave them a sixteenth, and so some always get it.
 // TryAllocate never overtakes a waiter of the same side. A waiter asks for at most what its
 // side may ever have (reads: limit less the upload reserve), or it would wait for ever.
 //
@@ -53,6 +55,8 @@ class MemoryPool {
   uint64_t AllocateAsync(MemoryTag tag, size_t count, std::function<void(std::vector<BlockRef>)> ready) EXCLUDES(mutex_);
   // Gives a wait up: true, and its `ready` never runs; false when it was served.
   bool CancelWait(uint64_t ticket) EXCLUDES(mutex_);
+  // Ends the waits for this tag: each `ready` gets no blocks.
+  void RefuseWaiters(MemoryTag tag) EXCLUDES(mutex_);
 
   // Moves a block to another tag's account (consumed read data becomes cache).
   void Retag(Block& block, MemoryTag tag) EXCLUDES(mutex_);
@@ -78,6 +82,8 @@ class MemoryPool {
  private:
   friend struct Block::Return;
   static constexpr size_t kReceiveDivisor = 16;
+  static constexpr size_t kParkedDivisor = 8;
+  static constexpr size_t kParkedReserveDivisor = 16;
   struct Waiter {
     MemoryTag tag;
     size_t count;
@@ -91,8 +97,13 @@ class MemoryPool {
 
   static bool IsUpload(MemoryTag tag) { return tag == MemoryTag::kUpload || tag == MemoryTag::kReceive; }
   size_t Used(bool upload) const REQUIRES(mutex_);
+  size_t UsedBlocks() const REQUIRES(mutex_) { return Used(false) + Used(true) + Used(MemoryTag::kParked); }
   size_t Used(MemoryTag tag) const REQUIRES(mutex_) { return used_[static_cast<size_t>(tag)]; }
+  // No memory that others give back would help.
+  bool IsShareUsedUp(MemoryTag tag, size_t count) const REQUIRES(mutex_);
   bool Fits(MemoryTag tag, size_t count) const REQUIRES(mutex_);
+  std::list<Waiter>& Queue(MemoryTag tag) REQUIRES(mutex_);
+  const std::list<Waiter>& Queue(MemoryTag tag) const REQUIRES(mutex_);
   std::vector<BlockRef> Take(MemoryTag tag, size_t count) REQUIRES(mutex_);
   void Account(MemoryTag tag, int64_t blocks) REQUIRES(mutex_);
   std::vector<Served> ServeWaiters() REQUIRES(mutex_);
@@ -109,6 +120,7 @@ class MemoryPool {
   std::array<size_t, kMemoryTags> used_ GUARDED_BY(mutex_){};
   std::list<Waiter> read_waiters_ GUARDED_BY(mutex_);
   std::list<Waiter> upload_waiters_ GUARDED_BY(mutex_);
+  std::list<Waiter> parked_waiters_ GUARDED_BY(mutex_);
   uint64_t last_ticket_ GUARDED_BY(mutex_) = 0;
   size_t peak_blocks_ GUARDED_BY(mutex_) = 0;
   std::vector<std::function<void(size_t)>> reclaimers_ GUARDED_BY(mutex_);

@@ -8,6 +8,7 @@
 #include "data/write_file.h"
 #include "data/write_landing.h"
 #include "data/write_services.h"
+#include "data/write_waiting.h"
 
 namespace ossfs2 {
 namespace {
@@ -32,6 +33,10 @@ class WriteEngineImpl final : public WriteEngine {
   }
 
   std::unique_ptr<Landing> MakeLanding() override { return WriteLanding::Make(services_.pool); }
+
+  void KeepWaiting(std::span<const std::byte> bytes, std::function<void(FetchLanding)> may_run) override {
+    waiting_.Keep(bytes, std::move(may_run));
+  }
 
   std::shared_ptr<WriteFile> Open(WriteTarget target) override EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
@@ -68,6 +73,7 @@ class WriteEngineImpl final : public WriteEngine {
     // First all are closed to writes: one that waits behind another would only begin new requests.
     for (const auto& file : files) file->Refuse();
     for (const auto& file : files) file->Abandon();
+    waiting_.Shutdown();
     services_.activity.WaitUntilIdle();
   }
 
@@ -117,6 +123,7 @@ class WriteEngineImpl final : public WriteEngine {
   }
 
   WriteServices services_;
+  WaitingWrites waiting_{services_.pool, services_.space};
   std::shared_ptr<Relief> relief_;
   mutable Mutex mutex_;
   std::map<uint64_t, std::weak_ptr<WriteFileImpl>> files_ GUARDED_BY(mutex_);

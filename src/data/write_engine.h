@@ -93,8 +93,11 @@ class WriteFile {
   // would have to wait. `append`: the offset is ignored, data goes to the end.
   virtual Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, bool append) = 0;
   // As TryWrite, of `size` bytes that lie in a landing of this engine: the count that was taken from the front. The
-  // rest, which would have to wait, is the caller's to pass to Write. Pieces of what was taken may be kept.
+  // rest, which would have to wait, is the caller's to pass to WriteLanded. Pieces of what was taken may be kept.
   virtual Result<size_t> TryWriteLanded(uint64_t offset, Landing& landing, size_t size, bool append) = 0;
+  // That rest, from byte `from` of the landing on: how many of its `size` bytes are written now, fewer when an error
+  // came after some.
+  virtual Result<size_t> WriteLanded(uint64_t offset, const Landing& landing, size_t from, size_t size, bool append) = 0;
   virtual Status Write(uint64_t offset, std::span<const std::byte> data, bool append) = 0;
   virtual Status Truncate(uint64_t size) = 0;
   // fallocate modes 0 and KEEP_SIZE, and PUNCH_HOLE|KEEP_SIZE (zeros); EOPNOTSUPP for others.
@@ -156,6 +159,8 @@ class WriteEngine {
   virtual std::shared_ptr<WriteFile> Open(WriteTarget target) = 0;
   // Memory to receive a write into; null: none to spare now.
   virtual std::unique_ptr<Landing> MakeLanding() = 0;
+  // FileSystem::KeepWaiting.
+  virtual void KeepWaiting(std::span<const std::byte> bytes, std::function<void(FetchLanding)> may_run) = 0;
   // Finishes or aborts what a crashed run left in the journal; before the mount serves. Blocking.
   virtual Status Recover() = 0;
   // Bytes not yet published, all files: for the flush deadline and its report.

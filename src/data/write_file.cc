@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "base/str.h"
-#include "data/write_landing.h"
 #include "data/write_operation.h"
 #include "data/write_transfer.h"
 
@@ -98,30 +97,6 @@ Result<bool> WriteFileImpl::TryWrite(uint64_t offset, std::span<const std::byte>
   return true;
 }
 
-Result<size_t> WriteFileImpl::TryWriteLanded(uint64_t offset, Landing& landing, size_t size, bool append) {
-  if (auto error = sticky_.Get()) return std::move(*error);
-  if (!turn_.TryAcquire()) return size_t{0};
-  Operation operation(*this, true);
-  if (append) offset = this->size();
-  if (!FitsObject(offset, size)) return TooLarge();
-  auto& memory = static_cast<WriteLanding&>(landing);
-  size_t taken = 0;
-  for (size_t i = 0; taken < size; ++i) {
-    const auto data = memory.Piece(i).first(std::min(size - taken, Landing::kPieceBytes));
-    BlockRef* filled = data.size() == Landing::kPieceBytes ? &memory.block(i) : nullptr;
-    const Result<bool> piece = TryWritePiece(offset + taken, data, filled);
-    if (!piece && taken == 0) {
-      NoteFailure(piece.error());
-      return piece.error();
-    }
-    // The caller gives the rest to Write, which meets the error again and counts what was taken before it.
-    if (!piece || !*piece) break;
-    taken += data.size();
-  }
-  if (taken > 0) operation.Wrote(offset, taken);
-  return taken;
-}
-
 Result<bool> WriteFileImpl::TryWritePiece(uint64_t offset, std::span<const std::byte> data, BlockRef* filled) {
   if (append_) return offset == append_->end() && append_->Fits(data.size()) && append_->TryAppend(data);
   if (staged_) {
@@ -155,7 +130,7 @@ Status WriteFileImpl::Write(uint64_t offset, std::span<const std::byte> data, bo
   return {};
 }
 
-Status WriteFileImpl::WritePiece(uint64_t offset, std::span<const std::byte> data) {
+Status WriteFileImpl::WritePiece(uint64_t offset, std::span<const std::byte> data, size_t more) {
   if (AtRest()) OSSFS2_RETURN_IF_ERROR(BeginContent(offset, data.size()));
   if (append_) {
     if (offset == append_->end() && append_->Fits(data.size())) return append_->Append(data);
@@ -164,7 +139,7 @@ Status WriteFileImpl::WritePiece(uint64_t offset, std::span<const std::byte> dat
     if (offset == base_.size) GoOnBehindBase();
   }
   if (stream_) {
-    Result<bool> taken = WriteToStream(offset, data);
+    Result<bool> taken = WriteToStream(offset, data, more);
     if (!taken) return taken.error();
     if (*taken) return {};
   }
@@ -172,14 +147,14 @@ Status WriteFileImpl::WritePiece(uint64_t offset, std::span<const std::byte> dat
   return staged_->Write(offset, data);
 }
 
-Result<bool> WriteFileImpl::WriteToStream(uint64_t offset, std::span<const std::byte> data) {
+Result<bool> WriteFileImpl::WriteToStream(uint64_t offset, std::span<const std::byte> data, size_t more) {
   if (stream_->OutOfNumbers()) OSSFS2_RETURN_IF_ERROR(Compact());
   const uint64_t end = stream_->end();
   if (offset <= end) {
     const size_t inside = static_cast<size_t>(std::min<uint64_t>(data.size(), end - offset));
     if (inside > 0 && !stream_->CanPatch(offset, inside)) return false;
     if (inside > 0) OSSFS2_RETURN_IF_ERROR(stream_->Patch(offset, data.first(inside)));
-    OSSFS2_RETURN_IF_ERROR(stream_->Append(data.subspan(inside)));
+    OSSFS2_RETURN_IF_ERROR(stream_->Append(data.subspan(inside), more));
     return true;
   }
   // A small file, in any order.

@@ -13,8 +13,8 @@
 // A detached file (no name any more) is at rest or staged_ for good, over a parked copy of its base.
 //
 // Threads: calls take their turn in order (write_turn.h). size(), dirty() and sticky_error() never wait.
-// The methods lie in write_file.cc (writing, reading, giving up), write_file_content.cc (from one state to another),
-// write_file_size.cc, write_file_publish.cc and write_file_detach.cc.
+// The methods lie in write_file.cc (writing, reading, giving up), write_file_landed.cc, write_file_content.cc (from one
+// state to another), write_file_size.cc, write_file_publish.cc and write_file_detach.cc.
 #pragma once
 
 #include <atomic>
@@ -41,6 +41,7 @@ class WriteFileImpl final : public WriteFile {
 
   Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, bool append) override;
   Result<size_t> TryWriteLanded(uint64_t offset, Landing& landing, size_t size, bool append) override;
+  Result<size_t> WriteLanded(uint64_t offset, const Landing& landing, size_t from, size_t size, bool append) override;
   Status Write(uint64_t offset, std::span<const std::byte> data, bool append) override;
   Status Truncate(uint64_t size) override;
   Status Allocate(int mode, uint64_t offset, uint64_t length) override;
@@ -75,9 +76,11 @@ class WriteFileImpl final : public WriteFile {
   class Operation;  // a turn, and the published facts brought up to date at its end
 
   // --- writing ---
-  Status WritePiece(uint64_t offset, std::span<const std::byte> data);
+  // `more` bytes follow at once: memory is asked for them as well.
+  Status WritePiece(uint64_t offset, std::span<const std::byte> data, size_t more = 0);
   Result<bool> TryWritePiece(uint64_t offset, std::span<const std::byte> data, BlockRef* filled = nullptr);
-  Result<bool> WriteToStream(uint64_t offset, std::span<const std::byte> data);  // false: it does not fit a stream
+  // False: it does not fit a stream.
+  Result<bool> WriteToStream(uint64_t offset, std::span<const std::byte> data, size_t more);
   Status ShrinkTo(uint64_t size);
   void NoteFailure(const Status& status);
   void Stick(const Error& error);

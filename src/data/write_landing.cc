@@ -13,6 +13,12 @@ std::unique_ptr<WriteLanding> WriteLanding::Make(MemoryPool& pool) {
   return landing;
 }
 
+std::unique_ptr<WriteLanding> WriteLanding::Of(MemoryPool& pool, std::vector<BlockRef> blocks) {
+  std::unique_ptr<WriteLanding> landing(new WriteLanding(pool));
+  std::move(blocks.begin(), blocks.end(), landing->blocks_.begin());
+  return landing;
+}
+
 std::span<std::byte> WriteLanding::Piece(size_t index) const {
   return blocks_[index] ? blocks_[index]->span() : std::span<std::byte>();
 }

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "data/memory_pool.h"
 #include "ossfs2/landing.h"
@@ -17,6 +18,8 @@ class WriteLanding final : public Landing {
  public:
   // Null when there is no memory to spare.
   static std::unique_ptr<WriteLanding> Make(MemoryPool& pool);
+  // Of these, kPieces at most.
+  static std::unique_ptr<WriteLanding> Of(MemoryPool& pool, std::vector<BlockRef> blocks);
 
   std::span<std::byte> Piece(size_t index) const override;
   bool Refill() override;

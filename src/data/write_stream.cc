@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "data/write_transfer.h"
@@ -89,7 +90,7 @@ PartBuffer& WriteStream::OpenBuffer() {
   return *tail_;
 }
 
-void WriteStream::Take(std::span<const std::byte> data) {
+void WriteStream::Take(std::span<const std::byte> data, size_t more) {
   auto next_spare = spare_.begin();
   while (!data.empty()) {
     PartBuffer& buffer = OpenBuffer();
@@ -99,6 +100,8 @@ void WriteStream::Take(std::span<const std::byte> data) {
     data = data.subspan(piece);
     if (tail_ && tail_->full()) SendTail();
   }
+  spare_.erase(spare_.begin(), next_spare);
+  if (more != 0) return;
   spare_.clear();
   YieldTail();
 }
@@ -119,27 +122,31 @@ bool WriteStream::TryKeep(BlockRef& block) {
   return true;
 }
 
-Result<bool> WriteStream::TryAppend(std::span<const std::byte> data, BlockRef* filled) {
+Result<bool> WriteStream::TryAppend(std::span<const std::byte> data, BlockRef* filled, size_t more) {
   OSSFS2_RETURN_IF_ERROR(failure());
   if (!spill_.empty() && !spill_.TryBringBack()) return false;
   if (!MayTake()) return false;
   if (filled != nullptr && TryKeep(*filled)) return true;
-  const size_t needed = BlocksNeeded(data.size());
-  if (needed > 0) {
-    spare_ = services_.memory.TryAcquire(needed);
-    if (spare_.size() != needed) {
-      spare_.clear();
-      return false;
-    }
+  return TryTake(data, more);
+}
+
+bool WriteStream::TryTake(std::span<const std::byte> data, size_t more) {
+  const size_t needed = BlocksNeeded(data.size() + more);
+  if (needed > spare_.size()) {
+    const size_t missing = needed - spare_.size();
+    std::vector<BlockRef> blocks = services_.memory.TryAcquire(missing);
+    if (blocks.size() != missing) return false;
+    std::move(blocks.begin(), blocks.end(), std::back_inserter(spare_));
   }
-  Take(data);
+  Take(data, more);
   return true;
 }
 
-Status WriteStream::Append(std::span<const std::byte> data) {
+Status WriteStream::Append(std::span<const std::byte> data, size_t more) {
   while (!data.empty()) {
     const auto piece = data.first(std::min(data.size(), kAppendPieceBytes));
-    Result<bool> taken = TryAppend(piece);
+    const size_t follows = std::min(more + data.size(), kAppendPieceBytes) - piece.size();
+    Result<bool> taken = TryAppend(piece, nullptr, follows);
     if (!taken) return taken.error();
     if (*taken) {
       data = data.subspan(piece.size());
@@ -148,22 +155,24 @@ Status WriteStream::Append(std::span<const std::byte> data) {
     } else if (upload_ && upload_->Outstanding() >= OutstandingMax()) {
       upload_->WaitBelow(OutstandingMax());
     } else {
-      OSSFS2_RETURN_IF_ERROR(AppendWaiting(piece));
+      OSSFS2_RETURN_IF_ERROR(AppendWaiting(piece, follows));
       data = data.subspan(piece.size());
     }
   }
   return {};
 }
 
-Status WriteStream::AppendWaiting(std::span<const std::byte> data) {
+Status WriteStream::AppendWaiting(std::span<const std::byte> data, size_t more) {
   // Whoever waits for memory holds none that could be freed; all of it is asked for at once.
+  DropSpare();
   ReleaseMemory(true);
-  Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(spill_.BlocksNeeded() + BlocksNeeded(data.size()));
+  Result<std::vector<BlockRef>> blocks =
+      services_.memory.Acquire(spill_.BlocksNeeded() + BlocksNeeded(data.size() + more));
   if (!blocks) return blocks.error();
   OSSFS2_RETURN_IF_ERROR(spill_.BringBack(*blocks));
   OSSFS2_RETURN_IF_ERROR(failure());
   spare_ = std::move(*blocks);
-  Take(data);
+  Take(data, more);
   return {};
 }
 

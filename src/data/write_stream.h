@@ -43,8 +43,10 @@ class WriteStream {
   bool CanPatch(uint64_t offset, uint64_t length) const;
   // Takes all at the end or nothing (false: it would have to wait). `filled`: the block of a landing (write_landing.h)
   // that is full of `data`, if there is one; it may be kept, and is then null, instead of copied.
-  Result<bool> TryAppend(std::span<const std::byte> data, BlockRef* filled = nullptr);
-  Status Append(std::span<const std::byte> data);
+  Result<bool> TryAppend(std::span<const std::byte> data, BlockRef* filled = nullptr, size_t more = 0);
+  // `more` bytes follow at once: memory for them is kept for the next call, or until DropSpare.
+  Status Append(std::span<const std::byte> data, size_t more = 0);
+  void DropSpare() { spare_.clear(); }
   Result<bool> TryPatch(uint64_t offset, std::span<const std::byte> data);
   Status Patch(uint64_t offset, std::span<const std::byte> data);
   // Part numbers are used up: the owner completes it, and goes on in a stream that is seeded with the result.
@@ -89,7 +91,8 @@ class WriteStream {
   PartBuffer* Current() const;        // what the next byte goes to, if there is one with capacity left
   size_t BlocksNeeded(uint64_t bytes) const;
   bool MayTake() const;               // neither back-pressure nor spilled nor out of numbers
-  void Take(std::span<const std::byte> data);  // into spare_, which has the room that is missing
+  bool TryTake(std::span<const std::byte> data, size_t more);
+  void Take(std::span<const std::byte> data, size_t more);  // into spare_, which has the room that is missing
   bool TryKeep(BlockRef& block);
   void YieldTail();
   PartBuffer& OpenBuffer();
@@ -100,7 +103,7 @@ class WriteStream {
   void PadTo(PartBuffer& buffer, uint64_t size);
   void SendCopy(const ObjectVersion& source, uint64_t offset, uint64_t length);
   void SendZerosTo(uint64_t size);
-  Status AppendWaiting(std::span<const std::byte> data);
+  Status AppendWaiting(std::span<const std::byte> data, size_t more);
   PartBuffer* Holding(uint64_t offset) const;
   Status GrowHead(uint64_t size);
   Result<Outcome> PublishByPut(const Publication& publication);

@@ -114,6 +114,17 @@ Result<size_t> CoreFileSystem::TryWriteLanded(HandleId id, uint64_t offset, Land
   return taken;
 }
 
+Result<size_t> CoreFileSystem::WriteLanded(HandleId id, uint64_t offset, const Landing& landing, size_t from,
+                                           size_t size, Writer writer) {
+  const auto handle = files_.Get(id);
+  if (!handle || !handle->writable) return BadHandle();
+  GatePass pass(*handle->file);
+  Result<size_t> written =
+      handle->file->writer()->WriteLanded(offset, landing, from, size, Appends(*handle, writer));
+  if (written && *written > from) NoteWrite(*handle, writer);
+  return written;
+}
+
 Status CoreFileSystem::Write(HandleId id, uint64_t offset, std::span<const std::byte> data, Writer writer) {
   const auto handle = files_.Get(id);
   if (!handle || !handle->writable) return BadHandle();

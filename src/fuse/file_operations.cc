@@ -9,7 +9,6 @@
 #include "data/read_engine.h"
 #include "fuse/landing_zone.h"
 #include "fuse/operations.h"
-#include "fuse/request_buffers.h"
 
 namespace ossfs2 {
 namespace {
@@ -112,41 +111,23 @@ void Read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_i
   context.interrupts.Watch(wait, request, scope);
 }
 
-// The bytes of a WRITE that must wait, and the memory that holds them.
+// A WRITE that must wait; `taken` bytes of it are written.
 struct ParkedWrite {
   HandleId handle;
   uint64_t offset;
-  std::span<const std::byte> bytes;  // in `memory`
-  RequestBuffers::Memory memory;
-  std::unique_ptr<Landing> landing;  // or here, behind the first `taken` bytes
-  size_t taken = 0;
-  size_t size = 0;
-  Writer writer = Writer::kCall;
-
-  // How many were written: fewer when an error came after some, as write(2) has it. The next write meets the error.
-  Result<size_t> Run(FileSystem& file_system) const {
-    size_t at = taken;
-    while (at < size) {
-      const auto data = landing == nullptr ? bytes.subspan(at) : PieceAt(at);
-      if (const Status written = file_system.Write(handle, offset + at, data, writer); !written) {
-        if (at == 0) return written.error();
-        break;
-      }
-      at += data.size();
-    }
-    return at;
-  }
-  std::span<const std::byte> PieceAt(size_t at) const {
-    const auto piece = landing->Piece(at / Landing::kPieceBytes).subspan(at % Landing::kPieceBytes);
-    return piece.first(std::min(piece.size(), size - at));
-  }
+  size_t taken;
+  size_t size;
+  Writer writer;
 };
 
-void Park(fuse_req_t request, FuseContext& context, ParkedWrite parked) {
-  Metrics().writes_parked.Add();
-  context.writers.Run([request, &context, parked = std::make_shared<ParkedWrite>(std::move(parked))]() mutable {
-    const auto written = parked->Run(context.file_system);
-    parked.reset();  // the memory, before the program goes on
+void Park(fuse_req_t request, FuseContext& context, const ParkedWrite& write, FetchLanding fetch) {
+  context.writers.Run([request, &context, write, fetch = std::move(fetch)]() mutable {
+    auto landing = fetch();
+    fetch = nullptr;
+    if (!landing) return ReplyError(request, landing.error());
+    const auto written = context.file_system.WriteLanded(write.handle, write.offset, **landing, write.taken, write.size,
+                                                         write.writer);
+    landing->reset();  // the memory, before the program goes on
     if (!written) return ReplyError(request, written.error());
     fuse_reply_write(request, *written);
   });
@@ -160,7 +141,9 @@ void WriteLanded(fuse_req_t request, FuseContext& context, HandleId handle, uint
     fuse_reply_write(request, size);
     return;
   }
-  Park(request, context, {handle, offset, {}, nullptr, zone.Take(), *taken, size, writer});
+  Metrics().writes_parked.Add();
+  Park(request, context, {handle, offset, *taken, size, writer},
+       [landing = std::shared_ptr<Landing>(zone.Take())]() -> Result<std::shared_ptr<Landing>> { return landing; });
 }
 
 void Write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off_t offset, fuse_file_info* info) {
@@ -182,7 +165,9 @@ void Write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off_t 
     fuse_reply_write(request, size);
     return;
   }
-  Park(request, context, {handle, at, bytes, RequestBuffers::TakeCurrent(), nullptr, 0, size, writer});
+  metrics.writes_parked.Add();
+  context.file_system.KeepWaiting(bytes, [request, &context, write = ParkedWrite{handle, at, 0, size, writer}](
+                                             FetchLanding fetch) { Park(request, context, write, std::move(fetch)); });
 }
 
 void Flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {

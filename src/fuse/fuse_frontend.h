@@ -2,8 +2,7 @@
 //
 // Worker threads (each with its own receive buffer) decode requests, answer from the Try*
 // methods at once and hand everything that may wait for the network to an Executor; reads are
-// answered from the read engine's completion with iovecs over pool memory. A parked write keeps
-// its receive buffer and its worker gets a new one.
+// answered from the read engine's completion with iovecs over pool memory.
 // Kernel side: keep_cache by the core's word, AUTO_INVAL_DATA off, 1 MiB requests, no writeback
 // cache, no splice, parallel directory operations, read-ahead raised through the bdi when permitted,
 // MAP_SHARED on direct-io files through FUSE_DIRECT_IO_ALLOW_MMAP when the kernel has it.

@@ -57,7 +57,6 @@ void WorkerPool::End() { WakeAndJoin(); }
 
 void WorkerPool::Serve() {
   fuse_buf buffer{};
-  buffer.mem = buffers_.Get();
   LandingZone zone(make_landing_);
   while (Goes()) {
     zone.Prepare();
@@ -68,11 +67,9 @@ void WorkerPool::Serve() {
       if (size < 0 && size != -ENODEV && size != -ECONNABORTED) failure_ = size;
       break;
     }
-    RequestBuffers::SetCurrent(&buffers_, &buffer);
     fuse_session_process_buf(session_, &buffer);
-    RequestBuffers::SetCurrent(nullptr, nullptr);
   }
-  buffers_.Put(buffer.mem);
+  free(buffer.mem);  // libfuse allocates it
   if (!leaving_ && !end_told_.exchange(true)) ended_();
 }
 

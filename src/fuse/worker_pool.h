@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "fuse/landing_zone.h"
-#include "fuse/request_buffers.h"
 
 namespace ossfs2 {
 
@@ -42,7 +41,6 @@ class WorkerPool {
   const int thread_count_;
   const LandingZone::Maker make_landing_;
   const std::function<void()> ended_;
-  RequestBuffers buffers_;
   std::vector<std::thread> threads_;
   std::atomic<bool> leaving_{false};
   std::atomic<int> running_{0};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <random>
+#include <thread>
 
 #include "tests/data/write_fixture.h"
 
@@ -27,13 +28,10 @@ class WriteLandingTest : public WriteFixture {
   static void MustWriteLanded(WriteFile& file, uint64_t offset, Landing& landing, size_t size, bool append = false) {
     const Result<size_t> taken = file.TryWriteLanded(offset, landing, size, append);
     ASSERT_TRUE(taken) << taken.error().ToString();
-    for (size_t at = *taken; at < size;) {
-      const auto piece = landing.Piece(at / kBlock).subspan(at % kBlock);
-      const auto data = piece.first(std::min(piece.size(), size - at));
-      const Status status = file.Write(offset + at, data, append);
-      ASSERT_TRUE(status) << status.error().ToString();
-      at += data.size();
-    }
+    if (*taken == size) return;
+    const Result<size_t> written = file.WriteLanded(offset, landing, *taken, size, append);
+    ASSERT_TRUE(written) << written.error().ToString();
+    ASSERT_EQ(*written, size);
   }
   static size_t Missing(const Landing& landing) {
     size_t missing = 0;
@@ -127,6 +125,34 @@ TEST_F(WriteLandingTest, WhatWasTakenBeforeAnErrorCounts) {
   MustPublish(*file);
   EXPECT_FALSE(file->dirty());
   ExpectContent("file", std::string(12 * kMiB, '\0') + content.substr(12 * kMiB, 4 * kBlock));
+}
+
+// A part for each piece would be four times the requests.
+TEST_F(WriteLandingTest, AWriteThatWaitsAsksForAllItsMemoryAtOnce) {
+  options_.part_bytes = 2 * kMiB;
+  SetPool(MemoryPool::kLimitBytesMin);
+  auto file = NewFile();
+  const std::string content = Random(2 * kMiB + Landing::kBytes, 6);
+  const auto landing = MakeFull(std::string_view(content).substr(2 * kMiB));
+  MustWrite(*file, 0, std::string_view(content).substr(0, 2 * kMiB));  // the head
+  std::vector<BlockRef> all;
+  for (bool all_is_ours = false; !all_is_ours; std::this_thread::yield()) {
+    // The head is sent for want of memory, and gives its back.
+    const bool sent = Count("part") == 1 && pool_->UsedBytes(MemoryTag::kUpload) == all.size() * kBlock;
+    while (auto block = pool_->TryAllocate(MemoryTag::kUpload)) all.push_back(std::move(block));
+    all_is_ours = sent && pool_->UsedBytes(MemoryTag::kUpload) == all.size() * kBlock;
+  }
+  std::thread writer([&] {
+    const Result<size_t> written = file->WriteLanded(file->size(), *landing, 0, Landing::kBytes, false);
+    ASSERT_TRUE(written);
+    EXPECT_EQ(*written, Landing::kBytes);
+  });
+  while (pool_->Waiters(MemoryTag::kUpload) == 0) std::this_thread::yield();
+  while (!all.empty()) all.pop_back();  // one by one
+  writer.join();
+  MustPublish(*file);
+  ExpectContent("file", content);
+  EXPECT_EQ(Count("part"), 2u);
 }
 
 TEST_F(WriteLandingTest, RandomWritesOfAllKindsMatchAModel) {

@@ -4,8 +4,6 @@ import errno
 import mmap
 import os
 import stat
-import subprocess
-import unittest
 
 import harness
 from harness import MIB, Mount, MountCase, Server, check_file, payload, run, wait_until, write_file
@@ -374,27 +372,6 @@ class Refusals(MountCase):
                                 os.path.join(folder, "b").encode(), 1)
         self.assertEqual(result, -1)
         self.assertEqual(ctypes.get_errno(), errno.EEXIST)
-
-
-class Memory(unittest.TestCase):
-    def test_budget_holds_with_many_readers_and_writers(self):
-        limit = 256 * MIB
-        with Server() as server:
-            for number in range(8):
-                server.client.put("r%d" % number, payload(number, 48 * MIB))
-            with Mount(server, "--total_mem_limit=%d" % limit) as mount:
-                readers = [subprocess.Popen(["cat", os.path.join(mount.path, "r%d" % (n % 8))],
-                                            stdout=subprocess.DEVNULL) for n in range(64)]
-
-                def write(number):
-                    write_file(os.path.join(mount.path, "w%d" % number), number, 12 * MIB)
-                harness.in_threads(write, range(32))
-                for reader in readers:
-                    self.assertEqual(reader.wait(90), 0)
-                peak = mount.resident_bytes(peak=True)
-                self.assertLess(peak, limit + 96 * MIB, "peak %d MiB" % (peak // MIB))
-                for number in range(32):
-                    check_file(os.path.join(mount.path, "w%d" % number), number, 12 * MIB)
 
 
 if __name__ == "__main__":

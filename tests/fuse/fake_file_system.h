@@ -189,6 +189,24 @@ class FakeFileSystem final : public FileSystem {
             landing.Piece(at / Landing::kPieceBytes).first(std::min(Landing::kPieceBytes, taken - at)));
     return taken;
   }
+  Result<size_t> WriteLanded(HandleId handle, uint64_t offset, const Landing& landing, size_t from, size_t size,
+                             Writer writer) override {
+    size_t at = from;
+    while (at < size) {
+      const auto rest = landing.Piece(at / Landing::kPieceBytes).subspan(at % Landing::kPieceBytes);
+      const auto data = rest.first(std::min(rest.size(), size - at));
+      const Status written = Write(handle, offset + at, data, writer);
+      if (!written && at == 0) return written.error();
+      if (!written) break;
+      at += data.size();
+    }
+    return at;
+  }
+  void KeepWaiting(std::span<const std::byte> bytes, std::function<void(FetchLanding)> may_run) override {
+    auto landing = std::make_shared<FakeLanding>();
+    memcpy(landing->Piece(0).data(), bytes.data(), bytes.size());  // its pieces are one row
+    may_run([landing]() -> Result<std::shared_ptr<Landing>> { return landing; });
+  }
   bool NothingToFlush(HandleId) override { return false; }
   Status Flush(HandleId) override { return {}; }
   Status Fsync(HandleId) override { return Refuse(EDQUOT); }

@@ -10,6 +10,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/log.h"
+#include "base/str.h"
+
 namespace ossfs2 {
 namespace {
 
@@ -26,6 +29,15 @@ void InstallWakeHandler() {
 bool IsAnswered(uint32_t opcode) {
   return opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET && opcode != FUSE_INTERRUPT && opcode != FUSE_NOTIFY_REPLY;
 }
+
+// Of reads of the device (fs/fuse/dev.c, fuse_dev_do_read): the connection was ended, by an unmount or an abort
+// (ECONNABORTED to who was taking a request), or there is none, or the buffer is too small. After any other error the kernel
+// has ended the one request that it could not copy, for want of memory mostly, with EIO, and the connection goes on.
+bool IsFinal(int error) {
+  return error == ENODEV || error == ECONNABORTED || error == EBADF || error == EPERM || error == EINVAL;
+}
+
+constexpr auto kRetryPause = std::chrono::milliseconds(10);
 
 }  // namespace
 
@@ -55,16 +67,27 @@ void WorkerPool::StopServing() {
 
 void WorkerPool::End() { WakeAndJoin(); }
 
+int WorkerPool::Receive(fuse_buf& buffer) const {
+  const int size = fuse_session_receive_buf(session_, &buffer);
+  if (size > 0) return size;
+  if (size == 0) return -ENODEV;  // libfuse's word for it
+  if (size == -EINTR || size == -EAGAIN) return 0;
+  if (IsFinal(-size)) return size;
+  LogLimited(LogLevel::kWarning,
+             StrCat("a request could not be read from /dev/fuse and fails with EIO: ", strerror(-size)));
+  std::this_thread::sleep_for(kRetryPause);
+  return 0;
+}
+
 void WorkerPool::Serve() {
   fuse_buf buffer{};
   LandingZone zone(make_landing_);
   while (Goes()) {
     zone.Prepare();
-    const int size = fuse_session_receive_buf(session_, &buffer);
-    if (size == -EINTR || size == -EAGAIN) continue;
-    if (size <= 0) {
-      // Both say that the connection was ended, by an unmount or an abort; ECONNABORTED to who was taking a request.
-      if (size < 0 && size != -ENODEV && size != -ECONNABORTED) failure_ = size;
+    const int size = Receive(buffer);
+    if (size == 0) continue;
+    if (size < 0) {
+      if (size != -ENODEV && size != -ECONNABORTED) failure_ = size;
       break;
     }
     fuse_session_process_buf(session_, &buffer);
@@ -76,9 +99,9 @@ void WorkerPool::Serve() {
 void WorkerPool::Refuse() {
   fuse_buf buffer{};
   while (Goes()) {
-    const int size = fuse_session_receive_buf(session_, &buffer);
-    if (size == -EINTR || size == -EAGAIN) continue;
-    if (size <= 0) break;
+    const int size = Receive(buffer);
+    if (size == 0) continue;
+    if (size < 0) break;
     fuse_in_header request;
     if (static_cast<size_t>(size) < sizeof(request)) continue;
     memcpy(&request, buffer.mem, sizeof(request));

@@ -66,7 +66,8 @@ struct Resolver::State {
   std::unordered_map<std::string, SteadyTime> resting GUARDED_BY(mutex);
   std::deque<std::string> to_ask GUARDED_BY(mutex);
   CondVar wake;
-  size_t threads GUARDED_BY(mutex) = 0;
+  size_t threads GUARDED_BY(mutex) = 0;   // that run: the last of them stays
+  size_t starting GUARDED_BY(mutex) = 0;  // that may turn out not to be had
   size_t idle GUARDED_BY(mutex) = 0;  // of them
   bool ended GUARDED_BY(mutex) = false;
 
@@ -123,8 +124,8 @@ bool Resolver::State::Ask(const std::string& name, Host& host) {
     wake.NotifyOne();
     return false;
   }
-  if (threads >= kThreadsMax) return false;
-  ++threads;
+  if (threads + starting >= kThreadsMax) return false;
+  ++starting;
   return true;
 }
 
@@ -159,6 +160,11 @@ void Resolver::State::OnAnswer(const std::string& name, Result<Addresses> answer
 }
 
 void Resolver::State::HelperMain(std::shared_ptr<State> state) {
+  {
+    MutexLock lock(state->mutex);
+    --state->starting;
+    ++state->threads;
+  }
   for (std::string name; !(name = state->NextName()).empty();) state->OnAnswer(name, state->lookup(name));
 }
 
@@ -187,7 +193,7 @@ void Resolver::State::StartHelper(const std::shared_ptr<State>& state) {
   std::deque<std::string> nobodys;
   {
     MutexLock lock(state->mutex);
-    if (--state->threads == 0) nobodys.swap(state->to_ask);
+    if (--state->starting + state->threads == 0) nobodys.swap(state->to_ask);
   }
   Error error = MakeError(EAGAIN, ErrorKind::kNoSpace,
                           "no thread can be made for it; the limit of this user or container is reached "

@@ -261,7 +261,9 @@ TEST(Resolver, AtTheThreadLimitOneHelperDoesAll) {
     });
     bool good = FirstAddressOf(resolver, "first.test") == "127.0.0.8:80";
     LimitThreads(0);
-    for (const char* name : {"a.test", "b.test", "c.test"}) good &= FirstAddressOf(resolver, name) == "127.0.0.8:80";
+    // Often enough for the helper to be done before the thread that was asked for beside it is refused.
+    for (int i = 0; good && i < 20'000; ++i)
+      good = FirstAddressOf(resolver, std::to_string(i) + ".test") == "127.0.0.8:80";
     return good;
   });
 }

@@ -28,6 +28,7 @@ class CpuPressure {
 
   // Looks again when the last look is old enough.
   void Sample(int64_t now_ns) EXCLUDES(mutex_);
+  // What the last look has shown.
   bool Short() const { return short_.load(std::memory_order_relaxed); }
 
  private:

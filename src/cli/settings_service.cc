@@ -4,8 +4,11 @@
 
 #include <cctype>
 #include <cerrno>
+#include <chrono>
+#include <memory>
 #include <set>
 
+#include "base/cpu_pressure.h"
 #include "base/environment.h"
 #include "base/str.h"
 #include "base/text.h"
@@ -109,6 +112,10 @@ Status FillOss(const OptionSet& options, Settings& settings) {
   oss.connect_timeout = std::chrono::milliseconds(options.Int("connect_timeout_ms"));
   oss.stall_timeout = std::chrono::milliseconds(options.Int("stall_timeout_ms"));
   oss.check_crc64 = options.Bool("enable_crc64");
+  oss.is_short_of_processors = [pressure = std::make_shared<CpuPressure>(CpuPressure::kFile)] {
+    pressure->Sample(std::chrono::steady_clock::now().time_since_epoch().count());
+    return pressure->Short();
+  };
   oss.storage_class = options.Text("storage_class");
   oss.sse = options.Text("sse");
   oss.sse_key_id = options.Text("sse_key_id");

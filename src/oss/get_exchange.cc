@@ -33,8 +33,9 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
   void Start() {
     if (!context_.Register(this, weak_from_this())) canceled_ = true;
     if (const auto delay = context_.hedge.DelayFor(request_.size)) {
+      context_.IsShortOfProcessors();  // so that the look at the end of the delay is of that time
       MutexLock lock(mutex_);
-      hedge_timer_ = context_.timer.After(*delay, [self = shared_from_this()] { self->Hedge(); });
+      HedgeAfter(*delay);
     }
     BeginRound();
   }
@@ -96,11 +97,17 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
     EndStarting();
   }
 
-  // The second attempt of the first round, when nothing has come.
-  void Hedge() EXCLUDES(mutex_) {
+  void HedgeAfter(std::chrono::nanoseconds delay) REQUIRES(mutex_) {
+    hedge_timer_ = context_.timer.After(delay, [self = shared_from_this(), delay] { self->Hedge(delay); });
+  }
+
+  // The second attempt of the first round, when nothing has come. While processors are short, what is late is most likely
+  // this machine, and a second request would make it later: looks again after the same time.
+  void Hedge(std::chrono::nanoseconds delay) EXCLUDES(mutex_) {
     {
       MutexLock lock(mutex_);
       if (finished_ || canceled_ || round_ != 1 || is_claimed_ || in_flight_ != 1) return;
+      if (context_.IsShortOfProcessors()) return HedgeAfter(delay);
       if (!context_.hedge.TakeHedge()) return;
       ++in_flight_;
       ++starting_;

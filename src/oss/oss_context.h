@@ -61,6 +61,7 @@ class OssContext {
   Status RefreshKeys(const SharedKeys& used, Error refused);
   // From the Date of an answer.
   void LearnClock(int64_t date_s);
+  bool IsShortOfProcessors() const { return config.is_short_of_processors && config.is_short_of_processors(); }
   double Random() EXCLUDES(mutex_);  // [0, 1)
   static std::string RandomText();   // 32 hex digits
 

@@ -1,4 +1,8 @@
+#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <future>
+#include <thread>
 
 #include "base/crc64.h"
 #include "base/metrics.h"
@@ -244,6 +248,37 @@ TEST_F(OssGetTest, HedgesAGetThatIsMuchSlowerThanTheOthers) {
   EXPECT_EQ(sink->text(), "0123456789");
   EXPECT_EQ(http_->Count(), 34u);
   EXPECT_EQ(won.Value(), before + 1);
+}
+
+// What is late then is this machine: a second request would make it later.
+TEST_F(OssGetTest, HedgesNothingWhileProcessorsAreShort) {
+  std::atomic<bool> is_hanging{false};
+  std::atomic<bool> is_short{false};
+  std::atomic<int> looks{0};
+  config_.is_short_of_processors = [&] {
+    ++looks;
+    return is_short.load();
+  };
+  Serve([&](const SeenRequest& request, size_t) {
+    Reply reply = RangeReply(request, kObject);
+    reply.hangs = is_hanging.exchange(false);
+    return reply;
+  });
+  for (int i = 0; i < 32; ++i) ASSERT_TRUE(GetNow(*store_, {"k", 0, 10, ""}, std::make_shared<StringSink>()));
+  is_short = true;
+  is_hanging = true;
+  std::promise<Status> ended;
+  auto sink = std::make_shared<StringSink>();
+  const auto call = store_->GetAsync({"k", 0, 10, ""}, sink, [&](Status status) { ended.set_value(std::move(status)); });
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  for (const int before = looks; looks < before + 3 && std::chrono::steady_clock::now() < deadline;)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(http_->Count(), 33u) << "not hedged yet";
+  is_short = false;
+  EXPECT_TRUE(ended.get_future().get());
+  EXPECT_EQ(sink->text(), "0123456789");
+  EXPECT_EQ(http_->Count(), 34u);
+  store_.reset();  // it looks at what ends here
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ int RunOssfs2(int argc, char** argv) {
   const bool asks_for_help = rest.size() == 1 && (rest[0] == "--help" || rest[0] == "-h") && first != "mount";
   for (const Command& command : kCommands) {
     if (first != command.name) continue;
-    const std::string help = asks_for_help ? UsageOf(first) : "";
+    const std::string help = asks_for_help ? CommandHelp(first) : "";
     if (help.empty()) return command.run(rest);
     fputs(help.c_str(), stdout);
     return 0;

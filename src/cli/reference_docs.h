@@ -12,6 +12,9 @@ namespace ossfs2 {
 std::string VersionText();
 std::string UsageText();         // all commands
 std::string UsageOf(std::string_view command);  // its lines of UsageText; empty for names that are not there
+std::string CommandHelp(std::string_view command);  // and what its options mean; for all but mount
+std::string CommandsManSection();
+std::string RoffText(std::string_view text);  // for the man page
 std::string HelpText(bool all);  // of mount; all: experimental, hidden and unused options too
 // "# origin" and "--name=value" lines, secrets masked; a config file again once the secrets are filled in.
 std::string PrintedConfig(const OptionSet& options);

@@ -31,6 +31,8 @@ std::string MarkdownRow(const OptionSpec& spec) {
                 Cell(RangeText(spec)), " | ", spec.since, " | ", spec.runtime ? "set" : "", " | ", effect, " |\n");
 }
 
+}  // namespace
+
 std::string RoffText(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -40,8 +42,6 @@ std::string RoffText(std::string_view text) {
   }
   return out.rfind('.', 0) == 0 || out.rfind('\'', 0) == 0 ? "\\&" + out : out;
 }
-
-}  // namespace
 
 std::string ConfigurationMarkdown() {
   std::string out =
@@ -111,7 +111,7 @@ std::string ManPage() {
     if (line.rfind("  ossfs2 ", 0) == 0) out += StrCat(RoffText(line.substr(2)), "\n");
     rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
   }
-  out += ".fi\n.SH OPTIONS\n";
+  out += StrCat(".fi\n", CommandsManSection(), ".SH OPTIONS\n");
   for (int group = 0; group < kOptionGroups; ++group) {
     out += StrCat(".SS ", GroupTitle(static_cast<OptionGroup>(group)), "\n");
     for (const OptionSpec& spec : OptionTable()) {

@@ -187,5 +187,29 @@ TEST(UsageOfTest, IsTheLineOfTheCommand) {
   EXPECT_EQ(UsageOf("warm"), "");
 }
 
+TEST(CommandHelpTest, TellsTheOptionsOfEachCommand) {
+  for (const std::string name : {"umount", "list", "stats", "explain", "set", "warmup", "check", "gc", "docs"}) {
+    const std::string help = CommandHelp(name);
+    EXPECT_TRUE(help.starts_with(UsageOf(name))) << name;
+    EXPECT_GT(help.size(), UsageOf(name).size() + 80) << name;
+    EXPECT_NE(ManPage().find(StrCat(".SS ", name, "\n")), std::string::npos) << name;
+    // Each option that the first line names is explained below it.
+    const std::string usage = UsageOf(name);
+    for (size_t at = usage.find("[--"); at != std::string::npos; at = usage.find("[--", at + 1)) {
+      const std::string option = usage.substr(at + 1, usage.find_first_of(" ]", at) - at - 1);
+      EXPECT_NE(help.find(option, usage.size()), std::string::npos) << name << " " << option;
+    }
+    std::istringstream lines(help.substr(usage.size()));
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_LE(line.size(), 110u) << line;
+      EXPECT_FALSE(line.starts_with(".") || line.starts_with("'")) << "means something to roff: " << line;
+    }
+  }
+  EXPECT_NE(CommandHelp("set").find(" attr_timeout"), std::string::npos);
+  EXPECT_EQ(CommandHelp("unmount"), CommandHelp("umount"));
+  EXPECT_EQ(CommandHelp("mount").find("--jobs"), std::string::npos);
+  EXPECT_EQ(CommandHelp("warm"), "");
+}
+
 }  // namespace
 }  // namespace ossfs2

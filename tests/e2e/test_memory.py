@@ -12,7 +12,8 @@ from harness import MIB, Mount, Server, check_file, fetch, free_port, payload, w
 def counter(port, name):
     """Of a mount, without a child process: that would close the files that are written here, which waits."""
     text = fetch("http://127.0.0.1:%d/metrics" % port)
-    return float(re.search(r"(?m)^ossfs2_%s (\S+)" % name, text).group(1))
+    found = re.search(r"(?m)^ossfs2_%s (\S+)" % name, text)
+    return float(found.group(1)) if found else 0.0  # nothing was counted yet
 
 
 class Memory(unittest.TestCase):

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 #include "base/str.h"
 
@@ -61,9 +62,24 @@ bool TakeLine(std::string_view& rest, std::string_view& line) {
   return true;
 }
 
+constexpr std::pair<JournalKind, std::string_view> kKindNames[] = {
+    {JournalKind::kUpload, "upload"}, {JournalKind::kProvisional, "provisional"}, {JournalKind::kRename, "rename"}};
+
+std::string_view NameOf(JournalKind kind) {
+  for (const auto& [value, name] : kKindNames)
+    if (value == kind) return name;
+  return "upload";
+}
+
+JournalKind KindOf(std::string_view text) {
+  for (const auto& [value, name] : kKindNames)
+    if (name == text) return value;
+  return JournalKind::kUpload;
+}
+
 void TakeField(JournalEntry& entry, std::string_view name, const std::string& value) {
   const auto number = [&value] { return std::strtoull(value.c_str(), nullptr, 10); };
-  if (name == "kind") entry.kind = value == "provisional" ? JournalKind::kProvisional : JournalKind::kUpload;
+  if (name == "kind") entry.kind = KindOf(value);
   if (name == "key") entry.key = value;
   if (name == "started") entry.started_s = static_cast<int64_t>(number());
   if (name == "upload") entry.upload_id = value;
@@ -75,6 +91,9 @@ void TakeField(JournalEntry& entry, std::string_view name, const std::string& va
   if (name == "crc64") entry.crc64 = number();
   if (name == "converting") entry.converting = value == "1";
   if (name == "settled") entry.settled = value == "1";
+  if (name == "from") entry.from_key = value;
+  if (name == "from_etag") entry.from_etag = value;
+  if (name == "etag") entry.etag = value;
 }
 
 }  // namespace
@@ -84,7 +103,7 @@ std::string EncodeJournalEntry(const JournalEntry& entry) {
   const auto line = [&out](std::string_view name, std::string_view value) {
     if (!value.empty()) out += StrCat(name, " ", Escape(value), "\n");
   };
-  line("kind", entry.kind == JournalKind::kProvisional ? "provisional" : "upload");
+  line("kind", NameOf(entry.kind));
   line("key", entry.key);
   line("started", StrCat(entry.started_s));
   line("upload", entry.upload_id);
@@ -98,6 +117,9 @@ std::string EncodeJournalEntry(const JournalEntry& entry) {
   }
   if (entry.converting) line("converting", "1");
   if (entry.settled) line("settled", "1");
+  line("from", entry.from_key);
+  line("from_etag", entry.from_etag);
+  line("etag", entry.etag);
   return out + StrCat(kEnd, "\n");
 }
 

@@ -15,6 +15,7 @@ namespace ossfs2 {
 enum class JournalKind : uint8_t {
   kUpload,       // a multipart upload that is open, or is being opened (no id yet)
   kProvisional,  // the key holds, or may hold, an unfinished file in place of the old version
+  kRename,       // the key is, or is about to be, a copy of another one, which is then deleted
 };
 
 struct JournalEntry {
@@ -32,6 +33,11 @@ struct JournalEntry {
   std::optional<uint64_t> crc64;                // likewise, when known
   bool converting = false;                      // the key is being made anew as an Appendable from the backup
   bool settled = false;                         // the final version is stored; only the backup must go
+
+  // kRename only.
+  std::string from_key;
+  std::string from_etag;
+  std::string etag;  // of the copy; that of the source until its own is known
 };
 
 std::string EncodeJournalEntry(const JournalEntry& entry);

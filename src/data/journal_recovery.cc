@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "data/rename_record.h"
 #include "data/write_provisional.h"
 
 namespace ossfs2 {
@@ -29,6 +30,7 @@ Status AbortUnnamed(ObjectStore& store, const JournalEntry& entry) {
 
 Status RecoverEntry(ObjectStore& store, const JournalEntry& entry) {
   if (entry.kind == JournalKind::kProvisional) return UndoProvisional(store, entry);
+  if (entry.kind == JournalKind::kRename) return FinishRename(store, entry);
   if (entry.upload_id.empty()) return AbortUnnamed(store, entry);
   return store.AbortUpload(entry.key, entry.upload_id);
 }
@@ -36,6 +38,11 @@ Status RecoverEntry(ObjectStore& store, const JournalEntry& entry) {
 void Tell(const JournalEntry& entry, const Error& error) {
   if (entry.kind == JournalKind::kProvisional) {
     Log(LogLevel::kError, StrCat("cannot clean up ", entry.key, " after the last run: ", error.text));
+    return;
+  }
+  if (entry.kind == JournalKind::kRename) {
+    Log(LogLevel::kWarning, StrCat("the rename of ", entry.from_key, " to ", entry.key,
+                                   " was cut off, and both may stay; the next start tries again: ", error.text));
     return;
   }
   Log(LogLevel::kWarning, StrCat("an unfinished upload of ", entry.key,
@@ -48,7 +55,7 @@ Status RecoverJournal(ObjectStore& store, Journal& journal) {
   const std::vector<Journal::Left> left = journal.TakeOver();
   Status first;
   // Whether an upload was completed shows only while it has not been aborted: provisional ones first.
-  for (const JournalKind kind : {JournalKind::kProvisional, JournalKind::kUpload}) {
+  for (const JournalKind kind : {JournalKind::kProvisional, JournalKind::kUpload, JournalKind::kRename}) {
     for (const Journal::Left& item : left) {
       if (item.entry.kind != kind) continue;
       const Status status = RecoverEntry(store, item.entry);

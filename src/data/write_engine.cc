@@ -5,6 +5,7 @@
 
 #include "base/mutex.h"
 #include "data/journal_recovery.h"
+#include "data/rename_record.h"
 #include "data/write_file.h"
 #include "data/write_landing.h"
 #include "data/write_services.h"
@@ -47,6 +48,11 @@ class WriteEngineImpl final : public WriteEngine {
     if (++opened_ % kSweepInterval == 0)
       std::erase_if(files_, [](const auto& item) { return item.second.expired(); });
     return file;
+  }
+
+  std::unique_ptr<RenameRecord> BeginRename(const std::string& from, const std::string& from_etag,
+                                            const std::string& to) override {
+    return BeginRenameRecord(services_.journal, from, from_etag, to);
   }
 
   Status Recover() override { return RecoverJournal(services_.store, services_.journal); }

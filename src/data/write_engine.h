@@ -153,10 +153,23 @@ struct WriteTarget {
   bool exclusive = false;    // first Publish of a new file uses forbid-overwrite (O_EXCL)
 };
 
+// A rename that is under way, in the journal (rename_record.h). Its end takes it out.
+class RenameRecord {
+ public:
+  virtual ~RenameRecord() = default;
+  // The source was replaced, or the copy has an ETag of its own.
+  virtual void Update(const std::string& from_etag, const std::string& to_etag) = 0;
+  // This run ends in the middle of it: the record is for the next one.
+  virtual void Leave() = 0;
+};
+
 class WriteEngine {
  public:
   virtual ~WriteEngine() = default;
   virtual std::shared_ptr<WriteFile> Open(WriteTarget target) = 0;
+  // Before an object is copied to another key to be deleted then. Not null; must not outlive the engine.
+  virtual std::unique_ptr<RenameRecord> BeginRename(const std::string& from, const std::string& from_etag,
+                                                    const std::string& to) = 0;
   // Memory to receive a write into; null: none to spare now.
   virtual std::unique_ptr<Landing> MakeLanding() = 0;
   // FileSystem::KeepWaiting.

@@ -153,6 +153,10 @@ Error NoEntry(std::string_view name) {
   return MakeError(ENOENT, ErrorKind::kNotFound, StrCat("There is no '", name, "'."));
 }
 
+Error NameExists(std::string_view name) {
+  return MakeError(EEXIST, ErrorKind::kAlreadyExists, StrCat("'", name, "' exists."));
+}
+
 Error StaleInode() {
   return MakeError(ESTALE, ErrorKind::kNotFound, "The file was removed or replaced by another host.");
 }

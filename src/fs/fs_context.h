@@ -85,6 +85,7 @@ struct FsContext {
 };
 
 Error NoEntry(std::string_view name);
+Error NameExists(std::string_view name);
 Error StaleInode();
 
 }  // namespace ossfs2

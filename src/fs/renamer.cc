@@ -12,13 +12,6 @@
 #include "fs/store_calls.h"
 
 namespace ossfs2 {
-namespace {
-
-Error ExistsError(const std::string& name) {
-  return MakeError(EEXIST, ErrorKind::kAlreadyExists, StrCat("'", name, "' exists."));
-}
-
-}  // namespace
 
 Result<Renamer::Pair> Renamer::Find(const Names& names) {
   Pair pair;
@@ -49,7 +42,7 @@ Result<Renamer::Pair> Renamer::Find(const Names& names) {
 
 Status Renamer::CheckTypes(const Pair& pair, const Names& names) {
   if (pair.target == 0) return {};
-  if (names.no_replace) return ExistsError(names.new_name);
+  if (names.no_replace) return NameExists(names.new_name);
   if (pair.is_directory && !pair.target_is_directory)
     return MakeError(ENOTDIR, ErrorKind::kInvalid, StrCat("'", names.new_name, "' is not a directory."));
   if (!pair.is_directory && pair.target_is_directory)
@@ -62,7 +55,7 @@ Status Renamer::Rename(const Names& names) {
     Result<Pair> before = Find(names);
     if (!before) return before.error();
     if (before->source == before->target)
-      return names.no_replace ? Status(ExistsError(names.new_name)) : Status();
+      return names.no_replace ? Status(NameExists(names.new_name)) : Status();
     Result<NameLocks::Guard> guard =
         locker_.Lock({{names.parent, names.name}, {names.new_parent, names.new_name}},
                      before->is_directory ? before->source : 0);
@@ -121,131 +114,18 @@ Status Renamer::ReplaceTarget(Ino target, const std::function<Status(bool& copie
   });
   if (!copied) return detached;
   if (!moved) {
-    // Its object is gone, although the source could not be removed.
-    MutexLock lock(context_.tree.mutex);
-    if (Node* node = context_.tree.Find(target); node != nullptr && !node->unlinked) context_.tree.Remove(node);
+    // Its object is gone, although the source stays.
+    Notices notices;
+    {
+      MutexLock lock(context_.tree.mutex);
+      if (Node* node = context_.tree.Find(target); node != nullptr && !node->unlinked) {
+        notices.entries.emplace_back(node->parent->ino, node->name);
+        context_.tree.Remove(node);
+      }
+    }
+    context_.Tell(notices);
   }
   return moved;
-}
-
-Result<Renamer::FileMove> Renamer::PrepareMove(const Names& names, const Pair& pair, const std::string& from,
-                                               const std::string& to) {
-  FileMove move;
-  bool fetches = false;
-  bool chosen = false;
-  {
-    MutexLock lock(context_.tree.mutex);
-    const Node* node = context_.tree.Find(pair.source);
-    if (node == nullptr || node->unlinked) return NoEntry(names.name);
-    if (node->extra) {
-      move.takes_attributes = node->extra->pending && context_.options.keep_attributes;
-      fetches = move.takes_attributes && !node->extra->metadata_known;
-      chosen = node->extra->chosen && context_.options.keep_attributes;
-      move.file = node->extra->open;
-    }
-  }
-  if (fetches) OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(pair.source));
-  // The new place must know that it has a file with attributes of its own.
-  if (chosen) OSSFS2_RETURN_IF_ERROR(saver_.EnsureFlag(names.new_parent));
-  MutexLock lock(context_.tree.mutex);
-  const Node* node = context_.tree.Find(pair.source);
-  if (node == nullptr) return NoEntry(names.name);
-  move.stamp = node->local_stamp;
-  CopyJob& job = move.job;
-  job.source_key = from;
-  job.target_key = to;
-  job.source_etag = node->etag.Text();
-  job.size = node->size;
-  job.forbid_overwrite = names.no_replace;
-  if (node->extra) job.crc64 = node->extra->crc64;
-  if (node->extra && node->extra->metadata_known) job.encryption = node->extra->encryption;
-  if (move.takes_attributes) {
-    job.replace.emplace();
-    job.replace->metadata = StoredMetadata(node, context_.options);
-    job.replace->content_type = node->extra->content_type;
-    job.replace->serving = node->extra->serving;
-  }
-  return move;
-}
-
-Result<WriteResult> Renamer::CopySource(FileMove& move) {
-  Result<WriteResult> copied = CopyVerified(context_.store, context_.executor, move.job);
-  if (copied || copied.error().kind != ErrorKind::kVersionChanged) return copied;
-  // Replaced by another host since it was looked at: the newer version is what moves.
-  Result<ObjectInfo> head = context_.store.Head(move.job.source_key);
-  if (!head) return head.error();
-  move.job.source_etag = head->etag;
-  move.job.size = head->size;
-  move.job.crc64 = head->crc64;
-  move.job.encryption = head->encryption;
-  move.job.replace.reset();
-  move.is_newer = true;
-  return CopyVerified(context_.store, context_.executor, move.job);
-}
-
-Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::string& from,
-                              const std::string& to, bool& target_gone) {
-  Result<FileMove> prepared = PrepareMove(names, pair, from, to);
-  if (!prepared) return prepared.error();
-  FileMove& move = *prepared;
-  const CopyJob& job = move.job;
-  const Result<WriteResult> copied = CopySource(move);
-  if (!copied && copied.error().kind == ErrorKind::kAlreadyExists) return ExistsError(names.new_name);
-  if (!copied && copied.error().kind == ErrorKind::kNotFound) return NoEntry(names.name);
-  if (!copied) return copied.error();
-  target_gone = true;
-  Result<bool> check = parents_.Keep(names.parent, names.name);
-  if (!check) return check.error();
-  const ObjectVersion before{from, job.size, job.source_etag, job.crc64};
-  const ObjectVersion after{to, job.size, copied->etag, job.crc64 ? job.crc64 : copied->crc64};
-  if (move.is_newer) context_.reads.Retire(pair.source, before);
-  // First: a read must not ask for what is being deleted.
-  const auto readers = context_.BeginReplacement(pair.source, before);
-  context_.Rebind(readers.get(), move.file.get(), before, after);
-  if (Status deleted = context_.store.Delete(from); !deleted) {
-    context_.Rebind(readers.get(), move.file.get(), after, before);
-    return deleted;
-  }
-  TakeMoved(names, pair, move, after);
-  if (move.is_newer) context_.Tell({{pair.source}, {}});
-  return *check ? parents_.CheckAfter(names.parent) : Status();
-}
-
-void Renamer::TakeMoved(const Names& names, const Pair& pair, const FileMove& move, const ObjectVersion& after) {
-  MutexLock lock(context_.tree.mutex);
-  Node* node = context_.tree.Find(pair.source);
-  if (node != nullptr && node->extra && move.takes_attributes && node->local_stamp == move.stamp)
-    MarkStored(*node->extra);
-  Reattach(names, pair);
-  if (node == nullptr) return;
-  if (move.is_newer) {
-    node->size = after.size;
-    node->pages_stale = true;
-  }
-  TakeWritten(context_, node, after.etag, after.crc64);
-}
-
-Status Renamer::RenameLink(const Names& names, const Pair& pair, const std::string& from,
-                           const std::string& to, bool& target_gone) {
-  // The text stays the same, so a relative link may lead elsewhere from its new place: as on any file system.
-  CopyRequest request;
-  request.source_key = from;
-  request.target_key = to;
-  request.forbid_overwrite = names.no_replace;
-  Result<WriteResult> copied = context_.store.Copy(request);
-  if (!copied && copied.error().kind == ErrorKind::kAlreadyExists) return ExistsError(names.new_name);
-  if (!copied) return copied.error();
-  target_gone = true;
-  Result<bool> check = parents_.Keep(names.parent, names.name);
-  if (!check) return check.error();
-  OSSFS2_RETURN_IF_ERROR(context_.store.Delete(from));
-  {
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(pair.source);
-    Reattach(names, pair);
-    if (node != nullptr) TakeWritten(context_, node, copied->etag, std::nullopt);
-  }
-  return *check ? parents_.CheckAfter(names.parent) : Status();
 }
 
 void Renamer::Reattach(const Names& names, const Pair& pair) {

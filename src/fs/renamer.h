@@ -2,7 +2,8 @@
 //
 // File: an unpublished or dirty source is published, the object is copied (attributes that wait to be stored
 // ride along), the copy is proven, then the source is deleted. Open handles, the inode number and cached
-// bytes stay; handles of a file that it replaces go on without a name (detacher.h).
+// bytes stay; handles of a file that it replaces go on without a name (detacher.h). A copy that is not proven, or whose
+// source may not be deleted, is taken back; a file that it has replaced is gone.
 // Directory: all keys below are listed and copied, rename_dir_concurrency at once, each copy proven; only when all
 // are there, the old keys are deleted. A failed rename of a directory removes the copies it made; if even that fails,
 // the same rename may be repeated and goes on.
@@ -73,10 +74,19 @@ class Renamer {
     bool takes_attributes = false;  // those that wait to be stored ride along
     uint64_t stamp = 0;             // of the node, when the job was made
     bool is_newer = false;          // what moves is a version that another host has stored since
+    std::unique_ptr<RenameRecord> record{};  // from before the copy on
+    std::optional<std::string> unproven{};  // the ETag of a copy that was made although copying failed
+  };
+  struct MadeCopy {
+    std::string from;
+    std::string from_etag;  // empty: any version
+    std::string to;
+    std::string to_etag;
   };
   Result<Pair> Find(const Names& names) EXCLUDES(context_.tree.mutex);
   Status CheckTypes(const Pair& pair, const Names& names);
   Status RenameFile(const Names& names, const Pair& pair);
+  // --- one file (renamer_file.cc) ---
   // `copied`: the target has been replaced, whatever comes after.
   Status RenameLink(const Names& names, const Pair& pair, const std::string& from, const std::string& to,
                     bool& copied);
@@ -85,6 +95,12 @@ class Renamer {
   Result<FileMove> PrepareMove(const Names& names, const Pair& pair, const std::string& from, const std::string& to)
       EXCLUDES(context_.tree.mutex);
   Result<WriteResult> CopySource(FileMove& move);
+  bool IsReplaced(Ino target) EXCLUDES(context_.tree.mutex);
+  // The end of a move. If it fails, the copy is taken back, unless a file was replaced or the delete may yet be done.
+  Status DeleteSource(const Names& names, const Pair& pair, const MadeCopy& copy);
+  // Deletes the copy if it is still there; otherwise says so.
+  void TakeBackCopy(const Names& names, const MadeCopy& copy, const Error& why);
+  void TellCopyStays(const Names& names, const MadeCopy& copy, const Error& why) EXCLUDES(context_.tree.mutex);
   void TakeMoved(const Names& names, const Pair& pair, const FileMove& move, const ObjectVersion& after)
       EXCLUDES(context_.tree.mutex);
   Status ReplaceTarget(Ino target, const std::function<Status(bool& copied)>& move);

@@ -108,8 +108,12 @@ Status Renamer::CopyOne(Copied& file) {
   job.size = file.source.size;
   job.target_key = file.target_key;
   job.part_concurrency = 4;
-  Result<WriteResult> copied = CopyVerified(context_.store, context_.executor, job);
-  if (!copied) return copied.error();
+  std::optional<std::string> unproven;
+  Result<WriteResult> copied = CopyVerified(context_.store, context_.executor, job, &unproven);
+  if (!copied) {
+    if (unproven && !file.replaces_marker) file.etag = std::move(*unproven);  // to be taken back
+    return copied.error();
+  }
   file.etag = copied->etag;
   file.crc64 = copied->crc64;
   return {};

@@ -13,11 +13,9 @@
 namespace ossfs2 {
 namespace {
 
-constexpr uint64_t kCopyPartBytes = 256ull << 20;
-
-uint64_t PartBytes(uint64_t size) {
-  const uint64_t least = (size + kPartsMax - 1) / kPartsMax;
-  return std::max(kCopyPartBytes, least);
+uint64_t PartBytes(const CopyJob& job) {
+  const uint64_t least = (job.size + kPartsMax - 1) / kPartsMax;
+  return std::max(job.part_bytes_min, least);
 }
 
 Result<WriteOptions> PartCopyOptions(ObjectStore& store, const CopyJob& job) {
@@ -37,12 +35,21 @@ Result<WriteOptions> PartCopyOptions(ObjectStore& store, const CopyJob& job) {
   return options;
 }
 
-Result<WriteResult> CopyInParts(ObjectStore& store, Executor& executor, const CopyJob& job) {
+// The ETag of what an upload made that was completed and then found wrong: that answer had none.
+std::optional<std::string> CompletedAs(ObjectStore& store, const CopyJob& job, size_t parts) {
+  Result<ObjectInfo> head = store.Head(job.target_key);
+  if (!head || head->size != job.size || head->type != ObjectType::kMultipart) return std::nullopt;
+  if (!head->etag.ends_with(StrCat("-", parts))) return std::nullopt;
+  return std::move(head->etag);
+}
+
+Result<WriteResult> CopyInParts(ObjectStore& store, Executor& executor, const CopyJob& job,
+                                std::optional<std::string>& unproven) {
   Result<WriteOptions> options = PartCopyOptions(store, job);
   if (!options) return options.error();
   Result<std::string> upload = store.InitiateUpload(job.target_key, *options);
   if (!upload) return upload.error();
-  const uint64_t part_bytes = PartBytes(job.size);
+  const uint64_t part_bytes = PartBytes(job);
   const size_t count = static_cast<size_t>((job.size + part_bytes - 1) / part_bytes);
   std::vector<PartResult> parts(count);
   Mutex mutex;
@@ -68,6 +75,7 @@ Result<WriteResult> CopyInParts(ObjectStore& store, Executor& executor, const Co
         store.CompleteUpload(job.target_key, *upload, parts, job.crc64, job.forbid_overwrite);
     if (done) return done;
     failed = done.error();
+    if (failed->kind == ErrorKind::kCorrupt) unproven = CompletedAs(store, job, count);
   }
   (void)store.AbortUpload(job.target_key, *upload);
   return *failed;
@@ -139,9 +147,14 @@ Result<WriteResult> PutEmpty(ObjectStore& store, const std::string& key, const W
   return answer->Take();
 }
 
-Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, CopyJob job) {
+namespace {
+
+// A copy or the error; what was made in spite of an error goes to `unproven`.
+Result<WriteResult> CopyAndProve(ObjectStore& store, Executor& executor, CopyJob job,
+                                 std::optional<std::string>& unproven) {
   OSSFS2_RETURN_IF_ERROR(LearnSource(store, job));
-  if (job.size <= kCopyBytesMax) {
+  std::optional<Result<WriteResult>> copied;
+  if (job.size <= job.whole_bytes_max) {
     CopyRequest request;
     request.source_key = job.source_key;
     request.source_etag = job.source_etag;
@@ -150,14 +163,35 @@ Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, CopyJob
     request.replace = job.replace;
     request.encryption = job.encryption.value_or(Encryption{});
     if (request.replace) request.replace->encryption = request.encryption;
-    Result<WriteResult> copied = store.Copy(request);
-    if (copied) return Prove(store, job, std::move(*copied));
+    copied = store.Copy(request);
     // Some buckets refuse copies above 1 GB (another storage class or encryption); parts always work.
-    if (copied.error().kind != ErrorKind::kInvalid || job.size < (1ull << 30)) return copied;
+    if (!*copied && copied->error().kind == ErrorKind::kInvalid && job.size >= (1ull << 30)) copied.reset();
   }
-  Result<WriteResult> copied = CopyInParts(store, executor, job);
-  if (!copied) return copied;
-  return Prove(store, job, std::move(*copied));
+  if (!copied) copied = CopyInParts(store, executor, job, unproven);
+  if (!*copied) return std::move(*copied);
+  std::string etag = (*copied)->etag;
+  Result<WriteResult> proven = Prove(store, job, std::move(**copied));
+  if (!proven) unproven = std::move(etag);
+  return proven;
+}
+
+}  // namespace
+
+Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, const CopyJob& job,
+                                 std::optional<std::string>* unproven) {
+  std::optional<std::string> made;
+  Result<WriteResult> copied = CopyAndProve(store, executor, job, made);
+  if (unproven != nullptr) *unproven = std::move(made);
+  return copied;
+}
+
+Result<bool> DeleteVersion(ObjectStore& store, const std::string& key, const std::string& etag) {
+  const Result<ObjectInfo> head = store.Head(key);
+  if (!head && head.error().kind == ErrorKind::kNotFound) return false;
+  if (!head) return head.error();
+  if (head->etag != etag) return false;
+  OSSFS2_RETURN_IF_ERROR(store.Delete(key));
+  return true;
 }
 
 }  // namespace ossfs2

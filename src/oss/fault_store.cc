@@ -1,5 +1,6 @@
 #include "oss/fault_store.h"
 
+#include <cerrno>
 #include <list>
 #include <optional>
 #include <type_traits>
@@ -15,6 +16,14 @@ class NoCall final : public StoreCall {
  public:
   void Cancel() override {}  // the failure is on its way already
 };
+
+// The answer with another CRC64 than it has, for those that tell one.
+template <class Answer>
+Answer WithWrongCrc(Answer answer) {
+  if constexpr (std::is_same_v<Answer, Result<WriteResult>> || std::is_same_v<Answer, Result<PartResult>>)
+    if (answer) answer->crc64 = ~answer->crc64.value_or(0);
+  return answer;
+}
 
 class FaultStoreImpl final : public FaultStore {
  public:
@@ -46,7 +55,7 @@ class FaultStoreImpl final : public FaultStore {
   std::shared_ptr<StoreCall> PutAsync(std::string key, UploadBody body, WriteOptions options,
                                       std::function<void(Result<WriteResult>)> done) override {
     const std::optional<FaultRule> fault = Match("put", key);
-    if (fault && !fault->after_effect) return FailLater<Result<WriteResult>>(*fault, std::move(done));
+    if (fault && !IsMade(*fault)) return FailLater<Result<WriteResult>>(*fault, std::move(done));
     if (fault) done = Replace<Result<WriteResult>>(*fault, std::move(done));
     return wrapped_.PutAsync(std::move(key), std::move(body), std::move(options), std::move(done));
   }
@@ -54,7 +63,7 @@ class FaultStoreImpl final : public FaultStore {
                                              UploadBody body,
                                              std::function<void(Result<PartResult>)> done) override {
     const std::optional<FaultRule> fault = Match("part", key);
-    if (fault && !fault->after_effect) return FailLater<Result<PartResult>>(*fault, std::move(done));
+    if (fault && !IsMade(*fault)) return FailLater<Result<PartResult>>(*fault, std::move(done));
     if (fault) done = Replace<Result<PartResult>>(*fault, std::move(done));
     return wrapped_.UploadPartAsync(std::move(key), std::move(upload_id), number, std::move(body),
                                     std::move(done));
@@ -98,8 +107,8 @@ class FaultStoreImpl final : public FaultStore {
   Result<WriteResult> CompleteUpload(const std::string& key, const std::string& upload_id,
                                      const std::vector<PartResult>& parts, std::optional<uint64_t> crc64,
                                      bool forbid_overwrite) override {
-    return Call("complete", key,
-                [&] { return wrapped_.CompleteUpload(key, upload_id, parts, crc64, forbid_overwrite); });
+    return Call("complete", key, [&] { return wrapped_.CompleteUpload(key, upload_id, parts, crc64, forbid_overwrite); },
+                crc64.has_value());
   }
   Status AbortUpload(const std::string& key, const std::string& upload_id) override {
     return Call("abort", key, [&] { return wrapped_.AbortUpload(key, upload_id); });
@@ -148,11 +157,20 @@ class FaultStoreImpl final : public FaultStore {
     return std::nullopt;
   }
 
+  // Whether the wrapped call is made under the rule.
+  static bool IsMade(const FaultRule& fault) { return fault.after_effect || fault.wrong_crc64; }
+
+  // `compares`: the store would find a wrong CRC64 of the answer itself.
   template <class Function>
-  std::invoke_result_t<Function> Call(const std::string& operation, const std::string& key,
-                                      Function function) {
+  std::invoke_result_t<Function> Call(const std::string& operation, const std::string& key, Function function,
+                                      bool compares = false) {
     const std::optional<FaultRule> fault = Match(operation, key);
     if (!fault) return function();
+    if (fault->wrong_crc64) {
+      auto answer = function();
+      if (answer && compares) return MakeError(EIO, ErrorKind::kCorrupt, operation + " of " + key + ": another CRC64");
+      return WithWrongCrc(std::move(answer));
+    }
     using Answer = std::invoke_result_t<Function>;
     if constexpr (std::is_same_v<Answer, Result<WriteResult>>) {
       if (fault->bend) {
@@ -172,6 +190,8 @@ class FaultStoreImpl final : public FaultStore {
   }
   template <class Answer>
   static std::function<void(Answer)> Replace(const FaultRule& fault, std::function<void(Answer)> done) {
+    if (fault.wrong_crc64)
+      return [done = std::move(done)](Answer answer) { done(WithWrongCrc(std::move(answer))); };
     return [error = fault.error, done = std::move(done)](const Answer&) { done(Answer(error)); };
   }
 

@@ -20,6 +20,9 @@ struct FaultRule {
   Error error;                // what the call returns
   bool after_effect = false;  // the wrapped call is made, its answer lost
   int64_t bytes_before = -1;  // for get: deliver so many bytes, then fail
+  // put, part, copy_part, copy, complete, append: the call is made, and its answer tells another CRC64 than the object
+  // has. A complete whose caller says what to expect fails for it (kCorrupt), the object made, as OssStore's does.
+  bool wrong_crc64 = false;
   // Run first, in the caller's thread; the call is then made and answered as if there were no rule.
   std::function<void()> meanwhile = nullptr;
   // For "copy" and "complete": the call is made, and its good answer changed so.

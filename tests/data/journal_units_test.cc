@@ -34,6 +34,30 @@ TEST(JournalEntry, ComesBackFromItsText) {
   EXPECT_EQ(back->provisional_etags, entry.provisional_etags);
 }
 
+TEST(JournalEntry, OfARename) {
+  JournalEntry entry;
+  entry.kind = JournalKind::kRename;
+  entry.key = "new name";
+  entry.from_key = "old\xff name";
+  entry.from_etag = "E0";
+  entry.etag = "E1";
+  const Result<JournalEntry> back = DecodeJournalEntry(EncodeJournalEntry(entry));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->kind, JournalKind::kRename);
+  EXPECT_EQ(back->key, entry.key);
+  EXPECT_EQ(back->from_key, entry.from_key);
+  EXPECT_EQ(back->from_etag, "E0");
+  EXPECT_EQ(back->etag, "E1");
+}
+
+TEST(JournalEntry, OfARunBeforeThereWereRenames) {
+  const Result<JournalEntry> entry = DecodeJournalEntry("ossfs2-upload-journal 1\nkind upload\nkey a\nstarted 5\nupload U\nend\n");
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->kind, JournalKind::kUpload);
+  EXPECT_EQ(entry->upload_id, "U");
+  EXPECT_TRUE(entry->from_key.empty());
+}
+
 TEST(JournalEntry, DamageIsAnError) {
   JournalEntry entry;
   entry.key = "key%";

@@ -72,6 +72,29 @@ class Crash(unittest.TestCase):
         self.mount.start()
         self.assertEqual(self.client.uploads(), [])
 
+    def test_kill_during_a_rename(self):
+        write_file(self.path("old-name"), 1, 3 * MIB)
+        self.server.set_fault("op=delete,key=old-name,kind=stall")
+
+        def work():
+            try:
+                os.rename(self.path("old-name"), self.path("new-name"))
+            except OSError:
+                pass  # the daemon is gone: expected
+
+        mover = threading.Thread(target=work, daemon=True)
+        mover.start()
+        wait_until(lambda: self.client.keys("new-name"), 20, "the copy")
+        self.mount.process.kill()
+        self.mount.process.wait()
+        self.mount.detach()
+        mover.join(30)
+        self.server.clear_fault()
+        self.assertEqual(list(self.client.keys("old-name")), ["old-name"])
+        self.mount.start()
+        self.assertEqual(list(self.client.keys("old-name")), [])
+        check_file(self.path("new-name"), 1, 3 * MIB)
+
     def test_kill_after_fsync(self):
         handles = []
         for number, size in enumerate((10, MIB, 9 * MIB + 1, 20 * MIB)):

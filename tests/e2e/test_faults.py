@@ -218,6 +218,9 @@ class Writes(Faulty):
     def test_complete_answer_lost(self):
         self.write_under("op=complete,kind=lost-answer,count=1", 40 * MIB)
 
+    def test_complete_with_another_crc(self):
+        self.write_under("op=complete,kind=wrong-crc,count=1", 40 * MIB)
+
     def test_initiate_xml_cut_off(self):
         self.write_under("op=initiate,kind=bad-xml,count=2", 40 * MIB)
 
@@ -287,6 +290,11 @@ class Names(Faulty):
     def test_copy_answer_lost(self):
         failure, keys = self.rename_under("op=copy,kind=lost-answer,count=1")
         self.assertEqual(failure, 0)
+        self.assertEqual(len(keys), 1, keys)
+
+    def test_copy_with_another_crc(self):
+        failure, keys = self.rename_under("op=copy,kind=wrong-crc,count=1")
+        self.assertEqual(failure, errno.EIO)
         self.assertEqual(len(keys), 1, keys)
 
     def test_delete_fails(self):

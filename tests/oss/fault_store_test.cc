@@ -71,6 +71,42 @@ TEST_F(FaultStoreTest, AnswersOfCopiesAreChanged) {
   EXPECT_TRUE(store_->Copy(request)->crc64);
 }
 
+TEST_F(FaultStoreTest, AnAnswerTellsAnotherCrc) {
+  FaultRule rule;
+  rule.operation = "copy";
+  rule.wrong_crc64 = true;
+  store_->AddRule(rule);
+  memory_->PutContent("f", "text");
+  CopyRequest request;
+  request.source_key = "f";
+  request.target_key = "g";
+  const uint64_t crc64 = *memory_->Head("f")->crc64;
+  EXPECT_NE(*store_->Copy(request)->crc64, crc64);
+  EXPECT_EQ(*store_->Copy(request)->crc64, crc64);
+  EXPECT_EQ(memory_->Content("g"), "text");
+  EXPECT_EQ(store_->FaultsInjected(), 1u);
+}
+
+TEST_F(FaultStoreTest, ACompleteThatComparesFailsAndIsMade) {
+  FaultRule rule;
+  rule.operation = "complete";
+  rule.wrong_crc64 = true;
+  rule.count = 2;
+  store_->AddRule(rule);
+  memory_->PutContent("f", "text");
+  const uint64_t crc64 = *memory_->Head("f")->crc64;
+  for (const std::optional<uint64_t> expected : {std::optional<uint64_t>(crc64), std::optional<uint64_t>()}) {
+    const std::string upload = *store_->InitiateUpload("g", {});
+    const PartResult part = *store_->CopyPart("g", upload, 1, "f", "", 0, 4);
+    const Result<WriteResult> done = store_->CompleteUpload("g", upload, {part}, expected, false);
+    EXPECT_EQ(memory_->Content("g"), "text");
+    if (expected)
+      EXPECT_EQ(done.error().kind, ErrorKind::kCorrupt);
+    else
+      EXPECT_NE(done->crc64, crc64);
+  }
+}
+
 TEST_F(FaultStoreTest, AnyOperationUntilCleared) {
   memory_->PutContent("a", "1");
   store_->AddRule({"*", "", 0, -1, error_, false, -1});

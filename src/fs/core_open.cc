@@ -301,8 +301,9 @@ void CoreFileSystem::DropHandle(const std::shared_ptr<FileHandle>& handle) {
       if (writer && (writer->dirty() || !writer->sticky_error())) abandoned = writer;
       if (node->extra && node->extra->open == handle->file) node->extra->open.reset();
       unlinked = node->unlinked;
-      // Never stored: the name goes with the data.
+      // Never stored: the name goes with the data. The kernel would show it until attr_timeout.
       if (!node->published && !node->unlinked) {
+        notices.entries.emplace_back(node->parent->ino, node->name);
         context_.tree.NoteRemoved(node->parent, node->name);
         context_.tree.Remove(node);
       } else if (abandoned && !node->unlinked) {

@@ -310,6 +310,20 @@ class Names(Faulty):
         self.assertIsNone(self.client.head("gone"))
 
 
+class NeverStored(MountCase):
+    """The kernel may believe a name for attr_timeout, 60 s."""
+
+    def test_a_new_file_that_was_not_stored_is_gone(self):
+        path = os.path.join(self.mount.path, "never-stored")
+        self.server.set_fault("op=put,key=never-stored,kind=status:403:AccessDenied")
+        with self.assertRaises(PermissionError):
+            write_file(path, 1, 1000)
+        wait_until(lambda: not os.path.exists(path), 30, "the kernel to forget the name")
+        self.server.clear_fault()
+        write_file(path, 2, 1000)
+        self.assertEqual(self.client.get("never-stored"), payload(2, 1000))
+
+
 class Restart(unittest.TestCase):
     def test_server_is_away_for_4_seconds(self):
         with Server() as server, Mount(server) as mount:

@@ -26,6 +26,7 @@ TEST_F(Close, AfterAFailureTheReleaseDoesNotTryAgain) {
   FailPuts(1);
   EXPECT_EQ(mount_.Put("f", "text"), EIO);
   EXPECT_TRUE(store_->Keys().empty());
+  EXPECT_EQ(mount_.notifier.names(), std::vector<std::string>{"f"});
   EXPECT_EQ(mount_.Stat("f").error().errno_value, ENOENT);
   EXPECT_EQ(mount_.Put("f", "again"), 0);
   EXPECT_EQ(store_->Content("f"), "again");

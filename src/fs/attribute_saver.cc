@@ -4,8 +4,8 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "base/wall_time.h"
 #include "fs/attributes.h"
-#include "fs/names.h"
 #include "fs/object_facts.h"
 #include "fs/open_file.h"
 #include "fs/parallel.h"
@@ -16,11 +16,26 @@ namespace {
 constexpr auto kTick = std::chrono::milliseconds(500);
 constexpr auto kRetryDelay = std::chrono::seconds(30);
 constexpr size_t kSaveWidth = 16;
-constexpr int kMarkerTriesMax = 8;
 
 bool IsGone(const Error& error) {
   return error.kind == ErrorKind::kVersionChanged || error.kind == ErrorKind::kNotFound;
 }
+
+// Another try would end in the same way.
+bool IsFinal(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::kUnavailable:
+    case ErrorKind::kThrottled:
+    case ErrorKind::kExpiredCredential:
+    case ErrorKind::kClockSkew:
+    case ErrorKind::kCanceled:
+      return false;
+    default:
+      return !error.retryable;
+  }
+}
+
+bool MayBeDone(const Error& error) { return error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kUnavailable; }
 
 // The gate of an open file closed; null: it is not open.
 class FrozenFile {
@@ -68,9 +83,8 @@ void AttributeSaver::SaveDue() {
   }
   RunParallel(context_.executor, due.size(), kSaveWidth, [this, &due](size_t i) {
     const Status saved = Save(due[i]);
-    if (saved || saved.error().errno_value == ESTALE) return;
-    LogLimited(LogLevel::kWarning, StrCat("Attributes could not be kept: ", saved.error().ToString()));
-    if (!saved.error().retryable) return;
+    if (saved || IsFinal(saved.error())) return;
+    LogLimited(LogLevel::kWarning, StrCat("Attributes could not be kept yet: ", saved.error().ToString()));
     MutexLock lock(context_.tree.mutex);
     waiting_[due[i]] = context_.clock.NowSteady() + kRetryDelay;
   });
@@ -87,7 +101,53 @@ void AttributeSaver::Stop() {
 Status AttributeSaver::Save(Ino ino) {
   Result<NameLocks::Guard> guard = locker_.LockNode(ino);
   if (!guard) return guard.error();
-  return SaveLocked(ino);
+  Status saved = SaveLocked(ino);
+  if (!saved && IsFinal(saved.error()) && saved.error().errno_value != ESTALE) GiveUp(ino, saved.error());
+  return saved;
+}
+
+// Nobody is told by a call of his own, and the change would be shown here until the end and be gone in the next mount.
+void AttributeSaver::GiveUp(Ino ino, const Error& why) {
+  std::string key;
+  uint64_t stamp = 0;
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(ino);
+    if (node == nullptr || node->unlinked || !node->extra || !node->extra->pending) return;
+    key = context_.tree.Key(node);
+    stamp = node->local_stamp;
+  }
+  Log(LogLevel::kWarning, StrCat("Changed attributes of ", key, " (mode, owner, times or extended ones) cannot be stored and are given up: ",
+                                 why.ToString()));
+  const Result<ObjectInfo> stored = context_.store.Head(key);
+  {
+    MutexLock lock(context_.tree.mutex);
+    Node* node = context_.tree.Find(ino);
+    // A change that came meanwhile is tried for itself.
+    if (node == nullptr || node->unlinked || !node->extra || node->local_stamp != stamp) return;
+    TakeStored(node, stored);
+  }
+  if (KernelNotifier* kernel = context_.notifier) kernel->InvalidateAttributes(ino);
+}
+
+void AttributeSaver::TakeStored(Node* node, const Result<ObjectInfo>& stored) {
+  NodeExtra& extra = *node->extra;
+  MarkStored(extra);
+  extra.chosen = extra.metadata_known = false;
+  extra.mode.reset();
+  extra.uid.reset();
+  extra.gid.reset();
+  extra.atime_ns.reset();
+  extra.xattrs.clear();
+  if (!stored || (!node->is_directory() && !node->etag.Equals(stored->etag))) {
+    node->valid_until = {};
+    return;
+  }
+  node->mtime_ns = WallNs(stored->mtime_s);
+  if (node->is_directory())
+    TakeMarker(context_, node, *stored);
+  else
+    TakeMetadata(context_.tree, node, *stored, false);
 }
 
 Status AttributeSaver::SaveLocked(Ino ino) {
@@ -179,6 +239,8 @@ Status AttributeSaver::StoreFile(Ino ino) {
   Node* node = context_.tree.Find(ino);
   if (node == nullptr || !node->extra) return {};
   if (!*copied) {
+    // The object may have been replaced by itself all the same, and have another ETag.
+    if (MayBeDone(copied->error())) node->valid_until = {};
     if (!IsGone(copied->error())) return copied->error();
     node->extra->pending = false;
     node->valid_until = {};
@@ -227,72 +289,6 @@ Status AttributeSaver::StoreLink(Ino ino) {
   if (node->local_stamp == stamp) MarkStored(*node->extra);
   TakeWritten(context_, node, stored->etag, std::nullopt);
   return {};
-}
-
-Status AttributeSaver::EnsureFlag(Ino directory) {
-  bool bucket_root = false;
-  {
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(directory);
-    if (node == nullptr || node->unlinked) return {};
-    if (node->directory->keeps_attributes == Known::kYes) return {};
-    bucket_root = node->parent == nullptr && context_.prefix.empty();
-  }
-  if (bucket_root) {
-    Result<WriteResult> put = PutEmpty(context_.store, std::string(kRootFlagName), {});
-    if (!put) return put.error();
-    MutexLock lock(context_.tree.mutex);
-    context_.tree.root()->directory->keeps_attributes = Known::kYes;
-    return {};
-  }
-  OSSFS2_RETURN_IF_ERROR(FetchForeign(directory));
-  {
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(directory);
-    if (node == nullptr || node->directory->keeps_attributes == Known::kYes) return {};
-    node->directory->keeps_attributes = Known::kYes;
-    node->local_stamp = context_.tree.NextStamp();
-  }
-  Status put = PutMarker(directory);
-  if (put) return put;
-  MutexLock lock(context_.tree.mutex);
-  if (Node* node = context_.tree.Find(directory)) node->directory->keeps_attributes = Known::kUnknown;
-  return put;
-}
-
-Status AttributeSaver::PutMarker(Ino directory) {
-  OSSFS2_RETURN_IF_ERROR(FetchForeign(directory));
-  // The flag and the directory's own attributes are stored by different callers, maybe at once: who finds
-  // that something changed while its request was under way stores all again, so the last one has it all.
-  for (int tries = 0; tries < kMarkerTriesMax; ++tries) {
-    std::string key;
-    WriteOptions options;
-    uint64_t stamp = 0;
-    {
-      MutexLock lock(context_.tree.mutex);
-      const Node* node = context_.tree.Find(directory);
-      if (node == nullptr || node->unlinked) return {};
-      key = context_.tree.Key(node);
-      options.metadata = StoredMetadata(node, context_.options);
-      stamp = node->local_stamp;
-    }
-    if (key.empty()) return {};  // the root of a whole bucket has no object
-    OSSFS2_RETURN_IF_ERROR(CheckMetadata(options.metadata, key));
-    Result<WriteResult> put = PutEmpty(context_.store, key, options);
-    if (!put) return put.error();
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(directory);
-    if (node == nullptr) return {};
-    const bool changed = node->local_stamp != stamp;
-    node->directory->marker = Known::kYes;
-    node->local_stamp = context_.tree.NextStamp();
-    NodeExtra& extra = context_.tree.Extra(node);
-    extra.metadata_known = true;
-    if (changed) continue;
-    MarkStored(extra);
-    return {};
-  }
-  return {};  // `pending` stays: what changes all the time is stored by the next save
 }
 
 }  // namespace ossfs2

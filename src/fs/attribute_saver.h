@@ -5,7 +5,8 @@
 // stored, the directory's marker gets the flag that tells other mounts to look for them.
 // Readers do not notice the copy, also when it changes the ETag (objects sent in parts): see Replacement.
 // A save holds the name (NameLocks), so it never runs beside a rename or unlink. Blocking, except Note.
-// Errors: of a delayed save they go to the log, and it is tried again after kRetryDelay when that may help.
+// Errors: of a delayed save they go to the log, and it is tried again after kRetryDelay when that may help. What the service
+// refuses for good, to whoever saves, is given up: the log names the object, and the node shows what is stored.
 #pragma once
 
 #include <chrono>
@@ -48,6 +49,9 @@ class AttributeSaver {
  private:
   // By a caller that holds the name.
   Status SaveLocked(Ino ino) EXCLUDES(context_.tree.mutex);
+  void GiveUp(Ino ino, const Error& why) EXCLUDES(context_.tree.mutex);
+  // The node has no change any more; `stored` is what its object or marker keeps.
+  void TakeStored(Node* node, const Result<ObjectInfo>& stored) REQUIRES(context_.tree.mutex);
   Status StoreFile(Ino ino) EXCLUDES(context_.tree.mutex);
   // Unset: the file has become dirty, and its upload takes the attributes along.
   std::optional<Result<WriteResult>> CopyOntoItself(const CopyJob& job, OpenFile* file, Replacement* readers);

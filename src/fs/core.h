@@ -114,7 +114,11 @@ class CoreFileSystem final : public FileSystem {
   std::shared_ptr<FileHandle> MakeHandle(Node* node, int flags) REQUIRES(context_.tree.mutex);
   Status CheckOpen(const Node* node, int flags) const REQUIRES(context_.tree.mutex);
   bool IsUnavailableArchive(const Node* node) const REQUIRES(context_.tree.mutex);
-  bool TakeKeepCache(Node* node) REQUIRES(context_.tree.mutex);
+  // Whether the kernel may keep its pages at the open that made the handle.
+  bool KeepsCache(const Node* node, FileHandle& handle) const REQUIRES(context_.tree.mutex);
+  // The kernel reads, writes or flushes by the handle, so it has taken the answer to its open. A release says less: it also
+  // comes for a program that was killed before the answer.
+  void NoteAnswered(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   // Whether an archived file can be read by now; the node is told.
   Status AskArchive(Ino ino) EXCLUDES(context_.tree.mutex);
   // HEADs a file that is about to be written, of which only the listing is known.

@@ -1,4 +1,4 @@
-// Opening, creating and releasing files.
+// Opening and creating files.
 #include <fcntl.h>
 
 #include <cerrno>
@@ -55,10 +55,20 @@ Status CoreFileSystem::AskArchive(Ino ino) {
   return {};
 }
 
-bool CoreFileSystem::TakeKeepCache(Node* node) {
-  const bool keep = !node->pages_stale;
-  node->pages_stale = false;
-  return keep;
+// Until one of them has surely reached the kernel, all answers to opens let it drop the pages: another one might overtake
+// the first, and its program would read pages of the old version.
+bool CoreFileSystem::KeepsCache(const Node* node, FileHandle& handle) const {
+  if (node->pages_stale()) handle.drops_pages = node->pages_made;
+  return !node->pages_stale();
+}
+
+void CoreFileSystem::NoteAnswered(FileHandle& handle) {
+  if (handle.drops_pages.load(std::memory_order_relaxed) < 0) return;
+  const int32_t dropped = handle.drops_pages.exchange(-1);
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(handle.ino);
+  // Not for what is newer than the open.
+  if (node != nullptr && node->pages_made == dropped) node->pages_dropped = node->pages_made;
 }
 
 std::shared_ptr<FileHandle> CoreFileSystem::MakeHandle(Node* node, int flags) {
@@ -121,10 +131,10 @@ std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) {
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return Result<Opened>(StaleInode());
   if (Status status = CheckOpen(node, flags); !status) return Result<Opened>(status.error());
-  if (!context_.IsFresh(node) || IsUnavailableArchive(node) || node->unlinked || node->pages_stale || LosesItsName(node))
+  if (!context_.IsFresh(node) || IsUnavailableArchive(node) || node->unlinked || node->pages_stale() || LosesItsName(node))
     return std::nullopt;
   const auto handle = MakeHandle(node, flags);
-  return Result<Opened>(Opened{handle->id, TakeKeepCache(node), context_.options.direct_io});
+  return Result<Opened>(Opened{handle->id, KeepsCache(node, *handle), context_.options.direct_io});
 }
 
 // A key that may write but not read knows no metadata, and so cannot keep any.
@@ -144,7 +154,7 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
     Node* node = context_.tree.Find(ino);
     if (node == nullptr) return StaleInode();
     OSSFS2_RETURN_IF_ERROR(CheckOpen(node, flags));
-    new_version = node->pages_stale;
+    new_version = node->pages_stale();
     ask_restore = (flags & O_TRUNC) == 0 && IsUnavailableArchive(node) && node->published;
     ask_metadata = writes && node->published && !(node->extra && node->extra->metadata_known);
   }
@@ -182,7 +192,7 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
       return MakeError(EACCES, ErrorKind::kAccessDenied, text);
     }
     handle = MakeHandle(node, flags);
-    opened = Opened{handle->id, TakeKeepCache(node), context_.options.direct_io};
+    opened = Opened{handle->id, KeepsCache(node, *handle), context_.options.direct_io};
   }
   Status status;
   if (writes) status = PrepareWriter(handle->file, false);
@@ -246,77 +256,6 @@ Result<std::pair<Entry, Opened>> CoreFileSystem::Create(Ino parent, const std::s
   }
   if ((flags & O_TRUNC) != 0) entry->attr.size = 0;
   return std::make_pair(*entry, *opened);
-}
-
-void CoreFileSystem::Release(HandleId id) {
-  const auto handle = files_.Take(id);
-  if (!handle) return;
-  {
-    MutexLock lock(handle->mutex);
-    if (handle->reader) handle->reader->CloseHandle(handle->id);
-    handle->reader.reset();
-  }
-  OpenFile& file = *handle->file;
-  NoteFlushed(*handle);
-  if (handle->stores) {
-    bool last_writer = false;
-    {
-      MutexLock lock(context_.tree.mutex);
-      // Of two that end together one must be the last.
-      if (handle->writable) --file.writable_handles;
-      last_writer = file.writable_handles == 0;
-    }
-    // What nobody flushed (an asynchronous close, a mapping written after it, a deferred close). After a close
-    // that failed the program knows: another try would keep the name busy for one more deadline.
-    if (last_writer && file.dirty() && (!file.unlinked || file.removed_remotely()) && !file.told) {
-      const Status published = publisher_.Publish(handle->ino, false);
-      if (!published) {
-        MutexLock lock(context_.tree.mutex);
-        const Node* node = context_.tree.Find(handle->ino);
-        Log(LogLevel::kError,
-            StrCat("Data written to ", node != nullptr ? context_.tree.Path(node) : "a file",
-                   " could not be stored and is lost: ", published.error().ToString()));
-      }
-    }
-  }
-  // Putting the old version back over an unfinished one must not run beside the next writer of the name.
-  NameLocks::Guard name;
-  if (const auto writer = file.writer(); writer && writer->provisional())
-    if (Result<NameLocks::Guard> guard = locker_.LockNode(handle->ino)) name = std::move(*guard);
-  DropHandle(handle);
-}
-
-void CoreFileSystem::DropHandle(const std::shared_ptr<FileHandle>& handle) {
-  std::shared_ptr<WriteFile> abandoned;
-  Notices notices;
-  bool unlinked = false;
-  {
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(handle->ino);
-    OpenFile& file = *handle->file;
-    if (handle->closing.exchange(false)) file.closing.fetch_sub(1);
-    if (--file.handles == 0) {
-      file.NoteClosed();
-      const auto writer = file.writer();
-      if (writer && (writer->dirty() || !writer->sticky_error())) abandoned = writer;
-      if (node->extra && node->extra->open == handle->file) node->extra->open.reset();
-      unlinked = node->unlinked;
-      // Never stored: the name goes with the data. The kernel would show it until attr_timeout.
-      if (!node->published && !node->unlinked) {
-        notices.entries.emplace_back(node->parent->ino, node->name);
-        context_.tree.NoteRemoved(node->parent, node->name);
-        context_.tree.Remove(node);
-      } else if (abandoned && !node->unlinked) {
-        node->valid_until = {};
-        node->pages_stale = true;
-        notices.inodes.push_back(node->ino);  // it may have the size of what is given up
-      }
-    }
-    context_.tree.Unpin(node);
-  }
-  context_.Tell(notices);
-  if (abandoned) abandoned->Discard();
-  if (unlinked) context_.reads.Drop(handle->ino);
 }
 
 }  // namespace ossfs2

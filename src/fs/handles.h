@@ -27,6 +27,7 @@ struct FileHandle {
   bool stores = false;  // its close stores the file: it is writable, or truncated the file when it was opened
   std::shared_ptr<OpenFile> file;
   std::atomic<bool> unflushed{false};  // wrote since it was last flushed, synced or found with nothing to store
+  std::atomic<int32_t> drops_pages{-1};  // Node::pages_made of the open, which drops older pages, until it surely has; -1: nothing
   std::atomic<bool> closing{false};    // flushed once: counted in OpenFile::closing
   Mutex mutex;
   std::shared_ptr<ReadFile> reader GUARDED_BY(mutex);  // of the version this handle reads

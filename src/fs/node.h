@@ -129,11 +129,13 @@ struct Node {
   StorageClass storage_class = StorageClass::kStandard;
   bool published = true;  // there is an object (or, for a directory, a marker or a child)
   bool unlinked = false;
-  bool pages_stale = false;  // the kernel's pages are of an older version
+  uint16_t pages_made = 0;     // counts versions whose pages the kernel does not have unless it drops what it has
+  uint16_t pages_dropped = 0;  // for the last of which it surely has; less than pages_made: its pages may be old
   std::unique_ptr<NodeExtra> extra;
   std::unique_ptr<DirectoryState> directory;
 
   bool is_directory() const { return type == NodeType::kDirectory; }
+  bool pages_stale() const { return pages_made != pages_dropped; }
 };
 
 inline size_t NameHash::operator()(const Node* node) const { return (*this)(std::string_view(node->name)); }

@@ -168,7 +168,7 @@ void Renamer::TakeMoved(const Names& names, const Pair& pair, const FileMove& mo
   if (node == nullptr) return;
   if (move.is_newer) {
     node->size = after.size;
-    node->pages_stale = true;
+    ++node->pages_made;
   }
   TakeWritten(context_, node, after.etag, after.crc64);
 }

@@ -47,6 +47,44 @@ TEST_F(Consistency, RemoteChangesAreSeenAfterAttrTimeout) {
   EXPECT_EQ(mount.Stat("f").error().errno_value, ENOENT);
 }
 
+// The answer to a second open may overtake that to the first: its program would read pages of the old version.
+TEST_F(Consistency, EveryOpenDropsOldPagesUntilOneHasSurelyDone) {
+  store_->PutContent("f", "old");
+  TestMount mount(*store_, Believing(60), clock_);
+  EXPECT_EQ(*mount.Get("f"), "old");
+  const Ino ino = mount.InoOf("f");
+  const auto change = [&](const std::string& text) {
+    store_->PutContent("f", text);
+    clock_.Advance(std::chrono::seconds(61));
+    EXPECT_EQ(mount.Stat("f")->size, text.size());
+  };
+  const auto open = [&] {
+    const auto fast = mount.fs().TryOpen(ino, O_RDONLY);
+    return fast ? **fast : *mount.fs().Open(ino, O_RDONLY);
+  };
+  change("newer");
+  const Opened first = open();
+  const Opened second = open();
+  EXPECT_FALSE(first.keep_cache);
+  EXPECT_FALSE(second.keep_cache);
+  EXPECT_EQ(*mount.Read(first.handle, 0, 5), "newer");
+  const Opened third = open();
+  EXPECT_TRUE(third.keep_cache);
+  change("newest");
+  EXPECT_TRUE(mount.Read(second.handle, 0, 5)) << "opened before, so it says nothing of the pages";
+  const Opened fourth = open();
+  EXPECT_FALSE(fourth.keep_cache);
+  for (const Opened& opened : {first, second, third, fourth}) mount.Close(opened.handle);
+  const Opened last = open();
+  EXPECT_TRUE(last.keep_cache);
+  mount.Close(last.handle);
+  change("and another");
+  EXPECT_EQ(mount.Truncate("f", 3), 0);  // opens the file, and the kernel knows nothing of it
+  const Opened after = open();
+  EXPECT_FALSE(after.keep_cache);
+  mount.Close(after.handle);
+}
+
 TEST_F(Consistency, ListingsExpireAndSeeRemoteNames) {
   store_->PutContent("a", "1");
   store_->PutContent("b", "1");

@@ -51,6 +51,14 @@ class LiveUploads {
   std::set<std::string> keys_;
 };
 
+// Whether a mount that runs on this host needs the backup or parked copy. Read anew each time: they are few, and mounts go on.
+bool IsInUse(const Settings& settings, const std::string& key) {
+  for (const std::string& folder : JournalFolders(settings))
+    for (const JournalEntry& entry : ReadLiveRuns(folder))
+      if (entry.backup_key == key) return true;
+  return false;
+}
+
 struct GcCount {
   size_t aborted = 0;
   size_t in_use = 0;
@@ -134,13 +142,14 @@ int GcCommand(const Arguments& arguments) {
   const int64_t before_s = *now_s - *age;
   const GcCount count = AbortOld(*stack->store, *uploads, LiveUploads(*settings), before_s, dry_run);
   const auto leftovers = CleanLeftovers(*stack->store, prefix, before_s, dry_run,
+                                        [&settings](const std::string& key) { return IsInUse(*settings, key); },
                                         [dry_run](const Leftover& item) { TellLeftover(item, dry_run); });
   printf("%zu uploads %s, %zu younger ones and %zu of running mounts kept%s\n", count.aborted,
          dry_run ? "would be aborted" : "aborted", count.kept, count.in_use, FailedText(count.failed).c_str());
   if (!leftovers) return FailWith(1, AdviseProbe(leftovers.error(), *settings).ToString());
-  printf("%zu leftover objects %s, %zu %s, %zu younger ones and %zu unclear ones kept%s\n", leftovers->deleted,
-         dry_run ? "would be deleted" : "deleted", leftovers->restored, dry_run ? "would be restored" : "restored",
-         leftovers->younger, leftovers->kept, FailedText(leftovers->failed).c_str());
+  printf("%zu leftover objects %s, %zu %s, %zu younger ones, %zu of running mounts and %zu unclear ones kept%s\n",
+         leftovers->deleted, dry_run ? "would be deleted" : "deleted", leftovers->restored,
+         dry_run ? "would be restored" : "restored", leftovers->younger, leftovers->in_use, leftovers->kept, FailedText(leftovers->failed).c_str());
   return count.failed + leftovers->failed == 0 ? 0 : 1;
 }
 

@@ -74,6 +74,7 @@ void CountOne(LeftoverCount& count, const Leftover& item) {
 }  // namespace
 
 Result<LeftoverCount> CleanLeftovers(ObjectStore& store, const std::string& prefix, int64_t before_s, bool dry_run,
+                                     const std::function<bool(const std::string& key)>& in_use,
                                      const std::function<void(const Leftover&)>& tell) {
   LeftoverCount count;
   ListRequest request;
@@ -87,6 +88,10 @@ Result<LeftoverCount> CleanLeftovers(ObjectStore& store, const std::string& pref
       if (!parked && !backup) continue;
       if (entry.mtime_s > before_s) {
         ++count.younger;
+        continue;
+      }
+      if (in_use(entry.key)) {
+        ++count.in_use;
         continue;
       }
       Leftover item;

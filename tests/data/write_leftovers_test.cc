@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <map>
+#include <set>
 
 #include "base/crc64.h"
 #include "data/write_backup.h"
@@ -22,13 +23,14 @@ class Leftovers : public WriteFixture {
   }
   LeftoverCount Clean(bool dry_run = false, int64_t before_s = std::numeric_limits<int64_t>::max()) {
     reasons_.clear();
-    const Result<LeftoverCount> count = CleanLeftovers(*faults_, "", before_s, dry_run, [this](const Leftover& item) {
-      reasons_[item.key] = item.result ? item.reason : item.result.error().text;
-    });
+    const Result<LeftoverCount> count = CleanLeftovers(
+        *faults_, "", before_s, dry_run, [this](const std::string& key) { return in_use_.contains(key); },
+        [this](const Leftover& item) { reasons_[item.key] = item.result ? item.reason : item.result.error().text; });
     EXPECT_TRUE(count);
     return *count;
   }
   std::map<std::string, std::string> reasons_;
+  std::set<std::string> in_use_;
 };
 
 TEST_F(Leftovers, NamesTellTheFileAndItsUnfinishedVersion) {
@@ -48,6 +50,22 @@ TEST_F(Leftovers, NamesTellTheFileAndItsUnfinishedVersion) {
   EXPECT_FALSE(ParseBackupKey(no_name)->crc64);
   EXPECT_FALSE(ParseBackupKey("a/other"));
   EXPECT_TRUE(ParseBackupKey("a/.ossfs2-backup-1-2-3")->key.empty());  // of an older version
+}
+
+TEST_F(Leftovers, WhatARunningMountNeedsStays) {
+  const std::string backup = PutBackup("d/unfinished", "old", "half a file");
+  store_->PutContent("d/unfinished", "half a file");
+  store_->PutContent(".ossfs2-unlinked-1", "open for days");
+  in_use_ = {backup, ".ossfs2-unlinked-1"};
+  LeftoverCount count = Clean();
+  EXPECT_EQ(count.in_use, 2u);
+  EXPECT_EQ(count.restored + count.deleted, 0u);
+  EXPECT_EQ(store_->Keys().size(), 3u);
+  in_use_.clear();
+  count = Clean();
+  EXPECT_EQ(count.restored, 1u);
+  EXPECT_EQ(count.deleted, 1u);
+  EXPECT_EQ(store_->Keys().size(), 1u);
 }
 
 TEST_F(Leftovers, MissingOrUnfinishedFilesComeBack) {
@@ -110,7 +128,8 @@ TEST_F(Leftovers, RestoresWhatARealEditLeft) {
   for (const std::string& key : store_->Keys()) crashed->PutContent(key, *store_->Content(key));
   ASSERT_NE(crashed->Content("dir/file"), old);
   const Result<LeftoverCount> count =
-      CleanLeftovers(*crashed, "dir/", std::numeric_limits<int64_t>::max(), false, [](const Leftover&) {});
+      CleanLeftovers(*crashed, "dir/", std::numeric_limits<int64_t>::max(), false,
+                     [](const std::string&) { return false; }, [](const Leftover&) {});
   ASSERT_TRUE(count);
   EXPECT_EQ(count->restored, 1u);
   EXPECT_EQ(crashed->Keys(), (std::vector<std::string>{"dir/file"}));

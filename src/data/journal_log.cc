@@ -18,6 +18,7 @@ namespace ossfs2 {
 namespace {
 
 namespace files = std::filesystem;
+constexpr char kRunStart[] = "run-";
 constexpr char kLockName[] = "lock";
 constexpr char kRecordSuffix[] = ".record";
 
@@ -131,7 +132,7 @@ Status Journal::MakeRunFolder() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   for (int attempt = 0; attempt < 100; ++attempt) {
     const std::string path =
-        StrCat(folder_, "/run-", getpid(), "-",
+        StrCat(folder_, "/", kRunStart, getpid(), "-",
                std::chrono::duration_cast<std::chrono::microseconds>(now).count() + attempt);
     Status made = MakeLockedFolder(path);
     if (made) return {};
@@ -240,6 +241,7 @@ std::vector<Journal::Left> Journal::TakeOver() {
   MutexLock lock(mutex_);
   std::error_code ignored;
   for (const files::path& run : PathsIn(folder_)) {
+    if (!run.filename().string().starts_with(kRunStart)) continue;
     if (!files::is_directory(run, ignored) || run == run_folder_) continue;
     const Result<int> fd = LockRun(run.string());
     if (!fd) continue;  // that run is alive

@@ -89,6 +89,17 @@ TEST(Journal, RunsThatEndedAreTakenOverOnceAndLiveOnesNot) {
   EXPECT_FALSE(std::filesystem::exists(left[0].path));
 }
 
+// As with a staging folder beside the runs, where journal_dir and state_dir are one.
+TEST(Journal, FoldersThatAreNoRunsStay) {
+  TempFolder folder;
+  std::filesystem::create_directory(folder.path() + "/staging");
+  std::ofstream(folder.path() + "/staging/file") << "x";
+  std::filesystem::create_directory(folder.path() + "/run-1-1");
+  EXPECT_TRUE(Journal(folder.path()).TakeOver().empty());
+  EXPECT_TRUE(std::filesystem::exists(folder.path() + "/staging/file"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() + "/run-1-1"));
+}
+
 TEST(Journal, LiveRunsAreReadWithoutTakingThemOver) {
   TempFolder folder;
   JournalEntry entry;

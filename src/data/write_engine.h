@@ -56,15 +56,21 @@ struct UploadOptions {
   std::string journal_dir;               // open uploads are recorded here; empty: no journal
 };
 
-// A file's last page, when it is not full, is not kept by the kernel.
-inline constexpr uint64_t kTailPageBytes = 4096;
+// Of the pages that a program writes the kernel keeps those that one write covered wholly.
+inline constexpr size_t kKeptPageBytes = 4096;
+
+// Another page of a stored version: its bytes, up to its end or to that of the file. Nobody changes them any more.
+struct KeptPage {
+  uint64_t offset = 0;
+  std::shared_ptr<const std::vector<std::byte>> bytes;
+};
 
 // What Publish stored.
 struct Published {
   ObjectVersion version;
   int64_t mtime_s = 0;   // of the answer; 0 when unknown
   bool changed = false;  // false: there was nothing to publish
-  std::string tail{};    // the bytes of the last page when it is not full; empty: full, or not at hand
+  std::vector<KeptPage> pages{};  // those at hand that the kernel does not keep, by offset
   bool options_stored = true;  // false: the object has other metadata than was given; the caller must store it
 };
 

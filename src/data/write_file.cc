@@ -22,6 +22,7 @@ WriteFileImpl::WriteFileImpl(WriteServices& services, WriteTarget target)
       exists_(target.exists),
       exclusive_(target.exclusive),
       base_bytes_(target.exists ? base_.size : 0),
+      seams_(services.seams),
       size_(base_bytes_),
       dirty_(!target.exists) {
   if (!exists_) base_.size = 0;
@@ -33,30 +34,6 @@ WriteFileImpl::~WriteFileImpl() {
   if (provisional_)
     services_.Background([left = std::shared_ptr<Provisional>(std::move(provisional_))] { left->Undo(); });
   if (parking_) services_.Background([left = std::shared_ptr<Parking>(std::move(parking_))] { left->End(); });
-}
-
-// --- the facts that anybody may read ---
-
-bool WriteFileImpl::HasWork() const {
-  if (discarded_) return false;
-  if (detached()) return staged_ || changed_ || !exists_;
-  if (!exists_ || provisional_) return true;
-  if (staged_) return staged_->dirty();
-  if (append_) return append_->dirty() || size() != append_->end();
-  return changed_;
-}
-
-uint64_t WriteFileImpl::CountUnpublished() const {
-  if (detached()) return 0;
-  if (staged_) return staged_->DirtyBytes();
-  if (stream_) return changed_ ? stream_->end() - stream_->seed_bytes() : 0;
-  return append_ ? append_->end() - base_.size : 0;
-}
-
-void WriteFileImpl::Refresh() {
-  unpublished_.store(CountUnpublished(), std::memory_order_relaxed);
-  dirty_.store(HasWork(), std::memory_order_release);
-  has_provisional_.store(provisional_ != nullptr, std::memory_order_release);
 }
 
 void WriteFileImpl::NoteFailure(const Status& status) {
@@ -88,6 +65,7 @@ Result<bool> WriteFileImpl::TryWrite(uint64_t offset, std::span<const std::byte>
   if (data.empty()) return true;
   if (!FitsObject(offset, data.size())) return TooLarge();
   Result<bool> taken = TryWritePiece(offset, data);
+  NotePiece(offset, data, taken);
   if (taken && !*taken) return taken;
   if (!taken) {
     NoteFailure(taken.error());
@@ -119,7 +97,9 @@ Status WriteFileImpl::Write(uint64_t offset, std::span<const std::byte> data, bo
   if (!FitsObject(offset, data.size())) return TooLarge();
   while (!data.empty()) {
     const auto piece = data.first(std::min(data.size(), kPieceBytes));
-    if (Status status = WritePiece(offset, piece); !status) {
+    const Status status = WritePiece(offset, piece);
+    NotePiece(offset, piece, status ? Result<bool>(true) : Result<bool>(status.error()));
+    if (!status) {
       NoteFailure(status);
       return status;
     }
@@ -128,6 +108,11 @@ Status WriteFileImpl::Write(uint64_t offset, std::span<const std::byte> data, bo
     data = data.subspan(piece.size());
   }
   return {};
+}
+
+void WriteFileImpl::NotePiece(uint64_t offset, std::span<const std::byte> data, const Result<bool>& taken) {
+  if (!taken) return seams_.Drop(offset, offset + data.size());  // some of it may have been changed all the same
+  if (*taken) seams_.Note(offset, data);
 }
 
 Status WriteFileImpl::WritePiece(uint64_t offset, std::span<const std::byte> data, size_t more) {
@@ -173,6 +158,7 @@ Result<bool> WriteFileImpl::CopyRange(const ObjectVersion& source, uint64_t sour
   if (AtRest() && offset == base_bytes_ && !services_.options.appendable)
     if (Status status = BeginContent(offset, length); !status) return status.error();
   if (!stream_ || offset != stream_->end()) return false;
+  seams_.Drop(offset, offset + length);
   Result<bool> copied = stream_->AppendCopy(source, source_offset, length);
   if (copied && *copied) operation.Wrote(offset, length);
   return copied;
@@ -228,6 +214,7 @@ void WriteFileImpl::Discard() {
   }
   base_bytes_ = exists_ ? base_.size : 0;
   size_.store(base_bytes_, std::memory_order_release);
+  seams_.Clear();
   changed_ = false;
   discarded_ = true;
   sticky_.Clear();
@@ -236,6 +223,7 @@ void WriteFileImpl::Discard() {
 void WriteFileImpl::Rebind(const ObjectVersion& version, bool exists) {
   Operation operation(*this);
   if (detached()) return;
+  if (version.etag != base_.etag || version.size != base_.size) seams_.Clear();  // maybe not the same bytes
   if (dirty() && !discarded_) {
     // Unpublished bytes go to the new name at Publish, unless an upload is open under the old one.
     if (stream_ || staged_ || append_) return;
@@ -273,23 +261,6 @@ void WriteFileImpl::Refuse() {
 void WriteFileImpl::Abandon() {
   Operation operation(*this);
   DropContent();
-}
-
-Explanation WriteFileImpl::Explain() {
-  if (!turn_.TryAcquire()) return {"write state: busy"};
-  Operation operation(*this, true);
-  Explanation lines;
-  const char* state = staged_ ? "staged" : append_ ? "appendable" : stream_ ? "streaming" : "clean";
-  lines.push_back(StrCat("write state: ", state));
-  lines.push_back(StrCat("size: ", size()));
-  lines.push_back(StrCat("unpublished: ", dirty() ? "yes" : "no"));
-  if (staged_) lines.push_back(StrCat("staged bytes: ", staged_->LocalBytes()));
-  if (stream_) lines.push_back(StrCat("buffered bytes: ", stream_->MemoryBytes()));
-  if (provisional_) lines.push_back("stored provisionally: yes");
-  if (detached()) lines.push_back("without a name: yes");
-  if (parking_) lines.push_back(StrCat("parked: ", parking_->version().key));
-  if (const auto error = sticky_.Get()) lines.push_back(StrCat("error: ", error->text));
-  return lines;
 }
 
 }  // namespace ossfs2

@@ -14,7 +14,7 @@
 //
 // Threads: calls take their turn in order (write_turn.h). size(), dirty() and sticky_error() never wait.
 // The methods lie in write_file.cc (writing, reading, giving up), write_file_landed.cc, write_file_content.cc (from one
-// state to another), write_file_size.cc, write_file_publish.cc and write_file_detach.cc.
+// state to another), write_file_size.cc, write_file_publish.cc, write_file_detach.cc and write_file_facts.cc.
 #pragma once
 
 #include <atomic>
@@ -22,6 +22,7 @@
 #include <optional>
 #include <string>
 
+#include "data/seam_pages.h"
 #include "data/write_append.h"
 #include "data/write_engine.h"
 #include "data/write_parking.h"
@@ -81,6 +82,8 @@ class WriteFileImpl final : public WriteFile {
   Result<bool> TryWritePiece(uint64_t offset, std::span<const std::byte> data, BlockRef* filled = nullptr);
   // False: it does not fit a stream.
   Result<bool> WriteToStream(uint64_t offset, std::span<const std::byte> data, size_t more);
+  // After an attempt to write a piece.
+  void NotePiece(uint64_t offset, std::span<const std::byte> data, const Result<bool>& taken);
   Status ShrinkTo(uint64_t size);
   void NoteFailure(const Status& status);
   void Stick(const Error& error);
@@ -118,6 +121,7 @@ class WriteFileImpl final : public WriteFile {
   Result<Published> StoreStaged(uint64_t size, const WriteOptions& options);
   Result<Published> StoreAppend(uint64_t size);
   Published Adopt(const WriteResult& result, uint64_t size);
+  void GivePages(Published& published);
   void FixOptions(Published& published, const WriteOptions& stored, const WriteOptions& wanted);
   bool MustBeNew() const { return exclusive_ && !exists_; }
   bool HasWork() const;
@@ -143,6 +147,7 @@ class WriteFileImpl final : public WriteFile {
   std::unique_ptr<Provisional> provisional_;
   WriteOptions provisional_options_;  // what the provisional version was stored with
   std::unique_ptr<Parking> parking_;  // detached: where the rest of the base is
+  SeamPages seams_;                   // of size() bytes, stored or not
 
   std::atomic<uint64_t> size_;
   std::atomic<bool> dirty_;

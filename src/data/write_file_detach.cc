@@ -52,6 +52,7 @@ Status WriteFileImpl::Detach(const NameLoss& loss) {
     return taken;
   }
   detached_.store(true, std::memory_order_release);
+  seams_.Clear();  // no version of it is stored any more
   Status rest = readable;
   if (rest && too_much) rest = StageRest();
   if (stream_ || append_) {

@@ -17,8 +17,10 @@ Result<size_t> WriteFileImpl::TryWriteLanded(uint64_t offset, Landing& landing, 
   size_t taken = 0;
   for (size_t i = 0; taken < size; ++i) {
     const auto data = memory.Piece(i).first(std::min(size - taken, Landing::kPieceBytes));
-    BlockRef* filled = data.size() == Landing::kPieceBytes ? &memory.block(i) : nullptr;
-    const Result<bool> piece = TryWritePiece(offset + taken, data, filled);
+    // Of what may be kept, and sent by others at once, no edge must be read afterwards.
+    const bool whole = data.size() == Landing::kPieceBytes && (offset + taken) % kKeptPageBytes == 0;
+    const Result<bool> piece = TryWritePiece(offset + taken, data, whole ? &memory.block(i) : nullptr);
+    NotePiece(offset + taken, data, piece);
     if (!piece && taken == 0) {
       NoteFailure(piece.error());
       return piece.error();
@@ -43,6 +45,7 @@ Result<size_t> WriteFileImpl::WriteLanded(uint64_t offset, const Landing& landin
     const auto rest = landing.Piece(at / Landing::kPieceBytes).subspan(at % Landing::kPieceBytes);
     const auto data = rest.first(std::min(rest.size(), size - at));
     status = WritePiece(begin + (at - from), data, size - at - data.size());
+    NotePiece(begin + (at - from), data, status ? Result<bool>(true) : Result<bool>(status.error()));
     NoteFailure(status);
     if (!status) break;
     operation.Wrote(begin + (at - from), data.size());

@@ -18,6 +18,11 @@ bool SameOptions(const WriteOptions& a, const WriteOptions& b) {
   return a.metadata == b.metadata && a.content_type == b.content_type;
 }
 
+void TakeTail(Published& published, std::vector<std::byte> tail) {
+  if (tail.empty()) return;
+  published.pages.push_back({published.version.size - tail.size(), std::make_shared<std::vector<std::byte>>(std::move(tail))});
+}
+
 }  // namespace
 
 Published WriteFileImpl::Adopt(const WriteResult& result, uint64_t size) {
@@ -82,11 +87,20 @@ Result<Published> WriteFileImpl::PublishTurn(const WriteOptions& options, bool s
     NoteFailure(published.error());
     return published;
   }
+  GivePages(*published);
   if (provisional_) {
     provisional_->Settle();
     provisional_.reset();
   }
   return published;
+}
+
+// To the last page, if that is not full, come the seams.
+void WriteFileImpl::GivePages(Published& published) {
+  std::vector<KeptPage> pages = seams_.Known(published.version.size);
+  for (KeptPage& page : published.pages)
+    if (pages.empty() || pages.back().offset < page.offset) pages.push_back(std::move(page));
+  published.pages = std::move(pages);
 }
 
 Result<Published> WriteFileImpl::Store(uint64_t size, const WriteOptions& options) {
@@ -115,7 +129,8 @@ Result<Published> WriteFileImpl::StoreStream(uint64_t size, const WriteOptions& 
   publication.size = size;
   publication.options = options;
   publication.forbid_overwrite = options.forbid_overwrite || MustBeNew();
-  std::string tail = size == stream_->end() ? stream_->Tail() : std::string();
+  std::vector<std::byte> tail;
+  if (size == stream_->end()) tail = stream_->Tail();
   Result<WriteStream::Outcome> outcome = stream_->Publish(publication);
   if (!outcome) return outcome.error();
   (outcome->multipart ? services_.metrics.published_multipart : services_.metrics.published_put).Add();
@@ -123,7 +138,7 @@ Result<Published> WriteFileImpl::StoreStream(uint64_t size, const WriteOptions& 
   const bool keep = !outcome->multipart && stream_->end() == size && size <= kKeepBytesMax && size > 0;
   if (!keep) stream_.reset();
   FixOptions(published, outcome->stored_options, options);
-  published.tail = std::move(tail);
+  TakeTail(published, std::move(tail));
   return published;
 }
 
@@ -137,7 +152,7 @@ Result<Published> WriteFileImpl::StoreStaged(uint64_t size, const WriteOptions& 
   services_.metrics.published_staged.Add();
   Published published = Adopt(outcome->result, size);
   FixOptions(published, outcome->stored_options, options);
-  if (size == staged_->size()) published.tail = staged_->Tail();
+  if (size == staged_->size()) TakeTail(published, staged_->Tail());
   staged_->Rebase(base_);
   return published;
 }

@@ -16,6 +16,7 @@ Status WriteFileImpl::Truncate(uint64_t size) {
   if (size > kObjectBytesMax) return TooLarge();
   discarded_ = false;
   if (size == this->size()) return {};
+  if (size < this->size()) seams_.Cut(size);
   if (size == 0) {
     StartOver();
   } else if (staged_) {
@@ -66,6 +67,7 @@ Status WriteFileImpl::Allocate(int mode, uint64_t offset, uint64_t length) {
   if (auto error = sticky_.Get()) return std::move(*error);
   const uint64_t end = std::min(offset + length, size());
   if (offset >= end) return {};
+  seams_.Drop(offset, end);
   Status status = staged_ ? Status() : EnterStaged();
   if (status) status = staged_->Zero(offset, end - offset);
   NoteFailure(status);

@@ -19,6 +19,7 @@ class WriteFileImpl::Operation {
   void Wrote(uint64_t offset, uint64_t length) {
     file_.changed_ = true;
     file_.discarded_ = false;
+    file_.seams_.DropCovered(offset, offset + length);
     file_.size_.store(std::max(file_.size(), offset + length), std::memory_order_release);
     file_.services_.metrics.write_bytes.Add(length);
   }

@@ -7,6 +7,12 @@ namespace ossfs2 {
 namespace {
 // Uploads being opened or aborted, and early parts being read from disk.
 constexpr size_t kOtherThreadsMax = 16;
+// 16 MiB of pages, or a 64th of the pool where that is less.
+constexpr uint64_t kSeamBytesMax = 16ull << 20;
+
+size_t SeamPagesMax(uint64_t pool_bytes) {
+  return static_cast<size_t>(std::min(kSeamBytesMax, pool_bytes / 64) / kKeptPageBytes);
+}
 }  // namespace
 
 void Activity::Start() {
@@ -51,6 +57,7 @@ WriteServices::WriteServices(ObjectStore& object_store, MemoryPool& memory_pool,
       journal(upload_options.journal_dir),
       memory(memory_pool, upload_options.standstill_max),
       scheduler(upload_options.concurrency),
+      seams(SeamPagesMax(memory_pool.limit_bytes())),
       background("upload", kOtherThreadsMax),
       copies("upload-copy", static_cast<size_t>(std::max(upload_options.copy_concurrency, 1))) {}
 

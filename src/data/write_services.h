@@ -15,6 +15,7 @@
 #include "base/mutex.h"
 #include "data/journal_log.h"
 #include "data/memory_pool.h"
+#include "data/seam_pages.h"
 #include "data/staging_space.h"
 #include "data/upload_geometry.h"
 #include "data/upload_memory.h"
@@ -73,6 +74,7 @@ struct WriteServices {
   Journal journal;
   UploadMemory memory;
   UploadScheduler scheduler;
+  SeamBudget seams;
   std::atomic<int> completing{0};  // uploads that are being completed
   Activity activity;
   Executor background;

@@ -121,13 +121,13 @@ Status WriteStaged::Zero(uint64_t offset, uint64_t length) {
   return {};
 }
 
-std::string WriteStaged::Tail() const {
-  const uint64_t begin = size_ / kTailPageBytes * kTailPageBytes;
+std::vector<std::byte> WriteStaged::Tail() const {
+  const uint64_t begin = size_ / kKeptPageBytes * kKeptPageBytes;
   if (begin == size_) return {};
   for (const ExtentMap::Run& run : extents_.Runs(begin, std::max(begin, std::min(size_, base_bytes_))))
     if (!run.kind) return {};  // only in the base
-  std::string bytes(static_cast<size_t>(size_ - begin), '\0');
-  if (!file_->Read(begin, std::as_writable_bytes(std::span(bytes)))) return {};
+  std::vector<std::byte> bytes(static_cast<size_t>(size_ - begin));
+  if (!file_->Read(begin, bytes)) return {};
   return bytes;
 }
 

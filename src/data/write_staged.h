@@ -54,7 +54,7 @@ class WriteStaged {
   Status Zero(uint64_t offset, uint64_t length);
   Status Read(uint64_t offset, std::span<std::byte> out);  // inside the file
   // The bytes of the last page when it is not full and here; else empty.
-  std::string Tail() const;
+  std::vector<std::byte> Tail() const;
   // Where the last byte ends that has ever been written: space only allocated lies beyond.
   uint64_t WrittenEnd() const;
 

@@ -58,7 +58,7 @@ class WriteStream {
   // False: some byte is gone from here.
   Result<bool> Read(uint64_t offset, std::span<std::byte> out);
   // The bytes of the last page when it is not full and in memory; else empty.
-  std::string Tail() const;
+  std::vector<std::byte> Tail() const;
   // No byte is gone: the stream can be turned into a staged file without publishing.
   bool Lossless() const;
   uint64_t seed_bytes() const { return seed_bytes_; }

@@ -56,11 +56,10 @@ Status WriteStream::GrowHead(uint64_t size) {
 }
 
 Result<bool> WriteStream::TryPatch(uint64_t offset, std::span<const std::byte> data) {
-  if (!spill_.empty() || offset + data.size() > end()) return false;
+  if (!spill_.empty() || offset + data.size() > end() || !CanPatch(offset, data.size())) return false;
   OSSFS2_RETURN_IF_ERROR(failure());
   while (!data.empty()) {
     PartBuffer* buffer = Holding(offset);
-    if (buffer == nullptr) return false;
     const size_t piece = static_cast<size_t>(std::min<uint64_t>(data.size(), buffer->end() - offset));
     buffer->Patch(offset - buffer->offset(), data.first(piece));
     offset += piece;
@@ -113,12 +112,12 @@ Result<bool> WriteStream::Read(uint64_t offset, std::span<std::byte> out) {
   return true;
 }
 
-std::string WriteStream::Tail() const {
-  const uint64_t begin = end() / kTailPageBytes * kTailPageBytes;
+std::vector<std::byte> WriteStream::Tail() const {
+  const uint64_t begin = end() / kKeptPageBytes * kKeptPageBytes;
   const PartBuffer* buffer = begin == end() || !spill_.empty() ? nullptr : Holding(begin);
   if (buffer == nullptr || !buffer->resident()) return {};
-  std::string bytes(static_cast<size_t>(end() - begin), '\0');
-  buffer->Read(begin - buffer->offset(), std::as_writable_bytes(std::span(bytes)));
+  std::vector<std::byte> bytes(static_cast<size_t>(end() - begin));
+  buffer->Read(begin - buffer->offset(), bytes);
   return bytes;
 }
 

@@ -56,7 +56,7 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone do
   if (writer && writer->detached() && writer->size() == 0) return done(ReadReply());
   const auto reader = ReaderOf(*handle);
   if (!reader) return done(StaleInode());
-  if (ReadReply reply; !reader->stale() && context_.tails.Answer(reader->version(), offset, size, reply))
+  if (ReadReply reply; !reader->stale() && context_.written_pages.Answer(reader->version(), offset, size, reply))
     return done(std::move(reply));
   reader->Read(handle->id, offset, size, std::move(done));
 }

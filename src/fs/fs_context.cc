@@ -28,7 +28,8 @@ FsContext::FsContext(ObjectStore& store_arg, ReadEngine& reads_arg, WriteEngine&
       clock(clock_arg),
       prefix(NormalizePrefix(options_arg.prefix)),
       tree(prefix, options_arg.metadata_bytes_max,
-           std::max(options_arg.oss_negative_cache_size, kAbsentNamesMin), clock_arg) {}
+           std::max(options_arg.oss_negative_cache_size, kAbsentNamesMin), clock_arg),
+      written_pages(std::min(WrittenPages::kBytesMax, options_arg.metadata_bytes_max / 8)) {}
 
 SteadyTime FsContext::ValidUntil() const {
   const std::chrono::duration<double> timeout(std::clamp(options.attr_timeout_s.value(), 0.0, kForeverS));
@@ -99,7 +100,7 @@ void FsContext::Rebind(Replacement* readers, const OpenFile* file, const ObjectV
   const bool moved = before.key != after.key || before.etag != after.etag;
   if (moved && readers != nullptr) readers->Rebind(after);
   if (file != nullptr && file->writer()) file->writer()->Rebind(after, true);
-  tails.Rebind(before, after);
+  written_pages.Rebind(before, after);
 }
 
 void FsContext::Tell(const Notices& notices) {

@@ -14,8 +14,8 @@
 #include "base/executor.h"
 #include "fs/core_file_system.h"
 #include "fs/name_locks.h"
-#include "fs/tails.h"
 #include "fs/tree.h"
+#include "fs/written_pages.h"
 
 namespace ossfs2 {
 
@@ -41,7 +41,7 @@ struct FsContext {
   Tree tree;
   CondVar listed;  // with tree.mutex: a list page or a lookup came in
   NameLocks locks;
-  Tails tails;
+  WrittenPages written_pages;
   std::atomic<KernelNotifier*> notifier{nullptr};
 
   SteadyTime ValidUntil() const;
@@ -62,7 +62,7 @@ struct FsContext {
   // Before the file's object is replaced by one with the same bytes. To be kept until the node has the new version: what
   // is read or opened meanwhile by the old one waits or goes on. Null: an empty file, of which nothing is read.
   std::unique_ptr<Replacement> BeginReplacement(Ino ino, const ObjectVersion& before);
-  // The new object is there: readers, the writer (null: none) and kept tails go there.
+  // The new object is there: readers, the writer (null: none) and kept pages go there.
   void Rebind(Replacement* readers, const OpenFile* file, const ObjectVersion& before, const ObjectVersion& after);
   void Tell(const Notices& notices) EXCLUDES(tree.mutex);
   // Keeps the metadata budget; after operations that add nodes.

@@ -64,7 +64,7 @@ Status Publisher::PublishLocked(Ino ino, bool sync) {
   int64_t expected = job.written_ns;
   job.file->last_write_ns.compare_exchange_strong(expected, 0);
   if (!published->changed) return {};
-  context_.tails.Put(published->version, std::move(published->tail));
+  context_.written_pages.Put(published->version, std::move(published->pages));
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return {};

@@ -8,6 +8,22 @@ namespace {
 
 class WriteProperty : public WriteFixture {
  protected:
+  // What goes to readers with a version is what the version has.
+  void CheckPages(const Published& published, const std::string& model) {
+    for (const KeptPage& page : published.pages) {
+      const std::string wanted = model.substr(page.offset, std::min(kKeptPageBytes, published.version.size - page.offset));
+      ASSERT_EQ(page.bytes->size(), wanted.size());
+      ASSERT_EQ(std::memcmp(page.bytes->data(), wanted.data(), wanted.size()), 0) << "the page at " << page.offset;
+      ++pages_seen_;
+    }
+  }
+
+  void PublishAndCheck(WriteFile& file, const std::string& model) {
+    const Result<Published> published = file.Publish({});
+    ASSERT_TRUE(published) << published.error().ToString();
+    CheckPages(*published, model);
+  }
+
   // One random call on the file and on the model.
   void Step(WriteFile& file, std::string& model, std::mt19937_64& random) {
     const uint64_t size = model.size();
@@ -57,7 +73,7 @@ class WriteProperty : public WriteFixture {
       }
       case 9: {
         if (any(4) != 0) break;
-        MustPublish(file);
+        PublishAndCheck(file, model);
         ASSERT_FALSE(file.dirty());
         ExpectContent("file", model);
         break;
@@ -73,6 +89,7 @@ class WriteProperty : public WriteFixture {
         if (any(3) != 0) break;
         const Result<Published> synced = file.Sync({});
         ASSERT_TRUE(synced) << synced.error().ToString();
+        CheckPages(*synced, model);
         const std::optional<std::string> stored = store_->Content("file");
         if (!stored) break;
         ASSERT_LE(stored->size(), model.size());
@@ -92,13 +109,13 @@ class WriteProperty : public WriteFixture {
     for (int i = 0; i < steps && !HasFatalFailure(); ++i) {
       Step(*file, model, random);
       if (random() % 25 == 0) {  // last close, and opened again
-        MustPublish(*file);
+        PublishAndCheck(*file, model);
         file.reset();
         ExpectContent("file", model);
         file = OpenFile();
       }
     }
-    MustPublish(*file);
+    PublishAndCheck(*file, model);
     ExpectContent("file", model);
     file.reset();
     engine_.reset();
@@ -106,11 +123,14 @@ class WriteProperty : public WriteFixture {
     EXPECT_EQ(store_->Keys(), std::vector<std::string>{"file"});
     EXPECT_EQ(pool_->UsedBytes(), 0u);
   }
+
+  size_t pages_seen_ = 0;
 };
 
 TEST_F(WriteProperty, MatchesAString) {
   const uint64_t seed = TestSeed();
   for (int round = 0; round < 20 && !HasFailure(); ++round) Run(seed + static_cast<uint64_t>(round), 60);
+  EXPECT_GT(pages_seen_, 0u);
 }
 
 TEST_F(WriteProperty, MatchesAStringWithLittleMemory) {

@@ -91,6 +91,33 @@ class ManyWriters(MountCase):
         self.assertEqual(self.client.keys("test_32_writers_with_renames"), {})
 
 
+class ReadBack(MountCase):
+    """Pages that two writes share are kept by the mount: the kernel asks for each of them again."""
+
+    def gets(self):
+        return self.server.stats().requests("get")
+
+    def test_a_data_set_from_tar_is_read_back_without_a_get(self):
+        source, target = self.local("set"), self.folder()
+        for number in range(100):
+            write_file(os.path.join(source, "f%02d" % number), number, 100000 + number)
+        run(["tar", "-cf", source + ".tar", "-C", source, "."])
+        run(["tar", "-xf", source + ".tar", "-C", target])
+        self.server.reset()
+        for number in range(100):
+            check_file(os.path.join(target, "f%02d" % number), number, 100000 + number)
+        self.assertEqual(self.gets(), 0)
+
+    def test_pieces_of_no_whole_pages_are_read_back_without_a_get(self):
+        path, data = os.path.join(self.folder(), "f"), harness.payload("pieces", 64 * MIB)
+        with open(path, "wb", buffering=0) as stream:
+            for at in range(0, len(data), MIB + 1):
+                harness.write_all(stream, data[at:at + MIB + 1])
+        self.server.reset()
+        check_file(path, "pieces", len(data))
+        self.assertEqual(self.gets(), 0)
+
+
 RANK = """
 import mmap, os, sys
 total = 0

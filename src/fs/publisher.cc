@@ -37,7 +37,7 @@ WriteOptions Publisher::UploadOptionsOf(const Node* node) const {
   WriteOptions options;
   options.metadata = StoredMetadata(node, context_.options);
   const NodeExtra* extra = node->extra.get();
-  if (extra == nullptr || !extra->chosen) options.metadata.erase("mtime");
+  if (extra == nullptr || !extra->chosen || !extra->mtime_chosen) options.metadata.erase("mtime");
   if (extra == nullptr) return options;
   options.content_type = extra->content_type;
   options.encryption = extra->encryption;
@@ -107,7 +107,9 @@ Result<Publisher::Job> Publisher::Prepare(Ino ino) {
     node->extra->mtime_chosen = false;
   }
   job.options = UploadOptionsOf(node);
-  if (context_.options.keep_attributes && writer->size() <= kSmallFileBytes)
+  // A large upload was opened without the time of the last write, which nobody chose: to add it now costs a copy.
+  const bool time_stays = node->extra->chosen && job.written_ns == 0;
+  if (context_.options.keep_attributes && (time_stays || writer->size() <= kSmallFileBytes))
     job.options.metadata["mtime"] = FormatTime(node->mtime_ns);
   job.needs_flag = node->extra->chosen && context_.options.keep_attributes;
   job.parent = node->parent->ino;

@@ -55,6 +55,34 @@ TEST_F(Requests, RenameUnlinkOpenOfListedFiles) {
   EXPECT_EQ(Count([&] { mount_.Close(*mount_.OpenPath("d/c", O_RDONLY)); }), 0u);
 }
 
+// rsync and mkstemp make their files private. When they were written last is nobody's choice, and not worth a copy.
+TEST_F(Requests, LargePrivateFileIsStoredByItsUploadAlone) {
+  const std::string content(3 << 20, 'p');
+  const auto write = [&](const std::string& name) {
+    const HandleId handle = *mount_.OpenPath(name, O_WRONLY | O_CREAT, 0600);
+    EXPECT_TRUE(mount_.Write(handle, 0, content));
+    return handle;
+  };
+  ASSERT_EQ(mount_.Close(write("f")), 0);
+  EXPECT_EQ(CountOf(*store_, {"copy"}), 0u);
+  EXPECT_EQ(store_->MetadataOf("f")->at("mode"), std::to_string(S_IFREG | 0600));
+  EXPECT_FALSE(store_->MetadataOf("f")->contains("mtime"));
+  ASSERT_EQ(mount_.Rename("f", "g"), 0);
+  EXPECT_EQ(CountOf(*store_, {"copy"}), 1u);
+  EXPECT_EQ(store_->MetadataOf("g")->at("mode"), std::to_string(S_IFREG | 0600));
+
+  AttrChange old;
+  old.mtime_ns = 1'500'000'000'000'000'000;
+  const HandleId handle = write("h");
+  ASSERT_TRUE(mount_.fs().Allocate(handle, 0, 0, content.size() + 4096));
+  ASSERT_EQ(mount_.SetAttr("h", old), 0);
+  ASSERT_TRUE(mount_.fs().Fsync(handle));
+  EXPECT_EQ(store_->MetadataOf("h")->at("mtime"), "1500000000");
+  ASSERT_EQ(mount_.Close(handle), 0);  // only zeros are new
+  EXPECT_EQ(store_->Content("h")->size(), content.size() + 4096);
+  EXPECT_EQ(store_->MetadataOf("h")->at("mtime"), "1500000000");
+}
+
 // The kernel keeps written pages, but not a last one that is not full: whoever reads the file next asks for it.
 TEST_F(Requests, LastPageOfAWrittenFileIsNotFetched) {
   const std::string content = std::string(3 * 4096, 'a') + std::string(100, 'z');

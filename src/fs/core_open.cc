@@ -108,14 +108,15 @@ Status CoreFileSystem::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool
     publisher_.SharesTree(context_.tree);
     options = publisher_.UploadOptionsOf(node);
     const auto writer = file->writer();
-    rebind = writer && !node->unlinked && !writer->dirty() && file->writer_etag != target.base.etag;
+    rebind = !node->unlinked && (!writer || file->writer_etag != target.base.etag);
     file->writer_etag = target.base.etag;
   }
   const auto writer = file->EnsureWriter(context_.writes, target);
   // What is put into the page cache now would lie over what is written next.
   file->KeepHold(context_.reads.HoldFilling(file->ino()));
-  // Somebody replaced the object since the writer was opened.
-  if (rebind) writer->Rebind(target.base, target.exists);
+  // Somebody replaced the object since the writer was opened. Or it is one of before, which a read that was just
+  // answered still holds: it knows the name and the version of then.
+  if (rebind && !writer->dirty()) writer->Rebind(target.base, target.exists);
   writer->SetOptions(options);
   return {};
 }

@@ -45,12 +45,12 @@ Status Detacher::Detach(Ino ino, const Take& take) {
     target.file_id = ino;
     target.base = context_.VersionOf(node);
     target.exists = node->published;
-    rebind = target.exists && file->writer() && !file->dirty() && file->writer_etag != target.base.etag;
+    rebind = target.exists && (!file->writer() || file->writer_etag != target.base.etag);
     file->writer_etag = target.base.etag;
   }
   const auto writer = file->EnsureWriter(context_.writes, target);
   file->KeepHold(context_.reads.HoldFilling(file->ino()));
-  if (rebind) writer->Rebind(target.base, true);
+  if (rebind && !writer->dirty()) writer->Rebind(target.base, true);
   NameLoss loss;
   loss.parking_folder = context_.prefix;
   loss.park = [this](const ObjectVersion& from, const std::string& to) { return Park(from, to); };

@@ -37,6 +37,29 @@ class Renaming : public ::testing::Test {
   TestMount mount_{*faults_, {}, clock_};
 };
 
+// The thread that answered a read may go on holding the file for a moment, in which all this has happened.
+TEST_F(Renaming, AWriterThatIsStillHeldKnowsTheNewName) {
+  const HandleId handle = *mount_.OpenPath("f", O_RDWR | O_CREAT);
+  ASSERT_TRUE(mount_.Write(handle, 0, "first"));
+  std::promise<void> answered;
+  std::promise<void> released;
+  std::promise<void> ended;
+  mount_.fs().Read(handle, 0, 10, [&](const Result<ReadReply>& reply) {
+    EXPECT_TRUE(reply);
+    answered.set_value();
+    released.get_future().wait();
+    ended.set_value();
+  });
+  answered.get_future().wait();
+  EXPECT_EQ(mount_.Close(handle), 0);
+  EXPECT_EQ(mount_.Rename("f", "g"), 0);
+  EXPECT_EQ(mount_.Put("g", "second", 0), 0);
+  EXPECT_EQ(store_->Keys(), std::vector<std::string>{"g"});
+  EXPECT_EQ(store_->Content("g"), "second");
+  released.set_value();
+  ended.get_future().wait();
+}
+
 TEST_F(Renaming, FilesBelowADirectoryAreNotTakenForRemoved) {
   for (const char* key : {"d/closed", "d/open", "d/sub/deep"}) store_->PutContent(key, "old");
   const HandleId handle = *mount_.OpenPath("d/open", O_RDWR);

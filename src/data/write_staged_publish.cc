@@ -72,6 +72,7 @@ Result<std::shared_ptr<PartBuffer>> WriteStaged::Load(uint64_t begin, uint64_t e
 }
 
 bool WriteStaged::FitsOnePut(uint64_t size) const {
+  if (size == 0) return true;  // no upload is completed without parts
   if (upload_ || size > services_.part_bytes) return false;
   if (size <= kFetchAndPutBytes) return true;
   for (const ExtentMap::Run& run : extents_.Runs(0, std::min(size, base_bytes_)))

@@ -133,6 +133,18 @@ TEST_F(WriteProperty, MatchesAString) {
   EXPECT_GT(pages_seen_, 0u);
 }
 
+// Cells went early, and then nothing was left of them: an upload without parts cannot be completed.
+TEST_F(WriteProperty, SyncOfAStagedFileOfNoBytes) {
+  auto file = NewFile();
+  MustWrite(*file, 4 * kPart, Random(2 * kPart, 1));
+  ASSERT_TRUE(file->Truncate(kPart));
+  const Result<Published> synced = file->Sync({});
+  ASSERT_TRUE(synced) << synced.error().ToString();
+  ExpectContent("file", "");
+  MustPublish(*file);
+  ExpectContent("file", std::string(kPart, '\0'));
+}
+
 TEST_F(WriteProperty, MatchesAStringWithLittleMemory) {
   SetPool(16 * kMiB);
   const uint64_t seed = TestSeed();

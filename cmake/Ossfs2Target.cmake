@@ -55,9 +55,9 @@ if(OSSFS2_SANITIZE)
   endif()
 endif()
 
-# ossfs2_layer(NAME [library...]): src/NAME/*.cc without main.cc -> ossfs2_NAME
+# ossfs2_layer(NAME [library...]): all .cc below src/NAME without main.cc -> ossfs2_NAME
 function(ossfs2_layer name)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
   if(NOT sources)
     message(FATAL_ERROR "the layer ${name} has no sources in src/${name}")

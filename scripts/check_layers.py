@@ -3,7 +3,8 @@
 
 Dependencies run downward only: base < http < oss < data < fs < fuse < cli.
 The server is a program of its own: it may use base and the pure parts of the
-protocol (signing and encoding of oss). Each system library is known to one
+protocol (signing and encoding of oss). Inside a layer the folders have an
+order too (FOLDERS). Each system library is known to one
 place only. Prints a note, not an error, for a file over 500 lines.
 """
 import os
@@ -12,7 +13,15 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LAYERS = ["base", "http", "oss", "data", "fs", "fuse", "cli"]
-SERVER_MAY_USE_OF_OSS = {"oss/signing.h", "oss/s3_signing.h", "oss/encoding.h"}
+SERVER_MAY_USE_OF_OSS = {"oss/signing/%s.h" % name for name in ("signing", "s3_signing", "encoding")}
+
+# Folders inside a layer; "" is the layer's own. Each may use those before it.
+FOLDERS = {
+    "oss": ["signing", "credentials", "", "fakes"],
+    "data": ["memory", "journal", "staging", "upload", "read", "write"],
+    "cli": ["admin", "options", "mount", "", "commands"],
+    "server": ["storage", "transport", ""],
+}
 
 # The lowest layer that may use each public header.
 PUBLIC_HEADERS = {
@@ -71,6 +80,22 @@ def may_use(layer, header):
     return None
 
 
+def folder_may_use(path, layer, header):
+    """None if a file may include a header of another folder of its layer, else the reason."""
+    order = FOLDERS.get(layer, [""])
+    parts = header.split("/")
+    if parts[0] != layer:
+        return None
+    own = "/".join(os.path.dirname(path).split(os.sep)[2:])
+    other = "/".join(parts[1:-1])
+    for folder in (own, other):
+        if folder not in order:
+            return "the folder '%s' of %s is not in FOLDERS of check_layers.py" % (folder, layer)
+    if order.index(other) > order.index(own):
+        return "in %s, %s comes before %s" % (layer, own or "the top folder", other or "the top folder")
+    return None
+
+
 def check_file(path, layer, lines):
     problems = []
     for number, line in enumerate(lines, 1):
@@ -82,7 +107,7 @@ def check_file(path, layer, lines):
             if "/" not in header and header not in ("isa-l.h", "crc64.h"):
                 reason = "name our headers from src/ or include/ (\"layer/file.h\")"
             else:
-                reason = may_use(layer, header)
+                reason = may_use(layer, header) or folder_may_use(path, layer, header)
         for pattern, layers, source_only in LIBRARIES:
             if match[1] == "<" and pattern.match(header):
                 if layer not in layers:

@@ -7,12 +7,12 @@
 
 #include "base/crc64.h"
 #include "base/str.h"
-#include "data/chunk_map.h"
-#include "data/memory_pool.h"
-#include "data/stream_tracker.h"
+#include "data/memory/memory_pool.h"
+#include "data/read/chunk_map.h"
+#include "data/read/stream_tracker.h"
 #include "oss/oss_xml.h"
-#include "oss/signing.h"
-#include "oss/signing_key_cache.h"
+#include "oss/signing/signing.h"
+#include "oss/signing/signing_key_cache.h"
 
 namespace ossfs2 {
 namespace {

@@ -14,9 +14,9 @@
 #include <thread>
 #include <vector>
 
-#include "data/memory_pool.h"
-#include "data/read_engine.h"
-#include "oss/memory_store.h"
+#include "data/memory/memory_pool.h"
+#include "data/read/read_engine.h"
+#include "oss/fakes/memory_store.h"
 
 namespace {
 

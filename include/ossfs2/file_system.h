@@ -31,7 +31,7 @@
 
 namespace ossfs2 {
 
-struct ReadReply;  // data/read_engine.h
+struct ReadReply;  // data/read/read_engine.h
 using ReadDone = std::function<void(Result<ReadReply>)>;
 
 using Ino = uint64_t;

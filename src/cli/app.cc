@@ -4,8 +4,8 @@
 #include <cstring>
 #include <string_view>
 
-#include "cli/reference_docs.h"
-#include "cli/secrets.h"
+#include "cli/options/reference_docs.h"
+#include "cli/options/secrets.h"
 
 namespace ossfs2 {
 namespace {

@@ -3,8 +3,8 @@
 #include <cerrno>
 
 #include "cli/app.h"
-#include "cli/core_dumps.h"
-#include "cli/secrets.h"
+#include "cli/mount/core_dumps.h"
+#include "cli/options/secrets.h"
 
 namespace {
 

@@ -10,8 +10,8 @@
 #include "fs/names.h"
 #include "fs/open_file.h"
 #include "fs/xattr_codec.h"
-#include "oss/encoding.h"
 #include "oss/object_headers.h"
+#include "oss/signing/encoding.h"
 
 namespace ossfs2 {
 namespace {

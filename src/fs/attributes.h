@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "fs/core_file_system.h"
+#include "fs/make_file_system.h"
 #include "fs/tree.h"
 
 namespace ossfs2 {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/executor.h"
-#include "fs/core_file_system.h"
+#include "fs/make_file_system.h"
 #include "fs/name_locks.h"
 #include "fs/tree.h"
 #include "fs/written_pages.h"

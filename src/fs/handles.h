@@ -11,7 +11,7 @@
 #include <unordered_map>
 
 #include "base/mutex.h"
-#include "data/read_engine.h"
+#include "data/read/read_engine.h"
 #include "fs/listing.h"
 #include "fs/open_file.h"
 

@@ -4,7 +4,7 @@
 
 #include "base/str.h"
 #include "base/text.h"
-#include "data/write_engine.h"
+#include "data/write/write_engine.h"
 
 namespace ossfs2 {
 

@@ -14,8 +14,8 @@
 #include <string>
 
 #include "base/mutex.h"
-#include "data/read_engine.h"
-#include "data/write_engine.h"
+#include "data/read/read_engine.h"
+#include "data/write/write_engine.h"
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "data/read_engine.h"
-#include "data/write_engine.h"
+#include "data/read/read_engine.h"
+#include "data/write/write_engine.h"
 
 namespace ossfs2 {
 

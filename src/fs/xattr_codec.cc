@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fs/attributes.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 
 namespace ossfs2 {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/metrics.h"
-#include "data/read_engine.h"
+#include "data/read/read_engine.h"
 #include "fuse/landing_zone.h"
 #include "fuse/operations.h"
 

@@ -6,10 +6,10 @@
 
 #include "base/str.h"
 #include "http/http_client.h"
-#include "oss/encoding.h"
 #include "oss/endpoint.h"
 #include "oss/object_headers.h"
 #include "oss/oss_xml.h"
+#include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {
 namespace {

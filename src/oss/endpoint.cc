@@ -6,8 +6,8 @@
 #include <charconv>
 
 #include "base/str.h"
-#include "oss/encoding.h"
 #include "oss/oss_store.h"
+#include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {
 namespace {

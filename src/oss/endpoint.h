@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "oss/signing.h"
+#include "oss/signing/signing.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2::oss {

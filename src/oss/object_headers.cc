@@ -8,9 +8,9 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "http/http_client.h"
-#include "oss/encoding.h"
 #include "oss/mime.h"
 #include "oss/oss_xml.h"
+#include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {
 namespace {

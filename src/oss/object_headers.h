@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "oss/oss_store.h"
-#include "oss/signing.h"
+#include "oss/signing/signing.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2::http {

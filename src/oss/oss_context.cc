@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {
 namespace {

@@ -25,7 +25,7 @@
 #include "oss/orphan_uploads.h"
 #include "oss/oss_metrics.h"
 #include "oss/oss_store.h"
-#include "oss/signing_key_cache.h"
+#include "oss/signing/signing_key_cache.h"
 #include "oss/version_watch.h"
 
 namespace ossfs2::oss {

@@ -4,9 +4,9 @@
 
 #include "base/str.h"
 #include "oss/absence_check.h"
-#include "oss/encoding.h"
 #include "oss/object_headers.h"
 #include "oss/oss_xml.h"
+#include "oss/signing/encoding.h"
 #include "oss/verbs.h"
 
 namespace ossfs2::oss {

@@ -5,8 +5,8 @@
 #include <unordered_set>
 
 #include "base/str.h"
-#include "oss/encoding.h"
 #include "oss/oss_xml.h"
+#include "oss/signing/encoding.h"
 #include "oss/verbs.h"
 
 namespace ossfs2::oss {

@@ -3,8 +3,8 @@
 
 #include "base/str.h"
 #include "oss/absence_check.h"
-#include "oss/encoding.h"
 #include "oss/object_headers.h"
+#include "oss/signing/encoding.h"
 #include "oss/verbs.h"
 
 namespace ossfs2::oss {

@@ -17,8 +17,8 @@
 #include <string>
 
 #include "base/tunable.h"
-#include "oss/credentials.h"
-#include "oss/signing.h"
+#include "oss/credentials/credentials.h"
+#include "oss/signing/signing.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2::http {

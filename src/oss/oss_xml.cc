@@ -7,7 +7,7 @@
 #include <pugixml.hpp>
 
 #include "base/str.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {
 namespace {

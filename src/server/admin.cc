@@ -1,7 +1,7 @@
 // The control requests under /-/ .
 #include "base/size.h"
 #include "base/str.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 #include "server/options.h"
 #include "server/service.h"
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "server/exchange.h"
-#include "server/key_ring.h"
 #include "server/service_error.h"
+#include "server/storage/key_ring.h"
 
 namespace ossfs2::server {
 

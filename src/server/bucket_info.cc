@@ -1,6 +1,6 @@
 // Questions about buckets and the service, making and removing buckets, and what is left over.
 #include "base/str.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 #include "server/handlers.h"
 #include "server/xml.h"
 

@@ -1,5 +1,5 @@
 // Bucket::List: pages of keys and common prefixes, in O(entries × log keys) whatever a group holds.
-#include "server/bucket.h"
+#include "server/storage/bucket.h"
 
 namespace ossfs2::server {
 namespace {

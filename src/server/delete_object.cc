@@ -1,6 +1,6 @@
 // DeleteObject and DeleteMultipleObjects.
 #include "base/str.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 #include "server/handlers.h"
 #include "server/xml.h"
 

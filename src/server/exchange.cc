@@ -4,8 +4,8 @@
 #include <array>
 
 #include "base/str.h"
-#include "oss/encoding.h"
-#include "server/storage.h"
+#include "oss/signing/encoding.h"
+#include "server/storage/storage.h"
 
 namespace ossfs2::server {
 namespace {

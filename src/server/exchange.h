@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "server/bucket.h"
-#include "server/http_message.h"
-#include "server/request_reader.h"
+#include "server/storage/bucket.h"
+#include "server/transport/http_message.h"
+#include "server/transport/request_reader.h"
 
 namespace ossfs2::server {
 

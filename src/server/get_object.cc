@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/str.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 #include "server/handlers.h"
 
 namespace ossfs2::server {

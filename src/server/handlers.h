@@ -13,7 +13,7 @@
 #include "server/exchange.h"
 #include "server/service_error.h"
 #include "server/stats.h"
-#include "server/storage.h"
+#include "server/storage/storage.h"
 
 namespace ossfs2::server {
 

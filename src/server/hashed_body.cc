@@ -2,7 +2,7 @@
 
 #include <openssl/evp.h>
 
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 
 namespace ossfs2::server {
 

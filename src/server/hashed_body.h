@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "server/request_reader.h"
+#include "server/transport/request_reader.h"
 
 namespace ossfs2::server {
 

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/str.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 #include "server/handlers.h"
 #include "server/xml.h"
 

@@ -11,7 +11,7 @@
 
 #include "base/size.h"
 #include "base/str.h"
-#include "server/storage.h"
+#include "server/storage/storage.h"
 
 namespace ossfs2::server {
 namespace {

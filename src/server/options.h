@@ -10,7 +10,7 @@
 #include "ossfs2/status.h"
 #include "server/exchange.h"
 #include "server/faults.h"
-#include "server/http_server.h"
+#include "server/transport/http_server.h"
 
 namespace ossfs2::server {
 

@@ -4,7 +4,7 @@
 #include <ctime>
 
 #include "base/str.h"
-#include "server/synthetic.h"
+#include "server/storage/synthetic.h"
 
 namespace ossfs2::server {
 namespace {

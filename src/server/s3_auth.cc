@@ -2,11 +2,11 @@
 #include <cstdlib>
 
 #include "base/str.h"
-#include "oss/encoding.h"
-#include "oss/s3_signing.h"
+#include "oss/signing/encoding.h"
+#include "oss/signing/s3_signing.h"
 #include "server/auth.h"
-#include "server/aws_chunked.h"
 #include "server/hashed_body.h"
+#include "server/transport/aws_chunked.h"
 
 namespace ossfs2::server {
 namespace {

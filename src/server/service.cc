@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/text.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 #include "server/xml.h"
 
 namespace ossfs2::server {

@@ -10,8 +10,8 @@
 #include "server/auth.h"
 #include "server/faults.h"
 #include "server/handlers.h"
-#include "server/http_server.h"
 #include "server/request_log.h"
+#include "server/transport/http_server.h"
 
 namespace ossfs2::server {
 

@@ -3,7 +3,7 @@
 
 #include "base/crc64.h"
 #include "base/str.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 #include "server/handlers.h"
 #include "server/xml.h"
 

@@ -1,4 +1,4 @@
-#include "cli/admin_protocol.h"
+#include "cli/admin/admin_protocol.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "base/metrics.h"
-#include "cli/metrics_endpoint.h"
-#include "cli/socket_server.h"
+#include "cli/admin/metrics_endpoint.h"
+#include "cli/admin/socket_server.h"
 #include "tests/cli/test_folder.h"
 #include "tests/support/seed.h"
 

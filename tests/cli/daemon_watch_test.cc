@@ -1,4 +1,4 @@
-#include "cli/daemon_watch.h"
+#include "cli/mount/daemon_watch.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-#include "cli/admin_protocol.h"
+#include "cli/admin/admin_protocol.h"
 #include "cli/app.h"
 #include "tests/cli/test_folder.h"
 

@@ -1,11 +1,11 @@
-#include "cli/memory_plan.h"
+#include "cli/options/memory_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "data/memory_pool.h"
+#include "data/memory/memory_pool.h"
 #include "tests/cli/test_folder.h"
 
 namespace ossfs2 {

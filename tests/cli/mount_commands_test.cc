@@ -1,10 +1,10 @@
 // `ossfs2 set` and SIGHUP against settings, without a mount.
-#include "cli/mount_commands.h"
+#include "cli/mount/mount_commands.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/option_table.h"
+#include "cli/options/option_table.h"
 #include "tests/cli/settings_text.h"
 
 namespace ossfs2 {

@@ -1,9 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/mount_helper.h"
-#include "cli/option_parser.h"
-#include "cli/remount.h"
+#include "cli/mount/mount_helper.h"
+#include "cli/mount/remount.h"
+#include "cli/options/option_parser.h"
 
 namespace ossfs2 {
 namespace {

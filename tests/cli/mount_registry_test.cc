@@ -1,6 +1,6 @@
 #include <filesystem>
 
-#include "cli/mount_registry.h"
+#include "cli/mount/mount_registry.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,8 +11,8 @@
 #include <optional>
 
 #include "base/str.h"
-#include "cli/directories.h"
-#include "cli/mount_name.h"
+#include "cli/options/directories.h"
+#include "cli/options/mount_name.h"
 #include "tests/cli/test_folder.h"
 
 namespace ossfs2 {

@@ -1,4 +1,4 @@
-#include "cli/option_parser.h"
+#include "cli/options/option_parser.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "base/str.h"
-#include "cli/directories.h"
+#include "cli/options/directories.h"
 #include "tests/cli/test_folder.h"
 
 namespace ossfs2 {

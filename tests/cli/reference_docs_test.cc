@@ -1,4 +1,4 @@
-#include "cli/reference_docs.h"
+#include "cli/options/reference_docs.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,9 +9,9 @@
 #include <sstream>
 
 #include "base/str.h"
-#include "cli/option_parser.h"
-#include "cli/option_table.h"
-#include "cli/secrets.h"
+#include "cli/options/option_parser.h"
+#include "cli/options/option_table.h"
+#include "cli/options/secrets.h"
 #include "tests/cli/test_folder.h"
 
 namespace ossfs2 {

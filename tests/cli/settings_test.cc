@@ -1,4 +1,4 @@
-#include "cli/settings.h"
+#include "cli/options/settings.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <map>
 
 #include "base/str.h"
-#include "cli/option_table.h"
+#include "cli/options/option_table.h"
 #include "tests/cli/settings_text.h"
 #include "tests/cli/test_folder.h"
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cli/settings.h"
+#include "cli/options/settings.h"
 
 namespace ossfs2 {
 

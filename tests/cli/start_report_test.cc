@@ -1,4 +1,4 @@
-#include "cli/start_report.h"
+#include "cli/mount/start_report.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

@@ -1,12 +1,12 @@
-#include "cli/stats_table.h"
+#include "cli/admin/stats_table.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "cli/admin_protocol.h"
+#include "cli/admin/admin_protocol.h"
 #include "cli/app.h"
-#include "cli/mount_registry.h"
+#include "cli/mount/mount_registry.h"
 #include "tests/cli/test_folder.h"
 
 namespace ossfs2 {

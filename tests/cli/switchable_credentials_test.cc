@@ -1,4 +1,4 @@
-#include "cli/switchable_credentials.h"
+#include "cli/mount/switchable_credentials.h"
 
 #include <gtest/gtest.h>
 

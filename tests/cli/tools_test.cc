@@ -6,9 +6,9 @@
 
 #include "base/str.h"
 #include "cli/app.h"
-#include "cli/endpoint_parts.h"
-#include "cli/probe_advice.h"
-#include "cli/tool_arguments.h"
+#include "cli/commands/tool_arguments.h"
+#include "cli/mount/probe_advice.h"
+#include "cli/options/endpoint_parts.h"
 
 namespace ossfs2 {
 namespace {
@@ -172,7 +172,7 @@ TEST(Program, PrintsItsConfigurationWithoutSecrets) {
   EXPECT_EQ((out + err).find("TopSecret"), std::string::npos);
 }
 
-// oss/credential_refresher.cc begins its errors so, and tests/oss/credentials_test.cc holds it to that.
+// oss/credentials/credential_refresher.cc begins its errors so, and tests/oss/credentials_test.cc holds it to that.
 TEST(ProbeAdvice, LeavesATroubleOfTheKeysToItsSource) {
   Settings settings;
   settings.oss.endpoint = "http://h";

@@ -1,4 +1,4 @@
-#include "cli/warmup.h"
+#include "cli/commands/warmup.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,9 +9,9 @@
 
 #include <cerrno>
 
-#include "cli/admin_protocol.h"
+#include "cli/admin/admin_protocol.h"
 #include "cli/app.h"
-#include "cli/mount_registry.h"
+#include "cli/mount/mount_registry.h"
 #include "tests/cli/test_folder.h"
 
 namespace ossfs2 {

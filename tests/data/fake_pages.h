@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "data/read_engine.h"
+#include "data/read/read_engine.h"
 #include "tests/data/read_harness.h"
 
 namespace ossfs2 {

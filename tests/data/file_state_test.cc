@@ -3,10 +3,10 @@
 
 #include <thread>
 
-#include "data/file_lead.h"
-#include "data/file_pages.h"
-#include "data/page_filler.h"
-#include "data/whole_file_pull.h"
+#include "data/read/file_lead.h"
+#include "data/read/file_pages.h"
+#include "data/read/page_filler.h"
+#include "data/read/whole_file_pull.h"
 
 namespace ossfs2 {
 namespace {

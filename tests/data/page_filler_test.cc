@@ -1,5 +1,5 @@
 // What the read engine puts into the kernel's page cache ahead of its readers.
-#include "data/page_filler.h"
+#include "data/read/page_filler.h"
 
 #include <algorithm>
 #include <map>

@@ -1,5 +1,5 @@
 // When the processor is the limit, little is held: windows, and what was consumed.
-#include "data/read_core.h"
+#include "data/read/read_core.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -10,9 +10,9 @@
 #include <future>
 #include <thread>
 
-#include "data/read_file.h"
-#include "data/stream_window.h"
-#include "oss/memory_store.h"
+#include "data/read/cached_file.h"
+#include "data/read/stream_window.h"
+#include "oss/fakes/memory_store.h"
 
 namespace ossfs2 {
 namespace {

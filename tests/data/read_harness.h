@@ -9,11 +9,11 @@
 #include <memory>
 #include <string>
 
-#include "data/memory_pool.h"
-#include "data/read_engine.h"
-#include "data/read_metrics.h"
-#include "oss/fault_store.h"
-#include "oss/memory_store.h"
+#include "data/memory/memory_pool.h"
+#include "data/read/read_engine.h"
+#include "data/read/read_metrics.h"
+#include "oss/fakes/fault_store.h"
+#include "oss/fakes/memory_store.h"
 
 namespace ossfs2 {
 

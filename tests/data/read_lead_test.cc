@@ -4,8 +4,8 @@
 #include <random>
 #include <thread>
 
-#include "data/page_filler.h"
-#include "data/shard_lead.h"
+#include "data/read/page_filler.h"
+#include "data/read/shard_lead.h"
 #include "tests/data/fake_pages.h"
 #include "tests/support/seed.h"
 

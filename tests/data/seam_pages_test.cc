@@ -1,5 +1,5 @@
 // The pages that writes share: what is known of them, and that it is never older than the file.
-#include "data/seam_pages.h"
+#include "data/write/seam_pages.h"
 
 #include <map>
 #include <set>

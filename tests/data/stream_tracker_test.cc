@@ -1,13 +1,13 @@
-#include "data/read_pace.h"
-#include "data/stream_tracker.h"
+#include "data/read/read_pace.h"
+#include "data/read/stream_tracker.h"
 
 #include <gtest/gtest.h>
 
 #include "base/crc64.h"
-#include "data/chunk_ranges.h"
-#include "data/read_concurrency.h"
-#include "data/stream_window.h"
-#include "data/whole_file_detector.h"
+#include "data/read/chunk_ranges.h"
+#include "data/read/read_concurrency.h"
+#include "data/read/stream_window.h"
+#include "data/read/whole_file_detector.h"
 
 namespace ossfs2 {
 namespace {

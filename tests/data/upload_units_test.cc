@@ -1,9 +1,9 @@
 // Part buffers, part sizes, zeros and the scheduler.
 #include "base/crc64.h"
-#include "data/upload_buffer.h"
-#include "data/upload_geometry.h"
-#include "data/upload_scheduler.h"
-#include "data/upload_zeros.h"
+#include "data/upload/upload_buffer.h"
+#include "data/upload/upload_geometry.h"
+#include "data/upload/upload_scheduler.h"
+#include "data/upload/upload_zeros.h"
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {

@@ -10,9 +10,9 @@
 #include <random>
 #include <string>
 
-#include "data/write_engine.h"
-#include "oss/fault_store.h"
-#include "oss/memory_store.h"
+#include "data/write/write_engine.h"
+#include "oss/fakes/fault_store.h"
+#include "oss/fakes/memory_store.h"
 #include "tests/support/seed.h"
 #include "tests/support/temp_folder.h"
 

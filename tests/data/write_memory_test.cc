@@ -6,7 +6,7 @@
 #include <fstream>
 #include <thread>
 
-#include "data/upload_memory.h"
+#include "data/upload/upload_memory.h"
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {

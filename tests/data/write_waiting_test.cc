@@ -1,5 +1,5 @@
 // Where the bytes of writes lie that have to wait.
-#include "data/write_waiting.h"
+#include "data/write/write_waiting.h"
 
 #include <deque>
 #include <thread>

@@ -1,7 +1,7 @@
 // Attributes: shown at once, kept in metadata, seen by another mount.
 #include <sys/xattr.h>
 
-#include "oss/fault_store.h"
+#include "oss/fakes/fault_store.h"
 #include "oss/object_headers.h"
 #include "tests/fs/mount_fixture.h"
 #include "tests/oss/test_data.h"

@@ -2,7 +2,7 @@
 #include <future>
 #include <thread>
 
-#include "oss/fault_store.h"
+#include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {

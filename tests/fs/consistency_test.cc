@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "base/metrics.h"
-#include "oss/fault_store.h"
+#include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {

@@ -1,7 +1,7 @@
 // The service encrypts every copy and upload anew: an object's own encryption is asked for again.
 #include <atomic>
 
-#include "oss/fault_store.h"
+#include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 #include "tests/oss/test_data.h"
 

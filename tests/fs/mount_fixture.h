@@ -19,11 +19,11 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
-#include "data/memory_pool.h"
-#include "data/read_engine.h"
-#include "data/write_engine.h"
-#include "fs/core_file_system.h"
-#include "oss/memory_store.h"
+#include "data/memory/memory_pool.h"
+#include "data/read/read_engine.h"
+#include "data/write/write_engine.h"
+#include "fs/make_file_system.h"
+#include "oss/fakes/memory_store.h"
 #include "tests/support/temp_folder.h"
 
 namespace ossfs2::test {

@@ -2,11 +2,11 @@
 #include "fs/names.h"
 
 #include "base/metrics.h"
+#include "base/text.h"
 #include "fs/attributes.h"
 #include "fs/packed_tag.h"
-#include "base/text.h"
 #include "fs/xattr_codec.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {

@@ -1,7 +1,7 @@
 // A daemon that ends in the middle of a rename: the next start leaves one name, if nobody has touched them since.
 #include <filesystem>
 
-#include "oss/fault_store.h"
+#include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {

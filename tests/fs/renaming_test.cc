@@ -4,7 +4,7 @@
 #include <future>
 
 #include "base/awaited.h"
-#include "oss/fault_store.h"
+#include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "oss/fault_store.h"
-#include "oss/memory_store.h"
+#include "oss/fakes/fault_store.h"
+#include "oss/fakes/memory_store.h"
 
 namespace ossfs2::test {
 namespace {

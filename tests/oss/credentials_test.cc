@@ -1,4 +1,4 @@
-#include "oss/credentials.h"
+#include "oss/credentials/credentials.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -10,8 +10,8 @@
 #include <fstream>
 
 #include "base/str.h"
-#include "oss/credential_json.h"
-#include "oss/credential_refresher.h"
+#include "oss/credentials/credential_json.h"
+#include "oss/credentials/credential_refresher.h"
 #include "tests/base/thread_limit.h"
 #include "tests/oss/fake_http.h"
 #include "tests/support/temp_folder.h"

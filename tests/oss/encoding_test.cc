@@ -1,4 +1,4 @@
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 
 #include <gtest/gtest.h>
 

@@ -18,7 +18,7 @@
 #include "base/mutex.h"
 #include "base/text.h"
 #include "http/http_client.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {
 

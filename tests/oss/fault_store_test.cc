@@ -1,10 +1,10 @@
-#include "oss/fault_store.h"
+#include "oss/fakes/fault_store.h"
 
 #include <gtest/gtest.h>
 
 #include <cerrno>
 
-#include "oss/memory_store.h"
+#include "oss/fakes/memory_store.h"
 #include "tests/oss/test_data.h"
 
 namespace ossfs2::oss {

@@ -1,4 +1,4 @@
-#include "oss/memory_store.h"
+#include "oss/fakes/memory_store.h"
 
 #include <gtest/gtest.h>
 

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "base/str.h"
-#include "oss/encoding.h"
-#include "oss/signing.h"
+#include "oss/signing/encoding.h"
+#include "oss/signing/signing.h"
 
 namespace ossfs2::oss {
 

@@ -1,4 +1,4 @@
-#include "oss/signing_key_cache.h"
+#include "oss/signing/signing_key_cache.h"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,12 @@
 // The vectors of the service's documentation for V1 and V4, and AWS's published examples for S3.
-#include "oss/signing.h"
+#include "oss/signing/signing.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "oss/encoding.h"
-#include "oss/s3_signing.h"
+#include "oss/signing/encoding.h"
+#include "oss/signing/s3_signing.h"
 #include "tests/oss/presign.h"
 
 namespace ossfs2::oss {

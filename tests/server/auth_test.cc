@@ -2,7 +2,7 @@
 #include <ctime>
 
 #include "base/str.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 #include "tests/oss/presign.h"
 #include "tests/server/test_client.h"
 

@@ -6,8 +6,8 @@
 
 #include "base/crc64.h"
 #include "base/str.h"
-#include "oss/encoding.h"
-#include "server/synthetic.h"
+#include "oss/signing/encoding.h"
+#include "server/storage/synthetic.h"
 #include "tests/server/test_client.h"
 
 namespace ossfs2::server {

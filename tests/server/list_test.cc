@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/str.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 #include "tests/server/test_client.h"
 #include "tests/support/seed.h"
 

@@ -3,7 +3,7 @@
 
 #include "base/crc64.h"
 #include "base/str.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 #include "tests/server/test_client.h"
 
 namespace ossfs2::server {

@@ -3,8 +3,8 @@
 #include <ctime>
 
 #include "base/str.h"
-#include "oss/encoding.h"
-#include "oss/s3_signing.h"
+#include "oss/signing/encoding.h"
+#include "oss/signing/s3_signing.h"
 #include "server/handlers.h"
 #include "tests/server/test_client.h"
 

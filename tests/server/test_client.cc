@@ -11,7 +11,7 @@
 #include <filesystem>
 
 #include "base/str.h"
-#include "oss/encoding.h"
+#include "oss/signing/encoding.h"
 
 namespace ossfs2::server {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "oss/signing.h"
+#include "oss/signing/signing.h"
 #include "server/oss_server.h"
 #include "tests/support/temp_folder.h"
 

@@ -1,0 +1,105 @@
+// `ossfs2 list [--json]`: the mounts of this host, with what the registry of this user knows of them.
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "base/str.h"
+#include "base/text.h"
+#include "cli/app.h"
+#include "cli/mount/dead_mount.h"
+#include "cli/mount/mount_registry.h"
+#include "fuse/mount_table.h"
+
+namespace ossfs2 {
+namespace {
+
+struct Row {
+  std::string mount_point;
+  std::string source;
+  pid_t pid = 0;
+  int64_t uptime_s = 0;
+  std::string state;
+  std::string log;
+};
+
+// Of a mount whose daemon is not in the registry of this user.
+const char* StateOf(const std::string& mount_point) {
+  switch (HealthOf(mount_point)) {
+    case MountHealth::kServed: return "mounted";
+    case MountHealth::kDead: return "dead";
+    case MountHealth::kHanging: break;
+  }
+  return "hanging";
+}
+
+std::vector<Row> Rows() {
+  std::vector<Row> rows;
+  const std::vector<MountRecord> records = ReadMountRecords();
+  const auto from_record = [](const MountRecord& record, const char* state) {
+    const int64_t uptime = record.started_s == 0 ? 0 : time(nullptr) - record.started_s;
+    return Row{record.mount_point, record.source, record.pid, uptime, state, record.log};
+  };
+  for (const MountInfo& mount : ReadMountInfo()) {
+    if (mount.type != "fuse.ossfs2") continue;
+    bool known = false;
+    for (const MountRecord& record : records) {
+      if (record.mount_point != mount.mount_point) continue;
+      rows.push_back(from_record(record, "mounted"));
+      known = true;
+    }
+    if (!known)
+      rows.push_back(
+          {mount.mount_point, mount.source, 0, 0, StateOf(mount.mount_point), ""});
+  }
+  for (const MountRecord& record : records) {
+    bool mounted = false;
+    for (const Row& row : rows) mounted = mounted || row.pid == record.pid;
+    if (!mounted) rows.push_back(from_record(record, "detached"));
+  }
+  return rows;
+}
+
+std::string Duration(int64_t seconds) {
+  if (seconds >= 86400) return StrCat(seconds / 86400, "d", seconds % 86400 / 3600, "h");
+  if (seconds >= 3600) return StrCat(seconds / 3600, "h", seconds % 3600 / 60, "m");
+  if (seconds >= 60) return StrCat(seconds / 60, "m", seconds % 60, "s");
+  return StrCat(seconds, "s");
+}
+
+}  // namespace
+
+int ListCommand(const Arguments& arguments) {
+  bool as_json = false;
+  for (const std::string& word : arguments) {
+    if (word != "--json") return FailWith(kUsageStatus, "usage: ossfs2 list [--json]");
+    as_json = true;
+  }
+  const std::vector<Row> rows = Rows();
+  if (as_json) {
+    nlohmann::json out = nlohmann::json::array();
+    for (const Row& row : rows)
+      out.push_back({{"mount_point", row.mount_point},
+                     {"source", row.source},
+                     {"pid", row.pid},
+                     {"uptime_s", row.uptime_s},
+                     {"state", row.state},
+                     {"log", row.log}});
+    puts(out.dump(1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    return 0;
+  }
+  if (rows.empty()) {
+    puts("nothing is mounted");
+    return 0;
+  }
+  size_t width = 11;
+  for (const Row& row : rows) width = std::max(width, row.mount_point.size());
+  const int column = static_cast<int>(width);
+  printf("%-*s  %8s  %8s  %-8s  %s\n", column, "MOUNT POINT", "PID", "UP", "STATE", "SOURCE");
+  for (const Row& row : rows)
+    printf("%-*s  %8s  %8s  %-8s  %s\n", column, Printable(row.mount_point).c_str(),
+           row.pid == 0 ? "-" : StrCat(row.pid).c_str(), row.pid == 0 ? "-" : Duration(row.uptime_s).c_str(),
+           row.state.c_str(), Printable(row.source).c_str());
+  return 0;
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,172 @@
+// `ossfs2 umount [--lazy] DIR`: unmounts and waits until the daemon has saved everything and left.
+#include <dirent.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <cstdio>
+#include <fstream>
+#include <optional>
+
+#include "base/size.h"
+#include "base/str.h"
+#include "cli/app.h"
+#include "cli/mount/daemon_watch.h"
+#include "cli/mount/dead_mount.h"
+#include "cli/mount/mount_registry.h"
+#include "fuse/mount_table.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr size_t kUsersShownMax = 5;
+constexpr int64_t kGraceSeconds = 30;  // beyond the flush deadline
+
+std::string LinkTarget(const std::string& path) {
+  char buffer[PATH_MAX];
+  const ssize_t n = readlink(path.c_str(), buffer, sizeof(buffer));
+  return n <= 0 ? "" : std::string(buffer, static_cast<size_t>(n));
+}
+
+bool Uses(const std::string& process, const std::string& mount_point) {
+  const auto below = [&](const std::string& path) { return (path + "/").rfind(mount_point + "/", 0) == 0; };
+  if (below(LinkTarget(process + "/cwd")) || below(LinkTarget(process + "/root")) ||
+      below(LinkTarget(process + "/exe")))
+    return true;
+  DIR* files = opendir((process + "/fd").c_str());
+  bool found = false;
+  if (files != nullptr) {
+    while (const dirent* entry = readdir(files))
+      if (below(LinkTarget(StrCat(process, "/fd/", std::string_view(entry->d_name))))) found = true;
+    closedir(files);
+  }
+  std::ifstream maps(process + "/maps");
+  for (std::string line; !found && std::getline(maps, line);) {
+    const size_t slash = line.find('/');
+    found = slash != std::string::npos && below(line.substr(slash));
+  }
+  return found;
+}
+
+// "python3 (pid 12), bash (pid 40)": who keeps the mount busy, as far as this user may see.
+std::string UsersOf(const std::string& mount_point) {
+  std::string text;
+  size_t count = 0;
+  DIR* processes = opendir("/proc");
+  if (processes == nullptr) return text;
+  while (const dirent* entry = readdir(processes)) {
+    if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
+    const std::string process = StrCat("/proc/", std::string_view(entry->d_name));
+    if (!Uses(process, mount_point)) continue;
+    if (++count > kUsersShownMax) continue;
+    std::string name;
+    std::getline(std::ifstream(process + "/comm") >> std::ws, name);
+    text += StrCat(text.empty() ? "" : ", ", name, " (pid ", std::string_view(entry->d_name), ")");
+  }
+  closedir(processes);
+  if (count > kUsersShownMax) text += StrCat(" and ", count - kUsersShownMax, " more");
+  return text;
+}
+
+// What the daemon is still doing, for the progress line.
+std::string Doing(const MountRecord& record) {
+  const DaemonStatus status = AskStatus(record);
+  if (!status.answered) return "waiting for the daemon";
+  return status.unpublished_bytes == 0 ? "saving" : StrCat("saving ", FormatSize(status.unpublished_bytes));
+}
+
+// True when the daemon ended in time.
+bool AwaitEnd(DaemonWatch& daemon, std::chrono::seconds limit) {
+  constexpr int64_t kTellInterval = 10;  // in lines of a log
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  const auto begin = std::chrono::steady_clock::now();
+  int64_t tell_at = terminal ? 1 : 5;
+  bool shown = false;
+  while (!daemon.EndsWithin(std::chrono::seconds(1))) {
+    const auto waited =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begin);
+    if (waited >= limit) return false;
+    if (waited.count() < tell_at) continue;
+    fprintf(stderr, terminal ? "\r\033[Kossfs2: %s (%lld s)" : "ossfs2: %s (%lld s)\n",
+            Doing(daemon.record()).c_str(), static_cast<long long>(waited.count()));
+    tell_at = waited.count() + (terminal ? 1 : kTellInterval);
+    shown = true;
+  }
+  if (shown && terminal) fputs("\r\033[K", stderr);
+  return true;
+}
+
+int ReportLosses(const std::string& mount_point) {
+  const auto lost = TakeLossReport(mount_point);
+  for (const std::string& line : lost) fprintf(stderr, "ossfs2: not saved: %s\n", line.c_str());
+  return lost.empty() ? 0 : FailWith(1, StrCat(lost.size(), " files could not be saved; see the log"));
+}
+
+int WaitForDaemon(DaemonWatch& daemon, int64_t flush_deadline_s) {
+  const MountRecord& record = daemon.record();
+  if (!AwaitEnd(daemon, std::chrono::seconds(flush_deadline_s + kGraceSeconds)))
+    return FailWith(1, StrCat("unmounted, but the daemon (pid ", record.pid, ") ",
+                              AskStatus(record).answered
+                                  ? StrCat("is still saving; see ", record.log)
+                                  : StrCat("has not ended and does not answer; see ", record.log,
+                                           ", and end it: kill ", record.pid)));
+  return ReportLosses(record.mount_point);
+}
+
+// sudo, cron or another session: the registry of this user does not know the daemon, so there is nothing to wait for.
+int TellUnknownDaemon(const std::string& mount_point, MountHealth health) {
+  if (health == MountHealth::kDead) return 0;
+  fprintf(stderr, "ossfs2: %s is unmounted; its daemon was started by another user or with another XDG_RUNTIME_DIR%s\n",
+          mount_point.c_str(),
+          health == MountHealth::kHanging ? " and does not answer; end that process: nothing is saved while it hangs"
+                                          : " and may still be saving");
+  return 0;
+}
+
+}  // namespace
+
+int UmountCommand(const Arguments& arguments) {
+  bool lazy = false;
+  std::string path;
+  for (const std::string& word : arguments) {
+    if (word == "--lazy" || word == "-l" || word == "-z") {
+      lazy = true;
+    } else if (word == "-h" || word == "--help") {
+      puts("usage: ossfs2 umount [--lazy] DIR");
+      return 0;
+    } else if (!word.empty() && word[0] != '-' && path.empty()) {
+      path = word;
+    } else {
+      return FailWith(kUsageStatus, "usage: ossfs2 umount [--lazy] DIR");
+    }
+  }
+  if (path.empty()) return FailWith(kUsageStatus, "usage: ossfs2 umount [--lazy] DIR");
+  const std::string mount_point = ResolveMountPoint(path);
+  const auto mount = FindMount(mount_point);
+  auto record = FindMountRecord(mount_point);
+  if (record && record->mount_point != mount_point) record.reset();
+  if (!mount && !record) return FailWith(1, StrCat(mount_point, " is not mounted; `ossfs2 list` shows what is"));
+  if (mount && mount->type != "fuse.ossfs2")
+    return FailWith(1, StrCat(mount_point, " is a ", mount->type, " mount, not ours; use umount"));
+  std::optional<DaemonWatch> daemon;
+  if (record) daemon.emplace(*record);
+  const int64_t flush_deadline_s = record ? AskStatus(*record).flush_deadline_s : 0;
+  const MountHealth health = record ? MountHealth::kServed : HealthOf(mount_point);
+  const Status done = mount ? UnmountNow(mount_point, lazy) : Status();
+  if (!done) {
+    if (done.error().errno_value != EBUSY) return FailWith(1, done.error().ToString());
+    const std::string users = UsersOf(mount_point);
+    return FailWith(1, StrCat(mount_point, " is in use", users.empty() ? "" : StrCat(" by ", users),
+                              "; end these programs, or use --lazy to unmount when they end"));
+  }
+  if (!daemon) return TellUnknownDaemon(mount_point, health);
+  if (lazy && !daemon->EndsWithin(std::chrono::seconds(2))) {
+    printf("%s is detached; the daemon (pid %d) ends when the last file is closed and saved\n",
+           mount_point.c_str(), record->pid);
+    return 0;
+  }
+  return WaitForDaemon(*daemon, flush_deadline_s);
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,53 @@
+// MountCommands: what a running mount answers on its admin socket, and what can be changed while it runs.
+//
+// Thread-safe. The parts it refers to outlive it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "cli/admin/admin_protocol.h"
+#include "cli/mount/mount_stack.h"
+#include "cli/options/option_set.h"
+
+namespace ossfs2 {
+
+class MountCommands final : public AdminCommands {
+ public:
+  MountCommands(MountStack& stack, const Settings& settings, const OptionSet& options);
+
+  std::string MountJson() override;
+  std::string MetricsJson() override;
+  Result<std::vector<std::string>> Explain(const std::string& path) override;
+  Result<std::string> Set(const std::string& option, const std::string& value) override;
+
+  // SIGHUP: takes the credentials and all that `ossfs2 set` can change from what was read anew.
+  void TakeOver(const Settings& fresh, const OptionSet& options);
+  // The stack is about to close: from now on only MountJson and MetricsJson answer. Returns when the
+  // calls under way have left it.
+  void SetClosing() EXCLUDES(mutex_);
+  std::chrono::milliseconds flush_deadline() const { return std::chrono::seconds(flush_deadline_s_.load()); }
+
+ private:
+  // Counts a call that uses the stack; false when the stack is closing.
+  bool Enter() EXCLUDES(mutex_);
+  void Leave() EXCLUDES(mutex_);
+  void Apply(const Settings& fresh);
+  bool IsSoAlready(const OptionSpec& spec, const std::string& value) EXCLUDES(set_mutex_);
+
+  MountStack& stack_;
+  const Settings& settings_;
+  const std::chrono::steady_clock::time_point started_;
+  std::atomic<int64_t> flush_deadline_s_;
+  Mutex set_mutex_;
+  OptionSet options_ GUARDED_BY(set_mutex_);  // with what `ossfs2 set` changed
+  Mutex mutex_;
+  CondVar left_;
+  bool closing_ GUARDED_BY(mutex_) = false;
+  int inside_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace ossfs2

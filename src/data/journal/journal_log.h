@@ -1,0 +1,79 @@
+// Journal: what a crash would leave in the bucket, written down before it is there.
+//
+// A folder for each run (named by process and time, locked by flock while the run lives) with one
+// small file for each open upload or provisional publication. A record is replaced by rename, so
+// it is whole or old. Records of provisional publications are on disk before the bucket is changed, and so is their
+// name, which needs its folder to be synced after the rename; those of uploads are not: a power cut may leave a stale
+// upload, which `gc` ends.
+// A folder that was removed meanwhile is made again. Begin and Update fail when the disk is full or refuses to write;
+// whether that matters is the caller's to say.
+// Without a folder every call does nothing. Thread-safe.
+#pragma once
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "data/journal/journal_entry.h"
+
+namespace ossfs2 {
+
+class Journal {
+ public:
+  using Id = uint64_t;  // 0: no record
+
+  // As fsync(2): 0, or -1 and errno. Tests look at when it is called.
+  using SyncFolder = std::function<int(int fd)>;
+
+  explicit Journal(std::string folder, SyncFolder sync_folder = fsync);
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  // A new record; its id.
+  Result<Id> Begin(const JournalEntry& entry) EXCLUDES(mutex_);
+  Status Update(Id id, const JournalEntry& entry) EXCLUDES(mutex_);
+  // `durably`: the record must not come back after a power cut.
+  void End(Id id, bool durably = false) EXCLUDES(mutex_);
+
+  struct Left {
+    std::string path;
+    JournalEntry entry;
+  };
+  // Takes over the folders of runs that ended: their readable records. Damaged ones are logged and kept.
+  std::vector<Left> TakeOver() EXCLUDES(mutex_);
+  // The record at `path` is done with; its folder goes when it is empty. `durably` as in End.
+  void Settle(const std::string& path, bool durably = false);
+
+  size_t OpenRecords() const { return open_.load(std::memory_order_relaxed); }
+
+ private:
+  Status MakeRunFolder() REQUIRES(mutex_);
+  Status MakeRunFolderAgain() REQUIRES(mutex_);
+  Status MakeLockedFolder(const std::string& path) REQUIRES(mutex_);
+  std::string PathOf(Id id) const REQUIRES(mutex_);
+  Status Write(Id id, const JournalEntry& entry) EXCLUDES(mutex_);
+  Status WriteRecord(const std::string& path, const JournalEntry& entry) const;
+  void RemoveRecord(const std::string& path, bool durably) const;
+  Status Sync(const std::string& folder) const;
+
+  const std::string folder_;
+  const SyncFolder sync_folder_;
+  Mutex mutex_;
+  std::string run_folder_ GUARDED_BY(mutex_);
+  int lock_fd_ GUARDED_BY(mutex_) = -1;
+  std::vector<int> taken_locks_ GUARDED_BY(mutex_);  // of runs taken over, until this one ends
+  Id next_ GUARDED_BY(mutex_) = 1;
+  std::atomic<size_t> open_{0};
+};
+
+// The readable records of the runs in a journal folder that live now, of any process. Takes nothing over.
+std::vector<JournalEntry> ReadLiveRuns(const std::string& folder);
+
+}  // namespace ossfs2

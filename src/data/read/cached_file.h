@@ -1,0 +1,228 @@
+// CachedFile: one object version's bytes in memory and on their way, for all its readers.
+//
+// A read takes the bytes that are there, joins what is in flight and makes GETs for the gaps
+// only; looking and filling gaps happen under one hold of the lock, so no byte is asked twice
+// while it is here. A read that finds no memory waits without holding any: it is granted
+// its whole range at once, in order, so readers never wait for one another in a circle.
+// If by then other reads took the room for the gaps, it fetches its range for itself.
+//
+// A failed prefetch is not an answer: reads that had joined it ask once more on their own.
+// A replaced object (If-Match) makes the file stale: all its chunks go, reads get ESTALE. Not while this mount replaces it
+// by one with the same bytes (BeginReplacement): what is there stays, and reads that need more wait for the new version.
+//
+// Threads: any. mutex_ is held for look-ups only: never over the network, an allocation, a
+// callback or the release of memory. Order: mutex_, then ReadCache's, then MemoryPool's.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/mutex.h"
+#include "data/read/chunk_map.h"
+#include "data/read/file_lead.h"
+#include "data/read/file_pages.h"
+#include "data/read/read_core.h"
+#include "data/read/replacement_wait.h"
+#include "data/read/stream_tracker.h"
+#include "data/read/whole_file_pull.h"
+
+namespace ossfs2 {
+
+class CachedFile final : public ChunkOwner,
+                         public PrefetchSource,
+                         public std::enable_shared_from_this<CachedFile> {
+ public:
+  CachedFile(std::shared_ptr<ReadCore> core, uint64_t file_id, const ObjectVersion& version);
+
+  void Read(uint64_t handle, uint64_t offset, size_t size, ReadDone done) EXCLUDES(mutex_);
+  // Good for the file's life, also after a Rebind.
+  const ObjectVersion& version() const EXCLUDES(mutex_);
+  bool stale() const EXCLUDES(mutex_);
+  // Becomes stale unless it has the bytes of that version.
+  void Retire(const ObjectVersion& version) EXCLUDES(mutex_);
+  void Rebind(const ObjectVersion& version) EXCLUDES(mutex_);
+  // Whether the file serves that version too: the same bytes, maybe under another key, which it then takes; or the one
+  // that was replaced here by the present one.
+  bool Adopt(const ObjectVersion& version) EXCLUDES(mutex_);
+  void BeginReplacement() EXCLUDES(mutex_);
+  void EndReplacement() EXCLUDES(mutex_);
+  void SetDirect(uint64_t handle) EXCLUDES(mutex_);
+  void StopFilling(bool wait) EXCLUDES(mutex_);
+  void CloseHandle(uint64_t handle) EXCLUDES(mutex_);
+  // The last handle was closed.
+  void Closed() EXCLUDES(mutex_);
+  // Nothing stays; reads on their way finish.
+  void DropAll() EXCLUDES(mutex_);
+  // A reader of the begin is expected soon: fetches `window` bytes for it.
+  void Expect(uint64_t window) EXCLUDES(mutex_);
+  // The next of a run of files that are read whole: fetches all of it, as ShardLead allows.
+  void ExpectAll() EXCLUDES(mutex_);
+  // Lets idle streams go; returns how many are active, adds their windows.
+  size_t Tick(int64_t now_ns, uint64_t& window_bytes) EXCLUDES(mutex_);
+  void CancelAll() EXCLUDES(mutex_);
+  bool HoldsNothing() const EXCLUDES(mutex_);
+  void Explain(Explanation& lines) const EXCLUDES(mutex_);
+
+  bool Evict(const ChunkRef& chunk, bool may_spare) override EXCLUDES(mutex_);
+  void Pump() override EXCLUDES(mutex_);
+
+  // From the GET of a chunk.
+  void OnFilled(const ChunkRef& chunk) EXCLUDES(mutex_);
+  void OnFetchDone(const ChunkRef& chunk, Status status) EXCLUDES(mutex_);
+  void OnReceived(size_t bytes) { core_->scheduler.AddReceived(bytes); }
+
+ private:
+  static constexpr uint64_t kLongReadBytes = 128ull << 20;  // so much of a file was read: it is for the page cache
+
+  struct Start {
+    ChunkRef chunk;
+    GetRequest request;
+  };
+  // What must happen without the lock.
+  struct Garbage {
+    std::vector<ChunkRef> chunks;
+    std::vector<std::shared_ptr<StoreCall>> cancel;
+    ~Garbage();
+  };
+  struct After {
+    bool pump = false;
+    uint64_t next_window = 0;  // prefetch of the next shard
+    bool next_all = false;     // of all of it
+    bool refill = false;       // the kernel knows the file now
+  };
+
+  // Every byte of it has gone to a reader.
+  bool WasDelivered(const Chunk& chunk) const REQUIRES(mutex_) {
+    const auto delivered = delivered_.Find(chunk.range.begin);
+    return delivered && delivered->end >= chunk.range.end;
+  }
+
+  // For what was delivered, as in ReadCore; but O_DIRECT leaves nothing in the page cache, and some programs (llama.cpp)
+  // read a little through it before they read the same bytes with O_DIRECT.
+  bool PageCacheKeeps() const REQUIRES(mutex_) {
+    return delivered_.TotalBytes() >= kLongReadBytes && !pages_.AnyDirectSinceOpen() && core_->PageCacheKeeps();
+  }
+
+  bool MayStorePages() const REQUIRES(mutex_) { return pages_.MayStore() && !core_->changing->Has(file_id_); }
+
+  bool PastPageCache() const REQUIRES(mutex_) { return !core_->options.page_cache || pages_.AnyDirect(); }
+
+  // --- cached_file.cc: reads ---
+  std::optional<Error> Refusal() const REQUIRES(mutex_);
+  bool TryHit(ByteRange range, int64_t now_ns, ReadReply& reply) REQUIRES(mutex_);
+  void MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns) REQUIRES(mutex_);
+  void StartRead(const PendingRef& read, std::vector<BlockRef> blocks, bool granted) EXCLUDES(mutex_);
+  bool Attach(const PendingRef& read, const std::vector<ByteRange>& gaps, std::vector<BlockRef>& blocks,
+              std::vector<Start>& starts) REQUIRES(mutex_);
+  bool AttachPrivate(const PendingRef& read, std::vector<BlockRef>& blocks, std::vector<Start>& starts)
+      REQUIRES(mutex_);
+  bool WaitFor(const PendingRef& read) REQUIRES(mutex_);
+  std::vector<ChunkRef> LetGo(PendingRead& read) REQUIRES(mutex_);
+  void Finish(const PendingRef& read) EXCLUDES(mutex_);
+  void Fail(const PendingRef& read, const Error& error);
+  void DoAfter(const After& after) EXCLUDES(mutex_);
+
+  // --- cached_file_fetch.cc: GETs and what becomes of chunks ---
+  struct Outcome {
+    std::vector<PendingRef> ready;
+    std::vector<PendingRef> restart;
+    std::vector<PendingRef> failed;
+    std::optional<Error> error;
+  };
+  Start MakeChunk(ByteRange range, std::vector<BlockRef> blocks, bool demand, bool shared) REQUIRES(mutex_);
+  void Launch(Start start) EXCLUDES(mutex_);
+  void LaunchDemand(std::vector<Start> starts) EXCLUDES(mutex_);
+  void WakeFilled(Chunk& chunk, uint64_t filled, std::vector<PendingRef>& ready) REQUIRES(mutex_);
+  void SettleFailure(const ChunkRef& chunk, const Error& error, Outcome& outcome, Garbage& garbage)
+      REQUIRES(mutex_);
+  void SettleKept(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
+  void BecomeStale(const Error& error, Outcome& outcome, Garbage& garbage) REQUIRES(mutex_);
+  void Park(const PendingRef& read, Garbage& garbage) REQUIRES(mutex_);
+  void Take(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
+  void TakeEverything(Garbage& garbage) REQUIRES(mutex_);
+  void Cancel(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
+  void GiveUp(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
+  void GiveUpUnneeded(int64_t now_ns, Garbage& garbage) REQUIRES(mutex_);
+  void CheckCrc(const Chunk& chunk, uint64_t filled) EXCLUDES(mutex_);
+
+  // --- cached_file_lifetime.cc: opens and closes ---
+  void HurryDelivered() REQUIRES(mutex_);
+  void SetVersion(const ObjectVersion& version) REQUIRES(mutex_);
+  void Resume(const std::vector<PendingRef>& parked) EXCLUDES(mutex_);
+  void GiveUpWaiting(int64_t now_ns) EXCLUDES(mutex_);
+
+  // --- cached_file_pages.cc: the page cache ahead of the readers ---
+  void MaybeFill(const ChunkRef& chunk) EXCLUDES(mutex_);
+  void Fill(const ChunkRef& chunk, KernelPages& kernel) EXCLUDES(mutex_);
+  void SettleIfRead(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
+  void CountPagesAsRead(Chunk& chunk) REQUIRES(mutex_);
+  void TakeUnread(Chunk& chunk, uint64_t bytes) REQUIRES(mutex_);
+  void FillRest(const ChunkRef& chunk) REQUIRES(mutex_);
+  bool StoreStep(const Chunk& chunk, ByteRange step, uint64_t epoch, KernelPages& kernel) EXCLUDES(mutex_);
+  std::optional<ByteRange> NextFill(const Chunk& chunk) const REQUIRES(mutex_);
+  void Bridge(ByteRange range) REQUIRES(mutex_);
+  bool WantsFill(const Chunk& chunk) const REQUIRES(mutex_);
+  bool NearReader(ByteRange range, int64_t now_ns) const REQUIRES(mutex_);
+  void Refill() EXCLUDES(mutex_);
+  void PumpMore() EXCLUDES(mutex_);
+  uint64_t TripwireAfter(uint64_t position) const REQUIRES(mutex_);
+
+  // --- cached_file_lead.cc: files fetched before anybody reads them ---
+  std::optional<ByteRange> PickLead() REQUIRES(mutex_);
+  bool AskNextAll() REQUIRES(mutex_);
+  void LeadToNext() EXCLUDES(mutex_);
+
+  // --- cached_file_prefetch.cc: streams and what to fetch ahead ---
+  After NoteRead(uint64_t handle, ByteRange range, bool waited, int64_t now_ns) REQUIRES(mutex_);
+  void NoteWait(Stream& stream, ByteRange range) REQUIRES(mutex_);
+  bool NoteWhole(const Stream& stream, int64_t now_ns) REQUIRES(mutex_);
+  bool WindowOpen(const Stream& stream) const REQUIRES(mutex_);
+  bool PumpOne() EXCLUDES(mutex_);
+  std::optional<ByteRange> PickPrefetch(int64_t now_ns) REQUIRES(mutex_);
+  std::optional<ByteRange> PickForward(Stream& stream) REQUIRES(mutex_);
+  std::optional<ByteRange> PickBackward(Stream& stream) REQUIRES(mutex_);
+  // All of it is wanted: pulled, or pulled to the end already.
+  bool InPieces() const REQUIRES(mutex_) { return pull_.on() || pull_.complete(); }
+  bool AllWanted() const REQUIRES(mutex_) { return InPieces() || lead_.on(); }
+  uint64_t WholeAllowed() const REQUIRES(mutex_);
+  std::optional<ByteRange> PickWhole() REQUIRES(mutex_);
+  uint64_t SkipHeld(uint64_t position, uint64_t stop, bool delivered_too) const REQUIRES(mutex_);
+  uint64_t FileBytes() const REQUIRES(mutex_) { return versions_.back().size; }
+
+  const std::shared_ptr<ReadCore> core_;
+  const uint64_t file_id_;
+  mutable Mutex mutex_;
+  std::list<ObjectVersion> versions_ GUARDED_BY(mutex_);  // the last counts; older ones for references
+  uint64_t generation_ GUARDED_BY(mutex_) = 1;
+  std::optional<ObjectVersion> replaced_ GUARDED_BY(mutex_);  // by the last one, here
+  int64_t replaced_ns_ GUARDED_BY(mutex_) = 0;
+  ReplacementWait replacement_ GUARDED_BY(mutex_);
+  std::optional<Error> stale_ GUARDED_BY(mutex_);
+  // A GET found no object: what is here is read, and nothing more is asked for.
+  std::optional<Error> deleted_ GUARDED_BY(mutex_);
+  ChunkMap chunks_ GUARDED_BY(mutex_);
+  StreamTracker streams_ GUARDED_BY(mutex_);
+  RangeSet delivered_ GUARDED_BY(mutex_);
+  CrcLedger crc_ GUARDED_BY(mutex_);
+  WholeFilePull pull_ GUARDED_BY(mutex_);
+  FileLead lead_ GUARDED_BY(mutex_);
+  FilePages pages_ GUARDED_BY(mutex_);
+  uint64_t unread_bytes_ GUARDED_BY(mutex_) = 0;  // prefetched, in flight or here, not read; those of its chunks
+  int prefetches_ GUARDED_BY(mutex_) = 0;         // in flight
+  int fetches_ GUARDED_BY(mutex_) = 0;            // in flight or queued, all
+  int64_t prefetch_paused_until_ns_ GUARDED_BY(mutex_) = 0;  // after a failure
+  // Where the last chunk begins that was read to its end. Not a reference, which could become the last one to its memory,
+  // under the lock.
+  uint64_t last_consumed_ GUARDED_BY(mutex_) = 0;
+  bool pumping_ GUARDED_BY(mutex_) = false;
+  bool pump_again_ GUARDED_BY(mutex_) = false;
+  bool next_asked_ GUARDED_BY(mutex_) = false;
+  bool whole_noted_ GUARDED_BY(mutex_) = false;  // told ReadPace that it was read to its end
+  uint64_t asked_bytes_ GUARDED_BY(mutex_) = 0;
+  uint64_t read_bytes_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace ossfs2

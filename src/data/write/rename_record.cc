@@ -1,0 +1,122 @@
+#include "data/write/rename_record.h"
+
+#include <cstdlib>
+
+#include "base/awaited.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "data/write/write_backup.h"
+
+namespace ossfs2 {
+namespace {
+
+// How far the date of the copy may be from that of the record: the time that a copy takes, and clocks that differ. An equal
+// object that was made at another time is not the copy.
+constexpr int64_t kCopySecondsMax = 300;
+
+int64_t NowSeconds() { return Clock::Real().NowWallNs() / 1'000'000'000; }
+
+class JournaledRename final : public RenameRecord {
+ public:
+  JournaledRename(Journal& journal, JournalEntry entry) : journal_(journal), entry_(std::move(entry)) {
+    Result<Journal::Id> begun = journal_.Begin(entry_);
+    if (begun)
+      record_ = *begun;
+    else
+      Tell(begun.error());
+  }
+  ~JournaledRename() override {
+    if (!left_) journal_.End(record_);
+  }
+
+  void Update(const std::string& from_etag, const std::string& to_etag) override {
+    entry_.started_s = NowSeconds();
+    entry_.from_etag = from_etag;
+    entry_.etag = to_etag;
+    if (Status written = journal_.Update(record_, entry_); !written) Tell(written.error());
+  }
+  void Leave() override { left_ = true; }
+
+ private:
+  static void Tell(const Error& error) {
+    LogLimited(LogLevel::kWarning, StrCat("a rename goes on without the journal, so a crash may leave both names: ", error.text));
+  }
+
+  Journal& journal_;
+  JournalEntry entry_;
+  Journal::Id record_ = 0;
+  bool left_ = false;
+};
+
+// A folder without a marker must not go with its last file.
+Status KeepFolder(ObjectStore& store, const std::string& key) {
+  const std::string folder(FolderOf(key));
+  if (folder.empty()) return {};
+  ListRequest request;
+  request.prefix = folder;
+  request.max_keys = 2;
+  Result<ListPage> page = store.List(request);
+  if (!page) return page.error();
+  for (const ListEntry& entry : page->entries)
+    if (entry.key != key) return {};
+  const auto answer = std::make_shared<Awaited<Result<WriteResult>>>();
+  UploadBody empty;
+  empty.crc64 = 0;
+  WriteOptions options;
+  options.forbid_overwrite = true;
+  const auto call = store.PutAsync(folder, std::move(empty), options,
+                                   [answer](Result<WriteResult> result) { answer->Set(std::move(result)); });
+  const Result<WriteResult> put = answer->Take();
+  if (!put && put.error().kind != ErrorKind::kAlreadyExists) return put.error();
+  return {};
+}
+
+// The object, if it is that version.
+Result<std::optional<ObjectInfo>> FindVersion(ObjectStore& store, const std::string& key, const std::string& etag) {
+  Result<ObjectInfo> head = store.Head(key);
+  if (!head && head.error().kind == ErrorKind::kNotFound) return std::optional<ObjectInfo>();
+  if (!head) return head.error();
+  if (etag.empty() || head->etag != etag) return std::optional<ObjectInfo>();
+  return std::optional<ObjectInfo>(std::move(*head));
+}
+
+}  // namespace
+
+std::unique_ptr<RenameRecord> BeginRenameRecord(Journal& journal, const std::string& from, const std::string& from_etag,
+                                                const std::string& to) {
+  JournalEntry entry;
+  entry.kind = JournalKind::kRename;
+  entry.key = to;
+  entry.started_s = NowSeconds();
+  entry.from_key = from;
+  entry.from_etag = from_etag;
+  entry.etag = from_etag;
+  return std::make_unique<JournaledRename>(journal, std::move(entry));
+}
+
+Status FinishRename(ObjectStore& store, const JournalEntry& entry) {
+  if (entry.from_key.empty() || entry.from_key == entry.key) return {};
+  const Result<std::optional<ObjectInfo>> from = FindVersion(store, entry.from_key, entry.from_etag);
+  if (!from) return from.error();
+  if (!*from) return {};
+  const Result<std::optional<ObjectInfo>> to = FindVersion(store, entry.key, entry.etag);
+  if (!to) return to.error();
+  if (!*to) return {};
+  const ObjectInfo& source = **from;
+  const ObjectInfo& copy = **to;
+  const bool is_same = source.size == copy.size && (!source.crc64 || !copy.crc64 || *source.crc64 == *copy.crc64);
+  if (!is_same || std::llabs(copy.mtime_s - entry.started_s) > kCopySecondsMax) return {};
+  OSSFS2_RETURN_IF_ERROR(KeepFolder(store, entry.from_key));
+  Status deleted = store.Delete(entry.from_key);
+  if (!deleted && deleted.error().kind != ErrorKind::kAccessDenied) return deleted;
+  if (!deleted) {
+    Log(LogLevel::kWarning, StrCat("the last run had copied ", entry.from_key, " to ", entry.key,
+                                   " to rename it. The old object may not be deleted, and both stay: ", deleted.error().text));
+    return {};
+  }
+  Log(LogLevel::kInfo, StrCat("finished the rename of ", entry.from_key, " to ", entry.key, ", which the last run had begun"));
+  return {};
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,178 @@
+#include "data/write/write_append.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "base/str.h"
+#include "data/upload/upload_zeros.h"
+#include "data/write/write_transfer.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr uint64_t kBlock = MemoryPool::kBlockBytes;
+constexpr uint64_t kConvertPieceBytes = 1u << 20;
+constexpr uint64_t kZeroAppendBytes = 64ull << 20;
+
+// One append; `version` becomes what the object then is.
+Result<WriteResult> AppendBody(WriteServices& services, ObjectVersion& version, UploadBody body, uint64_t size,
+                               const WriteOptions& options) {
+  Result<WriteResult> result = services.store.Append(version.key, version.size, body, options);
+  if (!result) return result;
+  version.size += size;
+  version.etag = result->etag;
+  version.crc64 = result->crc64;
+  return result;
+}
+
+}  // namespace
+
+WriteAppend::WriteAppend(WriteServices& services, ObjectVersion base, bool exists, WriteOptions options)
+    : services_(services), base_(std::move(base)), exists_(exists), options_(std::move(options)) {}
+
+bool WriteAppend::TryAppend(std::span<const std::byte> data) {
+  if (!failure_) return false;
+  if (!buffer_)
+    buffer_ = std::make_unique<PartBuffer>(base_.size, services_.part_bytes, services_.options.check_crc64);
+  if (buffer_->size() + data.size() > buffer_->capacity()) return false;
+  if (const size_t count = PartBuffer::BlocksFor(data.size(), buffer_->Room()); count > 0) {
+    std::vector<BlockRef> blocks = services_.memory.TryAcquire(count);
+    if (blocks.size() != count) return false;
+    for (BlockRef& block : blocks) buffer_->AddBlock(std::move(block));
+  }
+  buffer_->Append(data);
+  return true;
+}
+
+Status WriteAppend::Append(std::span<const std::byte> data) {
+  while (!data.empty()) {
+    if (!failure_) return failure_;
+    const auto piece = data.first(std::min<size_t>(data.size(), kBlock));
+    if (!TryAppend(piece)) {
+      // Full, or no memory: what is here goes out, and then one block is waited for with nothing held.
+      OSSFS2_RETURN_IF_ERROR(Flush());
+      if (!TryAppend(piece)) {
+        Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(1);
+        if (!blocks) return blocks.error();
+        buffer_->AddBlock(std::move(blocks->front()));
+        buffer_->Append(piece);
+      }
+    }
+    data = data.subspan(piece.size());
+  }
+  return {};
+}
+
+Status WriteAppend::Flush() {
+  if (!failure_) return failure_;
+  const uint64_t size = buffer_ ? buffer_->size() : 0;
+  if (size == 0 && exists_) {
+    buffer_.reset();
+    return {};
+  }
+  UploadBody body;
+  if (size > 0) body.spans = buffer_->Spans();
+  if (services_.options.check_crc64) body.crc64 = size > 0 ? buffer_->Crc() : 0;
+  Result<WriteResult> result = AppendBody(services_, base_, std::move(body), size, options_);
+  if (!result) {
+    failure_ = result.error();
+    return failure_;
+  }
+  exists_ = appended_ = true;
+  mtime_s_ = result->mtime_s;
+  buffer_.reset();
+  return {};
+}
+
+Status WriteAppend::Read(uint64_t offset, std::span<std::byte> out) {
+  if (offset < base_.size) {
+    const auto stored = out.first(static_cast<size_t>(std::min<uint64_t>(out.size(), base_.size - offset)));
+    OSSFS2_RETURN_IF_ERROR(FetchRange(services_.store, base_, offset, stored));
+    out = out.subspan(stored.size());
+    offset += stored.size();
+  }
+  if (!out.empty()) buffer_->Read(offset - base_.size, out);
+  return {};
+}
+
+Result<ObjectVersion> WriteAppend::Publish(uint64_t size) {
+  OSSFS2_RETURN_IF_ERROR(Flush());
+  while (base_.size < size) {
+    const uint64_t piece = std::min(size - base_.size, kZeroAppendBytes);
+    UploadBody zeros;
+    AddZeroSpans(zeros.spans, piece);
+    if (services_.options.check_crc64) zeros.crc64 = ZeroCrc64(piece);
+    Result<WriteResult> result = AppendBody(services_, base_, std::move(zeros), piece, options_);
+    if (!result) {
+      failure_ = result.error();
+      return result.error();
+    }
+    mtime_s_ = result->mtime_s;
+  }
+  appended_ = false;
+  services_.metrics.published_append.Add();
+  return base_;
+}
+
+namespace {
+
+// The bytes of `backup` as a new appendable object under `key`; the backup's head comes as `old`.
+Result<ObjectVersion> AppendCopyOf(WriteServices& services, const ObjectVersion& backup, const ObjectInfo& old,
+                                   const std::string& key) {
+  ObjectVersion made;
+  made.key = key;
+  WriteOptions options;
+  options.metadata = old.metadata;
+  options.content_type = old.content_type;
+  options.serving = old.serving;
+  options.encryption = old.encryption;
+  Result<std::vector<BlockRef>> blocks = services.memory.Acquire(kConvertPieceBytes / kBlock);
+  if (!blocks) return blocks.error();
+  while (made.size < backup.size || made.etag.empty()) {
+    UploadBody body;
+    uint64_t got = 0;
+    for (const BlockRef& block : *blocks) {
+      const uint64_t piece = std::min<uint64_t>(kBlock, backup.size - made.size - got);
+      if (piece == 0) break;
+      const auto window = block->span().first(static_cast<size_t>(piece));
+      OSSFS2_RETURN_IF_ERROR(FetchRange(services.store, backup, made.size + got, window));
+      body.spans.push_back(window);
+      got += piece;
+    }
+    OSSFS2_RETURN_IF_ERROR(AppendBody(services, made, std::move(body), got, options));
+  }
+  if (made.crc64 && old.crc64 && *made.crc64 != *old.crc64)
+    return MakeError(EIO, ErrorKind::kCorrupt, StrCat("the appendable copy of ", key, " has another CRC64"));
+  return made;
+}
+
+Result<ObjectVersion> ConvertOver(WriteServices& services, const ObjectVersion& base, Provisional& record) {
+  // The record says from here on that the key is being made anew.
+  OSSFS2_RETURN_IF_ERROR(record.BeforeConvert());
+  ObjectVersion backup = base;
+  backup.key = record.backup_key();
+  backup.etag = record.backup_etag();
+  const Result<ObjectInfo> old = services.store.Head(backup.key);
+  if (!old) return old.error();
+  if (old->size != base.size)
+    return MakeError(EIO, ErrorKind::kCorrupt, StrCat("the backup of ", base.key, " has another size"));
+  OSSFS2_RETURN_IF_ERROR(services.store.Delete(base.key));
+  return AppendCopyOf(services, backup, *old, base.key);
+}
+
+}  // namespace
+
+Result<ObjectVersion> ConvertToAppendable(WriteServices& services, const ObjectVersion& base) {
+  Result<std::unique_ptr<Provisional>> record = Provisional::Begin(services, base.key, base);
+  if (!record) return record.error();
+  Result<ObjectVersion> made = ConvertOver(services, base, **record);
+  if (made)
+    (*record)->Settle();
+  else
+    (*record)->Undo();
+  return made;
+}
+
+}  // namespace ossfs2

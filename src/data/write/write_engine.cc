@@ -1,0 +1,145 @@
+#include "data/write/write_engine.h"
+
+#include <map>
+#include <utility>
+
+#include "base/mutex.h"
+#include "data/write/journal_recovery.h"
+#include "data/write/rename_record.h"
+#include "data/write/write_file.h"
+#include "data/write/write_landing.h"
+#include "data/write/write_services.h"
+#include "data/write/write_waiting.h"
+
+namespace ossfs2 {
+namespace {
+
+class WriteEngineImpl final : public WriteEngine {
+ public:
+  WriteEngineImpl(ObjectStore& store, MemoryPool& pool, const UploadOptions& options)
+      : services_(store, pool, options), relief_(std::make_shared<Relief>()) {
+    relief_->engine = this;
+    services_.memory.SetRelief([this](size_t blocks) { ReleaseMemory(blocks, true); });
+    services_.memory.SetBusy([this] {
+      return services_.scheduler.InFlight() > 0 || services_.completing.load(std::memory_order_relaxed) > 0;
+    });
+    // The pool keeps its reclaimers for life, longer than an engine.
+    pool.AddReclaimer([relief = relief_](size_t blocks) { relief->Run(blocks); });
+  }
+
+  ~WriteEngineImpl() override {
+    relief_->Stop();
+    services_.activity.WaitUntilIdle();
+    services_.background.Shutdown();
+  }
+
+  std::unique_ptr<Landing> MakeLanding() override { return WriteLanding::Make(services_.pool); }
+
+  void KeepWaiting(std::span<const std::byte> bytes, std::function<void(FetchLanding)> may_run) override {
+    waiting_.Keep(bytes, std::move(may_run));
+  }
+
+  std::shared_ptr<WriteFile> Open(WriteTarget target) override EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    std::weak_ptr<WriteFileImpl>& slot = files_[target.file_id];
+    if (std::shared_ptr<WriteFileImpl> open = slot.lock(); open && !open->ended()) return open;
+    auto file = std::make_shared<WriteFileImpl>(services_, std::move(target));
+    slot = file;
+    if (++opened_ % kSweepInterval == 0)
+      std::erase_if(files_, [](const auto& item) { return item.second.expired(); });
+    return file;
+  }
+
+  std::unique_ptr<RenameRecord> BeginRename(const std::string& from, const std::string& from_etag,
+                                            const std::string& to) override {
+    return BeginRenameRecord(services_.journal, from, from_etag, to);
+  }
+
+  Status Recover() override { return RecoverJournal(services_.store, services_.journal); }
+
+  uint64_t UnpublishedBytes() const override {
+    uint64_t bytes = 0;
+    for (const auto& file : Files()) bytes += file->UnpublishedBytes();
+    return bytes;
+  }
+
+  Explanation Explain(uint64_t file_id) const override EXCLUDES(mutex_) {
+    std::shared_ptr<WriteFileImpl> file;
+    {
+      MutexLock lock(mutex_);
+      const auto found = files_.find(file_id);
+      if (found != files_.end()) file = found->second.lock();
+    }
+    return file ? file->Explain() : Explanation{};
+  }
+
+  void Shutdown() override {
+    const auto files = Files();
+    services_.memory.Stop();
+    // First all are closed to writes: one that waits behind another would only begin new requests.
+    for (const auto& file : files) file->Refuse();
+    for (const auto& file : files) file->Abandon();
+    waiting_.Shutdown();
+    services_.activity.WaitUntilIdle();
+  }
+
+ private:
+  static constexpr uint64_t kSweepInterval = 1024;
+
+  // The pool's reclaimer outlives the engine; this says whether it is still there.
+  struct Relief {
+    void Run(size_t blocks) EXCLUDES(mutex) {
+      WriteEngineImpl* target = nullptr;
+      {
+        MutexLock lock(mutex);
+        if (engine == nullptr) return;
+        target = engine;
+        ++running;
+      }
+      target->ReleaseMemory(blocks, false);
+      MutexLock lock(mutex);
+      if (--running == 0) idle.NotifyAll();
+    }
+    void Stop() EXCLUDES(mutex) {
+      MutexLock lock(mutex);
+      engine = nullptr;
+      while (running != 0) idle.Wait(lock);
+    }
+    Mutex mutex;
+    CondVar idle;
+    WriteEngineImpl* engine GUARDED_BY(mutex) = nullptr;
+    int running GUARDED_BY(mutex) = 0;
+  };
+
+  std::vector<std::shared_ptr<WriteFileImpl>> Files() const EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    std::vector<std::shared_ptr<WriteFileImpl>> files;
+    for (const auto& [id, weak] : files_)
+      if (auto file = weak.lock()) files.push_back(std::move(file));
+    return files;
+  }
+
+  void ReleaseMemory(size_t blocks, bool may_spill) {
+    const uint64_t wanted = blocks * MemoryPool::kBlockBytes;
+    uint64_t released = 0;
+    for (const auto& file : Files()) {
+      if (released >= wanted) return;
+      released += file->ReleaseMemory(may_spill);
+    }
+  }
+
+  WriteServices services_;
+  WaitingWrites waiting_{services_.pool, services_.space};
+  std::shared_ptr<Relief> relief_;
+  mutable Mutex mutex_;
+  std::map<uint64_t, std::weak_ptr<WriteFileImpl>> files_ GUARDED_BY(mutex_);
+  uint64_t opened_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<WriteEngine> MakeWriteEngine(ObjectStore& store, MemoryPool& pool, const UploadOptions& options) {
+  return std::make_unique<WriteEngineImpl>(store, pool, options);
+}
+
+}  // namespace ossfs2

@@ -1,0 +1,161 @@
+// WriteFileImpl: the state machine of one file (write_engine.h says what it promises).
+//
+// Its content is one of
+//   at rest    [0, base_bytes_) of the base, then zeros up to size()
+//   stream_    written in order (write_stream.h); also a whole small file in memory, in any order
+//   append_    goes to an appendable object (write_append.h)
+//   staged_    anything else (write_staged.h)
+// A stream becomes staged at the first write that does not fit it. If bytes of it are only in parts already
+// sent, which nobody can read, the upload is first completed under the real key, provisionally
+// (write_provisional.h), and the staged file goes on over that version: nothing is sent twice. The same
+// happens when the 10,000 part numbers run out: the next stream is seeded with the version, by few large
+// copies, and so files grow to 48.8 TiB.
+// A detached file (no name any more) is at rest or staged_ for good, over a parked copy of its base.
+//
+// Threads: calls take their turn in order (write_turn.h). size(), dirty() and sticky_error() never wait.
+// The methods lie in write_file.cc (writing, reading, giving up), write_file_landed.cc, write_file_content.cc (from one
+// state to another), write_file_size.cc, write_file_publish.cc, write_file_detach.cc and write_file_facts.cc.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "data/write/seam_pages.h"
+#include "data/write/write_append.h"
+#include "data/write/write_engine.h"
+#include "data/write/write_parking.h"
+#include "data/write/write_provisional.h"
+#include "data/write/write_services.h"
+#include "data/write/write_staged.h"
+#include "data/write/write_sticky_error.h"
+#include "data/write/write_stream.h"
+#include "data/write/write_turn.h"
+
+namespace ossfs2 {
+
+class WriteFileImpl final : public WriteFile {
+ public:
+  WriteFileImpl(WriteServices& services, WriteTarget target);
+  ~WriteFileImpl() override;
+
+  Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, bool append) override;
+  Result<size_t> TryWriteLanded(uint64_t offset, Landing& landing, size_t size, bool append) override;
+  Result<size_t> WriteLanded(uint64_t offset, const Landing& landing, size_t from, size_t size, bool append) override;
+  Status Write(uint64_t offset, std::span<const std::byte> data, bool append) override;
+  Status Truncate(uint64_t size) override;
+  Status Allocate(int mode, uint64_t offset, uint64_t length) override;
+  Result<bool> CopyRange(const ObjectVersion& source, uint64_t source_offset, uint64_t offset,
+                         uint64_t length) override;
+  Result<size_t> Read(uint64_t offset, std::span<std::byte> out) override;
+  Result<Published> Publish(const WriteOptions& options) override;
+  Result<Published> Sync(const WriteOptions& options) override;
+  void SetOptions(const WriteOptions& options) override;
+  void Discard() override;
+  Status Detach(const NameLoss& loss) override;
+  bool detached() const override { return detached_.load(std::memory_order_acquire); }
+  void Rebind(const ObjectVersion& version, bool exists) override;
+  uint64_t size() const override { return size_.load(std::memory_order_acquire); }
+  bool dirty() const override { return dirty_.load(std::memory_order_acquire); }
+  bool provisional() const override { return has_provisional_.load(std::memory_order_acquire); }
+  Status sticky_error() const override { return sticky_.status(); }
+
+  // --- for the engine ---
+  // On its way out: who opens its id now has another file.
+  bool ended() const { return detached() || undone_.load(std::memory_order_acquire); }
+  uint64_t UnpublishedBytes() const { return unpublished_.load(std::memory_order_relaxed); }
+  // Gives up buffer memory if nobody is using the file; the bytes it will free.
+  uint64_t ReleaseMemory(bool may_spill);
+  // The engine goes down: later calls fail with EIO.
+  void Refuse();
+  // After Refuse: unpublished data is dropped. Waits for the call that has the turn.
+  void Abandon();
+  Explanation Explain();
+
+ private:
+  class Operation;  // a turn, and the published facts brought up to date at its end
+
+  // --- writing ---
+  // `more` bytes follow at once: memory is asked for them as well.
+  Status WritePiece(uint64_t offset, std::span<const std::byte> data, size_t more = 0);
+  Result<bool> TryWritePiece(uint64_t offset, std::span<const std::byte> data, BlockRef* filled = nullptr);
+  // False: it does not fit a stream.
+  Result<bool> WriteToStream(uint64_t offset, std::span<const std::byte> data, size_t more);
+  // After an attempt to write a piece.
+  void NotePiece(uint64_t offset, std::span<const std::byte> data, const Result<bool>& taken);
+  Status ShrinkTo(uint64_t size);
+  void NoteFailure(const Status& status);
+  void Stick(const Error& error);
+  Error TooLarge() const;
+  static bool FitsObject(uint64_t offset, uint64_t length) {
+    return offset <= kObjectBytesMax && length <= kObjectBytesMax - offset;
+  }
+
+  // --- content ---
+  bool AtRest() const { return !stream_ && !staged_ && !append_; }
+  bool AtWholeBase() const;
+  uint64_t HeadCapacity() const { return services_.PartBytesAt(0); }
+  uint64_t LoadBytesMax() const;
+  std::unique_ptr<WriteStream> NewStream(const WriteOptions& options) const;
+  Status BeginContent(uint64_t offset, uint64_t length);
+  Status LoadBase();      // a small one, into the head of a stream
+  void GoOnBehindBase();  // a stream seeded with copies of it
+  Result<bool> BeginAppendable();
+  Status EndAppendable();  // what was appended becomes the base
+  Result<std::unique_ptr<WriteStaged>> OpenStaged(const ObjectVersion& base, uint64_t base_bytes) const;
+  Status EnterStaged();
+  Status StageStream(const ObjectVersion& base, uint64_t base_bytes);
+  Status StageAppended();  // as it is, over what was appended so far
+  Status StageRest();      // what is in memory; the parts that were sent are given up
+  Status StoreProvisionally();
+  Status Compact();
+  Status MakeReadable();
+  void StartOver();  // O_TRUNC: nothing of the base is content any more
+  void DropContent();
+
+  // --- publishing ---
+  Result<Published> PublishTurn(const WriteOptions& options, bool sync);
+  Result<Published> Store(uint64_t size, const WriteOptions& options);
+  Result<Published> StoreStream(uint64_t size, const WriteOptions& options);
+  Result<Published> StoreStaged(uint64_t size, const WriteOptions& options);
+  Result<Published> StoreAppend(uint64_t size);
+  Published Adopt(const WriteResult& result, uint64_t size);
+  void GivePages(Published& published);
+  void FixOptions(Published& published, const WriteOptions& stored, const WriteOptions& wanted);
+  bool MustBeNew() const { return exclusive_ && !exists_; }
+  bool HasWork() const;
+  uint64_t WrittenEnd() const;
+  uint64_t CountUnpublished() const;
+  void Refresh();
+
+  WriteServices& services_;
+  const uint64_t file_id_;
+  Turn turn_;
+
+  // The turn holder's.
+  ObjectVersion base_;
+  bool exists_;
+  bool exclusive_;
+  uint64_t base_bytes_;
+  WriteOptions options_;         // what uploads are opened with
+  bool changed_ = false;         // at rest or in the stream: differs from the base
+  bool discarded_ = false;
+  std::unique_ptr<WriteStream> stream_;
+  std::unique_ptr<WriteStaged> staged_;
+  std::unique_ptr<WriteAppend> append_;
+  std::unique_ptr<Provisional> provisional_;
+  WriteOptions provisional_options_;  // what the provisional version was stored with
+  std::unique_ptr<Parking> parking_;  // detached: where the rest of the base is
+  SeamPages seams_;                   // of size() bytes, stored or not
+
+  std::atomic<uint64_t> size_;
+  std::atomic<bool> dirty_;
+  std::atomic<uint64_t> unpublished_{0};
+  std::atomic<bool> detached_{false};
+  std::atomic<bool> has_provisional_{false};
+  std::atomic<bool> undone_{false};
+  StickyError sticky_;
+};
+
+}  // namespace ossfs2

@@ -1,0 +1,32 @@
+// WriteFileImpl::Operation: one call's turn on a file. At its end the facts that anybody may read
+// without waiting (size, dirty, unpublished bytes) are brought up to date.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "data/write/write_file.h"
+
+namespace ossfs2 {
+
+class WriteFileImpl::Operation {
+ public:
+  explicit Operation(WriteFileImpl& file, bool acquired = false) : file_(file), turn_(file.turn_, acquired) {}
+  ~Operation() { file_.Refresh(); }
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+
+  void Wrote(uint64_t offset, uint64_t length) {
+    file_.changed_ = true;
+    file_.discarded_ = false;
+    file_.seams_.DropCovered(offset, offset + length);
+    file_.size_.store(std::max(file_.size(), offset + length), std::memory_order_release);
+    file_.services_.metrics.write_bytes.Add(length);
+  }
+
+ private:
+  WriteFileImpl& file_;
+  TurnHolder turn_;
+};
+
+}  // namespace ossfs2

@@ -1,0 +1,63 @@
+#include "data/write/write_spill.h"
+
+#include <span>
+#include <utility>
+
+namespace ossfs2 {
+
+void WriteSpill::Spill(PartBuffer& buffer) {
+  if (buffer_ != nullptr || buffer.size() == 0) return;
+  if (!file_) {
+    Result<std::shared_ptr<StagingFile>> file = StagingFile::Open(services_.space);
+    if (!file) return services_.memory.NoteSpillFailure(file.error());
+    file_ = std::move(*file);
+  }
+  uint64_t at = 0;
+  for (const auto span : buffer.Spans()) {
+    if (Status status = file_->Write(at, span); !status) {
+      file_.reset();  // half of it is of no use, and takes space
+      return services_.memory.NoteSpillFailure(status);
+    }
+    at += span.size();
+  }
+  buffer.DropBlocks();
+  buffer_ = &buffer;
+}
+
+size_t WriteSpill::BlocksNeeded() const {
+  return buffer_ == nullptr ? 0 : PartBuffer::BlocksFor(buffer_->size(), 0);
+}
+
+uint64_t WriteSpill::Room() const {
+  return buffer_ == nullptr ? 0 : BlocksNeeded() * MemoryPool::kBlockBytes - buffer_->size();
+}
+
+bool WriteSpill::TryBringBack() {
+  const size_t needed = BlocksNeeded();
+  std::vector<BlockRef> blocks = services_.memory.TryAcquire(needed);
+  return blocks.size() == needed && BringBack(blocks).has_value();
+}
+
+Status WriteSpill::BringBack() {
+  if (buffer_ == nullptr) return {};
+  Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(BlocksNeeded());
+  if (!blocks) return blocks.error();
+  return BringBack(*blocks);
+}
+
+Status WriteSpill::BringBack(std::vector<BlockRef>& blocks) {
+  if (buffer_ == nullptr) return {};
+  const auto border = blocks.begin() + static_cast<std::ptrdiff_t>(BlocksNeeded());
+  for (auto block = blocks.begin(); block != border; ++block) buffer_->AddBlock(std::move(*block));
+  blocks.erase(blocks.begin(), border);
+  const Status read =
+      buffer_->Fill([this](uint64_t position, std::span<std::byte> window) { return file_->Read(position, window); });
+  if (!read) {
+    buffer_->DropBlocks();  // still away; a later try begins anew
+    return read;
+  }
+  buffer_ = nullptr;
+  return {};
+}
+
+}  // namespace ossfs2

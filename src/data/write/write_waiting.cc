@@ -1,0 +1,127 @@
+#include "data/write/write_waiting.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "data/write/write_landing.h"
+
+namespace ossfs2 {
+namespace {
+
+constexpr size_t kBlock = MemoryPool::kBlockBytes;
+
+size_t BlocksOf(size_t bytes) { return (bytes + kBlock - 1) / kBlock; }
+
+}  // namespace
+
+WaitingFile::~WaitingFile() { space_.Release(slots_ * kSlotBytes); }
+
+Result<size_t> WaitingFile::TakeSlot() {
+  if (!file_) {
+    Result<std::shared_ptr<StagingFile>> file = StagingFile::Open(space_);
+    if (!file) return file.error();
+    file_ = std::move(*file);
+  }
+  if (!free_.empty()) return free_.extract(free_.begin()).value();
+  OSSFS2_RETURN_IF_ERROR(space_.Reserve(kSlotBytes));
+  return slots_++;
+}
+
+Result<size_t> WaitingFile::Put(std::span<const std::byte> bytes) {
+  std::shared_ptr<StagingFile> file;
+  size_t slot = 0;
+  {
+    MutexLock lock(mutex_);
+    Result<size_t> taken = TakeSlot();
+    if (!taken) return taken;
+    slot = *taken;
+    file = file_;
+  }
+  if (Status written = file->Write(slot * kSlotBytes, bytes); !written) {
+    Free(slot);
+    return written.error();
+  }
+  return slot;
+}
+
+Status WaitingFile::Read(size_t slot, size_t at, std::span<std::byte> out) {
+  std::shared_ptr<StagingFile> file;
+  {
+    MutexLock lock(mutex_);
+    file = file_;
+  }
+  return file->Read(slot * kSlotBytes + at, out);
+}
+
+void WaitingFile::Free(size_t slot) {
+  MutexLock lock(mutex_);
+  free_.insert(slot);
+  // What was not written back by now never is, and the disk has its space again.
+  if (free_.size() < slots_ || !file_->Truncate(0)) return;
+  space_.Release(slots_ * kSlotBytes);
+  slots_ = 0;
+  free_.clear();
+}
+
+// One write's bytes outside the pool.
+class WaitingWrites::Away {
+ public:
+  Away(WaitingWrites& owner, std::span<const std::byte> bytes) : file_(owner.file_), size_(bytes.size()) {
+    if (const Result<size_t> put = file_.Put(bytes)) {
+      slot_ = *put;
+      owner.on_disk_.Add();
+    } else {
+      LogLimited(LogLevel::kWarning, StrCat("a write that waits stays in memory, beyond total_mem_limit: ",
+                                            put.error().ToString()));
+      memory_.assign(bytes.begin(), bytes.end());
+    }
+  }
+  ~Away() {
+    if (slot_) file_.Free(*slot_);
+  }
+  Away(const Away&) = delete;
+  Away& operator=(const Away&) = delete;
+
+  size_t size() const { return size_; }
+  Status Read(size_t at, std::span<std::byte> out) const {
+    if (slot_) return file_.Read(*slot_, at, out);
+    std::memcpy(out.data(), memory_.data() + at, out.size());
+    return {};
+  }
+
+ private:
+  WaitingFile& file_;
+  const size_t size_;
+  std::optional<size_t> slot_;
+  std::vector<std::byte> memory_;
+};
+
+void WaitingWrites::Keep(std::span<const std::byte> bytes, std::function<void(FetchLanding)> may_run) {
+  const size_t count = BlocksOf(bytes.size());
+  if (std::vector<BlockRef> blocks = pool_.TryAllocate(MemoryTag::kParked, count); blocks.size() == count) {
+    std::shared_ptr<WriteLanding> landing = WriteLanding::Of(pool_, std::move(blocks));
+    for (size_t at = 0; at < bytes.size(); at += kBlock)
+      std::memcpy(landing->Piece(at / kBlock).data(), bytes.data() + at, std::min(kBlock, bytes.size() - at));
+    return may_run([landing = std::move(landing)]() -> Result<std::shared_ptr<Landing>> { return landing; });
+  }
+  auto away = std::make_shared<Away>(*this, bytes);
+  pool_.AllocateAsync(MemoryTag::kParked, count, [this, away, may_run](std::vector<BlockRef> blocks) {
+    std::shared_ptr<WriteLanding> landing;
+    if (!blocks.empty()) landing = WriteLanding::Of(pool_, std::move(blocks));
+    may_run([landing, away]() -> Result<std::shared_ptr<Landing>> {
+      if (!landing) return MakeError(EIO, ErrorKind::kCanceled, "the file system was shut down");
+      for (size_t at = 0; at < away->size(); at += kBlock)
+        OSSFS2_RETURN_IF_ERROR(
+            away->Read(at, landing->Piece(at / kBlock).first(std::min(kBlock, away->size() - at))));
+      return landing;
+    });
+  });
+}
+
+}  // namespace ossfs2

@@ -1,6 +1,7 @@
 // A daemon that ends in the middle of a rename: the next start leaves one name, if nobody has touched them since.
 #include <filesystem>
 
+#include "data/write/rename_record.h"
 #include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 
@@ -192,6 +193,30 @@ TEST_F(RenameCrash, AnEqualFileOfAnotherTimeIsNoCopy) {
   });
   EXPECT_EQ(mount_->Rename("f", "g"), 0);
   EXPECT_TRUE(reached_);
+}
+
+// The daemon was killed when the old object was deleted already, and somebody made an equal file of that name since.
+TEST_F(RenameCrash, AnEqualSourceThatWasMadeSinceStays) {
+  const auto store = oss::MakeMemoryStore(clock_);
+  CopyRequest copy;
+  copy.source_key = "f";
+  copy.target_key = "g";
+  store->PutContent("f", "text");
+  ASSERT_TRUE(store->Copy(copy));
+  JournalEntry entry;
+  entry.kind = JournalKind::kRename;
+  entry.key = "g";
+  entry.from_key = "f";
+  entry.from_etag = store->Head("f")->etag;
+  entry.etag = store->Head("g")->etag;
+  entry.started_s = store->Head("g")->mtime_s;
+  clock_.Advance(std::chrono::seconds(2));
+  store->PutContent("f", "text");
+  EXPECT_TRUE(FinishRename(*store, entry));
+  EXPECT_EQ(store->Keys(), (Names{"f", "g"}));
+  ASSERT_TRUE(store->Copy(copy));  // as if it had been there all the time
+  EXPECT_TRUE(FinishRename(*store, entry));
+  EXPECT_EQ(store->Keys(), Names{"g"});
 }
 
 TEST_F(RenameCrash, ARenameThatFailedIsNotFinishedLater) {

@@ -105,6 +105,8 @@ Status FinishRename(ObjectStore& store, const JournalEntry& entry) {
   if (!*to) return {};
   const ObjectInfo& source = **from;
   const ObjectInfo& copy = **to;
+  // A source that is newer than the copy was made again by somebody after that rename was done.
+  if (source.mtime_s > copy.mtime_s) return {};
   const bool is_same = source.size == copy.size && (!source.crc64 || !copy.crc64 || *source.crc64 == *copy.crc64);
   if (!is_same || std::llabs(copy.mtime_s - entry.started_s) > kCopySecondsMax) return {};
   OSSFS2_RETURN_IF_ERROR(KeepFolder(store, entry.from_key));

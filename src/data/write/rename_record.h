@@ -17,8 +17,8 @@ namespace ossfs2 {
 std::unique_ptr<RenameRecord> BeginRenameRecord(Journal& journal, const std::string& from, const std::string& from_etag,
                                                 const std::string& to);
 
-// Deletes the old object if it and its copy are still the versions of the entry and the copy was made when the entry says.
-// Otherwise nothing is to be done. After success the record is done with.
+// Deletes the old object if it and its copy are still the versions of the entry, the copy was made when the entry says and
+// the old object is not newer. Otherwise nothing is to be done. After success the record is done with.
 Status FinishRename(ObjectStore& store, const JournalEntry& entry);
 
 }  // namespace ossfs2

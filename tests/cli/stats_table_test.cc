@@ -7,7 +7,7 @@
 #include "cli/admin/admin_protocol.h"
 #include "cli/app.h"
 #include "cli/mount/mount_registry.h"
-#include "tests/cli/test_folder.h"
+#include "tests/cli/fake_daemon.h"
 
 namespace ossfs2 {
 namespace {
@@ -69,22 +69,12 @@ class TooMuch : public AdminCommands {
 };
 
 TEST(StatsCommand, FailsWhenTheAnswerIsAnError) {
-  TestFolder folder;
-  const ScopedVariable runtime{"OSSFS2_RUNTIME_DIR", (folder.path() + "/run").c_str()};
-  MountRecord record;
-  record.pid = getpid();
-  record.mount_point = folder.path() + "/mnt";
-  record.socket = folder.path() + "/s";
-  const auto lock = MountLock::Acquire(record.mount_point);
-  ASSERT_TRUE(lock) << lock.error().text;
-  ASSERT_TRUE(WriteMountRecord(record));
   TooMuch commands;
-  const auto server = AdminServer::Start(record.socket, commands);
-  ASSERT_TRUE(server) << server.error().text;
+  const FakeDaemon daemon(commands);
   testing::internal::CaptureStdout();
-  EXPECT_EQ(StatsCommand({record.mount_point, "--json"}), 1);
+  EXPECT_EQ(StatsCommand({daemon.mount_point(), "--json"}), 1);
   EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("\"error\":")) << "for the program that asked";
-  EXPECT_EQ(StatsCommand({record.mount_point}), 1);
+  EXPECT_EQ(StatsCommand({daemon.mount_point()}), 1);
 }
 
 }  // namespace

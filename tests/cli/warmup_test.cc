@@ -12,6 +12,7 @@
 #include "cli/admin/admin_protocol.h"
 #include "cli/app.h"
 #include "cli/mount/mount_registry.h"
+#include "tests/cli/fake_daemon.h"
 #include "tests/cli/test_folder.h"
 
 namespace ossfs2 {
@@ -160,28 +161,19 @@ class DirectMount : public AdminCommands {
 };
 
 TEST(WarmupCommand, SaysThatADirectMountKeepsNothing) {
-  TestFolder folder;
-  const ScopedVariable runtime{"OSSFS2_RUNTIME_DIR", (folder.path() + "/run").c_str()};
-  folder.Write("mnt/model", "12345");
-  MountRecord record;
-  record.pid = getpid();
-  record.mount_point = folder.path() + "/mnt";
-  record.socket = folder.path() + "/s";
-  const auto lock = MountLock::Acquire(record.mount_point);
-  ASSERT_TRUE(lock) << lock.error().text;
-  ASSERT_TRUE(WriteMountRecord(record));
   DirectMount commands;
-  const auto server = AdminServer::Start(record.socket, commands);
-  ASSERT_TRUE(server) << server.error().text;
+  const FakeDaemon daemon(commands);
+  daemon.folder().Write("mnt/model", "12345");
+  const std::string mount = daemon.mount_point();
   const auto told = [&] {
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
-    EXPECT_EQ(WarmupCommand({record.mount_point + "/model", record.mount_point}), 0);
+    EXPECT_EQ(WarmupCommand({mount + "/model", mount}), 0);
     testing::internal::GetCapturedStdout();
     return testing::internal::GetCapturedStderr();
   };
-  EXPECT_THAT(told(), HasSubstr(record.mount_point + " is mounted with direct_io, which passes the page cache by: the "
-                                                     "files are downloaded, and nothing of them stays"));
+  EXPECT_THAT(told(), HasSubstr(mount + " is mounted with direct_io, which passes the page cache by: the "
+                                "files are downloaded, and nothing of them stays"));
   commands.cache_bytes = 1u << 30;
   EXPECT_THAT(told(), HasSubstr("only the last 1.00 GiB stay"));
   commands.direct = false;

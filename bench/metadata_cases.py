@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Names, attributes and listings at a million entries: requests, time, memory and CPU.
 
-  bench/metadata_cases.py --out docs/results/metadata.md      the full run, some minutes
-  bench/metadata_cases.py --small                             2,000 entries, counts only
+  bench/metadata_cases.py --out bench/out/metadata.md   the full run, some minutes
+  bench/metadata_cases.py --small                           2,000 entries, counts only
 
 Starts ossfs2-server with synthetic keys and 10 ms before each answer, and mounts it anew
 for every case, so all are cold. Each case says what it must show; a miss is an exit code

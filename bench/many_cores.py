@@ -5,15 +5,14 @@
 
 Sections: http (what the server can send), dd, cat, write, model, delayed, readers.
 Each but http is run with the default options, and again with each --variant (options
-of the mount), to see what a bottleneck depends on. All memory is touched once before:
-a virtual machine gets its memory at the first touch, which costs as much as a copy. Results are written after each section, so that a run that is cut short
-leaves what it has: many_cores.json (every trial), many_cores.md (medians) and
+of the mount), to see what a bottleneck depends on. All memory is touched once before
+(machine.touch_memory says why). Results are written after each section, so that a run that
+is cut short leaves what it has: many_cores.json (every trial), many_cores.md (medians) and
 many_cores_profile.json (CPU profiles: bench/ossfs2_bench/cpu_profile.py).
 Needs root. Sizes are decimal GB where a model is meant, else powers of two.
 """
 import argparse
 import json
-import mmap
 import multiprocessing
 import os
 import resource
@@ -46,6 +45,7 @@ SMALL = {"model": 64 * MIB, "object": 64 * MIB, "shard": 8 * MIB, "shards": 16,
          "readers": [1, 4], "trials": 1}
 DELAY = {"latency": "5ms", "rate": "100M"}
 MAX_SECONDS = 300  # of one command
+LEAVE_GIB = 12  # of memory that is not touched first
 
 # A client that does nothing but receive: run as `python3 -c RECEIVE HOST PORT PATH`.
 RECEIVE = """
@@ -365,26 +365,6 @@ def make_file(path, size):
             harness.write_all(stream, block)
 
 
-def touch_share(size):
-    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as area:
-        for offset in range(0, size, 4096):
-            area[offset] = 1
-
-
-def touch_memory(leave=12 * GIB):
-    """Lets the host of a virtual machine give all memory now. Seconds that it took."""
-    with open("/proc/meminfo") as stream:
-        available = next(int(line.split()[1]) * 1024 for line in stream if "MemAvailable" in line)
-    begun, count = time.monotonic(), os.cpu_count()
-    share = (available - leave) // count // 4096 * 4096
-    try:
-        if share > 0:
-            harness.Processes(touch_share, [share] * count).join(60)
-    except AssertionError as error:
-        say("memory is not all touched: %s" % str(error)[:200])
-    return time.monotonic() - begun
-
-
 def in_processes(work, items):
     with multiprocessing.get_context("fork").Pool(min(16, len(items))) as pool:
         return pool.map(work, items, chunksize=1)
@@ -443,7 +423,7 @@ def main():
     if options.trials:
         bench.sizes = dict(bench.sizes, trials=options.trials)
     if not options.small and not options.touched:
-        bench.facts["touching all memory"] = "%.1f s" % touch_memory()
+        bench.facts["touching all memory"] = machine.touch_memory(int(machine.free_gib()) - LEAVE_GIB)
     for item in bench.facts.items():
         say("%s: %s" % item)
     begun = time.monotonic()

@@ -13,6 +13,7 @@ packages, when installed) and every --peer, and runs cold trials of all in turn,
 do gets a row that says why. As root. `scripts/setup.sh --bench` installs what it uses.
 
 The first round measures every target once in each scenario; more rounds follow while the time budget lasts.
+As much memory as the run uses is touched before it, up to half a minute (--touched leaves that out).
 Temporary files, those of the mounts included, lie on /dev/shm (OSSFS2_TEST_DIR names another place). The binaries
 are those of build/release, or OSSFS2_BIN and OSSFS2_SERVER_BIN.
 """
@@ -55,6 +56,7 @@ def arguments():
     parser.add_argument("--limit", type=int, metavar="SECONDS",
                         help="that one trial of a peer may take (10 or 45, times the weight of the scenario; "
                              "ours three times that)")
+    parser.add_argument("--touched", action="store_true", help="the memory was touched already")
     parser.add_argument("--list", action="store_true", help="print the scenarios")
     parser.add_argument("--render", metavar="DIR", help="only write report.md and plots of DIR/results.json anew")
     return parser.parse_args()
@@ -157,6 +159,8 @@ def main():
             "scenarios": []}
     data["machine"]["ossfs2-server"] = machine.first_line([harness.SERVER, "--version"])
     data["machine"]["configuration"] = configuration_hash(chosen, found, repeats, data["machine"])
+    if not a.touched:
+        data["machine"]["touched first"] = machine.touch_memory(MEMORY_GIB[a.quick])
     harness.clean_up_at_end()
     progress = Progress([s.weight for s in chosen], repeats, 60 * budget_min)
     for name, value in data["machine"].items():

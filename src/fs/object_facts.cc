@@ -87,6 +87,13 @@ void TakeHead(FsContext& context, Node* node, const ObjectInfo& info, bool first
   TakeMetadata(context.tree, node, info, keep_mtime);
 }
 
+void TakeKept(FsContext& context, Node* node, const ObjectInfo& info, Notices& notices) {
+  TakeHead(context, node, info, false, notices);
+  if (node->extra && node->extra->metadata_known) return;
+  const bool is_dirty = node->extra && node->extra->open && node->extra->open->dirty();
+  if (!is_dirty && node->etag.Equals(info.etag)) TakeMetadata(context.tree, node, info, true);
+}
+
 void TakeWritten(FsContext& context, Node* node, const std::string& etag, std::optional<uint64_t> crc64) {
   node->etag.Set(etag);
   node->date_s = 0;

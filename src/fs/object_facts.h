@@ -17,6 +17,9 @@ void TakeListed(FsContext& context, Node* node, const ListEntry& entry, bool fir
     REQUIRES(context.tree.mutex);
 void TakeHead(FsContext& context, Node* node, const ObjectInfo& info, bool first, Notices& notices)
     REQUIRES(context.tree.mutex);
+// The same of a listed file, for what it keeps in metadata. Also of one that is just changed here, if the answer is of the
+// version that is known: whoever stores its attributes next must have all the others. Otherwise they stay unknown.
+void TakeKept(FsContext& context, Node* node, const ObjectInfo& info, Notices& notices) REQUIRES(context.tree.mutex);
 // The object was written, copied or renamed here.
 void TakeWritten(FsContext& context, Node* node, const std::string& etag, std::optional<uint64_t> crc64)
     REQUIRES(context.tree.mutex);

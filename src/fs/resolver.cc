@@ -316,12 +316,13 @@ Status Resolver::FetchMetadata(const std::vector<Ino>& nodes) {
       if (head && node->is_directory()) {
         TakeMarker(context_, node, *head);
       } else if (head) {
-        // A first look at the kept attributes: the listing showed only dates.
-        if (!node->extra || !node->extra->pending) TakeHead(context_, node, *head, false, notices);
-        context_.tree.Extra(node).metadata_known = true;
+        TakeKept(context_, node, *head, notices);
       } else if (IsAbsent(head.error()) && !context_.tree.IsLeaving(node) &&
                  context_.tree.last_directory_move() < stamp) {
-        context_.tree.Extra(node).metadata_known = true;  // no marker, or gone: the listing will tell
+        if (node->is_directory())
+          context_.tree.Extra(node).metadata_known = true;  // no marker
+        else if (node->changing == 0)
+          node->valid_until = {};  // gone: whoever looks it up asks
       }
     }
     lock.Unlock();

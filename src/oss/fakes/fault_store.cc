@@ -151,7 +151,7 @@ class FaultStoreImpl final : public FaultStore {
         return std::nullopt;
       }
       if (rule.count > 0) --rule.count;
-      if (!rule.meanwhile) ++injected_;
+      if (!rule.meanwhile && !rule.afterwards) ++injected_;
       return rule;
     }
     return std::nullopt;
@@ -166,6 +166,11 @@ class FaultStoreImpl final : public FaultStore {
                                       bool compares = false) {
     const std::optional<FaultRule> fault = Match(operation, key);
     if (!fault) return function();
+    if (fault->afterwards) {
+      auto answer = function();
+      fault->afterwards();
+      return answer;
+    }
     if (fault->wrong_crc64) {
       auto answer = function();
       if (answer && compares) return MakeError(EIO, ErrorKind::kCorrupt, operation + " of " + key + ": another CRC64");

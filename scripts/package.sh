@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # Makes dist/ossfs2-VERSION-ARCH.tar.gz, .deb and .rpm from a release build.
 #
-# The tarball is relocatable: it carries libfuse3 and every other library but glibc, found through
-# $ORIGIN, so it runs unpacked anywhere on a bare Debian 12, Ubuntu 22.04 or later of the same
-# architecture. The .deb and .rpm install the same tree under /usr/lib/ossfs2 with links in
-# /usr/bin and /usr/sbin/mount.ossfs2.
+# The tarball is relocatable and needs no library of the host, only Linux 3.10 or later of the same architecture:
+#
+#   bin        launchers (src/launcher), which choose the C library
+#   libexec    the programs
+#   lib        libfuse3 and every other library, found through $ORIGIN
+#   lib/glibc  the C library and its loader, for hosts with a glibc before 2.35 or none
+#   share      documents, licences, examples, completion, benchmarks
+#
+# The .deb and .rpm install the same tree under /usr/lib/ossfs2 with links in /usr/bin and /usr/sbin/mount.ossfs2.
 #
 # Usage: scripts/package.sh [--build DIR] [--out DIR] [--no-deb] [--no-rpm]
 set -euo pipefail
@@ -22,7 +27,7 @@ done
 
 say() { printf '==> %s\n' "$*"; }
 
-if [ ! -x "$build/ossfs2" ] || [ ! -x "$build/ossfs2-server" ]; then
+if [ ! -x "$build/ossfs2" ] || [ ! -x "$build/ossfs2-server" ] || [ ! -x "$build/ossfs2-launcher" ]; then
   say "building"
   cmake --preset release -S "$root" -B "$build" -DOSSFS2_BUILD_TESTS=OFF
   cmake --build "$build"
@@ -36,17 +41,26 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 name=ossfs2-$version-$machine
 tree=$work/$name
-mkdir -p "$tree/bin" "$tree/lib" "$tree/share" "$out"
+mkdir -p "$tree/bin" "$tree/lib/glibc" "$tree/share" "$out"
 
 say "collecting $name"
-cmake --install "$build" --prefix "$tree" --strip >/dev/null
-# The C library and the loader stay the host's; name service modules must match them.
-keep_out='^(ld-linux.*|libc|libm|libpthread|libdl|librt|libresolv|libnss_.*|libnsl)\.so'
-for binary in "$build/ossfs2" "$build/ossfs2-server"; do
-  ldd "$binary" | awk '/=> \//{print $3}'
-done | sort -u | while read -r library; do
-  base=$(basename "$library")
-  if ! printf '%s' "$base" | grep -Eq "$keep_out"; then cp -L "$library" "$tree/lib/$base"; fi
+cmake --install "$build" --prefix "$work/installed" --strip >/dev/null
+mv "$work/installed/bin" "$tree/libexec"
+for program in "$tree"/libexec/*; do
+  install -s -m 755 "$build/ossfs2-launcher" "$tree/bin/$(basename "$program")"
+done
+# Libraries of the C library go apart: with the host's own glibc none of them may be found.
+of_glibc='^(ld-linux.*|libc|libm|libmvec|libpthread|libdl|librt|libresolv|libutil|libanl)\.so'
+ldd "$build/ossfs2" "$build/ossfs2-server" | awk '/=> \//{print $3}' | sort -u > "$work/libraries"
+glibc=$(dirname "$(grep -E '/libc\.so\.6$' "$work/libraries")")
+# Also what no program of ours asks for: a library of /etc/ld.so.preload may, and the host's would not fit.
+for library in ld-linux-*.so.* libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so.1 libresolv.so.2 libutil.so.1 libanl.so.1; do
+  ls "$glibc"/$library >> "$work/libraries"
+done
+sort -u "$work/libraries" | while read -r library; do
+  base=$(basename "$library") folder=lib
+  if printf '%s' "$base" | grep -Eq "$of_glibc"; then folder=lib/glibc; fi
+  cp -L "$library" "$tree/$folder/$base"
 done
 # Debian 12's libstdc++ asks for GLIBC_2.36 only for arc4random, which nothing of ours calls (base/random.h): without
 # that the tree also runs on Ubuntu 22.04 (glibc 2.35).
@@ -60,9 +74,16 @@ cp -r "$root/bench" "$tree/share/bench"
 mkdir -p "$tree/share/man" "$tree/share/completion"
 "$build/ossfs2" docs man > "$tree/share/man/ossfs2.8"
 "$build/ossfs2" docs completion > "$tree/share/completion/ossfs2"
-needs=$(for f in "$tree"/bin/* "$tree"/lib/*; do objdump -T "$f" 2>/dev/null; done | grep -v arc4random |
+mkdir -p "$tree/share/licences"
+python3 "$root/scripts/package_licences.py" "$tree/share/licences" < "$work/libraries"
+needs=$(for f in "$tree"/libexec/* "$tree"/lib/*.so*; do objdump -T "$f" 2>/dev/null; done | grep -v arc4random |
   grep -o 'GLIBC_2\.[0-9]*' | sort -uV | tail -1)
-say "needs ${needs:-an unknown glibc} or later on the host"
+launcher_knows=GLIBC_2.$(sed -n 's/.*kHostGlibcMinor = \([0-9]*\);.*/\1/p' "$root/src/launcher/launcher.cc")
+if [ "$(printf '%s\n' "$needs" "$launcher_knows" | sort -V | tail -1)" != "$launcher_knows" ]; then
+  echo "the programs need $needs, and the launcher would start them with $launcher_knows of a host: change kHostGlibcMinor" >&2
+  exit 1
+fi
+say "uses the host's glibc from $launcher_knows on, its own elsewhere"
 
 tar -C "$work" -czf "$out/$name.tar.gz" "$name"
 say "$out/$name.tar.gz"
@@ -70,13 +91,13 @@ say "$out/$name.tar.gz"
 stage_system_tree() {  # $1: where
   mkdir -p "$1/usr/lib/ossfs2" "$1/usr/bin" "$1/usr/sbin" "$1/usr/share/man/man8" \
     "$1/usr/share/bash-completion/completions" "$1/usr/share/doc/ossfs2" "$1/usr/lib/systemd/system"
-  cp -r "$tree/bin" "$tree/lib" "$1/usr/lib/ossfs2/"
+  cp -r "$tree/bin" "$tree/lib" "$tree/libexec" "$1/usr/lib/ossfs2/"
   ln -s ../lib/ossfs2/bin/ossfs2 "$1/usr/bin/ossfs2"
   ln -s ../lib/ossfs2/bin/ossfs2-server "$1/usr/bin/ossfs2-server"
   ln -s ../lib/ossfs2/bin/ossfs2 "$1/usr/sbin/mount.ossfs2"
   gzip -9n < "$tree/share/man/ossfs2.8" > "$1/usr/share/man/man8/ossfs2.8.gz"
   cp "$tree/share/completion/ossfs2" "$1/usr/share/bash-completion/completions/ossfs2"
-  cp -r "$tree/share/docs" "$tree/share/conf" "$tree/LICENSE" "$tree/README.md" "$1/usr/share/doc/ossfs2/"
+  cp -r "$tree/share/docs" "$tree/share/conf" "$tree/share/licences" "$tree/LICENSE" "$tree/README.md" "$1/usr/share/doc/ossfs2/"
   cp "$root/conf/ossfs2@.service" "$1/usr/lib/systemd/system/"
 }
 
@@ -89,7 +110,6 @@ Package: ossfs2
 Version: $version
 Architecture: $deb_arch
 Maintainer: ossfs2 developers <ossfs2@localhost>
-Depends: libc6 (>= ${needs#GLIBC_})
 Recommends: fuse3, ca-certificates
 Section: utils
 Priority: optional
@@ -110,7 +130,8 @@ Release: 1
 Summary: FUSE file system for Alibaba Cloud OSS, made for AI models
 License: Apache-2.0
 AutoReqProv: no
-Requires: glibc >= ${needs#GLIBC_}
+%define _binary_payload w6.gzdio
+%define _build_id_links none
 %define __os_install_post %{nil}
 %define debug_package %{nil}
 %description

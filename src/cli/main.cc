@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "base/name_service.h"
 #include "cli/app.h"
 #include "cli/mount/core_dumps.h"
 #include "cli/options/secrets.h"
@@ -19,6 +20,7 @@ void FillStandardDescriptors() {
 
 int main(int argc, char** argv) {
   FillStandardDescriptors();
+  ossfs2::UseOwnNameServices();
   ossfs2::ForbidCoreDumps();
   ossfs2::HideSecretEnvironment();
   return ossfs2::RunOssfs2(argc, argv);

@@ -8,6 +8,7 @@
 
 #include "base/descriptors.h"
 #include "base/environment.h"
+#include "base/name_service.h"
 #include "server/oss_server.h"
 
 namespace {
@@ -40,6 +41,7 @@ void WipeSecrets(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace ossfs2::server;
+  ossfs2::UseOwnNameServices();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const auto environment = Environment();
   WipeSecrets(argc, argv);

@@ -15,6 +15,7 @@
 
 #include "base/descriptors.h"
 #include "base/log.h"
+#include "base/name_service.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "cli/admin/admin_protocol.h"
@@ -92,7 +93,7 @@ int MountService::Start() {
   if (Status made = PrepareDirectories(settings()); !made) return Fail(1, made.error().ToString());
   if (Status set = SetupLog(settings().log); !set) return Fail(1, set.error().ToString());
   Log(LogLevel::kInfo, StrCat("ossfs2 ", OSSFS2_VERSION, " starts, pid ", getpid(), ", ", settings().Source(),
-                              " at ", settings().oss.endpoint, " on ", settings().mount_point));
+                              " at ", settings().oss.endpoint, " on ", settings().mount_point, ", with ", LibraryText()));
   Log(LogLevel::kInfo, settings().memory.ToString());
   if (settings().core_dumps) AllowCoreDumps();
   auto lock = MountLock::Acquire(settings().mount_point);

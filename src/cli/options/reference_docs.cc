@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/environment.h"
+#include "base/name_service.h"
 #include "base/str.h"
 #include "cli/options/option_table.h"
 #include "cli/options/secrets.h"
@@ -58,7 +59,7 @@ std::string HelpEntry(const OptionSpec& spec) {
 }  // namespace
 
 std::string VersionText() {
-  return StrCat("ossfs2 ", OSSFS2_VERSION, " (", __VERSION__, ", built ", __DATE__, ")\n");
+  return StrCat("ossfs2 ", OSSFS2_VERSION, " (", __VERSION__, ", built ", __DATE__, "; ", LibraryText(), ")\n");
 }
 
 std::string UsageText() {

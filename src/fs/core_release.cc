@@ -56,6 +56,8 @@ void CoreFileSystem::DropHandle(const std::shared_ptr<FileHandle>& handle) {
       file.NoteClosed();
       const auto writer = file.writer();
       if (writer && (writer->dirty() || !writer->sticky_error())) abandoned = writer;
+      // Before anybody can open the file again.
+      if (abandoned) abandoned->GiveUp();
       if (node->extra && node->extra->open == handle->file) node->extra->open.reset();
       unlinked = node->unlinked;
       // Never stored: the name goes with the data. The kernel would show it until attr_timeout.

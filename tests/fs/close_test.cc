@@ -1,6 +1,8 @@
 // What a close that failed means: the program was told, so nothing is tried behind its back.
+#include <functional>
 #include <future>
 #include <thread>
+#include <utility>
 
 #include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
@@ -20,6 +22,20 @@ class Close : public ::testing::Test {
   std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore();
   std::unique_ptr<oss::FaultStore> faults_ = oss::MakeFaultStore(*store_);
   TestMount mount_{*faults_};
+};
+
+// Does something once, in the first notice: the handle is gone by then, and its data not yet.
+class OnNotice final : public KernelNotifier {
+ public:
+  explicit OnNotice(std::function<void()> then) : then_(std::move(then)) {}
+  void InvalidateAttributes(Ino) override {
+    if (then_) std::exchange(then_, nullptr)();
+  }
+  void InvalidateInode(Ino) override {}
+  void InvalidateEntry(Ino, const std::string&) override {}
+
+ private:
+  std::function<void()> then_;
 };
 
 TEST_F(Close, AfterAFailureTheReleaseDoesNotTryAgain) {
@@ -56,6 +72,25 @@ TEST_F(Close, TheNextWriterWaitsUntilTheUnfinishedVersionIsGone) {
   while (!store_->Requests().contains("delete")) std::this_thread::yield();
   EXPECT_EQ(retry.get(), 0);
   EXPECT_EQ(store_->Content("f"), "again");
+}
+
+// The program that was told of a failure tries again at once, and the first try's handle is only just released.
+TEST_F(Close, AFileThatIsOpenedWhileItsDataIsGivenUpKeepsWhatIsWrittenThen) {
+  EXPECT_EQ(mount_.Put("f", "the old text"), 0);
+  const HandleId handle = *mount_.OpenPath("f", O_WRONLY);
+  ASSERT_TRUE(mount_.Write(handle, 0, "THE"));
+  FailPuts(1);
+  ASSERT_FALSE(mount_.fs().Flush(handle));
+  HandleId again{};
+  OnNotice notice([&] {
+    again = *mount_.OpenPath("f", O_WRONLY | O_TRUNC);
+    EXPECT_TRUE(mount_.Write(again, 0, "new"));
+  });
+  mount_.fs().SetNotifier(&notice);
+  mount_.fs().Release(handle);
+  mount_.fs().SetNotifier(&mount_.notifier);
+  EXPECT_EQ(mount_.Close(again), 0);
+  EXPECT_EQ(store_->Content("f"), "new");
 }
 
 TEST_F(Close, AfterAFailureTheKernelForgetsTheSizeThatWasGivenUp) {

@@ -40,9 +40,11 @@ class WriteEngineImpl final : public WriteEngine {
   }
 
   std::shared_ptr<WriteFile> Open(WriteTarget target) override EXCLUDES(mutex_) {
+    std::shared_ptr<WriteFileImpl> open;  // perhaps its last reference, which must not go under the lock
     MutexLock lock(mutex_);
     std::weak_ptr<WriteFileImpl>& slot = files_[target.file_id];
-    if (std::shared_ptr<WriteFileImpl> open = slot.lock(); open && !open->ended()) return open;
+    open = slot.lock();
+    if (open && !open->ended()) return open;
     auto file = std::make_shared<WriteFileImpl>(services_, std::move(target));
     slot = file;
     if (++opened_ % kSweepInterval == 0)

@@ -128,6 +128,9 @@ class WriteFile {
   // at Publish cost one more server-side copy, tried once (Published::options_stored). Cheap; call it at open and
   // when attributes change.
   virtual void SetOptions(const WriteOptions& options) { (void)options; }
+  // Discard follows: whoever opens the file from now on gets another WriteFile, whose data that must not take along.
+  // Never waits.
+  virtual void GiveUp() = 0;
   // Drops unpublished data and its upload (unlink, O_TRUNC follows with Truncate(0)). When an unfinished version is
   // stored under the key, the old one comes back: that blocks, must not run beside a writer of the same name, and
   // whoever opens the file afterwards gets another WriteFile.

@@ -210,7 +210,7 @@ void WriteFileImpl::Discard() {
   if (provisional_) {
     provisional_->Undo();
     provisional_.reset();
-    undone_.store(true, std::memory_order_release);
+    GiveUp();
   }
   base_bytes_ = exists_ ? base_.size : 0;
   size_.store(base_bytes_, std::memory_order_release);

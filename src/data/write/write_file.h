@@ -52,6 +52,7 @@ class WriteFileImpl final : public WriteFile {
   Result<Published> Publish(const WriteOptions& options) override;
   Result<Published> Sync(const WriteOptions& options) override;
   void SetOptions(const WriteOptions& options) override;
+  void GiveUp() override { given_up_.store(true, std::memory_order_release); }
   void Discard() override;
   Status Detach(const NameLoss& loss) override;
   bool detached() const override { return detached_.load(std::memory_order_acquire); }
@@ -63,7 +64,7 @@ class WriteFileImpl final : public WriteFile {
 
   // --- for the engine ---
   // On its way out: who opens its id now has another file.
-  bool ended() const { return detached() || undone_.load(std::memory_order_acquire); }
+  bool ended() const { return detached() || given_up_.load(std::memory_order_acquire); }
   uint64_t UnpublishedBytes() const { return unpublished_.load(std::memory_order_relaxed); }
   // Gives up buffer memory if nobody is using the file; the bytes it will free.
   uint64_t ReleaseMemory(bool may_spill);
@@ -154,7 +155,7 @@ class WriteFileImpl final : public WriteFile {
   std::atomic<uint64_t> unpublished_{0};
   std::atomic<bool> detached_{false};
   std::atomic<bool> has_provisional_{false};
-  std::atomic<bool> undone_{false};
+  std::atomic<bool> given_up_{false};
   StickyError sticky_;
 };
 

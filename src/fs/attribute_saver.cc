@@ -123,8 +123,9 @@ void AttributeSaver::GiveUp(Ino ino, const Error& why) {
   {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
-    // A change that came meanwhile is tried for itself.
-    if (node == nullptr || node->unlinked || !node->extra || node->local_stamp != stamp) return;
+    if (node == nullptr || node->unlinked || !node->extra) return;
+    // Changed meanwhile, or another answer has brought news of it: tried once more for that.
+    if (node->local_stamp != stamp) return Note(node);
     TakeStored(node, stored);
   }
   if (KernelNotifier* kernel = context_.notifier) kernel->InvalidateAttributes(ino);

@@ -148,11 +148,12 @@ void Lister::Merge(Node* directory, const std::shared_ptr<ListingRun>& run, cons
   run->continuation = page.continuation;
   // The next page is on its way while this one is merged; it is merged after it, for we hold the mutex.
   if (!page.continuation.empty()) Want(directory, run, run->pages_wanted);
-  for (const ListEntry& entry : page.entries) MergeEntry(directory, *run, entry, stamp, notices);
+  const uint64_t merged = context_.tree.NextStamp();  // one for all: stamps also tell how long ago a node was used
+  for (const ListEntry& entry : page.entries) MergeEntry(directory, *run, entry, stamp, merged, notices);
   if (page.continuation.empty()) Finish(directory, *run, notices);
 }
 
-void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry, uint64_t stamp,
+void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry, uint64_t stamp, uint64_t merged,
                         Notices& notices) {
   std::string_view relative = entry.key;
   if (relative.substr(0, run.prefix.size()) != run.prefix) return;  // not what was asked for
@@ -190,11 +191,9 @@ void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry
   node = ChildOfType(context_, directory, name, type, first, notices);
   if (node == nullptr) return;
   node->seen_generation = std::max(node->seen_generation, run.generation);
-  if (is_directory) {
-    node->valid_until = context_.ValidUntil();
-  } else {
-    TakeListed(context_, node, entry, first, notices);
-  }
+  const bool changed = !is_directory && TakeListed(context_, node, entry, first, notices);
+  if (is_directory) node->valid_until = context_.ValidUntil();
+  if (first || changed) node->local_stamp = merged;
 }
 
 void Lister::Finish(Node* directory, ListingRun& run, Notices& notices) {

@@ -52,8 +52,9 @@ class Lister {
       EXCLUDES(context_.tree.mutex);
   void Merge(Node* directory, const std::shared_ptr<ListingRun>& run, const ListPage& page, uint64_t stamp,
              Notices& notices) REQUIRES(context_.tree.mutex);
-  void MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry, uint64_t stamp, Notices& notices)
-      REQUIRES(context_.tree.mutex);
+  // `stamp`: when the page was asked for; `merged`: now.
+  void MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry, uint64_t stamp, uint64_t merged,
+                  Notices& notices) REQUIRES(context_.tree.mutex);
   void Finish(Node* directory, ListingRun& run, Notices& notices) REQUIRES(context_.tree.mutex);
   std::optional<ObjectInfo> AskMarker(const PageQuestion& question, const ListPage& page);
 

@@ -114,7 +114,9 @@ struct Node {
   int64_t mtime_ns = 0;
   PackedTag etag;
   SteadyTime valid_until{};
-  uint64_t local_stamp = 0;  // Tree::NextStamp of the last change made here; older answers are ignored
+  // Tree::NextStamp of the last change made here, and of the last answer that brought news of it: whoever asked before may
+  // know less, so older answers are ignored.
+  uint64_t local_stamp = 0;
   uint32_t used_stamp = 0;   // of the last answer that named it: kept for a while for who asked
   uint32_t slot = 0;
   uint32_t lookups = 0;  // the kernel's references

@@ -68,13 +68,14 @@ NodeType TypeOfObject(ObjectType type) {
   return type == ObjectType::kSymlink ? NodeType::kSymlink : NodeType::kFile;
 }
 
-void TakeListed(FsContext& context, Node* node, const ListEntry& entry, bool first, Notices& notices) {
-  if (IsOnlyKnownHere(node)) return;
-  TakeVersion(context, node, {entry.size, entry.etag, entry.mtime_s, entry.storage_class}, first, notices);
+bool TakeListed(FsContext& context, Node* node, const ListEntry& entry, bool first, Notices& notices) {
+  if (IsOnlyKnownHere(node)) return false;
+  return TakeVersion(context, node, {entry.size, entry.etag, entry.mtime_s, entry.storage_class}, first, notices);
 }
 
 void TakeHead(FsContext& context, Node* node, const ObjectInfo& info, bool first, Notices& notices) {
   if (IsOnlyKnownHere(node)) return;
+  node->local_stamp = context.tree.NextStamp();
   const bool was_known = !first && node->extra && node->extra->metadata_known;
   const bool changed =
       TakeVersion(context, node, {info.size, info.etag, info.mtime_s, info.storage_class}, first, notices);

@@ -1,7 +1,7 @@
 // Object facts: how answers of the store (list entries, HEADs, published versions) become node fields.
 //
-// Rules: an answer to a request older than the node's last local change is ignored (callers compare
-// stamps); a node with unpublished data keeps its local truth; a new ETag makes the kernel's pages stale; the
+// Rules: an answer to a request older than the node's last local change, or than the last news of it, is ignored (callers
+// compare stamps); a node with unpublished data keeps its local truth; a new ETag makes the kernel's pages stale; the
 // shown mtime of one version changes only when a user chose another.
 #pragma once
 
@@ -12,9 +12,11 @@ namespace ossfs2 {
 // The type of node that an object is.
 NodeType TypeOfObject(ObjectType type);
 
-// A listed file or symlink. The node is of the same type. `first`: the node was just made.
-void TakeListed(FsContext& context, Node* node, const ListEntry& entry, bool first, Notices& notices)
+// A listed file or symlink. The node is of the same type. `first`: the node was just made. Returns whether the version is
+// another than before.
+bool TakeListed(FsContext& context, Node* node, const ListEntry& entry, bool first, Notices& notices)
     REQUIRES(context.tree.mutex);
+// Whatever was asked for before this answer came is old now: also a listing that has passed the name and lacks it.
 void TakeHead(FsContext& context, Node* node, const ObjectInfo& info, bool first, Notices& notices)
     REQUIRES(context.tree.mutex);
 // The same of a listed file, for what it keeps in metadata. Also of one that is just changed here, if the answer is of the

@@ -127,13 +127,13 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
     }
     const auto flight = flights_.find(Key{parent, name});
     if (flight == flights_.end()) {
-      result = Ask(lock, directory, name);
+      result = Ask(lock, directory, name, ask);
       break;
     }
     const std::shared_ptr<Flight> joined = flight->second;
     while (!joined->done) context_.listed.Wait(lock);
     // Its answer may be from before this call, and then from before a change that the caller was told of.
-    if (joined->begun < called) continue;
+    if (joined->begun < called || (ask && !joined->strict)) continue;
     result = *joined->result;
     break;
   }
@@ -142,8 +142,9 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
   return result;
 }
 
-Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& name) {
+Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& name, bool strict) {
   const auto flight = std::make_shared<Flight>();
+  flight->strict = strict;
   flight->begun = context_.tree.NextStamp();
   flights_[Key{directory->ino, name}] = flight;
   Notices notices;
@@ -172,7 +173,9 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
     if (!answer) {
       result = Result<Ino>(answer.error());
     } else if (context_.tree.last_directory_move() < stamp) {
-      result = Take(directory, name, stamp, *answer, notices);
+      const Node* known = context_.tree.Child(directory, name);
+      const bool overtaken = known != nullptr && known->local_stamp > stamp;
+      if (!overtaken || !strict || asks + 1 == kAsksMax) result = Take(directory, name, stamp, *answer, notices);
     }
     context_.tree.EndRequest(directory);
   }
@@ -259,6 +262,7 @@ std::optional<Result<Ino>> Resolver::Take(Node* directory, const std::string& na
     TakeHead(context_, node, *answer.file, first, notices);
   } else {
     node->valid_until = context_.ValidUntil();
+    node->local_stamp = context_.tree.NextStamp();
     node->directory->marker = answer.marker ? Known::kYes : Known::kNo;
     if (answer.marker_info) TakeMarker(context_, node, *answer.marker_info);
   }

@@ -45,6 +45,7 @@ class Resolver {
  private:
   struct Flight {
     uint64_t begun = 0;  // Tree::NextStamp
+    bool strict = false;  // nothing from before counts
     bool done = false;
     std::optional<Result<Ino>> result;
   };
@@ -56,8 +57,9 @@ class Resolver {
   };
   using Key = std::pair<Ino, std::string>;
 
-  // The lock is open while it asks or waits.
-  Result<Ino> Ask(MutexLock& lock, Node* directory, const std::string& name) REQUIRES(context_.tree.mutex);
+  // The lock is open while it asks or waits. `strict`: an answer that another one has overtaken, maybe one to an older
+  // question, is asked for again.
+  Result<Ino> Ask(MutexLock& lock, Node* directory, const std::string& name, bool strict) REQUIRES(context_.tree.mutex);
   // Unset: the answer is older than a local change, or from the middle of one; ask again.
   std::optional<Result<Ino>> Take(Node* directory, const std::string& name, uint64_t stamp,
                                   const Answer& answer, Notices& notices) REQUIRES(context_.tree.mutex);

@@ -5,8 +5,8 @@
 // nodes that the kernel forgot stay as cache until the budget needs their memory.
 // Numbers come from a hash of the key: the same key has the same number in every mount, unless the number
 // is taken (by a renamed node): then the next free one. A number in use is never given to another node.
-// Stamps order local changes and requests: an answer to a request that was sent before a local change
-// of the same name says nothing about it.
+// Stamps order changes, requests and news: an answer to a request that was sent before a local change of the same name, or
+// before another answer made or changed it, says nothing about it.
 // Limits: metadata_bytes_max, estimated; when nothing can be dropped, the kernel is asked to forget.
 #pragma once
 

@@ -1,5 +1,7 @@
 // Answers that come late: something changed, here or on another host, after the question was asked.
 #include <functional>
+#include <future>
+#include <thread>
 
 #include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
@@ -60,6 +62,103 @@ TEST_F(LateAnswers, AListingBeforeAttributesAreStoredLosesNoneOfTheOthers) {
     EXPECT_EQ(MetadataOf(key, "uid"), "1005") << key;
     EXPECT_EQ(MetadataOf(key, "mode"), "33184") << key;
   }
+}
+
+// The run has passed the name when another host makes it, and ends without it.
+TEST_F(LateAnswers, AFileFoundWhileItsDirectoryIsListedStays) {
+  for (const char* key : {"d/b", "d/c", "d/e", "d/f"}) store_->PutContent(key, "1");
+  mount_.InoOf("d");
+  HandleId handle = 0;
+  Ino file = 0;
+  Ino folder = 0;
+  BeforeAnswer("list", "d/", [&] {
+    store_->PutContent("d/a", "old");
+    store_->PutContent("d/a-folder/inside", "1");
+    file = mount_.InoOf("d/a");
+    folder = mount_.InoOf("d/a-folder");
+    handle = *mount_.OpenPath("d/a", O_RDWR);
+  }, 1);
+  EXPECT_TRUE(mount_.List("d"));
+  ASSERT_NE(handle, 0u);
+  EXPECT_EQ(*mount_.Read(handle, 0, 10), "old");
+  ASSERT_TRUE(mount_.Write(handle, 0, "new"));
+  EXPECT_EQ(mount_.Close(handle), 0);
+  EXPECT_EQ(store_->Content("d/a"), "new");
+  EXPECT_EQ(mount_.InoOf("d/a"), file);
+  EXPECT_EQ(mount_.InoOf("d/a-folder"), folder);
+  EXPECT_TRUE(mount_.notifier.names().empty());
+}
+
+TEST_F(LateAnswers, AListingDoesNotBringBackAnOlderVersion) {
+  store_->PutContent("f", "old");
+  FsOptions options;
+  options.close_to_open = true;
+  TestMount mount(*faults_, options, clock_);
+  const Ino ino = mount.InoOf("f");
+  HandleId handle = 0;
+  BeforeAnswer("list", "", [&] {
+    store_->PutContent("f", "newer");
+    handle = mount.fs().Open(ino, O_RDONLY)->handle;
+    EXPECT_EQ(*mount.Read(handle, 0, 10), "newer");
+  });
+  EXPECT_EQ(mount.List("")->size(), 1u);
+  ASSERT_NE(handle, 0u);
+  const Result<std::string> again = mount.Read(handle, 0, 10);
+  EXPECT_TRUE(again && *again == "newer") << "no other version came after it";
+  mount.Close(handle);
+  EXPECT_EQ(mount.Stat("f")->size, 5u);
+}
+
+// The listing was asked for before the open, and brings an older version while the open's own question is under way.
+TEST_F(LateAnswers, CloseToOpenIsNotAnsweredByAListing) {
+  store_->PutContent("f", "a");
+  FsOptions options;
+  options.close_to_open = true;
+  TestMount mount(*faults_, options, clock_);
+  const Ino ino = mount.InoOf("f");
+  store_->PutContent("f", "old");
+  std::promise<void> asked;
+  std::promise<void> listed;
+  std::string text;
+  std::thread opener;
+  BeforeAnswer("head", "f", [&] {
+    asked.set_value();
+    listed.get_future().wait();
+  });
+  BeforeAnswer("list", "", [&] {
+    store_->PutContent("f", "newer");
+    opener = std::thread([&] {
+      const HandleId handle = mount.fs().Open(ino, O_RDONLY)->handle;
+      text = mount.Read(handle, 0, 10).value();
+      mount.Close(handle);
+    });
+    asked.get_future().wait();
+  });
+  EXPECT_EQ(mount.List("")->size(), 1u);
+  listed.set_value();
+  opener.join();
+  EXPECT_EQ(text, "newer");
+}
+
+TEST_F(LateAnswers, ALookUpDoesNotTakeBackWhatAListingHasFound) {
+  store_->PutContent("d/known", "old");
+  store_->PutContent("e/other", "1");
+  ASSERT_TRUE(mount_.List("d"));
+  clock_.Advance(std::chrono::seconds(61));
+  mount_.InoOf("d");
+  mount_.InoOf("e");
+  const auto change = [this](const std::string& directory, const std::string& name) {
+    BeforeAnswer("head", directory + name, [this, directory, name] {
+      store_->PutContent(directory + name, "newer");
+      EXPECT_TRUE(mount_.List(directory));
+    });
+  };
+  change("d/", "known");
+  change("e/", "new");
+  EXPECT_EQ(mount_.Stat("d/known")->size, 5u);
+  const Result<Attr> made = mount_.Stat("e/new");
+  ASSERT_TRUE(made) << "listed after it was asked for";
+  EXPECT_EQ(made->size, 5u);
 }
 
 }  // namespace

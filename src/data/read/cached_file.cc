@@ -22,7 +22,7 @@ ByteRange Common(ByteRange a, ByteRange b) { return {std::max(a.begin, b.begin),
 }  // namespace
 
 CachedFile::CachedFile(std::shared_ptr<ReadCore> core, uint64_t file_id, const ObjectVersion& version)
-    : core_(std::move(core)), file_id_(file_id), versions_{version}, lead_(core_->lead) {}
+    : core_(std::move(core)), file_id_(file_id), versions_{version}, planner_(*core_, file_id) {}
 
 const ObjectVersion& CachedFile::version() const {
   MutexLock lock(mutex_);
@@ -40,7 +40,7 @@ void CachedFile::Read(uint64_t handle, uint64_t offset, size_t size, ReadDone do
   const int64_t now_ns = ReadCore::NowNs();
   ReadReply reply;
   ByteRange range;
-  After after;
+  PrefetchPlanner::AfterRead after;
   std::optional<Error> error;
   bool answered = false;
   {
@@ -50,7 +50,7 @@ void CachedFile::Read(uint64_t handle, uint64_t offset, size_t size, ReadDone do
     range.end = range.begin + std::min<uint64_t>(size, FileBytes() - range.begin);
     if (!error && !range.empty()) {
       answered = TryHit(range, now_ns, reply);
-      after = NoteRead(handle, range, !answered, now_ns);
+      after = planner_.OnRead(View(), handle, range, !answered, now_ns);
       if (answered) delivered_.Add(range);
     }
   }
@@ -248,7 +248,7 @@ void CachedFile::Finish(const PendingRef& read) {
       MarkRead(chunk, part, now_ns);
     }
     delivered_.Add(read->range);
-    if (streams_.all().empty()) GiveUpUnneeded(now_ns, garbage);  // its file was closed while it waited
+    if (!planner_.HasStreams()) GiveUpUnneeded(now_ns, garbage);  // its file was closed while it waited
   }
   reply.bytes = static_cast<size_t>(read->range.size());
   reply.pin = Pin(std::move(chunks));
@@ -265,23 +265,11 @@ void CachedFile::Fail(const PendingRef& read, const Error& error) {
     Garbage garbage;
     MutexLock lock(mutex_);
     chunks = LetGo(*read);  // a waiter elsewhere may drop the read under the lock
-    if (streams_.all().empty()) GiveUpUnneeded(ReadCore::NowNs(), garbage);
+    if (!planner_.HasStreams()) GiveUpUnneeded(ReadCore::NowNs(), garbage);
   }
   core_->metrics.errors.Add();
   const ReadDone done = std::move(read->done);
   done(error);
-}
-
-void CachedFile::DoAfter(const After& after) {
-  core_->RelievePressure();
-  if (after.pump) Pump();
-  if (after.refill) Refill();
-  if (core_->lead.HasWaiters()) core_->PumpLead();
-  if ((after.next_window == 0 && !after.next_all) || !core_->next_file) return;
-  const std::shared_ptr<CachedFile> next = core_->next_file(file_id_);
-  if (!next) return;
-  if (after.next_window != 0) next->Expect(after.next_window);
-  if (after.next_all) next->ExpectAll();
 }
 
 }  // namespace ossfs2

@@ -22,12 +22,10 @@
 
 #include "base/mutex.h"
 #include "data/read/chunk_map.h"
-#include "data/read/file_lead.h"
 #include "data/read/file_pages.h"
+#include "data/read/prefetch_planner.h"
 #include "data/read/read_core.h"
 #include "data/read/replacement_wait.h"
-#include "data/read/stream_tracker.h"
-#include "data/read/whole_file_pull.h"
 
 namespace ossfs2 {
 
@@ -87,13 +85,6 @@ class CachedFile final : public ChunkOwner,
     std::vector<std::shared_ptr<StoreCall>> cancel;
     ~Garbage();
   };
-  struct After {
-    bool pump = false;
-    uint64_t next_window = 0;  // prefetch of the next shard
-    bool next_all = false;     // of all of it
-    bool refill = false;       // the kernel knows the file now
-  };
-
   // Every byte of it has gone to a reader.
   bool WasDelivered(const Chunk& chunk) const REQUIRES(mutex_) {
     const auto delivered = delivered_.Find(chunk.range.begin);
@@ -108,7 +99,10 @@ class CachedFile final : public ChunkOwner,
 
   bool MayStorePages() const REQUIRES(mutex_) { return pages_.MayStore() && !core_->changing->Has(file_id_); }
 
-  bool PastPageCache() const REQUIRES(mutex_) { return !core_->options.page_cache || pages_.AnyDirect(); }
+  uint64_t FileBytes() const REQUIRES(mutex_) { return versions_.back().size; }
+  FileView View() const REQUIRES(mutex_) {
+    return {FileBytes(), chunks_, delivered_, unread_bytes_, pages_.AnyDirect()};
+  }
 
   // --- cached_file.cc: reads ---
   std::optional<Error> Refusal() const REQUIRES(mutex_);
@@ -123,7 +117,6 @@ class CachedFile final : public ChunkOwner,
   std::vector<ChunkRef> LetGo(PendingRead& read) REQUIRES(mutex_);
   void Finish(const PendingRef& read) EXCLUDES(mutex_);
   void Fail(const PendingRef& read, const Error& error);
-  void DoAfter(const After& after) EXCLUDES(mutex_);
 
   // --- cached_file_fetch.cc: GETs and what becomes of chunks ---
   struct Outcome {
@@ -163,34 +156,13 @@ class CachedFile final : public ChunkOwner,
   void FillRest(const ChunkRef& chunk) REQUIRES(mutex_);
   bool StoreStep(const Chunk& chunk, ByteRange step, uint64_t epoch, KernelPages& kernel) EXCLUDES(mutex_);
   std::optional<ByteRange> NextFill(const Chunk& chunk) const REQUIRES(mutex_);
-  void Bridge(ByteRange range) REQUIRES(mutex_);
-  bool WantsFill(const Chunk& chunk) const REQUIRES(mutex_);
-  bool NearReader(ByteRange range, int64_t now_ns) const REQUIRES(mutex_);
   void Refill() EXCLUDES(mutex_);
   void PumpMore() EXCLUDES(mutex_);
-  uint64_t TripwireAfter(uint64_t position) const REQUIRES(mutex_);
 
-  // --- cached_file_lead.cc: files fetched before anybody reads them ---
-  std::optional<ByteRange> PickLead() REQUIRES(mutex_);
-  bool AskNextAll() REQUIRES(mutex_);
-  void LeadToNext() EXCLUDES(mutex_);
-
-  // --- cached_file_prefetch.cc: streams and what to fetch ahead ---
-  After NoteRead(uint64_t handle, ByteRange range, bool waited, int64_t now_ns) REQUIRES(mutex_);
-  void NoteWait(Stream& stream, ByteRange range) REQUIRES(mutex_);
-  bool NoteWhole(const Stream& stream, int64_t now_ns) REQUIRES(mutex_);
-  bool WindowOpen(const Stream& stream) const REQUIRES(mutex_);
+  // --- cached_file_prefetch.cc: what the planner asks for, and the file after this one ---
   bool PumpOne() EXCLUDES(mutex_);
-  std::optional<ByteRange> PickPrefetch(int64_t now_ns) REQUIRES(mutex_);
-  std::optional<ByteRange> PickForward(Stream& stream) REQUIRES(mutex_);
-  std::optional<ByteRange> PickBackward(Stream& stream) REQUIRES(mutex_);
-  // All of it is wanted: pulled, or pulled to the end already.
-  bool InPieces() const REQUIRES(mutex_) { return pull_.on() || pull_.complete(); }
-  bool AllWanted() const REQUIRES(mutex_) { return InPieces() || lead_.on(); }
-  uint64_t WholeAllowed() const REQUIRES(mutex_);
-  std::optional<ByteRange> PickWhole() REQUIRES(mutex_);
-  uint64_t SkipHeld(uint64_t position, uint64_t stop, bool delivered_too) const REQUIRES(mutex_);
-  uint64_t FileBytes() const REQUIRES(mutex_) { return versions_.back().size; }
+  void DoAfter(const PrefetchPlanner::AfterRead& after) EXCLUDES(mutex_);
+  void LeadToNext() EXCLUDES(mutex_);
 
   const std::shared_ptr<ReadCore> core_;
   const uint64_t file_id_;
@@ -204,23 +176,18 @@ class CachedFile final : public ChunkOwner,
   // A GET found no object: what is here is read, and nothing more is asked for.
   std::optional<Error> deleted_ GUARDED_BY(mutex_);
   ChunkMap chunks_ GUARDED_BY(mutex_);
-  StreamTracker streams_ GUARDED_BY(mutex_);
   RangeSet delivered_ GUARDED_BY(mutex_);
   CrcLedger crc_ GUARDED_BY(mutex_);
-  WholeFilePull pull_ GUARDED_BY(mutex_);
-  FileLead lead_ GUARDED_BY(mutex_);
+  PrefetchPlanner planner_ GUARDED_BY(mutex_);
   FilePages pages_ GUARDED_BY(mutex_);
   uint64_t unread_bytes_ GUARDED_BY(mutex_) = 0;  // prefetched, in flight or here, not read; those of its chunks
   int prefetches_ GUARDED_BY(mutex_) = 0;         // in flight
   int fetches_ GUARDED_BY(mutex_) = 0;            // in flight or queued, all
-  int64_t prefetch_paused_until_ns_ GUARDED_BY(mutex_) = 0;  // after a failure
   // Where the last chunk begins that was read to its end. Not a reference, which could become the last one to its memory,
   // under the lock.
   uint64_t last_consumed_ GUARDED_BY(mutex_) = 0;
   bool pumping_ GUARDED_BY(mutex_) = false;
   bool pump_again_ GUARDED_BY(mutex_) = false;
-  bool next_asked_ GUARDED_BY(mutex_) = false;
-  bool whole_noted_ GUARDED_BY(mutex_) = false;  // told ReadPace that it was read to its end
   uint64_t asked_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t read_bytes_ GUARDED_BY(mutex_) = 0;
 };

@@ -11,8 +11,7 @@
 namespace ossfs2 {
 namespace {
 
-constexpr int64_t kPrefetchPauseNs = 1'000'000'000;  // after a failed prefetch
-constexpr int64_t kLaggardNs = 10'000'000'000;       // a reader behind counts so long after its last read
+constexpr int64_t kLaggardNs = 10'000'000'000;  // a reader behind counts so long after its last read
 
 class ChunkSink final : public DataSink {
  public:
@@ -160,7 +159,7 @@ void CachedFile::SettleFailure(const ChunkRef& chunk, const Error& error, Outcom
   } else if (chunk->mapped) {
     // What came stays; the rest is a gap again.
     const uint64_t filled = chunk->filled.load();
-    if (!chunk->demand) lead_.OnFailed(chunk->range.size() - filled);
+    if (!chunk->demand) planner_.OnFetchFailed(chunk->range.size() - filled);
     if (filled == 0) {
       Take(chunk, garbage);
     } else {
@@ -170,7 +169,7 @@ void CachedFile::SettleFailure(const ChunkRef& chunk, const Error& error, Outcom
   }
   const bool replaced_here = gone && (parks || !current);
   if (!chunk->demand && error.kind != ErrorKind::kCanceled && !replaced_here)
-    prefetch_paused_until_ns_ = ReadCore::NowNs() + kPrefetchPauseNs;
+    planner_.Pause(ReadCore::NowNs());
   // Reads that had joined a prefetch, or a GET of the old name, ask on their own; the
   // store has already retried what a demand GET could not get.
   const bool again = !stale_ && (!chunk->demand || !current);
@@ -205,7 +204,7 @@ void CachedFile::BecomeStale(const Error& error, Outcome& outcome, Garbage& garb
     }
     chunk->waiters.clear();
   }
-  streams_.Clear();
+  planner_.ForgetStreams();
   TakeEverything(garbage);
 }
 
@@ -218,11 +217,11 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
     core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kGraceNs);
     // The last one stays, for reads that come out of order.
     const ChunkRef* before = chunks_.Find(std::exchange(last_consumed_, chunk->range.begin));
-    const bool alone = streams_.all().size() == 1 && core_->ReadFromCache();
+    const bool alone = planner_.streams().all().size() == 1 && core_->ReadFromCache();
     if (before != nullptr && *before != chunk && (alone || PageCacheKeeps()) && WasDelivered(**before))
       core_->cache.Hurry(**before);
     if (chunk->spent) core_->cache.Hurry(*chunk);
-  } else if (!chunk->demand && chunk->held_by_reads == 0 && !AllWanted() && !streams_.AnyWants(chunk->range)) {
+  } else if (!chunk->demand && chunk->held_by_reads == 0 && !planner_.Wants(chunk->range)) {
     GiveUp(chunk, now_ns);
   } else {
     core_->cache.AddUnread(weak_from_this(), chunk, now_ns);
@@ -253,7 +252,7 @@ void CachedFile::Cancel(const ChunkRef& chunk, Garbage& garbage) {
 
 void CachedFile::TakeEverything(Garbage& garbage) {
   pages_.OnDropped();
-  lead_.End();
+  planner_.EndLead();
   std::vector<ChunkRef> all;
   all.reserve(chunks_.Count());
   for (const auto& [begin, chunk] : chunks_.all()) all.push_back(chunk);
@@ -265,18 +264,14 @@ bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
   MutexLock lock(mutex_);
   if (!chunk->mapped || chunk->fetching) return true;
   const int64_t now_ns = ReadCore::NowNs();
-  if (may_spare && streams_.AnyBehind(chunk->range.begin, now_ns - kLaggardNs)) {
+  if (may_spare && planner_.streams().AnyBehind(chunk->range.begin, now_ns - kLaggardNs)) {
     core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kReopenNs, true);
     return false;
   }
   core_->metrics.cache_evicted_bytes.Add(chunk->range.size());
   FillRest(chunk);
-  if (!chunk->consumed && chunk->page_bytes == 0) {
-    // More was fetched than memory lets wait for its reader.
-    for (Stream& stream : streams_.all())
-      if (stream.Wants(chunk->range)) stream.window = std::max(stream.window / 2, MemoryPool::kBlockBytes);
-  }
-  if (chunk->bytes_read == 0 && chunk->page_bytes == 0 && !chunk->demand) pull_.OnWasted(chunk->range.size());
+  if (!chunk->consumed && chunk->page_bytes == 0) planner_.OnEvictedUnread(chunk->range);
+  if (chunk->bytes_read == 0 && chunk->page_bytes == 0 && !chunk->demand) planner_.OnWasted(chunk->range.size());
   Take(chunk, garbage);
   return true;
 }
@@ -284,9 +279,9 @@ bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
 // After streams went: cancels prefetch that no stream is coming to; what has come may be
 // read by the next open, so it stays as cache for a while.
 void CachedFile::GiveUpUnneeded(int64_t now_ns, Garbage& garbage) {
-  if (lead_.on() || (InPieces() && !streams_.all().empty())) return;  // others read all of it
+  if (planner_.lead().on() || (planner_.InPieces() && planner_.HasStreams())) return;  // others read all of it
   for (const auto& [begin, chunk] : chunks_.all()) {
-    if (chunk->demand || chunk->consumed || streams_.AnyWants(chunk->range)) continue;
+    if (chunk->demand || chunk->consumed || planner_.streams().AnyWants(chunk->range)) continue;
     if (!chunk->fetching) {
       if (chunk->held_by_reads == 0) GiveUp(chunk, now_ns);
     } else if (chunk->waiters.empty() && chunk->filled.load() < chunk->size) {

@@ -7,27 +7,16 @@
 namespace ossfs2 {
 namespace {
 
-constexpr int64_t kStreamIdleNs = 30'000'000'000;  // then a stream is forgotten
 // Who looked a version up before it was replaced opens it within this time.
 constexpr int64_t kLateOpenNs = 10'000'000'000;
 
 }  // namespace
 
-void CachedFile::Expect(uint64_t window) {
-  {
-    MutexLock lock(mutex_);
-    if (Refusal() || FileBytes() == 0 || chunks_.Count() != 0 || !streams_.all().empty()) return;
-    if (core_->lead.WasReadWhole(file_id_)) return;  // the page cache has it
-    streams_.Expect({0, 0}, std::min(window, core_->StreamBudget() / 2), ReadCore::NowNs());
-  }
-  Pump();
-}
-
 void CachedFile::CloseHandle(uint64_t handle) {
   Garbage garbage;
   MutexLock lock(mutex_);
   pages_.RemoveDirect(handle);
-  if (streams_.CloseHandle(handle)) GiveUpUnneeded(ReadCore::NowNs(), garbage);
+  if (planner_.CloseHandle(handle)) GiveUpUnneeded(ReadCore::NowNs(), garbage);
 }
 
 // What was read of a file that is closed now. Some of its GETs may not be settled yet.
@@ -43,18 +32,7 @@ void CachedFile::Closed() {
   {
     Garbage garbage;
     MutexLock lock(mutex_);
-    if (lead_.NobodyCame()) return;  // only looked at: its readers are yet to come
-    const uint64_t read = (lead_.on() ? lead_.read() : delivered_).TotalBytes();  // 0: the page cache had it all
-    if (FileBytes() >= ReadPace::kLargeFileBytes && read != 0 && read < FileBytes() / 2) {
-      core_->pace.OnFileGivenUp();
-      core_->lead.OnGivenUp();
-    }
-    lead_.End();
-    lead_.OnClosed();
-    pull_.OnClosed();
-    streams_.Clear();
-    whole_noted_ = false;
-    next_asked_ = false;
+    if (!planner_.OnClosed(View())) return;
     if (PageCacheKeeps() || (core_->options.page_cache && core_->SavesProcessor())) HurryDelivered();
     pages_.OnClosed();
     delivered_.Clear();
@@ -72,7 +50,7 @@ void CachedFile::Closed() {
 void CachedFile::DropAll() {
   Garbage garbage;
   MutexLock lock(mutex_);
-  streams_.Clear();
+  planner_.ForgetStreams();
   delivered_.Clear();
   crc_.Clear();
   TakeEverything(garbage);
@@ -110,7 +88,7 @@ void CachedFile::Retire(const ObjectVersion& version) {
   stale_ = MakeError(ESTALE, ErrorKind::kVersionChanged,
                      StrCat(versions_.back().key, " was replaced by another host; open it again"));
   pages_.OnDropped();
-  streams_.Clear();
+  planner_.ForgetStreams();
 }
 
 bool CachedFile::Adopt(const ObjectVersion& version) {
@@ -163,15 +141,8 @@ size_t CachedFile::Tick(int64_t now_ns, uint64_t& window_bytes) {
   Garbage garbage;
   MutexLock lock(mutex_);
   if (stale_ && chunks_.Count() != 0) TakeEverything(garbage);
-  if (streams_.all().empty() && lead_.NobodyCameFor(ShardLead::kIdleNs, now_ns)) {
-    core_->lead.OnGivenUp();
-    lead_.End();
-    GiveUpUnneeded(now_ns, garbage);
-  }
-  if (streams_.DropIdle(now_ns - kStreamIdleNs)) GiveUpUnneeded(now_ns, garbage);
-  for (const Stream& stream : streams_.all())
-    if (stream.used_ns > now_ns - ReadCore::kActiveNs) window_bytes += stream.window;
-  return streams_.ActiveCount(now_ns - ReadCore::kActiveNs);
+  if (planner_.DropIdle(now_ns)) GiveUpUnneeded(now_ns, garbage);
+  return planner_.CountActive(now_ns, window_bytes);
 }
 
 void CachedFile::CancelAll() {
@@ -179,7 +150,7 @@ void CachedFile::CancelAll() {
   {
     Garbage garbage;
     MutexLock lock(mutex_);
-    streams_.Clear();
+    planner_.ForgetStreams();
     parked = replacement_.Settle();
     for (const auto& [begin, chunk] : chunks_.all())
       if (chunk->call) garbage.cancel.push_back(chunk->call);
@@ -190,7 +161,7 @@ void CachedFile::CancelAll() {
 
 bool CachedFile::HoldsNothing() const {
   MutexLock lock(mutex_);
-  return chunks_.Count() == 0 && fetches_ == 0 && streams_.all().empty() && !lead_.on();
+  return chunks_.Count() == 0 && fetches_ == 0 && !planner_.HasStreams() && !planner_.lead().on();
 }
 
 void CachedFile::Explain(Explanation& lines) const {
@@ -204,17 +175,11 @@ void CachedFile::Explain(Explanation& lines) const {
   lines.push_back(StrCat("bytes in flight: ", fetching, " in ", fetches_, " requests"));
   lines.push_back(StrCat("bytes fetched ahead and not read yet: ", unread_bytes_));
   lines.push_back(StrCat("chunks: ", chunks_.Count()));
-  lines.push_back(StrCat("whole-file pull: ", pull_.on() ? "on" : "off"));
   if (replacement_.running())
     lines.push_back(StrCat("object being replaced by this mount: ", replacement_.parked(), " reads wait for it"));
-  if (lead_.on()) lines.push_back(StrCat("fetched ahead as the next of a run: ", lead_.held_bytes(), " bytes not read yet"));
   if (stale_) lines.push_back(StrCat("stale: ", stale_->text));
   if (deleted_) lines.push_back(StrCat("deleted: ", deleted_->text));
-  for (const Stream& stream : streams_.all()) {
-    if (!stream.confirmed) continue;
-    lines.push_back(StrCat("stream at ", stream.Edge(), ": ", stream.backward ? "backward" : "forward", ", window ",
-                           stream.window, ", ahead ", stream.Ahead(), ", read ", stream.consumed));
-  }
+  planner_.Explain(lines);
 }
 
 }  // namespace ossfs2

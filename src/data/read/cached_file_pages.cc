@@ -1,53 +1,17 @@
 // What a CachedFile puts into the kernel's page cache ahead of its readers.
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "data/read/cached_file.h"
 #include "data/read/page_filler.h"
 
 namespace ossfs2 {
-namespace {
-
-constexpr uint64_t kPageBytes = 4096;
-constexpr uint64_t kReaderBytes = 2ull << 20;  // so close ahead of a reader its own read-ahead is faster
-constexpr int64_t kReaderNs = 1'000'000'000;   // of a reader of a file that is fetched whole
-
-uint64_t PageUp(uint64_t offset) { return (offset + kPageBytes - 1) / kPageBytes * kPageBytes; }
-uint64_t PageDown(uint64_t offset) { return offset / kPageBytes * kPageBytes; }
-
-}  // namespace
-
-// The end of the first tripwire that ends after `position`.
-uint64_t CachedFile::TripwireAfter(uint64_t position) const {
-  const auto multiple = [position](uint64_t every) { return (position / every + 1) * every; };
-  if (!lead_.on()) return multiple(PageFiller::kTripwireEvery);
-  if (position < PageFiller::kFirstTripwire) return std::min(PageFiller::kFirstTripwire, PageUp(FileBytes()));
-  return std::min(multiple(PageFiller::kLeadTripwireEvery), PageUp(FileBytes()));
-}
-
-bool CachedFile::NearReader(ByteRange range, int64_t now_ns) const {
-  return std::any_of(streams_.all().begin(), streams_.all().end(), [&](const Stream& stream) {
-    return stream.used_ns + kReaderNs > now_ns && stream.high + kReaderBytes > range.begin && stream.high < range.end;
-  });
-}
-
-// Is its reader far enough behind to find the chunk in the page cache?
-bool CachedFile::WantsFill(const Chunk& chunk) const {
-  if (lead_.on()) return !NearReader(chunk.range, ReadCore::NowNs());
-  return std::any_of(streams_.all().begin(), streams_.all().end(), [&](const Stream& stream) {
-    return stream.confirmed && !stream.backward && stream.handles.size() == 1 &&
-           stream.window >= PageFiller::kWindowBytesMin && stream.Wants(chunk.range) &&
-           stream.high + kReaderBytes <= chunk.range.begin;
-  });
-}
 
 // A chunk has come.
 void CachedFile::MaybeFill(const ChunkRef& chunk) {
   if (!core_->filler.on() || chunk->demand) return;
   {
     MutexLock lock(mutex_);
-    if (chunk->filling || !WantsFill(*chunk) || !NextFill(*chunk)) return;
+    if (chunk->filling || !planner_.WantsPageFill(chunk->range, ReadCore::NowNs()) || !NextFill(*chunk)) return;
     chunk->filling = true;
   }
   const bool taken = core_->filler.Queue([self = shared_from_this(), chunk](KernelPages& kernel) {
@@ -63,7 +27,7 @@ void CachedFile::MaybeFill(const ChunkRef& chunk) {
 void CachedFile::PumpMore() {
   {
     MutexLock lock(mutex_);
-    if (!lead_.fetching()) return;
+    if (!planner_.lead().fetching()) return;
   }
   Pump();
 }
@@ -84,10 +48,10 @@ std::optional<ByteRange> CachedFile::NextFill(const Chunk& chunk) const {
   if (!chunk.mapped || chunk.consumed || chunk.fetching || chunk.bytes_read != 0) return std::nullopt;
   if (stale_ || !MayStorePages()) return std::nullopt;
   uint64_t begin = PageUp(std::max(chunk.range.begin, chunk.pages_to));
-  const uint64_t wire = TripwireAfter(begin);
+  const uint64_t wire = planner_.TripwireAfter(begin, FileBytes());
   if (begin + PageFiller::kTripwireBytes >= wire) begin = wire;
-  const uint64_t end = std::min({begin + PageFiller::kStepBytes, TripwireAfter(begin) - PageFiller::kTripwireBytes,
-                                 PageDown(chunk.range.end)});
+  const uint64_t left_out = planner_.TripwireAfter(begin, FileBytes()) - PageFiller::kTripwireBytes;
+  const uint64_t end = std::min({begin + PageFiller::kStepBytes, left_out, PageDown(chunk.range.end)});
   if (begin >= end) return std::nullopt;
   return ByteRange{begin, end};
 }
@@ -125,7 +89,7 @@ bool CachedFile::StoreStep(const Chunk& chunk, ByteRange step, uint64_t epoch, K
   if (stored) core_->metrics.page_fill_bytes.Add(step.size());
   MutexLock lock(mutex_);
   const bool good = pages_.EndStore(epoch) && !core_->changing->Has(file_id_);
-  lead_.OnStore(stored);
+  planner_.OnPageStore(stored);
   if (!stored) return false;
   if (!good) {
     kernel.Drop(file_id_);  // the file changed meanwhile
@@ -139,7 +103,7 @@ void CachedFile::StopFilling(bool wait) {
   const auto deadline = std::chrono::steady_clock::now() + ReadEngine::kStopFillingWait;
   MutexLock lock(mutex_);
   pages_.Stop();
-  lead_.End();
+  planner_.EndLead();
   if (wait) pages_.WaitUntilIdle(lock, deadline);
 }
 
@@ -163,19 +127,6 @@ void CachedFile::FillRest(const ChunkRef& chunk) {
 void CachedFile::SetDirect(uint64_t handle) {
   MutexLock lock(mutex_);
   pages_.AddDirect(handle);
-}
-
-// A reader that comes to a tripwire has read what the page cache had before it.
-void CachedFile::Bridge(ByteRange range) {
-  for (Stream& stream : streams_.all()) {
-    if (!stream.confirmed || stream.backward || stream.high >= range.begin) continue;
-    if (std::max(stream.frontier, stream.high) < range.begin) continue;
-    const auto delivered = delivered_.Find(stream.high);
-    if (!delivered || delivered->end < range.begin) continue;
-    stream.consumed += range.begin - stream.high;
-    stream.low = std::max(stream.low, stream.high);
-    stream.high = range.begin;
-  }
 }
 
 }  // namespace ossfs2

@@ -30,6 +30,10 @@
 
 namespace ossfs2 {
 
+inline constexpr uint64_t kPageBytes = 4096;
+constexpr uint64_t PageUp(uint64_t offset) { return (offset + kPageBytes - 1) / kPageBytes * kPageBytes; }
+constexpr uint64_t PageDown(uint64_t offset) { return offset / kPageBytes * kPageBytes; }
+
 class PageFiller {
  public:
   static constexpr uint64_t kTripwireBytes = 128ull << 10;

@@ -22,15 +22,15 @@ ByteRange Common(ByteRange a, ByteRange b) { return {std::max(a.begin, b.begin),
 }  // namespace
 
 CachedFile::CachedFile(std::shared_ptr<ReadCore> core, uint64_t file_id, const ObjectVersion& version)
-    : core_(std::move(core)), file_id_(file_id), versions_{version}, planner_(*core_, file_id) {}
+    : core_(std::move(core)), file_id_(file_id), served_(version), planner_(*core_, file_id) {}
 
 const ObjectVersion& CachedFile::version() const {
   MutexLock lock(mutex_);
-  return versions_.back();
+  return served_.current();
 }
 
 std::optional<Error> CachedFile::Refusal() const {
-  if (stale_) return stale_;
+  if (served_.stale()) return served_.stale();
   if (core_->stopping.load(std::memory_order_relaxed))
     return MakeError(EIO, ErrorKind::kCanceled, "the mount is shutting down");
   return std::nullopt;
@@ -158,10 +158,10 @@ void CachedFile::StartRead(const PendingRef& read, std::vector<BlockRef> blocks,
       error = Refusal();
       const std::vector<ByteRange> gaps = chunks_.Gaps(read->range);
       if (!error && !gaps.empty() && replacement_.refused()) return Park(read, before);
-      if (!error && !gaps.empty()) error = deleted_;
+      if (!error && !gaps.empty()) error = served_.deleted();
       if (!error && ++read->attempts > kAttemptsMax + (granted ? 1 : 0))
         error = MakeError(EIO, ErrorKind::kUnavailable,
-                          StrCat("read of ", versions_.back().key, ": fetches in flight failed repeatedly"));
+                          StrCat("read of ", served_.current().key, ": fetches in flight failed repeatedly"));
       if (error) break;
       size_t wanted = 0;
       for (const ByteRange& gap : gaps) wanted += BlocksFor(gap.size());

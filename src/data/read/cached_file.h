@@ -1,5 +1,12 @@
 // CachedFile: one object version's bytes in memory and on their way, for all its readers.
 //
+// It answers reads, makes the GETs and wakes who waits for them. What is decided apart from that lies in its parts:
+//   ServedVersion    which version of the object these bytes are, and whether it still is the object
+//   ReplacementWait  reads that wait while this mount replaces the object by one with the same bytes
+//   ChunkMap         what is here or in flight
+//   PrefetchPlanner  what to fetch ahead of the readers
+//   FilePages        whether bytes may be put into the kernel's page cache
+//
 // A read takes the bytes that are there, joins what is in flight and makes GETs for the gaps
 // only; looking and filling gaps happen under one hold of the lock, so no byte is asked twice
 // while it is here. A read that finds no memory waits without holding any: it is granted
@@ -7,15 +14,14 @@
 // If by then other reads took the room for the gaps, it fetches its range for itself.
 //
 // A failed prefetch is not an answer: reads that had joined it ask once more on their own.
-// A replaced object (If-Match) makes the file stale: all its chunks go, reads get ESTALE. Not while this mount replaces it
-// by one with the same bytes (BeginReplacement): what is there stays, and reads that need more wait for the new version.
+// A replaced object (If-Match) makes the file stale: all its chunks go, reads get ESTALE. Not while this mount replaces
+// it (BeginReplacement): what is there stays, and reads that need more wait for the new version.
 //
 // Threads: any. mutex_ is held for look-ups only: never over the network, an allocation, a
 // callback or the release of memory. Order: mutex_, then ReadCache's, then MemoryPool's.
 #pragma once
 
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -26,6 +32,7 @@
 #include "data/read/prefetch_planner.h"
 #include "data/read/read_core.h"
 #include "data/read/replacement_wait.h"
+#include "data/read/served_version.h"
 
 namespace ossfs2 {
 
@@ -85,6 +92,7 @@ class CachedFile final : public ChunkOwner,
     std::vector<std::shared_ptr<StoreCall>> cancel;
     ~Garbage();
   };
+
   // Every byte of it has gone to a reader.
   bool WasDelivered(const Chunk& chunk) const REQUIRES(mutex_) {
     const auto delivered = delivered_.Find(chunk.range.begin);
@@ -99,7 +107,7 @@ class CachedFile final : public ChunkOwner,
 
   bool MayStorePages() const REQUIRES(mutex_) { return pages_.MayStore() && !core_->changing->Has(file_id_); }
 
-  uint64_t FileBytes() const REQUIRES(mutex_) { return versions_.back().size; }
+  uint64_t FileBytes() const REQUIRES(mutex_) { return served_.current().size; }
   FileView View() const REQUIRES(mutex_) {
     return {FileBytes(), chunks_, delivered_, unread_bytes_, pages_.AnyDirect()};
   }
@@ -108,6 +116,9 @@ class CachedFile final : public ChunkOwner,
   std::optional<Error> Refusal() const REQUIRES(mutex_);
   bool TryHit(ByteRange range, int64_t now_ns, ReadReply& reply) REQUIRES(mutex_);
   void MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns) REQUIRES(mutex_);
+  void SettleIfRead(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
+  void CountPagesAsRead(Chunk& chunk) REQUIRES(mutex_);
+  void TakeUnread(Chunk& chunk, uint64_t bytes) REQUIRES(mutex_);
   void StartRead(const PendingRef& read, std::vector<BlockRef> blocks, bool granted) EXCLUDES(mutex_);
   bool Attach(const PendingRef& read, const std::vector<ByteRange>& gaps, std::vector<BlockRef>& blocks,
               std::vector<Start>& starts) REQUIRES(mutex_);
@@ -118,7 +129,7 @@ class CachedFile final : public ChunkOwner,
   void Finish(const PendingRef& read) EXCLUDES(mutex_);
   void Fail(const PendingRef& read, const Error& error);
 
-  // --- cached_file_fetch.cc: GETs and what becomes of chunks ---
+  // --- cached_file_fetch.cc: GETs ---
   struct Outcome {
     std::vector<PendingRef> ready;
     std::vector<PendingRef> restart;
@@ -131,28 +142,27 @@ class CachedFile final : public ChunkOwner,
   void WakeFilled(Chunk& chunk, uint64_t filled, std::vector<PendingRef>& ready) REQUIRES(mutex_);
   void SettleFailure(const ChunkRef& chunk, const Error& error, Outcome& outcome, Garbage& garbage)
       REQUIRES(mutex_);
-  void SettleKept(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
+  void KeepWhatCame(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
   void BecomeStale(const Error& error, Outcome& outcome, Garbage& garbage) REQUIRES(mutex_);
   void Park(const PendingRef& read, Garbage& garbage) REQUIRES(mutex_);
+  void CheckCrc(const Chunk& chunk, uint64_t filled) EXCLUDES(mutex_);
+
+  // --- cached_file_chunks.cc: who keeps chunks, and when they go ---
+  void SettleKept(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
   void Take(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
   void TakeEverything(Garbage& garbage) REQUIRES(mutex_);
   void Cancel(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
   void GiveUp(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
   void GiveUpUnneeded(int64_t now_ns, Garbage& garbage) REQUIRES(mutex_);
-  void CheckCrc(const Chunk& chunk, uint64_t filled) EXCLUDES(mutex_);
 
   // --- cached_file_lifetime.cc: opens and closes ---
   void HurryDelivered() REQUIRES(mutex_);
-  void SetVersion(const ObjectVersion& version) REQUIRES(mutex_);
   void Resume(const std::vector<PendingRef>& parked) EXCLUDES(mutex_);
   void GiveUpWaiting(int64_t now_ns) EXCLUDES(mutex_);
 
   // --- cached_file_pages.cc: the page cache ahead of the readers ---
   void MaybeFill(const ChunkRef& chunk) EXCLUDES(mutex_);
   void Fill(const ChunkRef& chunk, KernelPages& kernel) EXCLUDES(mutex_);
-  void SettleIfRead(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
-  void CountPagesAsRead(Chunk& chunk) REQUIRES(mutex_);
-  void TakeUnread(Chunk& chunk, uint64_t bytes) REQUIRES(mutex_);
   void FillRest(const ChunkRef& chunk) REQUIRES(mutex_);
   bool StoreStep(const Chunk& chunk, ByteRange step, uint64_t epoch, KernelPages& kernel) EXCLUDES(mutex_);
   std::optional<ByteRange> NextFill(const Chunk& chunk) const REQUIRES(mutex_);
@@ -167,14 +177,8 @@ class CachedFile final : public ChunkOwner,
   const std::shared_ptr<ReadCore> core_;
   const uint64_t file_id_;
   mutable Mutex mutex_;
-  std::list<ObjectVersion> versions_ GUARDED_BY(mutex_);  // the last counts; older ones for references
-  uint64_t generation_ GUARDED_BY(mutex_) = 1;
-  std::optional<ObjectVersion> replaced_ GUARDED_BY(mutex_);  // by the last one, here
-  int64_t replaced_ns_ GUARDED_BY(mutex_) = 0;
+  ServedVersion served_ GUARDED_BY(mutex_);
   ReplacementWait replacement_ GUARDED_BY(mutex_);
-  std::optional<Error> stale_ GUARDED_BY(mutex_);
-  // A GET found no object: what is here is read, and nothing more is asked for.
-  std::optional<Error> deleted_ GUARDED_BY(mutex_);
   ChunkMap chunks_ GUARDED_BY(mutex_);
   RangeSet delivered_ GUARDED_BY(mutex_);
   CrcLedger crc_ GUARDED_BY(mutex_);

@@ -1,4 +1,4 @@
-// The GETs of a CachedFile: how they start, what their end means, when chunks go.
+// The GETs of a CachedFile: how they start, and what their end means.
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -10,8 +10,6 @@
 
 namespace ossfs2 {
 namespace {
-
-constexpr int64_t kLaggardNs = 10'000'000'000;  // a reader behind counts so long after its last read
 
 class ChunkSink final : public DataSink {
  public:
@@ -46,7 +44,7 @@ CachedFile::Garbage::~Garbage() {
 
 CachedFile::Start CachedFile::MakeChunk(ByteRange range, std::vector<BlockRef> blocks, bool demand, bool shared) {
   auto chunk = std::make_shared<Chunk>(range, std::move(blocks), demand);
-  chunk->generation = generation_;
+  chunk->generation = served_.generation();
   chunk->used_ns = ReadCore::NowNs();
   if (shared) chunks_.Insert(chunk);
   ++fetches_;
@@ -59,7 +57,7 @@ CachedFile::Start CachedFile::MakeChunk(ByteRange range, std::vector<BlockRef> b
     unread_bytes_ += range.size();
     core_->metrics.prefetch_bytes.Add(range.size());
   }
-  const ObjectVersion& version = versions_.back();
+  const ObjectVersion& version = served_.current();
   return {std::move(chunk), {version.key, range.begin, range.size(), version.etag}};
 }
 
@@ -144,45 +142,43 @@ void CachedFile::OnFetchDone(const ChunkRef& chunk, Status status) {
 }
 
 void CachedFile::SettleFailure(const ChunkRef& chunk, const Error& error, Outcome& outcome, Garbage& garbage) {
-  const bool current = chunk->generation == generation_;
-  const bool gone = error.kind == ErrorKind::kVersionChanged || error.kind == ErrorKind::kNotFound;
-  const bool parks = gone && current && !stale_ && replacement_.running();
-  outcome.error = error;
-  if (parks) replacement_.NoteRefused(error, ReadCore::NowNs());
-  if (error.kind == ErrorKind::kNotFound && current && !parks && !stale_) {
-    deleted_ = error;
-    deleted_->errno_value = ESTALE;  // as of any file that is open; read(2) knows no ENOENT
-    outcome.error = deleted_;
-  }
-  if (error.kind == ErrorKind::kVersionChanged && current && !parks) {
+  using Verdict = ServedVersion::Verdict;
+  const int64_t now_ns = ReadCore::NowNs();
+  const Verdict verdict = served_.OnFailedGet(chunk->generation, error, replacement_.running());
+  const bool replaced_here = verdict == Verdict::kReplacing || verdict == Verdict::kOutdated;
+  outcome.error = verdict == Verdict::kDeleted ? served_.deleted() : error;
+  if (verdict == Verdict::kReplacing) replacement_.NoteRefused(error, now_ns);
+  if (verdict == Verdict::kReplaced)
     BecomeStale(error, outcome, garbage);
-  } else if (chunk->mapped) {
-    // What came stays; the rest is a gap again.
-    const uint64_t filled = chunk->filled.load();
-    if (!chunk->demand) planner_.OnFetchFailed(chunk->range.size() - filled);
-    if (filled == 0) {
-      Take(chunk, garbage);
-    } else {
-      TakeUnread(*chunk, chunk->range.size() - filled);
-      chunk->range.end = chunk->range.begin + filled;
-    }
-  }
-  const bool replaced_here = gone && (parks || !current);
-  if (!chunk->demand && error.kind != ErrorKind::kCanceled && !replaced_here)
-    planner_.Pause(ReadCore::NowNs());
+  else if (chunk->mapped)
+    KeepWhatCame(chunk, garbage);
+  if (!chunk->demand && error.kind != ErrorKind::kCanceled && !replaced_here) planner_.Pause(now_ns);
   // Reads that had joined a prefetch, or a GET of the old name, ask on their own; the
   // store has already retried what a demand GET could not get.
-  const bool again = !stale_ && (!chunk->demand || !current);
+  const bool again = !served_.stale() && (!chunk->demand || chunk->generation != served_.generation());
   for (Chunk::Waiter& waiter : chunk->waiters) {
     if (waiter.epoch != waiter.read->epoch) continue;
     ++waiter.read->epoch;
-    if (replaced_here && !stale_) --waiter.read->attempts;  // one more only after another replacement
-    if (parks)
+    if (replaced_here && !served_.stale()) --waiter.read->attempts;  // one more only after another replacement
+    if (verdict == Verdict::kReplacing)
       Park(waiter.read, garbage);
     else
       (again ? outcome.restart : outcome.failed).push_back(std::move(waiter.read));
   }
   chunk->waiters.clear();
+}
+
+// The rest of a chunk whose GET failed is a gap again.
+void CachedFile::KeepWhatCame(const ChunkRef& chunk, Garbage& garbage) {
+  const uint64_t filled = chunk->filled.load();
+  const uint64_t lost = chunk->range.size() - filled;
+  if (!chunk->demand) planner_.OnFetchFailed(lost);
+  if (filled == 0) {
+    Take(chunk, garbage);
+  } else {
+    TakeUnread(*chunk, lost);
+    chunk->range.end = chunk->range.begin + filled;
+  }
 }
 
 // Waits for the new version, without memory.
@@ -192,9 +188,8 @@ void CachedFile::Park(const PendingRef& read, Garbage& garbage) {
 }
 
 void CachedFile::BecomeStale(const Error& error, Outcome& outcome, Garbage& garbage) {
-  stale_ = error;
-  stale_->errno_value = ESTALE;
-  outcome.error = stale_;
+  served_.BecomeStale(error);
+  outcome.error = served_.stale();
   outcome.failed = replacement_.Settle();
   for (const auto& [begin, chunk] : chunks_.all()) {
     for (Chunk::Waiter& waiter : chunk->waiters) {
@@ -206,94 +201,6 @@ void CachedFile::BecomeStale(const Error& error, Outcome& outcome, Garbage& garb
   }
   planner_.ForgetStreams();
   TakeEverything(garbage);
-}
-
-// A complete chunk goes to the list of the cache that it belongs in.
-void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
-  if (chunk->consumed) return;
-  if (chunk->bytes_read >= chunk->range.size() && chunk->read_to >= chunk->range.end) {
-    chunk->consumed = true;
-    TakeUnread(*chunk, chunk->unread_bytes);
-    core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kGraceNs);
-    // The last one stays, for reads that come out of order.
-    const ChunkRef* before = chunks_.Find(std::exchange(last_consumed_, chunk->range.begin));
-    const bool alone = planner_.streams().all().size() == 1 && core_->ReadFromCache();
-    if (before != nullptr && *before != chunk && (alone || PageCacheKeeps()) && WasDelivered(**before))
-      core_->cache.Hurry(**before);
-    if (chunk->spent) core_->cache.Hurry(*chunk);
-  } else if (!chunk->demand && chunk->held_by_reads == 0 && !planner_.Wants(chunk->range)) {
-    GiveUp(chunk, now_ns);
-  } else {
-    core_->cache.AddUnread(weak_from_this(), chunk, now_ns);
-  }
-}
-
-// Out of the map and the cache. Its memory goes when the GET and the readers are done with it.
-void CachedFile::Take(const ChunkRef& chunk, Garbage& garbage) {
-  if (!chunk->mapped) return;
-  if (!chunk->demand) {
-    const uint64_t came = chunk->filled.load();
-    core_->metrics.prefetch_wasted_bytes.Add(came - std::min(came, chunk->bytes_read + chunk->page_bytes));
-  }
-  TakeUnread(*chunk, chunk->unread_bytes);
-  core_->cache.Remove(*chunk);
-  garbage.chunks.push_back(chunks_.Erase(*chunk));
-  const bool awaited = std::any_of(chunk->waiters.begin(), chunk->waiters.end(), [](const Chunk::Waiter& waiter) {
-    return waiter.epoch == waiter.read->epoch;
-  });
-  if (chunk->fetching && !awaited && !chunk->demand) Cancel(chunk, garbage);
-}
-
-void CachedFile::Cancel(const ChunkRef& chunk, Garbage& garbage) {
-  if (chunk->canceled.exchange(true)) return;
-  core_->metrics.prefetch_canceled.Add();
-  if (chunk->call) garbage.cancel.push_back(chunk->call);
-}
-
-void CachedFile::TakeEverything(Garbage& garbage) {
-  pages_.OnDropped();
-  planner_.EndLead();
-  std::vector<ChunkRef> all;
-  all.reserve(chunks_.Count());
-  for (const auto& [begin, chunk] : chunks_.all()) all.push_back(chunk);
-  for (const ChunkRef& chunk : all) Take(chunk, garbage);
-}
-
-bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
-  Garbage garbage;
-  MutexLock lock(mutex_);
-  if (!chunk->mapped || chunk->fetching) return true;
-  const int64_t now_ns = ReadCore::NowNs();
-  if (may_spare && planner_.streams().AnyBehind(chunk->range.begin, now_ns - kLaggardNs)) {
-    core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kReopenNs, true);
-    return false;
-  }
-  core_->metrics.cache_evicted_bytes.Add(chunk->range.size());
-  FillRest(chunk);
-  if (!chunk->consumed && chunk->page_bytes == 0) planner_.OnEvictedUnread(chunk->range);
-  if (chunk->bytes_read == 0 && chunk->page_bytes == 0 && !chunk->demand) planner_.OnWasted(chunk->range.size());
-  Take(chunk, garbage);
-  return true;
-}
-
-// After streams went: cancels prefetch that no stream is coming to; what has come may be
-// read by the next open, so it stays as cache for a while.
-void CachedFile::GiveUpUnneeded(int64_t now_ns, Garbage& garbage) {
-  if (planner_.lead().on() || (planner_.InPieces() && planner_.HasStreams())) return;  // others read all of it
-  for (const auto& [begin, chunk] : chunks_.all()) {
-    if (chunk->demand || chunk->consumed || planner_.streams().AnyWants(chunk->range)) continue;
-    if (!chunk->fetching) {
-      if (chunk->held_by_reads == 0) GiveUp(chunk, now_ns);
-    } else if (chunk->waiters.empty() && chunk->filled.load() < chunk->size) {
-      Cancel(chunk, garbage);  // what has come by then stays
-    }
-  }
-}
-
-void CachedFile::GiveUp(const ChunkRef& chunk, int64_t now_ns) {
-  chunk->consumed = true;
-  TakeUnread(*chunk, chunk->unread_bytes);
-  core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kReopenNs);
 }
 
 void CachedFile::CheckCrc(const Chunk& chunk, uint64_t filled) {
@@ -308,8 +215,8 @@ void CachedFile::CheckCrc(const Chunk& chunk, uint64_t filled) {
   {
     MutexLock lock(mutex_);
     whole = crc_.Add({chunk.range.begin, chunk.range.begin + filled}, crc, FileBytes());
-    expected = versions_.back().crc64;
-    key = versions_.back().key;
+    expected = served_.current().crc64;
+    key = served_.current().key;
   }
   if (!whole || !expected) return;
   if (*whole == *expected) {

@@ -1,16 +1,8 @@
 // Opens and closes of a CachedFile, and what is told of it.
-#include <cerrno>
-
 #include "base/str.h"
 #include "data/read/cached_file.h"
 
 namespace ossfs2 {
-namespace {
-
-// Who looked a version up before it was replaced opens it within this time.
-constexpr int64_t kLateOpenNs = 10'000'000'000;
-
-}  // namespace
 
 void CachedFile::CloseHandle(uint64_t handle) {
   Garbage garbage;
@@ -56,21 +48,11 @@ void CachedFile::DropAll() {
   TakeEverything(garbage);
 }
 
-void CachedFile::SetVersion(const ObjectVersion& version) {
-  versions_.push_back(version);
-  ++generation_;
-  deleted_.reset();
-}
-
 void CachedFile::Rebind(const ObjectVersion& version) {
   std::vector<PendingRef> parked;
   {
     MutexLock lock(mutex_);
-    if (versions_.back() == version) return;
-    replaced_ = versions_.back();
-    replaced_ns_ = ReadCore::NowNs();
-    SetVersion(version);
-    if (!replacement_.refused()) return;
+    if (!served_.Rebind(version, ReadCore::NowNs()) || !replacement_.refused()) return;
     parked = replacement_.Settle();
   }
   Resume(parked);
@@ -78,31 +60,20 @@ void CachedFile::Rebind(const ObjectVersion& version) {
 
 bool CachedFile::stale() const {
   MutexLock lock(mutex_);
-  return stale_.has_value();
+  return served_.stale().has_value();
 }
 
 // Called under locks: Tick lets the chunks go. Reads on their way may finish: the kernel sent them before it knew.
 void CachedFile::Retire(const ObjectVersion& version) {
   MutexLock lock(mutex_);
-  if (stale_ || versions_.back().SameBytes(version)) return;
-  stale_ = MakeError(ESTALE, ErrorKind::kVersionChanged,
-                     StrCat(versions_.back().key, " was replaced by another host; open it again"));
+  if (!served_.Retire(version)) return;
   pages_.OnDropped();
   planner_.ForgetStreams();
 }
 
 bool CachedFile::Adopt(const ObjectVersion& version) {
   MutexLock lock(mutex_);
-  if (stale_) return false;
-  if (versions_.back().SameBytes(version)) {
-    // While it is replaced the holder knows best.
-    if (!replacement_.running() && versions_.back() != version) SetVersion(version);
-    deleted_.reset();  // whoever opens it has seen it
-    return true;
-  }
-  if (!replaced_ || !replaced_->SameBytes(version)) return false;
-  if (replacement_.running()) return true;
-  return version.key == versions_.back().key && ReadCore::NowNs() - replaced_ns_ <= kLateOpenNs;
+  return served_.Adopt(version, replacement_.running(), ReadCore::NowNs());
 }
 
 void CachedFile::BeginReplacement() {
@@ -140,7 +111,7 @@ size_t CachedFile::Tick(int64_t now_ns, uint64_t& window_bytes) {
   GiveUpWaiting(now_ns);
   Garbage garbage;
   MutexLock lock(mutex_);
-  if (stale_ && chunks_.Count() != 0) TakeEverything(garbage);
+  if (served_.stale() && chunks_.Count() != 0) TakeEverything(garbage);
   if (planner_.DropIdle(now_ns)) GiveUpUnneeded(now_ns, garbage);
   return planner_.CountActive(now_ns, window_bytes);
 }
@@ -177,8 +148,8 @@ void CachedFile::Explain(Explanation& lines) const {
   lines.push_back(StrCat("chunks: ", chunks_.Count()));
   if (replacement_.running())
     lines.push_back(StrCat("object being replaced by this mount: ", replacement_.parked(), " reads wait for it"));
-  if (stale_) lines.push_back(StrCat("stale: ", stale_->text));
-  if (deleted_) lines.push_back(StrCat("deleted: ", deleted_->text));
+  if (served_.stale()) lines.push_back(StrCat("stale: ", served_.stale()->text));
+  if (served_.deleted()) lines.push_back(StrCat("deleted: ", served_.deleted()->text));
   planner_.Explain(lines);
 }
 

@@ -46,7 +46,7 @@ void CachedFile::Refill() {
 std::optional<ByteRange> CachedFile::NextFill(const Chunk& chunk) const {
   // Once a reader has come into the chunk its own read-ahead is faster.
   if (!chunk.mapped || chunk.consumed || chunk.fetching || chunk.bytes_read != 0) return std::nullopt;
-  if (stale_ || !MayStorePages()) return std::nullopt;
+  if (served_.stale() || !MayStorePages()) return std::nullopt;
   uint64_t begin = PageUp(std::max(chunk.range.begin, chunk.pages_to));
   const uint64_t wire = planner_.TripwireAfter(begin, FileBytes());
   if (begin + PageFiller::kTripwireBytes >= wire) begin = wire;
@@ -81,7 +81,7 @@ void CachedFile::Fill(const ChunkRef& chunk, KernelPages& kernel) {
 bool CachedFile::StoreStep(const Chunk& chunk, ByteRange step, uint64_t epoch, KernelPages& kernel) {
   {
     MutexLock lock(mutex_);
-    if (stale_ || core_->changing->Has(file_id_) || !pages_.BeginStore(epoch)) return false;
+    if (served_.stale() || core_->changing->Has(file_id_) || !pages_.BeginStore(epoch)) return false;
   }
   std::vector<iovec> parts;
   chunk.AppendParts(step, parts);

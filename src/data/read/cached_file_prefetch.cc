@@ -74,7 +74,7 @@ bool CachedFile::PumpOne() {
     // In both cases of too many in flight the end of one of them pumps again.
     if (Refusal() || prefetches_ >= share) return false;
     const int64_t now_ns = ReadCore::NowNs();
-    if (!replacement_.refused() && !deleted_) range = planner_.Next(View(), self, now_ns);
+    if (!replacement_.refused() && !served_.deleted()) range = planner_.Next(View(), self, now_ns);
     resumes = !range && planner_.WaitsForPauseToEnd(now_ns);
   }
   if (resumes) core_->scheduler.WaitForTurn(self);

@@ -116,7 +116,9 @@ void TakeMarker(FsContext& context, Node* directory, const ObjectInfo& info) {
   if (flagged || state.keeps_attributes != Known::kYes)
     state.keeps_attributes = flagged ? Known::kYes : Known::kNo;
   TakeMetadata(context.tree, directory, info, false);
-  if (!info.metadata.contains("mtime"))
+  // A time that was chosen here and is not stored yet is newer than this answer.
+  const bool chosen = directory->extra && directory->extra->pending && directory->extra->mtime_chosen;
+  if (!chosen && !info.metadata.contains("mtime"))
     directory->mtime_ns = std::max(directory->mtime_ns, WallNs(info.mtime_s));
 }
 

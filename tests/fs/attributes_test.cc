@@ -167,6 +167,18 @@ TEST_F(Attributes, MtimeOfAWrittenFileIsItsLocalTimeAndStays) {
   EXPECT_EQ(mount.Stat("f")->mtime_ns, before);
 }
 
+// The delayed save has not come yet when the service is asked again.
+TEST_F(Attributes, AChosenMtimeOfADirectoryIsShownBeforeItIsStored) {
+  FsOptions options;
+  options.attr_timeout_s = 0;
+  TestMount mount(*store_, options);
+  ASSERT_EQ(mount.Mkdir("d"), 0);
+  EXPECT_EQ(mount.SetAttr("d", Mtime(kOldNs)), 0);
+  EXPECT_EQ(mount.Stat("d")->mtime_ns, kOldNs);
+  SaveAll(mount);
+  EXPECT_EQ(mount.Stat("d")->mtime_ns, kOldNs);
+}
+
 TEST_F(Attributes, ShownMtimeOfAVersionDoesNotJump) {
   store_->PutContent("f", "x", {{"mtime", "1500000000"}});
   std::map<std::string, Attr> attrs;

@@ -15,6 +15,20 @@ constexpr size_t kCopyThroughBytesMax = 64u << 20;
 
 }  // namespace
 
+// That of the handle's reads: one copy is many calls, and must not go on with a version that came meanwhile.
+std::optional<Result<ObjectVersion>> CoreFileSystem::VersionToCopy(FileHandle& source) {
+  if (source.file->ahead()) return std::nullopt;
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(source.ino);
+    if (node == nullptr) return Result<ObjectVersion>(StaleInode());
+    if (node->unlinked || node->etag.empty()) return std::nullopt;
+  }
+  const auto reader = ReaderOf(source);
+  if (!reader || reader->stale()) return Result<ObjectVersion>(StaleInode());
+  return Result<ObjectVersion>(reader->version());
+}
+
 Result<size_t> CoreFileSystem::CopyFileRange(HandleId source_id, uint64_t source_offset, HandleId target_id,
                                              uint64_t target_offset, size_t length) {
   const auto source = files_.Get(source_id);
@@ -23,15 +37,9 @@ Result<size_t> CoreFileSystem::CopyFileRange(HandleId source_id, uint64_t source
   if (source->ino == target->ino && source_offset < target_offset + length &&
       target_offset < source_offset + length)
     return MakeError(EINVAL, ErrorKind::kInvalid, "The ranges overlap.");
-  ObjectVersion version;
-  {
-    MutexLock lock(context_.tree.mutex);
-    const Node* node = context_.tree.Find(source->ino);
-    if (node == nullptr) return StaleInode();
-    version = context_.VersionOf(node);
-    if (node->unlinked) version.etag.clear();
-  }
-  if (!source->file->ahead() && !version.etag.empty()) {
+  if (const auto stored = VersionToCopy(*source)) {
+    if (!*stored) return stored->error();
+    const ObjectVersion& version = **stored;
     if (source_offset >= version.size) return size_t{0};
     length = static_cast<size_t>(std::min<uint64_t>(length, version.size - source_offset));
     GatePass pass(*target->file);

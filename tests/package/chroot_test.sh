@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # The packages of scripts/package.sh in an empty system: inside.sh says what must work there.
 #
-# Usage, as root: tests/package/chroot_test.sh [--packages DIR] [--build DIR] [--suite NAME] [--chroot DIR]
+# Usage, as root: tests/package/chroot_test.sh [--packages DIR] [--build DIR] [--suite NAME] [--chroot DIR] [--old-kernel]
 #   --packages  the folder with the .tar.gz and the .deb; default: made from --build (default build/release, which is not rebuilt)
 #   --suite     trixie, bookworm (default), jammy: the host's glibc is used;
 #               bullseye, buster, focal: it is too old, so the carried one; busybox: there is none, so the carried one
 #   --chroot    a minimal system that stays for the next run; default: made by debootstrap and removed
+#   --old-kernel  without the system calls that came after Linux 3.10 (old_kernel.py)
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-build=$root/build/release packages='' chroot='' suite=bookworm
+build=$root/build/release packages='' chroot='' suite=bookworm kernel=()
 while [ $# -gt 0 ]; do
   case $1 in
     --packages) packages=$(readlink -f "$2"); shift 2 ;;
     --build) build=$(readlink -f "$2"); shift 2 ;;
     --suite) suite=$2; shift 2 ;;
     --chroot) chroot=$2; shift 2 ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    --old-kernel) kernel=("$root/tests/package/old_kernel.py"); shift ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
 [ "$(id -u)" = 0 ] || { echo "chroot_test: needs root" >&2; exit 2; }
@@ -92,8 +94,9 @@ unshare --mount --pid --net --fork --kill-child sh -c '
   mkdir -p "$0/sys" && mount -t sysfs sysfs "$0/sys" || exit 1
   node() { mknod -m 666 "$0/dev/$1" c "$2" "$3" || exit 1; }
   node null 1 3; node zero 1 5; node random 1 8; node urandom 1 9; node fuse 10 229
-  exec chroot "$0" /bin/sh /opt/ossfs2-test/inside.sh "$2"' \
-  "$chroot" "$root/tests/package/name_server.py" "$library" </dev/null 2>&1 | tee "$work/log"
+  chroot=$0 library=$2; shift 2
+  exec "$@" chroot "$chroot" /bin/sh /opt/ossfs2-test/inside.sh "$library"' \
+  "$chroot" "$root/tests/package/name_server.py" "$library" "${kernel[@]}" </dev/null 2>&1 | tee "$work/log"
 rm -rf --one-file-system "$place"
 grep -q 'CHROOT DONE' "$work/log" || { echo "chroot_test: failed" >&2; exit 1; }
 say "the packages work in an empty $suite, with the $library glibc"

@@ -82,7 +82,7 @@ void Doctor::Machine(const Show& show) {
   }
   if (geteuid() != 0 && access("/usr/bin/fusermount3", X_OK) != 0 && access("/bin/fusermount3", X_OK) != 0)
     show({"fuse", Verdict::kFail, "fusermount3 is not installed, and you are not root",
-          "install the package fuse3"});
+          "install the package fuse3; where only fuse 2 is to be had: ln -s fusermount /usr/bin/fusermount3"});
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   const uint64_t allowed = std::max<uint64_t>(files.rlim_cur, std::min<uint64_t>(files.rlim_max, kDescriptorsMax));

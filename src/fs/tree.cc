@@ -180,7 +180,7 @@ bool Tree::IsLeaving(const Node* node) const {
 }
 
 bool Tree::HasLocalState(const Node* node) const {
-  if (node->changing > 0) return true;
+  if (node->changing > 0 || node->leaving > 0) return true;
   if (!node->is_directory()) {
     if (!node->published) return true;
     if (!node->extra) return false;

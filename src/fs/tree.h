@@ -47,7 +47,7 @@ class Tree {
   // A rename of the node, or of a directory above it, is just deleting old keys: that a key is not there says
   // nothing. FsContext::listed is notified at the end.
   bool IsLeaving(const Node* node) const REQUIRES(mutex);
-  // Whether something under the node exists only here: new, dirty or changed files.
+  // Whether something under the node exists only here: new, dirty or changed files, and those whose names are just taken away.
   bool HasLocalState(const Node* node) const REQUIRES(mutex);
   NodeExtra& Extra(Node* node) REQUIRES(mutex);
 

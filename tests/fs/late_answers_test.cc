@@ -161,5 +161,25 @@ TEST_F(LateAnswers, ALookUpDoesNotTakeBackWhatAListingHasFound) {
   EXPECT_EQ(made->size, 5u);
 }
 
+// The object is gone already, and the file still has its name here.
+TEST_F(LateAnswers, AFileThatIsBeingUnlinkedIsNotTakenForRemovedElsewhere) {
+  store_->PutContent("f", "data");
+  const HandleId handle = *mount_.OpenPath("f", O_RDWR);
+  const Ino ino = mount_.InoOf("f");
+  bool was_asked = false;
+  BeforeAnswer("delete", "f", [&] {
+    clock_.Advance(std::chrono::seconds(61));
+    EXPECT_TRUE(mount_.fs().GetAttr(ino, handle));
+    EXPECT_TRUE(mount_.List(""));
+    EXPECT_TRUE(mount_.notifier.names().empty());
+    was_asked = true;
+  });
+  EXPECT_EQ(mount_.Unlink("f"), 0);
+  EXPECT_TRUE(was_asked);
+  EXPECT_EQ(mount_.fs().GetAttr(ino, handle)->attr.nlink, 0u);
+  EXPECT_EQ(*mount_.Read(handle, 0, 10), "data");
+  EXPECT_EQ(mount_.Close(handle), 0);
+}
+
 }  // namespace
 }  // namespace ossfs2::test

@@ -176,6 +176,7 @@ Status AttributeSaver::SaveLocked(Ino ino) {
 
 Status AttributeSaver::FetchForeign(Ino ino, std::optional<Metadata>* stored) {
   std::string key;
+  uint64_t stamp = 0;
   {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
@@ -184,11 +185,14 @@ Status AttributeSaver::FetchForeign(Ino ino, std::optional<Metadata>* stored) {
     if (node->is_directory() && node->directory->marker == Known::kNo) return {};
     key = context_.tree.Key(node);
     if (key.empty()) return {};  // the root of a whole bucket
+    stamp = context_.tree.NextStamp();
   }
   Result<ObjectInfo> head = context_.store.Head(key);
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return {};
+  // Asked for and maybe stored by somebody else meanwhile, who knows more.
+  if (node->local_stamp > stamp && node->extra && node->extra->metadata_known) return {};
   if (!head) {
     if (node->is_directory() && head.error().kind == ErrorKind::kNotFound) return {};
     return head.error();

@@ -114,7 +114,7 @@ void Lister::Answer(const std::shared_ptr<ListingRun>& run, const std::shared_pt
                context_.tree.IsLeaving(directory)) {
       run->canceled = run->ended = true;
     } else {
-      if (marker) TakeMarker(context_, directory, *marker);
+      if (marker && directory->local_stamp < question->stamp) TakeMarker(context_, directory, *marker);
       Merge(directory, run, *page, question->stamp, notices);
     }
     if (run->ended && directory->directory->run == run) directory->directory->run = nullptr;

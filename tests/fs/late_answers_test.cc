@@ -181,5 +181,31 @@ TEST_F(LateAnswers, AFileThatIsBeingUnlinkedIsNotTakenForRemovedElsewhere) {
   EXPECT_EQ(mount_.Close(handle), 0);
 }
 
+TEST_F(LateAnswers, AListingDoesNotTakeBackAttributesOfTheDirectoryThatWereStoredMeanwhile) {
+  store_->PutContent("d/", "");
+  store_->PutContent("d/f", "1");
+  const Ino directory = mount_.InoOf("d");
+  store_->PutContent("d/", "another", {{"mode", "16877"}});  // so that the listing looks at it again
+  BeforeAnswer("head", "d/", [&] {
+    EXPECT_TRUE(mount_.fs().SetAttr(directory, Mode(0700), std::nullopt));
+    EXPECT_TRUE(mount_.fs().FlushAll(std::chrono::seconds(20)).empty());
+  });
+  EXPECT_EQ(mount_.List("d")->size(), 1u);
+  EXPECT_EQ(MetadataOf("d/", "mode"), "16832");
+  EXPECT_EQ(mount_.Stat("d")->mode & 07777, 0700u);
+}
+
+TEST_F(LateAnswers, AnXattrThatIsStoredMeanwhileStays) {
+  store_->PutContent("f", "1", {{"author", "me"}});
+  ASSERT_TRUE(mount_.List(""));
+  const Ino ino = mount_.InoOf("f");
+  BeforeAnswer("head", "f", [&] {
+    EXPECT_TRUE(mount_.fs().SetXattr(ino, "user.a", "1", 0));
+    Sync("f");
+  });
+  EXPECT_EQ(mount_.fs().GetXattr(ino, "user.a").value_or("absent"), "1");
+  EXPECT_EQ(MetadataOf("f", "author"), "me");
+}
+
 }  // namespace
 }  // namespace ossfs2::test

@@ -34,13 +34,13 @@ uint32_t ShownMode(const Node* node, const FsOptions& options) {
   return node->is_directory() ? options.dir_mode : options.file_mode;
 }
 
-bool IsOurs(std::string_view name) {
+}  // namespace
+
+bool IsAttributeMetadata(std::string_view name) {
   static constexpr std::string_view kOurs[] = {"mode", "uid", "gid", "mtime", "atime", "xattr"};
   if (name == kFlagMetadata || name == kLinkMetadata) return true;
   return std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs);
 }
-
-}  // namespace
 
 Attr ShownAttr(const Node* node, const FsOptions& options) {
   Attr attr;
@@ -131,7 +131,7 @@ void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtim
     return it == info.metadata.end() ? std::nullopt : std::optional<std::string>(it->second);
   };
   for (const auto& [name, value] : info.metadata)
-    if (!IsOurs(name)) extra.foreign[name] = value;
+    if (!IsAttributeMetadata(name)) extra.foreign[name] = value;
   if (const auto link = find(kLinkMetadata); link && node->type == NodeType::kSymlink)
     extra.link_target = PercentDecode(*link);
   if (!extra.xattrs_changed) {

@@ -19,6 +19,9 @@ namespace ossfs2 {
 inline constexpr std::string_view kFlagMetadata = "ossfs2-attrs";
 inline constexpr std::string_view kLinkMetadata = "ossfs2-link";
 
+// Whether this name of user metadata is one of the above.
+bool IsAttributeMetadata(std::string_view name);
+
 // What stat shows.
 Attr ShownAttr(const Node* node, const FsOptions& options);
 

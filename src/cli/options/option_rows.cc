@@ -263,7 +263,8 @@ constexpr OptionSpec kRows[] = {
      .group = kObject, .effect = "ACL of written objects. Empty: the bucket's."},
     {.name = "tagging", .group = kObject, .effect = "Tags of written objects: k1=v1&k2=v2, URL-encoded."},
     {.name = "user_metadata", .group = kObject,
-     .effect = "Metadata of written objects: name=value;name=value (sent as x-oss-meta-name)."},
+     .effect = "Metadata of written objects: name=value;name=value (sent as x-oss-meta-name). Names of letters, digits and '-'; "
+               "not mode, uid, gid, mtime, atime, xattr."},
     {.name = "requester_pays", .type = kBool, .default_value = "false", .group = kObject,
      .effect = "Agree to pay for requests to a bucket of somebody else."},
     {.name = "traffic_limit", .type = kInt, .default_value = "0", .min = 0, .max = 838'860'800, .unit = "bit/s",

@@ -2,11 +2,10 @@
 
 #include <unistd.h>
 
-#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <memory>
-#include <set>
+#include <utility>
 
 #include "base/cpu_pressure.h"
 #include "base/environment.h"
@@ -14,6 +13,7 @@
 #include "base/text.h"
 #include "cli/options/directories.h"
 #include "cli/options/endpoint_parts.h"
+#include "cli/options/object_properties.h"
 #include "http/address.h"
 
 namespace ossfs2 {
@@ -44,41 +44,6 @@ Status CheckEndpoint(const std::string& endpoint) {
     return Refuse(
         StrCat("oss_endpoint: \"", endpoint, "\" is not a host name, such as oss-cn-hangzhou.aliyuncs.com"));
   return {};
-}
-
-// Whether text is URL-encoded, and at most `max` bytes long when it is not.
-bool IsTagText(std::string_view text, size_t max) {
-  size_t bytes = 0;
-  for (size_t i = 0; i < text.size(); ++i, ++bytes) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const auto is_hex = [&](size_t at) {
-      return at < text.size() && std::isxdigit(static_cast<unsigned char>(text[at])) != 0;
-    };
-    if (c == '%' && is_hex(i + 1) && is_hex(i + 2)) {
-      i += 2;
-    } else if (std::isalnum(c) == 0 && std::string_view("+-._:/").find(text[i]) == std::string_view::npos) {
-      return false;
-    }
-  }
-  return bytes <= max;
-}
-
-// What the service would refuse with every write; empty: nothing.
-std::string WrongTagging(const std::string& tagging) {
-  constexpr size_t kTagsMax = 10;
-  constexpr size_t kKeyBytesMax = 128;
-  constexpr size_t kValueBytesMax = 256;
-  if (tagging.empty()) return {};
-  std::set<std::string> keys;
-  for (const std::string& pair : Split(tagging, '&')) {
-    const size_t equals = pair.find('=');
-    const std::string key = pair.substr(0, equals);
-    const std::string value = equals == std::string::npos ? "" : pair.substr(equals + 1);
-    if (key.empty() || !IsTagText(key, kKeyBytesMax) || !IsTagText(value, kValueBytesMax))
-      return StrCat("\"", pair, "\" is not key=value, URL-encoded, of at most 128 and 256 bytes");
-    if (!keys.insert(key).second) return StrCat("\"", key, "\" comes twice");
-  }
-  return keys.size() > kTagsMax ? "the service allows 10 tags" : "";
 }
 
 // What AppendObject does not take, so that no file could be stored.
@@ -122,14 +87,11 @@ Status FillOss(const OptionSet& options, Settings& settings) {
   if (!oss.sse_key_id.empty() && oss.sse != "KMS") return Refuse("sse_key_id needs sse=KMS");
   oss.object_acl = options.Text("object_acl");
   oss.tagging = options.Text("tagging");
-  if (const std::string wrong = WrongTagging(oss.tagging); !wrong.empty()) return Refuse(StrCat("tagging: ", wrong));
+  OSSFS2_RETURN_IF_ERROR(CheckTagging(oss.tagging));
   if (options.Bool("enable_appendable_object")) OSSFS2_RETURN_IF_ERROR(CheckAppendable(oss));
-  for (const std::string& pair : SplitWords(options.Text("user_metadata"), ';')) {
-    const size_t equals = pair.find('=');
-    if (equals == 0 || equals == std::string::npos)
-      return Refuse(StrCat("user_metadata: \"", pair, "\" is not name=value"));
-    oss.user_metadata[LowerCase(pair.substr(0, equals))] = pair.substr(equals + 1);
-  }
+  auto metadata = ParseUserMetadata(options.Text("user_metadata"));
+  if (!metadata) return metadata.error();
+  oss.user_metadata = std::move(*metadata);
   oss.requester_pays = options.Bool("requester_pays");
   oss.traffic_limit_bits_per_s = static_cast<uint64_t>(options.Int("traffic_limit"));
   if (oss.traffic_limit_bits_per_s != 0 && oss.traffic_limit_bits_per_s < 819'200)

@@ -1,9 +1,12 @@
 // What an object carries besides its bytes: from requests into records, and from records onto answers.
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <ctime>
+#include <set>
 
 #include "base/str.h"
+#include "base/text.h"
 #include "oss/signing/encoding.h"
 #include "server/handlers.h"
 
@@ -21,6 +24,50 @@ Reply<std::string> ReadStorageClass(const Exchange& e) {
     if (e.dialect.s3 && given == S3ClassName(name)) return std::string(name);
   }
   return InvalidArgument(StrCat("Unknown storage class: ", given, "."));
+}
+
+bool IsAlphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+bool IsTagText(std::string_view text, size_t max) {
+  constexpr std::string_view kSigns = " +-=._:/";
+  return text.size() <= max && std::all_of(text.begin(), text.end(), [&](char c) {
+    return IsAlphanumeric(c) || kSigns.find(c) != std::string_view::npos;
+  });
+}
+
+// "k1=v1&k2", URL-encoded.
+Reply<void> CheckTags(const std::string& text) {
+  constexpr size_t kTagsMax = 10;
+  constexpr size_t kKeyMax = 128;
+  constexpr size_t kValueMax = 256;
+  std::set<std::string> keys;
+  for (const std::string& pair : Split(text, '&')) {
+    const std::vector<std::string> sides = Split(pair, '=');
+    const std::string key = oss::PercentDecode(sides[0]);
+    const std::string value = sides.size() > 1 ? oss::PercentDecode(sides[1]) : "";
+    if (sides.size() > 2 || key.empty() || !IsTagText(key, kKeyMax) || !IsTagText(value, kValueMax) ||
+        !keys.insert(key).second || keys.size() > kTagsMax)
+      return Fail(400, "InvalidTag", "The tag you have provided is invalid.");
+  }
+  return {};
+}
+
+template <size_t N>
+bool IsOneOf(const std::string& text, const char* const (&words)[N]) {
+  return std::find(std::begin(words), std::end(words), text) != std::end(words);
+}
+
+// Of headers that are not kept: those of OSS alone, since S3 clients send other words.
+Reply<void> CheckProperties(const Exchange& e) {
+  static constexpr const char* kAcls[] = {"default", "private", "public-read", "public-read-write"};
+  static constexpr const char* kAlgorithms[] = {"AES256", "KMS", "SM4"};
+  if (e.dialect.s3) return {};
+  if (const auto* acl = e.OwnHeader("object-acl"); acl != nullptr && !IsOneOf(*acl, kAcls))
+    return InvalidArgument(StrCat("Unknown object ACL: ", *acl, "."));
+  if (const auto* algorithm = e.OwnHeader("server-side-encryption"); algorithm != nullptr && !IsOneOf(*algorithm, kAlgorithms))
+    return Fail(400, "InvalidEncryptionAlgorithmError", "The encryption algorithm you specified is not valid.");
+  const auto* tagging = e.OwnHeader("tagging");
+  return tagging == nullptr ? Reply<void>() : CheckTags(*tagging);
 }
 
 bool IsMd5(const std::string& etag) {
@@ -62,6 +109,7 @@ std::string OpaqueEtag(uint64_t crc64, uint64_t size) {
 }
 
 Reply<void> ReadAttributes(const Exchange& e, ObjectRecord& record) {
+  if (auto good = CheckProperties(e); !good) return good;
   record.content_type = e.http.HeaderOr("Content-Type", "application/octet-stream");
   for (const char* name : kStoredHeaders) {
     const std::string* value = e.http.Header(name);
@@ -78,7 +126,8 @@ Reply<void> ReadAttributes(const Exchange& e, ObjectRecord& record) {
     if (!lower.starts_with(prefix)) continue;
     record.metadata.emplace_back(lower.substr(prefix.size()), value);
     metadata_bytes += lower.size() + value.size();
-    if (!e.dialect.s3 && lower.find('_') != std::string::npos) {
+    const bool plain = std::all_of(lower.begin(), lower.end(), [](char c) { return IsAlphanumeric(c) || c == '-'; });
+    if (!e.dialect.s3 && (!plain || lower.size() == prefix.size())) {
       return InvalidArgument(
           StrCat("The metadata name ", lower, " has a character other than a-z, 0-9 and -."));
     }

@@ -62,6 +62,13 @@ TEST_F(ObjectsTest, ChecksOfUploads) {
   EXPECT_EQ(Do("PUT", "a", {}, "y", {{"x-oss-meta-a", std::string(9000, 'x')}}).Code(), "InvalidArgument");
   EXPECT_EQ(Do("PUT", "a", {}, "y", {{"x-oss-meta-a_b", "x"}}).Code(), "InvalidArgument");
   EXPECT_EQ(Do("PUT", "a", {}, "y", {{"x-oss-storage-class", "Fast"}}).Code(), "InvalidArgument");
+  for (const char* name : {"x-oss-meta-a.b", "x-oss-meta-a~b", "x-oss-meta-"})
+    EXPECT_EQ(Do("PUT", "a", {}, "y", {{name, "x"}}).Code(), "InvalidArgument") << name;
+  EXPECT_EQ(Do("PUT", "a", {}, "y", {{"x-oss-object-acl", "secret"}}).Code(), "InvalidArgument");
+  EXPECT_EQ(Do("PUT", "a", {}, "y", {{"x-oss-server-side-encryption", "ROT13"}}).Code(), "InvalidEncryptionAlgorithmError");
+  for (const char* tags : {"a=b=c", "=b", "a=1&a=2", "a=%23", "a=1&", "1&2&3&4&5&6&7&8&9&10&11"})
+    EXPECT_EQ(Do("PUT", "a", {}, "y", {{"x-oss-tagging", tags}}).Code(), "InvalidTag") << tags;
+  EXPECT_EQ(Do("PUT", "tagged", {}, "y", {{"x-oss-tagging", "a=b%3Dc&d"}, {"x-oss-object-acl", "private"}}).status, 200);
   EXPECT_EQ(Do("PUT", std::string(1024, 'k'), {}, "x").Code(), "InvalidObjectName");
   EXPECT_EQ(Do("PUT", "/k", {}, "x").Code(), "InvalidObjectName");
   EXPECT_EQ(Do("PUT", "caf\xe9", {}, "x").Code(), "InvalidObjectName");

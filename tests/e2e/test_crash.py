@@ -1,6 +1,8 @@
 """What is promised after a crash: closed and fsynced files are there, nothing is half."""
+import json
 import os
 import signal
+import subprocess
 import threading
 import unittest
 
@@ -176,6 +178,28 @@ class Crash(unittest.TestCase):
         self.assertFalse(harness.is_mounted(self.mount.path))
         self.mount.start()
         self.assertEqual(os.listdir(self.mount.path), [])
+
+    def test_the_command_of_the_pod_mounts_over_a_dead_mount(self):
+        """A sidecar that was killed starts again in a folder where its dead mount still is."""
+        self.client.put("there", b"x")
+        with open(os.path.join(harness.ROOT, "conf/container/kubernetes.yaml")) as stream:
+            line = next(x for x in stream if x.strip().startswith("command:"))
+        words = [word.replace("/models/oss", self.mount.path).replace("exec ossfs2", "exec " + harness.OSSFS2)
+                 for word in json.loads(line.split(":", 1)[1])]
+        self.mount.process.kill()
+        self.mount.process.wait()
+        with open(self.mount.log, "ab") as log:
+            self.mount.process = subprocess.Popen(words + self.mount.arguments()[3:], stdin=subprocess.DEVNULL, stdout=log,
+                                                  stderr=log, env=harness.clean_environment())
+
+        def serves():
+            self.assertIsNone(self.mount.process.poll(), harness.tail(self.mount.log))
+            try:
+                return os.listdir(self.mount.path) == ["there"]
+            except OSError:
+                return False
+
+        wait_until(serves, 60, "the mount")
 
 
 if __name__ == "__main__":

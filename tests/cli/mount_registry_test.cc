@@ -141,6 +141,22 @@ TEST(ResolveMountPoint, IsAbsoluteAlsoWhenItDoesNotExist) {
   EXPECT_EQ(ResolveMountPoint(""), "");
 }
 
+// A mount whose daemon hangs answers nothing: not even whether a name is a link.
+TEST(ResolvePath, AsksNothingBelowAMountOfOurs) {
+  TestFolder folder;
+  const std::string mount = folder.path() + "/mnt";
+  ASSERT_EQ(mkdir(mount.c_str(), 0700), 0);
+  ASSERT_EQ(symlink("/elsewhere", (mount + "/link").c_str()), 0);
+  ASSERT_EQ(symlink("mnt/link/deep", (folder.path() + "/in").c_str()), 0);
+  EXPECT_EQ(ResolvePath(mount + "/link/./a", {}), "/elsewhere/a");
+  EXPECT_EQ(ResolvePath(mount + "/link//a", {mount}), mount + "/link/a");
+  EXPECT_EQ(ResolvePath(folder.path() + "/in", {mount}), mount + "/link/deep") << "a link that leads into it";
+  EXPECT_EQ(ResolvePath(mount + "/link/../../in", {mount}), mount + "/link/deep") << "and out again";
+  EXPECT_EQ(ResolvePath("/..", {mount}), "/");
+  ASSERT_EQ(symlink("loop", (folder.path() + "/loop").c_str()), 0);
+  EXPECT_EQ(ResolvePath(folder.path() + "/loop", {mount}), folder.path() + "/loop");
+}
+
 // The daemon's directory is /: "mnt/oss" must not become /mnt/oss there.
 TEST(ResolveMountPoint, IsAbsoluteAlsoBelowAMissingFolder) {
   TestFolder folder;

@@ -242,7 +242,7 @@ class Restart(unittest.TestCase):
 
 class HangingDaemon(unittest.TestCase):
     """A daemon that was stopped answers nothing; the commands must not wait for it."""
-    LIMIT_S = 60  # for a machine that stands still now and then; each question has a limit of 2 s
+    LIMIT_S = 60  # for a machine that stands still now and then; each question has a limit of 2 or 10 s
 
     def test_others_list_and_unmount(self):
         others = clean_environment(OSSFS2_RUNTIME_DIR=harness.temporary_folder("runtime"))
@@ -261,6 +261,30 @@ class HangingDaemon(unittest.TestCase):
             finally:
                 os.kill(mount.pid, signal.SIGCONT)
             self.assertEqual(mount.process.wait(60), 0)
+
+    def test_paths_inside(self):
+        """A name below the mount point is looked up by the daemon, so nobody may look it up."""
+        with Server() as server, Mount(server) as mount:
+            os.mkdir(os.path.join(mount.path, "d"))
+            os.symlink("d", os.path.join(mount.path, "link"))
+            inside = os.path.join(mount.path, "link/f")
+
+            def ask(words):
+                return harness.run([OSSFS2, *words], timeout=self.LIMIT_S, check=False).stdout
+
+            def is_refused(words):
+                self.assertIn("not answer", ask(words), words)
+
+            self.assertIn("key: d", ask(["explain", os.path.join(mount.path, "link")]))
+            os.kill(mount.pid, signal.SIGSTOP)
+            try:
+                harness.in_threads(is_refused, (["explain", inside], ["warmup", inside], ["stats", inside],
+                                                ["set", inside, "attr_timeout=1"]), self.LIMIT_S)
+                self.assertIn("is not mounted", ask(["umount", inside]))
+            finally:
+                os.kill(mount.pid, signal.SIGCONT)
+            self.assertIn("key: d", ask(["explain", os.path.join(mount.path, "link")]))
+            mount.unmount()
 
 
 if __name__ == "__main__":

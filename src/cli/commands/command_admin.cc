@@ -5,7 +5,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -13,11 +15,15 @@
 #include "cli/admin/admin_protocol.h"
 #include "cli/admin/stats_table.h"
 #include "cli/app.h"
+#include "cli/mount/daemon_watch.h"
 #include "cli/mount/mount_registry.h"
 #include "cli/options/option_table.h"
 
 namespace ossfs2 {
 namespace {
+
+// Of what a daemon answers without asking the bucket.
+constexpr std::chrono::seconds kQuickAnswerLimit{10};
 
 Result<MountRecord> FindDaemon(const std::string& path_or_pid) {
   auto record = FindMountRecord(path_or_pid);
@@ -32,11 +38,12 @@ Result<MountRecord> FindDaemon(const std::string& path_or_pid) {
 }
 
 // The answer as JSON, with the daemon's own error as an error.
-Result<nlohmann::json> Ask(const std::string& path, const nlohmann::json& request) {
+Result<nlohmann::json> Ask(const std::string& path, const nlohmann::json& request,
+                           std::chrono::milliseconds limit = kAdminAnswerLimit) {
   const auto record = FindDaemon(path);
   if (!record) return record.error();
   const auto answer =
-      AskDaemon(record->socket, request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      AskDaemon(record->socket, request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), limit);
   if (!answer) return answer.error();
   auto json = nlohmann::json::parse(*answer, nullptr, false);
   if (!json.is_object())
@@ -106,7 +113,7 @@ int StatsCommand(const Arguments& arguments) {
   while (true) {
     const auto record = FindDaemon(parsed.mount);
     if (!record) return FailWith(1, record.error().text);
-    const auto answer = AskDaemon(record->socket, R"({"command":"stats"})");
+    const auto answer = AskDaemon(record->socket, R"({"command":"stats"})", kQuickAnswerLimit);
     if (!answer) return FailWith(1, answer.error().ToString());
     const auto asked = std::chrono::steady_clock::now();
     const double passed_s = std::chrono::duration<double>(asked - std::exchange(asked_before, asked)).count();
@@ -127,7 +134,13 @@ int StatsCommand(const Arguments& arguments) {
 int ExplainCommand(const Arguments& arguments) {
   if (arguments.size() != 1 || arguments[0].rfind("-", 0) == 0)
     return FailWith(kUsageStatus, "usage: ossfs2 explain PATH");
-  const std::string path = ResolveMountPoint(arguments[0]);
+  std::string path = ResolveMountPoint(arguments[0]);
+  const auto record = FindDaemon(path);
+  if (!record) return FailWith(1, record.error().text);
+  if (const Status answers = CheckAnswers(*record); !answers) return FailWith(1, answers.error().text);
+  // Now the mount may be asked what links inside it lead to.
+  std::error_code unknown;
+  if (const auto target = std::filesystem::canonical(path, unknown); !unknown) path = target.string();
   const auto answer = Ask(path, {{"command", "explain"}, {"path", path}});
   if (!answer) return FailWith(1, answer.error().text);
   const auto facts = answer->find("facts");
@@ -149,7 +162,7 @@ int SetCommand(const Arguments& arguments) {
   std::string option = arguments[1].substr(0, equals);
   while (!option.empty() && option[0] == '-') option.erase(0, 1);
   const auto answer =
-      Ask(arguments[0], {{"command", "set"}, {"option", option}, {"value", arguments[1].substr(equals + 1)}});
+      Ask(arguments[0], {{"command", "set"}, {"option", option}, {"value", arguments[1].substr(equals + 1)}}, kQuickAnswerLimit);
   if (!answer) return FailWith(1, answer.error().text);
   puts(answer->value("text", "done").c_str());
   return 0;

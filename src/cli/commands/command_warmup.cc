@@ -120,12 +120,14 @@ bool MayBeOurs(const std::string& path) {
          info.f_type == OVERLAYFS_SUPER_MAGIC;
 }
 
-// Nothing else tells that what is read there cannot stay.
-void TellDirectIo(const std::vector<std::string>& paths) {
-  std::set<std::string> told;
+// An error when a mount does not answer. A notice when it has direct_io: nothing else tells that what is read there cannot
+// stay.
+Status LookAtMounts(const std::vector<std::string>& paths) {
+  std::set<std::string> seen;
   for (const std::string& path : paths) {
     const auto record = FindMountRecord(ResolveMountPoint(path));
-    if (!record || !told.insert(record->mount_point).second) continue;
+    if (!record || !seen.insert(record->mount_point).second) continue;
+    OSSFS2_RETURN_IF_ERROR(CheckAnswers(*record));
     const DaemonStatus status = AskStatus(*record);
     if (!status.direct_io) continue;
     const std::string kept =
@@ -137,6 +139,7 @@ void TellDirectIo(const std::vector<std::string>& paths) {
     fprintf(stderr, "ossfs2: notice: %s is mounted with direct_io, which passes the page cache by: %s\n",
             record->mount_point.c_str(), kept.c_str());
   }
+  return {};
 }
 
 void PrintJson(const Warmup& warmup, const WarmupArguments& arguments, double seconds) {
@@ -180,11 +183,11 @@ void PrintText(const Warmup& warmup, const WarmupArguments& arguments, double se
 int WarmupCommand(const Arguments& arguments) {
   const WarmupArguments parsed = Parse(arguments);
   if (parsed.bad) return FailWith(kUsageStatus, kUsage);
+  if (const Status good = LookAtMounts(parsed.paths); !good) return FailWith(1, good.error().text);
   for (const std::string& path : parsed.paths)
     if (!MayBeOurs(path))
       fprintf(stderr, "ossfs2: notice: %s is not on a mount of ossfs2; ossfs2 list shows those there are\n",
               path.c_str());
-  TellDirectIo(parsed.paths);
   const auto started = SteadyClock::now();
   Warmup warmup(parsed.paths);
   ProgressLine line(parsed.json);

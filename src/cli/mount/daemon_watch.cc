@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/str.h"
 #include "cli/admin/admin_protocol.h"
 
 namespace ossfs2 {
@@ -18,8 +19,8 @@ using Clock = std::chrono::steady_clock;
 
 // How often the lock is looked at.
 constexpr auto kLookInterval = std::chrono::milliseconds(50);
-// A daemon that is busy answers all the same; one that hangs must not hold the user.
-constexpr auto kStatusLimit = std::chrono::seconds(2);
+// A daemon that is busy answers all the same, on a machine that stands still somewhat later.
+constexpr auto kAnswersLimit = std::chrono::seconds(10);
 
 int OpenPid(pid_t pid) {
   errno = 0;
@@ -54,11 +55,11 @@ bool DaemonWatch::EndsWithin(std::chrono::milliseconds limit) {
   return ended_;
 }
 
-DaemonStatus AskStatus(const MountRecord& record) {
+DaemonStatus AskStatus(const MountRecord& record, std::chrono::milliseconds limit) {
   DaemonStatus status;
   status.flush_deadline_s = record.flush_deadline_s;
   if (record.socket.empty()) return status;
-  const auto answer = AskDaemon(record.socket, R"({"command":"status"})", kStatusLimit);
+  const auto answer = AskDaemon(record.socket, R"({"command":"status"})", limit);
   if (!answer) return status;
   const auto json = nlohmann::json::parse(*answer, nullptr, false);
   const auto mount = json.is_object() ? json.find("mount") : json.end();
@@ -73,6 +74,13 @@ DaemonStatus AskStatus(const MountRecord& record) {
   if (const auto it = mount->find("direct_io"); it != mount->end() && it->is_boolean())
     status.direct_io = it->get<bool>();
   return status;
+}
+
+Status CheckAnswers(const MountRecord& record) {
+  if (record.socket.empty() || AskStatus(record, kAnswersLimit).answered) return {};
+  return MakeError(ETIMEDOUT, ErrorKind::kUnavailable,
+                   StrCat("the daemon of ", record.mount_point, " (pid ", record.pid, ") does not answer; see ", record.log,
+                          ", and end it: kill ", record.pid));
 }
 
 }  // namespace ossfs2

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "cli/mount/mount_registry.h"
+#include "ossfs2/status.h"
 
 namespace ossfs2 {
 
@@ -39,6 +40,9 @@ struct DaemonStatus {
   bool direct_io = false;
   uint64_t memory_cache_bytes = 0;
 };
-DaemonStatus AskStatus(const MountRecord& record);
+DaemonStatus AskStatus(const MountRecord& record, std::chrono::milliseconds limit = std::chrono::seconds(2));
+// OK when it answers, or has no socket to ask it. For commands that would ask its mount next: nobody answers there while
+// the daemon hangs.
+Status CheckAnswers(const MountRecord& record);
 
 }  // namespace ossfs2

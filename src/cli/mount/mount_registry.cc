@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -188,24 +187,6 @@ Result<std::string> AdminSocketPath(const std::string& mount_point) {
         ENAMETOOLONG, ErrorKind::kInvalid,
         StrCat(*path, " is too long for a socket; set OSSFS2_RUNTIME_DIR to a shorter directory"));
   return path;
-}
-
-std::string ResolveMountPoint(const std::string& path) {
-  if (path.empty()) return path;
-  std::string trimmed = path;
-  while (trimmed.size() > 1 && trimmed.back() == '/') trimmed.pop_back();
-  char buffer[PATH_MAX];
-  if (realpath(trimmed.c_str(), buffer) != nullptr) return buffer;
-  // A dead mount answers ENOTCONN for itself, but its parent can be asked.
-  const size_t slash = trimmed.find_last_of('/');
-  const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : trimmed.substr(0, slash);
-  const std::string name = slash == std::string::npos ? trimmed : trimmed.substr(slash + 1);
-  if (realpath(parent.c_str(), buffer) == nullptr) {
-    // Not relative: the daemon's directory is /, and that path may exist there.
-    if (trimmed[0] == '/' || getcwd(buffer, sizeof(buffer)) == nullptr) return trimmed;
-    return StrCat(std::string_view(buffer), "/", trimmed);
-  }
-  return std::string(buffer) == "/" ? StrCat("/", name) : StrCat(std::string_view(buffer), "/", name);
 }
 
 }  // namespace ossfs2

@@ -250,8 +250,8 @@ class HangingDaemon(unittest.TestCase):
         def ask(*words):
             return harness.run([OSSFS2, *words], timeout=self.LIMIT_S, env=others).stdout
 
-        # Nothing of the root is known to the kernel for longer than a question.
-        with Server() as server, Mount(server, "--attr_timeout=0") as mount:
+        with Server() as server, Mount(server) as mount:
+            os.stat(mount.path)  # known to the kernel for attr_timeout
             self.assertRegex(ask("list"), re.escape(mount.path) + " +- +- +mounted ")
             os.kill(mount.pid, signal.SIGSTOP)
             try:
@@ -276,8 +276,11 @@ class HangingDaemon(unittest.TestCase):
                 self.assertIn("not answer", ask(words), words)
 
             self.assertIn("key: d", ask(["explain", os.path.join(mount.path, "link")]))
+            row = r"%s +%d +\S+ +%%s " % (re.escape(mount.path), mount.pid)
+            self.assertRegex(ask(["list"]), row % "mounted")
             os.kill(mount.pid, signal.SIGSTOP)
             try:
+                self.assertRegex(ask(["list"]), row % "hanging")
                 harness.in_threads(is_refused, (["explain", inside], ["warmup", inside], ["stats", inside],
                                                 ["set", inside, "attr_timeout=1"]), self.LIMIT_S)
                 self.assertIn("is not mounted", ask(["umount", inside]))

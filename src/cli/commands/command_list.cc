@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "cli/app.h"
+#include "cli/mount/daemon_watch.h"
 #include "cli/mount/dead_mount.h"
 #include "cli/mount/mount_registry.h"
 #include "fuse/mount_table.h"
@@ -22,7 +23,6 @@ struct Row {
   std::string log;
 };
 
-// Of a mount whose daemon is not in the registry of this user.
 const char* StateOf(const std::string& mount_point) {
   switch (HealthOf(mount_point)) {
     case MountHealth::kServed: return "mounted";
@@ -30,6 +30,11 @@ const char* StateOf(const std::string& mount_point) {
     case MountHealth::kHanging: break;
   }
   return "hanging";
+}
+
+const char* StateOf(const MountRecord& record) {
+  if (record.socket.empty()) return StateOf(record.mount_point);
+  return AskStatus(record).answered ? "mounted" : "hanging";
 }
 
 std::vector<Row> Rows() {
@@ -44,7 +49,7 @@ std::vector<Row> Rows() {
     bool known = false;
     for (const MountRecord& record : records) {
       if (record.mount_point != mount.mount_point) continue;
-      rows.push_back(from_record(record, "mounted"));
+      rows.push_back(from_record(record, StateOf(record)));
       known = true;
     }
     if (!known)

@@ -9,6 +9,7 @@
 #include "cli/commands/tool_arguments.h"
 #include "cli/mount/probe_advice.h"
 #include "cli/options/endpoint_parts.h"
+#include "tests/cli/test_folder.h"
 
 namespace ossfs2 {
 namespace {
@@ -143,6 +144,20 @@ TEST(Program, EndsWithTheRightStatusAndWords) {
     EXPECT_EQ(RunProgram(test.words, out, err), test.status) << all << "\n" << out << err;
     EXPECT_THAT(out, HasSubstr(test.out)) << all;
     EXPECT_THAT(err, HasSubstr(test.err)) << all;
+  }
+}
+
+// A first line without dashes names programs, and what follows is for them.
+TEST(Program, TellsWhatItSkippedWhenSomethingIsMissing) {
+  TestFolder folder;
+  const std::string conf = folder.Write("conf", "my bucket\n--oss_endpoint=http://h\n--oss_bucket=b\n");
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"ossfs2", "mount", "/mnt", "-c", conf}, {"ossfs2", "check", "-c", conf},
+        {"/sbin/mount.ossfs2", "b", "/mnt", "-o", "conf=" + conf}}) {
+    std::string out, err;
+    EXPECT_EQ(RunProgram(words, out, err), 1);
+    EXPECT_THAT(out + err, HasSubstr("oss_endpoint is missing"));
+    EXPECT_THAT(err, HasSubstr(conf + ":2: skipped"));
   }
 }
 

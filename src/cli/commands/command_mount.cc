@@ -32,7 +32,10 @@ bool CanReadAgain(const std::string& config_file) {
 Result<Configuration> MakeConfiguration(OptionSet options, const std::string& config_file,
                                         const std::string& mount_point) {
   auto settings = MakeSettings(options, mount_point);
-  if (!settings) return settings.error();
+  if (!settings) {
+    options.TellNotices();
+    return settings.error();
+  }
   return Configuration{std::move(options), std::move(*settings), CanReadAgain(config_file)};
 }
 

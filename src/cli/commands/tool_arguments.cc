@@ -16,7 +16,10 @@ Result<Settings> ReadToolSettings(const Arguments& arguments) {
   if (!line->positional.empty())
     return MakeError(EINVAL, ErrorKind::kInvalid, StrCat("\"", line->positional[0], "\" is too much here"));
   auto settings = MakeSettings(options, "");
-  if (!settings) return settings.error();
+  if (!settings) {
+    options.TellNotices();
+    return settings.error();
+  }
   // A tool tells what matters itself; only errors of the layers below may join in.
   settings->log.target = "/dev/stderr";
   settings->log.level = LogLevel::kError;

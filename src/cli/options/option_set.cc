@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 
 #include "base/size.h"
@@ -76,6 +77,10 @@ std::string OptionSet::Origin(std::string_view name) const {
 void OptionSet::AddNotice(std::string text) {
   if (std::find(notices_.begin(), notices_.end(), text) == notices_.end())
     notices_.push_back(std::move(text));
+}
+
+void OptionSet::TellNotices() const {
+  for (const std::string& notice : notices_) fprintf(stderr, "ossfs2: notice: %s\n", notice.c_str());
 }
 
 }  // namespace ossfs2

@@ -42,6 +42,8 @@ class OptionSet {
   void AddNotice(std::string text);
   // What a user should know but that does not stop the mount; each once, in order.
   const std::vector<std::string>& notices() const { return notices_; }
+  // On stderr: what was passed over may be why something is missing.
+  void TellNotices() const;
 
  private:
   struct Value {

@@ -136,6 +136,11 @@ TEST(Settings, ReaddirplusGoesWithoutTimeouts) {
   EXPECT_TRUE(Make({{"attr_timeout", "0"}, {"fuse_entry_timeout", "1"}})->fuse.readdirplus);
 }
 
+TEST(Settings, TimeoutsOfForeverAreTaken) {
+  for (const char* forever : {"2147483647", "18446744073709551615"})
+    EXPECT_EQ(Make({{"attr_timeout", forever}})->fs.attr_timeout_s, OptionSet::kSecondsMax) << forever;
+}
+
 TEST(Settings, ForegroundLogsToTheTerminalUnlessToldOtherwise) {
   EXPECT_EQ(Make({{"f", "true"}, {"log_dir", ""}})->log.target, "/dev/stdout");
   EXPECT_EQ(Make({{"f", "true"}})->log.target, "/logs/mnt-oss.log");

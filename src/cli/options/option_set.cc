@@ -64,7 +64,9 @@ std::string OptionSet::Text(std::string_view name) const {
 bool OptionSet::Bool(std::string_view name) const { return ParseBool(Text(name)).value_or(false); }
 int64_t OptionSet::Int(std::string_view name) const { return ParseInt(Text(name)).value_or(0); }
 uint64_t OptionSet::Size(std::string_view name) const { return ParseSize(Text(name)).value_or(0); }
-double OptionSet::Seconds(std::string_view name) const { return strtod(Text(name).c_str(), nullptr); }
+double OptionSet::Seconds(std::string_view name) const {
+  return std::min(strtod(Text(name).c_str(), nullptr), kSecondsMax);
+}
 uint32_t OptionSet::Mode(std::string_view name) const {
   return static_cast<uint32_t>(strtoul(Text(name).c_str(), nullptr, 8));
 }

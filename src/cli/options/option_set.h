@@ -21,6 +21,8 @@ enum class OptionLayer : uint8_t { kDefault, kFile, kCommandLine };
 
 class OptionSet {
  public:
+  static constexpr double kSecondsMax = 1e9;
+
   // Errors (EINVAL, without the origin): unknown name with the nearest one, refused option with the
   // reason, bad value with what is allowed.
   Status Set(std::string_view name, std::string_view value, std::string_view origin, OptionLayer layer);
@@ -34,6 +36,7 @@ class OptionSet {
   bool Bool(std::string_view name) const;
   int64_t Int(std::string_view name) const;
   uint64_t Size(std::string_view name) const;
+  // At most kSecondsMax: people write 2147483647 and more for "for ever", and clocks count in nanoseconds.
   double Seconds(std::string_view name) const;
   uint32_t Mode(std::string_view name) const;
   // "default", "command line", "/etc/ossfs2.conf:3".

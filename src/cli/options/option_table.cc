@@ -144,7 +144,7 @@ Status CheckDecimal(const OptionSpec& spec, std::string_view value) {
     return BadValue(spec, value,
                     ratio ? "a number between 0 and 1" : AllowedText(spec, "a number of seconds"));
   const double min = spec.min == OptionSpec::kNoBound ? *number : static_cast<double>(spec.min);
-  const double max = spec.max == OptionSpec::kNoBound ? 1e9 : static_cast<double>(spec.max);
+  const double max = spec.max == OptionSpec::kNoBound ? *number : static_cast<double>(spec.max);
   if (*number < min || *number > max) return BadValue(spec, value, AllowedText(spec, "a number of seconds"));
   return {};
 }

@@ -6,9 +6,11 @@
 
 #include "base/str.h"
 #include "cli/app.h"
+#include "cli/commands/gc_uploads.h"
 #include "cli/commands/tool_arguments.h"
 #include "cli/mount/probe_advice.h"
 #include "cli/options/endpoint_parts.h"
+#include "oss/fakes/memory_store.h"
 #include "tests/cli/test_folder.h"
 
 namespace ossfs2 {
@@ -197,6 +199,31 @@ TEST(ProbeAdvice, LeavesATroubleOfTheKeysToItsSource) {
   EXPECT_THAT(AdviseCredentials(given).text, HasSubstr("Next: correct what is named"));
   const Error advised = MakeError(EACCES, ErrorKind::kAccessDenied, "the role is gone. Next: check ram_role");
   EXPECT_EQ(AdviseCredentials(advised).text, "no credentials: " + advised.text);
+}
+
+// An upload without a date that can be read may be of this minute, and somebody else's.
+TEST(AbortOldUploads, KeepsWhatHasNoAge) {
+  const auto store = oss::MakeMemoryStore();
+  const auto id = store->InitiateUpload("new", {});
+  ASSERT_TRUE(id);
+  const auto never = [](const UploadInfo&) { return false; };
+  testing::internal::CaptureStdout();
+  const GcCount count = AbortOldUploads(*store, {{"new", *id, 0}}, never, 1'000'000, false);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  EXPECT_EQ(count.kept, 1u);
+  EXPECT_EQ(store->OpenUploads(), 1u);
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(AbortOldUploads(*store, {{"new", *id, 1'000'000}}, never, 1'000'000, false).aborted, 1u);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("abort new (begun 1970-01-12"));
+  EXPECT_EQ(store->OpenUploads(), 0u);
+}
+
+// Nobody listens: said after one try. All retries would take longer than a test may.
+TEST(Program, GcAsksOnceWhetherTheServiceIsThere) {
+  std::string out, err;
+  EXPECT_EQ(RunProgram({"ossfs2", "gc", "--oss_endpoint=http://127.0.0.1:1", "--oss_bucket=bucket", "--anonymous",
+                        "--oss_request_timeout_ms=900000"}, out, err), 1);
+  EXPECT_THAT(err, HasSubstr("check the host and port of oss_endpoint"));
 }
 
 // check and gc read the config file of a mount, without its mount point.

@@ -1,10 +1,10 @@
 // `ossfs2 gc -c FILE [--older-than 1d] [--dry-run]`: aborts multipart uploads that nobody will finish, and puts
 // right what runs left whose journal was lost (data/write/write_leftovers.h).
 #include <cstdio>
-#include <ctime>
 #include <set>
 
 #include "base/str.h"
+#include "cli/commands/gc_uploads.h"
 #include "cli/commands/service_time.h"
 #include "cli/commands/tool_arguments.h"
 #include "cli/mount/mount_stack.h"
@@ -17,15 +17,6 @@ namespace {
 
 // Younger ones may belong to a mount or program that is still writing.
 constexpr const char* kAgeDefault = "1d";
-
-std::string TimeText(int64_t seconds) {
-  const time_t value = static_cast<time_t>(seconds);
-  tm parts{};
-  char text[32];
-  gmtime_r(&value, &parts);
-  strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%SZ", &parts);
-  return text;
-}
 
 // Uploads of mounts that run on this host. Those of other hosts and programs cannot be told from what was left behind.
 class LiveUploads {
@@ -57,38 +48,6 @@ bool IsInUse(const Settings& settings, const std::string& key) {
     for (const JournalEntry& entry : ReadLiveRuns(folder))
       if (entry.backup_key == key) return true;
   return false;
-}
-
-struct GcCount {
-  size_t aborted = 0;
-  size_t in_use = 0;
-  size_t kept = 0;
-  size_t failed = 0;
-};
-
-GcCount AbortOld(ObjectStore& store, const std::vector<UploadInfo>& uploads, const LiveUploads& live, int64_t before_s,
-                 bool dry_run) {
-  GcCount count;
-  for (const UploadInfo& upload : uploads) {
-    if (upload.initiated_s > before_s) {
-      ++count.kept;
-      continue;
-    }
-    if (live.Has(upload)) {
-      ++count.in_use;
-      continue;
-    }
-    printf("%s %s (begun %s, id %s)\n", dry_run ? "would abort" : "abort", upload.key.c_str(),
-           TimeText(upload.initiated_s).c_str(), upload.upload_id.c_str());
-    const Status done = dry_run ? Status() : store.AbortUpload(upload.key, upload.upload_id);
-    if (done) {
-      ++count.aborted;
-    } else {
-      ++count.failed;
-      fprintf(stderr, "ossfs2: %s: %s\n", upload.key.c_str(), done.error().ToString().c_str());
-    }
-  }
-  return count;
 }
 
 void TellLeftover(const Leftover& item, bool dry_run) {
@@ -132,15 +91,18 @@ int GcCommand(const Arguments& arguments) {
   auto stack = MakeStoreStack(*settings);
   if (!stack) return FailWith(1, stack.error().ToString());
   const std::string prefix = settings->fs.prefix.empty() ? "" : settings->fs.prefix + "/";
-  const auto uploads = stack->store->ListUploads(prefix);
-  if (!uploads) return FailWith(1, AdviseProbe(uploads.error(), *settings).ToString());
-  // A clock that is ahead would end the uploads of this minute.
+  // The time first: it is asked for once, so who cannot be reached says so soon. And by a clock of this machine that is
+  // ahead the uploads of this minute would end.
   const auto service = AskService(*stack, *settings);
-  if (!service) return FailWith(1, StrCat("the service's time: ", AdviseProbe(service.error(), *settings).ToString()));
+  if (!service) return FailWith(1, AdviseProbe(service.error(), *settings).ToString());
   const auto now_s = TimeOf(*service);
   if (!now_s) return FailWith(1, StrCat(settings->oss.endpoint, " tells no time, so no age can be told; check oss_endpoint and http_proxy"));
+  const auto uploads = stack->store->ListUploads(prefix);
+  if (!uploads) return FailWith(1, AdviseProbe(uploads.error(), *settings).ToString());
   const int64_t before_s = *now_s - *age;
-  const GcCount count = AbortOld(*stack->store, *uploads, LiveUploads(*settings), before_s, dry_run);
+  const LiveUploads live(*settings);
+  const GcCount count = AbortOldUploads(*stack->store, *uploads, [&live](const UploadInfo& upload) { return live.Has(upload); },
+                                        before_s, dry_run);
   const auto leftovers = CleanLeftovers(*stack->store, prefix, before_s, dry_run,
                                         [&settings](const std::string& key) { return IsInUse(*settings, key); },
                                         [dry_run](const Leftover& item) { TellLeftover(item, dry_run); });

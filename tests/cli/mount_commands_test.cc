@@ -59,6 +59,25 @@ TEST(Tunables, WhatNeedsANewMountStays) {
   EXPECT_FALSE(running->fs.read_only);
 }
 
+TEST(Tunables, WhatNeedsANewMountIsNamed) {
+  OptionSet running = Options();
+  const auto set = [](OptionSet& options, const char* name, const char* value) {
+    ASSERT_TRUE(options.Set(name, value, "test", OptionLayer::kFile));
+  };
+  set(running, "total_mem_limit", "1g");
+  set(running, "uid", "7");
+  OptionSet fresh = Options();
+  set(fresh, "total_mem_limit", "1024m");          // the same
+  set(fresh, "attr_timeout", "5");                 // can change
+  set(fresh, "oss_access_key_secret", "another");  // can change
+  set(fresh, "direct_io", "true");
+  EXPECT_THAT(KeepWhatNeedsANewMount(fresh, running), testing::UnorderedElementsAre("direct_io", "uid"));
+  EXPECT_FALSE(fresh.Bool("direct_io")) << "remount must not say that it is so already";
+  EXPECT_EQ(fresh.Text("uid"), "7");
+  EXPECT_EQ(fresh.Text("attr_timeout"), "5");
+  EXPECT_EQ(fresh.Text("oss_access_key_secret"), "another");
+}
+
 TEST(Tunables, AssignmentDoesNotReachCopies) {
   FsOptions one;
   FsOptions two = one;

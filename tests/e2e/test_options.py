@@ -477,10 +477,11 @@ class WhileMounted(OptionCase):
         with Mount(self.server, "-c", conf, *Credentials.NO_KEYS) as mount:
             self.assertEqual(os.stat(os.path.join(mount.path, "hello")).st_size, 5)
             write(keys, "%s:%s\n" % (KEY_ID, KEY_SECRET))
-            write(conf, "--log_level=debug\n--attr_timeout=60\n--credential_file=%s\n" % keys)
+            write(conf, "--log_level=debug\n--attr_timeout=60\n--credential_file=%s\n--direct_io\n" % keys)
             os.kill(mount.pid, signal.SIGHUP)
             harness.wait_until(lambda: "SIGHUP" in harness.tail(mount.log) and
                                harness.tail(mount.log).count("credentials: ") >= 2, 10, "the reload")
+            self.assertIn("in effect only with a new mount: direct_io\n", harness.tail(mount.log))
             self.server.config(remove_key="OTHERKEY")
             self.assertEqual(os.stat(os.path.join(mount.path, "hello")).st_size, 5)
             self.assertEqual(self.requested("head", lambda: os.stat(

@@ -128,12 +128,28 @@ Result<std::string> MountCommands::Set(const std::string& option, const std::str
   return StrCat(spec->name, " is now ", value);
 }
 
+std::vector<std::string> KeepWhatNeedsANewMount(OptionSet& fresh, const OptionSet& running) {
+  std::vector<std::string> names;
+  for (const OptionSpec& spec : OptionTable()) {
+    const bool reloads = spec.runtime || spec.group == OptionGroup::kCredentials;
+    if (reloads || fresh.IsSame(running, spec)) continue;
+    fresh.TakeFrom(running, spec.name);
+    if (spec.support == OptionSupport::kWorks) names.emplace_back(spec.name);
+  }
+  return names;
+}
+
 void MountCommands::TakeOver(const Settings& fresh, const OptionSet& options) {
+  OptionSet taken = options;
+  std::string waiting;
   {
     MutexLock lock(set_mutex_);
-    options_ = options;
+    for (const std::string& name : KeepWhatNeedsANewMount(taken, options_)) waiting += StrCat(waiting.empty() ? "" : ", ", name);
+    options_ = std::move(taken);
     Apply(fresh);
   }
+  if (!waiting.empty())
+    Log(LogLevel::kWarning, StrCat("SIGHUP: changed in the configuration, but in effect only with a new mount: ", waiting));
   if (!Enter()) return;
   if (Status reloaded = stack_.ReloadCredentials(fresh.credentials); !reloaded) {
     Log(LogLevel::kError, StrCat("the old credentials stay: ", reloaded.error().ToString()));

@@ -15,6 +15,9 @@
 
 namespace ossfs2 {
 
+// Puts back in `fresh` what only a new mount changes, as `running` has it; the names of those that were different.
+std::vector<std::string> KeepWhatNeedsANewMount(OptionSet& fresh, const OptionSet& running);
+
 class MountCommands final : public AdminCommands {
  public:
   MountCommands(MountStack& stack, const Settings& settings, const OptionSet& options);
@@ -43,7 +46,7 @@ class MountCommands final : public AdminCommands {
   const std::chrono::steady_clock::time_point started_;
   std::atomic<int64_t> flush_deadline_s_;
   Mutex set_mutex_;
-  OptionSet options_ GUARDED_BY(set_mutex_);  // with what `ossfs2 set` changed
+  OptionSet options_ GUARDED_BY(set_mutex_);  // what is so: with what `ossfs2 set` and SIGHUP changed
   Mutex mutex_;
   CondVar left_;
   bool closing_ GUARDED_BY(mutex_) = false;

@@ -48,6 +48,23 @@ Status OptionSet::Set(std::string_view name, std::string_view value, std::string
   return {};
 }
 
+void OptionSet::TakeFrom(const OptionSet& other, std::string_view name) {
+  const auto theirs = other.values_.find(name);
+  if (theirs != other.values_.end()) {
+    values_.insert_or_assign(std::string(name), theirs->second);
+  } else if (const auto ours = values_.find(name); ours != values_.end()) {
+    values_.erase(ours);
+  }
+}
+
+bool OptionSet::IsSame(const OptionSet& other, const OptionSpec& spec) const {
+  switch (spec.type) {
+    case OptionType::kBool: return Bool(spec.name) == other.Bool(spec.name);
+    case OptionType::kSize: return Size(spec.name) == other.Size(spec.name);
+    default: return Text(spec.name) == other.Text(spec.name);
+  }
+}
+
 std::string OptionSet::Text(std::string_view name) const {
   const auto it = values_.find(name);
   if (it == values_.end()) {

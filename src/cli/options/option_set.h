@@ -30,6 +30,11 @@ class OptionSet {
   void Ignore(std::string_view name) { ignored_.insert(std::string(name)); }
   void IgnoreAllUnknown() { ignore_all_ = true; }
 
+  // As `other` has it, whatever the layers say. `name` is a name of the table.
+  void TakeFrom(const OptionSet& other, std::string_view name);
+  // Whether both mean the same: 1g and 1024m do.
+  bool IsSame(const OptionSet& other, const OptionSpec& spec) const;
+
   // True when a file or the command line gave a value. `name` is a name of the table.
   bool IsSet(std::string_view name) const { return values_.count(name) != 0; }
   std::string Text(std::string_view name) const;

@@ -123,6 +123,38 @@ class Systemd(unittest.TestCase):
                 mount.destroy()
 
 
+class GivenUp(unittest.TestCase):
+    """Who ends the start of a mount, as ^C and timeout(1) do, gets none afterwards."""
+
+    def children(self, pid):
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as stream:
+            return [int(word) for word in stream.read().split()]
+
+    def has_ended(self, pid):
+        try:
+            with open("/proc/%d/stat" % pid) as stream:
+                return stream.read().rsplit(")", 1)[1].split()[0] == "Z"  # nobody need wait for it
+        except OSError:
+            return True
+
+    def test_the_daemon_ends_with_its_starter(self):
+        with Server() as server:
+            mount = harness.Mount(server, start=False)
+            server.set_fault("op=list,kind=delay:8000")
+            starter = subprocess.Popen([word for word in mount.arguments() if word != "-f"], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment())
+            harness.wait_until(lambda: server.stats().requests("list") > 0, 60, "the question to the bucket")
+            daemon, = self.children(starter.pid)
+            starter.terminate()
+            starter.wait()
+            try:
+                harness.wait_until(lambda: self.has_ended(daemon) or harness.is_mounted(mount.path), 60,
+                                   "the end of the daemon")
+                self.assertFalse(harness.is_mounted(mount.path))
+            finally:
+                mount.detach()
+
+
 class Generated(unittest.TestCase):
     """Man page and completion come from the option table."""
 

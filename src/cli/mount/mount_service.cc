@@ -206,6 +206,7 @@ int ServeMountInBackground(Configuration configuration, const ReadConfiguration&
     fprintf(stderr, "ossfs2: pipe: %s\n", strerror(errno));
     return 1;
   }
+  const pid_t starter = getpid();
   const pid_t child = fork();
   if (child < 0) {
     fprintf(stderr, "ossfs2: cannot start the daemon: %s\n", strerror(errno));
@@ -215,6 +216,7 @@ int ServeMountInBackground(Configuration configuration, const ReadConfiguration&
     close(channel[1]);
     return AwaitStart(channel[0], child);
   }
+  EndWithStarter(starter);
   close(channel[0]);
   setsid();
   if (chdir("/") != 0) _exit(1);

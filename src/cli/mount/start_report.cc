@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -61,6 +62,7 @@ void StartReport::Notice(const std::string& text) {
 void StartReport::Ready(const std::string& text) {
   if (std::exchange(done_, true)) return;
   if (fd_ >= 0) {
+    prctl(PR_SET_PDEATHSIG, 0);  // EndWithStarter: now it may go
     Line('R', text);
     Close();
     // Until now libfuse's messages went to the user's terminal; from now on nobody may wait for its end.
@@ -125,6 +127,11 @@ int ReportDeath(pid_t child, const std::string& doing) {
 }
 
 }  // namespace
+
+void EndWithStarter(pid_t starter) {
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != starter) _exit(1);  // it was gone before
+}
 
 int AwaitStart(int fd, pid_t child, std::chrono::milliseconds silence_max) {
   std::string buffer;

@@ -123,6 +123,12 @@ TEST_F(MountRegistryTest, ARuntimeDirectoryForEverybodyIsTakenFromThem) {
   EXPECT_NE(lstat(theirs.c_str(), &info), 0);
 }
 
+// The root of a pod may be read-only.
+TEST(RuntimeDirectory, SaysWhatToDoWhenItCannotBeMade) {
+  const ScopedVariable runtime("OSSFS2_RUNTIME_DIR", "/proc/nowhere/run");
+  EXPECT_THAT(RuntimeDirectory().error().text, HasSubstr("set OSSFS2_RUNTIME_DIR"));
+}
+
 TEST_F(MountRegistryTest, ARuntimeDirectoryOfOthersIsRefused) {
   if (geteuid() != 0) GTEST_SKIP() << "only root gives a directory away";
   ASSERT_TRUE(RuntimeDirectory());

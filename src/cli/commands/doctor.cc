@@ -91,8 +91,7 @@ void Doctor::Machine(const Show& show) {
         enough ? "" : "raise the hard limit: ulimit -Hn 65536"});
   const auto runtime = RuntimeDirectory();
   show({"state", runtime ? Verdict::kPass : Verdict::kFail,
-        runtime ? StrCat("sockets in ", *runtime) : runtime.error().text,
-        runtime ? "" : "make it writable, or set OSSFS2_RUNTIME_DIR"});
+        runtime ? StrCat("sockets in ", *runtime) : runtime.error().text, ""});
 }
 
 void Doctor::Memory(const Show& show) {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "base/str.h"
 
@@ -69,7 +70,11 @@ Result<std::string> RuntimeDirectory() {
   } else {
     path = StrCat("/tmp/ossfs2-", geteuid());
   }
-  OSSFS2_RETURN_IF_ERROR(MakeDirectories(path, 0700));
+  if (Status made = MakeDirectories(path, 0700); !made) {
+    Error error = std::move(made.error());
+    error.text += "; sockets and locks of mounts lie there: make it writable, or set OSSFS2_RUNTIME_DIR";
+    return error;
+  }
   struct stat info {};
   if (lstat(path.c_str(), &info) != 0) return ErrnoError(errno, path);
   if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid())

@@ -129,6 +129,17 @@ TEST(AdminServer, ClosesOversizedRequests) {
   EXPECT_TRUE(AskDaemon(folder.path() + "/s", R"({"command":"status"})")) << "and lives on";
 }
 
+// A daemon that is ending, or that has its fill of questions: nothing hangs, and no limit has passed.
+TEST(AdminServer, AClosedConnectionIsNotASilentDaemon) {
+  TestFolder folder;
+  const auto listening = ListenUnix(folder.path() + "/s");
+  ASSERT_TRUE(listening);
+  const SocketServer server(*listening, "test", [](int) {});
+  const auto answer = AskDaemon(folder.path() + "/s", R"({"command":"status"})");
+  ASSERT_FALSE(answer);
+  EXPECT_THAT(answer.error().text, HasSubstr("closed its socket"));
+}
+
 // No descriptor is free for a while: the connection waits, and the thread does not spin.
 TEST(SocketServer, WaitsWhenNoDescriptorIsFree) {
   constexpr int kRefusals = 5;

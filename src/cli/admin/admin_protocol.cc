@@ -89,15 +89,21 @@ Result<std::string> AskDaemon(const std::string& socket_path, const std::string&
                               std::chrono::milliseconds answer_limit) {
   const auto fd = ConnectUnix(socket_path);
   if (!fd) return fd.error();
-  std::optional<std::string> answer;
-  if (WriteAll(*fd, request_json + "\n", kIoLimit))
-    answer = ReadUntil(*fd, "\n", kAdminAnswerBytesMax, answer_limit);
+  const auto begin = std::chrono::steady_clock::now();
+  const bool sent = WriteAll(*fd, request_json + "\n", kIoLimit);
+  const auto answer =
+      sent ? ReadUntil(*fd, "\n", kAdminAnswerBytesMax, answer_limit) : std::optional<std::string>();
   close(*fd);
+  const std::chrono::milliseconds limit = sent ? answer_limit : kIoLimit;
+  if (!answer && std::chrono::steady_clock::now() < begin + limit)
+    return MakeError(ECONNRESET, ErrorKind::kUnavailable,
+                     StrCat("the daemon closed its socket ", socket_path,
+                            " without an answer: it is ending, or has too many questions at once; try again"));
   if (!answer)
     return MakeError(ETIMEDOUT, ErrorKind::kUnavailable, StrCat("the daemon does not answer on its socket ", socket_path, " within ",
                             std::chrono::duration_cast<std::chrono::seconds>(answer_limit).count(),
                             " s; it hangs or is stopped: look at its log, or end it (`ossfs2 list` has both)"));
-  return std::move(*answer);
+  return *answer;
 }
 
 }  // namespace ossfs2

@@ -45,6 +45,19 @@ TEST(Warmup, ReadsFilesAndFoldersAndChecksThem) {
   EXPECT_GT(check.progress().bytes_resident, 0u) << "just written and read";
 }
 
+TEST(Warmup, ItsLinePromisesNothing) {
+  WarmupProgress progress;
+  progress.bytes_total = 100 << 20;
+  progress.files_total = 2;
+  EXPECT_EQ(WarmupLine(progress, 1, 1), "0 B of 100 MiB, 0 of 2 files, 0 B/s") << "no time left without a speed";
+  EXPECT_THAT(WarmupLine(progress, 7, 7), HasSubstr("nothing came for 7 s"));
+  progress.bytes_done = 50 << 20;
+  EXPECT_EQ(WarmupLine(progress, 10, 1), "50.00 MiB of 100 MiB, 0 of 2 files, 5.00 MiB/s, 10 s left");
+  EXPECT_EQ(WarmupLine(progress, 60, 30), "50.00 MiB of 100 MiB, 0 of 2 files, nothing came for 30 s");
+  progress.bytes_done = 100 << 20;
+  EXPECT_THAT(WarmupLine(progress, 60, 30), HasSubstr(" 0 s left")) << "the last piece is looked at";
+}
+
 TEST(Warmup, GoesOnAfterUnreadableFiles) {
   TestFolder folder;
   folder.Write("good", "12345");

@@ -38,15 +38,13 @@ class ProgressLine {
 
   void Tick(const WarmupProgress& progress) {
     const double elapsed_s = SecondsSince(started_);
+    if (const uint64_t done = progress.bytes_done; done != done_) {
+      done_ = done;
+      moved_s_ = elapsed_s;
+    }
     if (quiet_ || (!terminal_ && elapsed_s - shown_s_ < 5)) return;
     shown_s_ = elapsed_s;
-    const uint64_t done = progress.bytes_done;
-    const double rate = elapsed_s > 0 ? static_cast<double>(done) / elapsed_s : 0;
-    const double left = rate > 0 ? static_cast<double>(progress.bytes_total - done) / rate : 0;
-    const std::string text =
-        StrCat(FormatSize(done), " of ", FormatSize(progress.bytes_total), ", ", progress.files_done.load(),
-               " of ", progress.files_total, " files, ", FormatSize(static_cast<uint64_t>(rate)), "/s, ",
-               static_cast<int64_t>(left), " s left");
+    const std::string text = WarmupLine(progress, elapsed_s, elapsed_s - moved_s_);
     if (terminal_) {
       fprintf(stderr, "\r\033[K[%s] %s", Bar(progress).c_str(), text.c_str());
     } else {
@@ -68,6 +66,8 @@ class ProgressLine {
   const bool terminal_;
   const SteadyClock::time_point started_ = SteadyClock::now();
   double shown_s_ = 0;
+  uint64_t done_ = 0;
+  double moved_s_ = 0;  // when the last byte came
 };
 
 struct WarmupArguments {

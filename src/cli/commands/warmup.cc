@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/mutex.h"
+#include "base/size.h"
 #include "base/str.h"
 
 namespace ossfs2 {
@@ -52,6 +53,20 @@ std::string WarmupReason(int error) {
   // What the kernel answers once nobody serves the mount.
   if (error == ENOTCONN || error == ECONNABORTED) return "the mount ended meanwhile";
   return strerror(error);
+}
+
+std::string WarmupLine(const WarmupProgress& progress, double elapsed_s, double still_s) {
+  constexpr double kStillMin = 5;  // a near server that is busy may pause for less
+  const uint64_t done = progress.bytes_done;
+  const std::string head = StrCat(FormatSize(done), " of ", FormatSize(progress.bytes_total), ", ", progress.files_done.load(),
+                                  " of ", progress.files_total, " files, ");
+  // The speed of the past and the time left by it would say that all is well.
+  if (still_s >= kStillMin && done < progress.bytes_total)
+    return StrCat(head, "nothing came for ", static_cast<int64_t>(still_s), " s");
+  const double rate = elapsed_s > 0 ? static_cast<double>(done) / elapsed_s : 0;
+  const std::string speed = StrCat(head, FormatSize(static_cast<uint64_t>(rate)), "/s");
+  if (rate <= 0) return speed;
+  return StrCat(speed, ", ", static_cast<int64_t>(static_cast<double>(progress.bytes_total - done) / rate), " s left");
 }
 
 Warmup::Warmup(const std::vector<std::string>& paths) {

@@ -39,6 +39,9 @@ struct WarmupProgress {
   uint64_t files_total = 0;
 };
 
+// How far it is, for a line of progress. `elapsed_s`: since the start; `still_s`: since the last byte.
+std::string WarmupLine(const WarmupProgress& progress, double elapsed_s, double still_s);
+
 class Warmup {
  public:
   static constexpr uint64_t kPieceBytes = 256ull << 20;

@@ -155,6 +155,20 @@ class GivenUp(unittest.TestCase):
                 mount.detach()
 
 
+class Status(unittest.TestCase):
+    """mount(8) and systemd look at the status of the helper: 32 is a failed mount, 1 a wrong line."""
+
+    def test_of_the_helper(self):
+        helper = os.path.join(harness.temporary_folder("sbin"), "mount.ossfs2")
+        os.symlink(OSSFS2, helper)
+        with Server() as server:
+            given = "oss_endpoint=%s,oss_access_key_id=%s,oss_access_key_secret=wrong,state_dir=%s,log_dir=%s" % (
+                server.endpoint, KEY_ID, harness.temporary_folder("state"), harness.temporary_folder("log"))
+            for status, options in ((32, given), (1, given + ",atr_timeout=5"), (1, given + ",conf=/no/such/file")):
+                done = harness.run([helper, server.bucket, harness.temporary_folder("mnt"), "-o", options], check=False)
+                self.assertEqual(done.returncode, status, done.stdout)
+
+
 class Generated(unittest.TestCase):
     """Man page and completion come from the option table."""
 

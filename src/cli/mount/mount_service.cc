@@ -30,9 +30,14 @@
 namespace ossfs2 {
 namespace {
 
-// The low byte of the negative errno, as the existing client ends after a failed bucket check (EACCES: 243).
+// The low byte of the negative errno, as the existing client ends after a failed bucket check (EACCES: 243), and the errno
+// that it has for the service's answer: ENOENT for a bucket that does not exist, for instance.
 int BucketExitStatus(const Error& error) {
-  const int status = -error.errno_value & 0xff;
+  int number = error.errno_value;
+  if (error.http_status == 400) number = EINVAL;
+  if (error.http_status == 401 || error.http_status == 403) number = EACCES;
+  if (error.http_status == 404) number = ENOENT;
+  const int status = -number & 0xff;
   return status == 0 ? 1 : status;
 }
 

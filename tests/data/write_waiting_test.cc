@@ -2,6 +2,7 @@
 #include "data/write/write_waiting.h"
 
 #include <deque>
+#include <map>
 #include <thread>
 
 #include "base/awaited.h"
@@ -97,6 +98,34 @@ TEST_F(WriteWaitingTest, ADiskThatTakesNothingLeavesThemInMemory) {
   for (char c : {'a', 'b', 'c', 'd'}) Keep(std::string(Landing::kBytes, c));
   EXPECT_EQ(running_.size(), 2u);
   for (char c : {'a', 'b', 'c', 'd'}) ExpectNext(std::string(Landing::kBytes, c));
+}
+
+TEST_F(WriteWaitingTest, WithoutADiskOnlySoManyLieInMemory) {
+  StagingSpace space("", 0, 0, 0);
+  WaitingWrites waiting(*pool_, space, 3 * Landing::kBytes);
+  const Gauge& in_memory = Registry::Default().gauge("write_waits_in_memory_bytes", "");
+  std::map<char, FetchLanding> runs;
+  const auto keep = [&](char name) {
+    waiting.Keep(Bytes(std::string(Landing::kBytes, name)), [&, name](FetchLanding fetch) { runs[name] = std::move(fetch); });
+  };
+  for (int round = 0; round < 2; ++round) {
+    for (char name : {'a', 'b', 'c', 'd', 'e', 'f'}) keep(name);
+    EXPECT_EQ(in_memory.Value(), static_cast<int64_t>(3 * Landing::kBytes));
+    ASSERT_EQ(runs.size(), 3u) << "two in the pool, and one that has no place";
+    const auto refused = runs.at('f')();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().errno_value, ENOSPC);
+    EXPECT_NE(refused.error().text.find("staging_dir"), std::string::npos) << refused.error().text;
+    runs.erase('f');
+    for (char name : {'a', 'b', 'c', 'd', 'e'}) {
+      ASSERT_TRUE(runs.contains(name));
+      const auto landing = runs.at(name)();
+      ASSERT_TRUE(landing) << landing.error().ToString();
+      EXPECT_TRUE(Text(**landing, Landing::kBytes) == std::string(Landing::kBytes, name));
+      runs.erase(name);
+    }
+    EXPECT_EQ(in_memory.Value(), 0);
+  }
 }
 
 TEST_F(WriteWaitingTest, TheDiskHasItsSpaceAgainWhenAllHaveLeft) {

@@ -3,13 +3,16 @@
 // Why: how many programs wait in write(2) is bounded by nobody, and each has up to 1 MiB here. So these bytes lie
 // in blocks of the pool (tag kParked), and beyond that share in one file without a name in the staging folder. From there
 // they come back in the order in which they went, when others that waited have ended. Only if the disk does not take
-// them, too, they stay in memory that nobody counts (docs/known-issues.md).
+// them, too, they stay in memory beside the pool (docs/known-issues.md): kUncountedBytesMax, or as much as their share of
+// the pool if that is more. Beyond that a write is refused, since without a bound the process would be killed, and
+// everybody's data be lost.
 //
 // Progress: whoever has its bytes in memory needs nothing of this class to end, and the pool always gives some of its memory
 // to those that wait (memory_pool.h). Thread-safe.
-// Errors: EIO when the disk does not give bytes back, and after Shutdown.
+// Errors: EIO when the disk does not give bytes back, and after Shutdown; ENOSPC when there is no place.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -50,7 +53,10 @@ class WaitingFile {
 
 class WaitingWrites {
  public:
-  WaitingWrites(MemoryPool& pool, StagingSpace& space) : pool_(pool), file_(space) {}
+  // Of as many writes as there are threads for them.
+  static constexpr uint64_t kUncountedBytesMax = 256ull << 20;
+
+  WaitingWrites(MemoryPool& pool, StagingSpace& space, uint64_t uncounted_bytes_max = kUncountedBytesMax);
 
   // FileSystem::KeepWaiting.
   void Keep(std::span<const std::byte> bytes, std::function<void(FetchLanding)> may_run);
@@ -60,10 +66,17 @@ class WaitingWrites {
  private:
   class Away;
 
+  bool TakeUncounted(size_t bytes);
+  void GiveUncounted(size_t bytes);
+
   MemoryPool& pool_;
+  const uint64_t uncounted_bytes_max_;
+  std::atomic<uint64_t> uncounted_bytes_{0};
   WaitingFile file_;
   Counter& on_disk_ = Registry::Default().counter("write_waits_on_disk_total",
                                                   "WRITE requests whose bytes waited in the staging folder");
+  Gauge& in_memory_ = Registry::Default().gauge(
+      "write_waits_in_memory_bytes", "Bytes of WRITE requests that wait, in memory beyond total_mem_limit");
 };
 
 }  // namespace ossfs2

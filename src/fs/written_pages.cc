@@ -20,6 +20,7 @@ uint64_t MemoryOf(const std::string& key, const std::vector<KeptPage>& pages) {
 std::vector<KeptPage> WrittenPages::Take(Files::iterator found) {
   std::vector<KeptPage> pages = std::move(found->second.pages);
   bytes_ -= found->second.bytes;
+  shown_.Add(-static_cast<int64_t>(found->second.bytes));
   order_.erase(found->second.place);
   files_.erase(found);
   return pages;
@@ -34,6 +35,7 @@ void WrittenPages::Put(const ObjectVersion& version, std::vector<KeptPage> pages
   const auto place = order_.insert(order_.end(), version.key);
   files_[version.key] = {version.etag, version.size, std::move(pages), bytes, place};
   bytes_ += bytes;
+  shown_.Add(static_cast<int64_t>(bytes));
   while (files_.size() > kFilesMax || bytes_ > bytes_max_) gone.push_back(Take(files_.find(order_.front())));
 }
 

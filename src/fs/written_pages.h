@@ -15,8 +15,10 @@
 #include <string>
 #include <vector>
 
+#include "base/metrics.h"
 #include "base/mutex.h"
 #include "data/read/read_engine.h"
+#include "data/write/seam_pages.h"
 #include "data/write/write_engine.h"
 
 namespace ossfs2 {
@@ -27,6 +29,9 @@ class WrittenPages {
   static constexpr uint64_t kBytesMax = 16ull << 20;
 
   explicit WrittenPages(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+  ~WrittenPages() { shown_.Add(-static_cast<int64_t>(bytes_)); }
+  WrittenPages(const WrittenPages&) = delete;
+  WrittenPages& operator=(const WrittenPages&) = delete;
 
   // All that are known of that version, by offset; none: whatever was kept for the key goes.
   void Put(const ObjectVersion& version, std::vector<KeptPage> pages) EXCLUDES(mutex_);
@@ -54,6 +59,7 @@ class WrittenPages {
   Files files_ GUARDED_BY(mutex_);
   Order order_ GUARDED_BY(mutex_);  // the oldest first
   uint64_t bytes_ GUARDED_BY(mutex_) = 0;
+  Gauge& shown_ = Registry::Default().gauge("kept_page_bytes", kKeptPagesHelp, "of=\"readers\"");
 };
 
 }  // namespace ossfs2

@@ -30,6 +30,20 @@ class SeamPagesTest : public ::testing::Test {
   SeamPages pages_{budget_};
 };
 
+TEST_F(SeamPagesTest, AreCountedByAMetric) {
+  const Gauge& bytes = Registry::Default().gauge("kept_page_bytes", "", "of=\"writers\"");
+  ASSERT_EQ(bytes.Value(), 0);
+  Write(0, Random(10, 1));
+  Write(5 * kPage + 10, Random(20, 2));
+  EXPECT_EQ(bytes.Value(), static_cast<int64_t>(2 * kPage));
+  SeamBudget none(0);
+  SeamPages refused(none);
+  refused.Note(0, Bytes("a"));
+  EXPECT_EQ(bytes.Value(), static_cast<int64_t>(2 * kPage));
+  pages_.Clear();
+  EXPECT_EQ(bytes.Value(), 0);
+}
+
 TEST_F(SeamPagesTest, KeepsWhatTwoWritesShareAndTheEnd) {
   const std::string data = Random(3 * kPage + 10, 1);
   Write(0, data.substr(0, kPage + 100));

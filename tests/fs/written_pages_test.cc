@@ -40,6 +40,22 @@ TEST(WrittenPagesTest, AnswersWithinOnePageOfThatVersion) {
     EXPECT_EQ(Answered(pages, other, kPage, 1), "no");
 }
 
+TEST(WrittenPagesTest, AreCountedByAMetric) {
+  const Gauge& bytes = Registry::Default().gauge("kept_page_bytes", "", "of=\"readers\"");
+  ASSERT_EQ(bytes.Value(), 0);
+  {
+    WrittenPages pages(1u << 20);
+    pages.Put({"k", kPage, "e", std::nullopt}, {Page(0, 'a')});
+    const int64_t of_one = bytes.Value();
+    EXPECT_GE(of_one, static_cast<int64_t>(kPage));
+    pages.Put({"l", kPage, "e", std::nullopt}, {Page(0, 'a')});
+    EXPECT_EQ(bytes.Value(), 2 * of_one);
+    pages.Put({"k", kPage, "f", std::nullopt}, {});
+    EXPECT_EQ(bytes.Value(), of_one);
+  }
+  EXPECT_EQ(bytes.Value(), 0);
+}
+
 TEST(WrittenPagesTest, GoWithTheObjectAndWithTheNextVersion) {
   WrittenPages pages(1u << 20);
   const ObjectVersion first{"k", kPage, "e", std::nullopt};

@@ -11,9 +11,17 @@ size_t InPage(uint64_t offset) { return static_cast<size_t>(offset % kPage); }
 }  // namespace
 
 bool SeamBudget::Take() {
-  if (used_.fetch_add(1, std::memory_order_relaxed) < pages_max_) return true;
-  Give();
+  if (used_.fetch_add(1, std::memory_order_relaxed) < pages_max_) {
+    bytes_.Add(static_cast<int64_t>(kKeptPageBytes));
+    return true;
+  }
+  used_.fetch_sub(1, std::memory_order_relaxed);
   return false;
+}
+
+void SeamBudget::Give() {
+  used_.fetch_sub(1, std::memory_order_relaxed);
+  bytes_.Add(-static_cast<int64_t>(kKeptPageBytes));
 }
 
 void SeamPages::Note(uint64_t offset, std::span<const std::byte> data) {

@@ -19,21 +19,25 @@
 #include <span>
 #include <vector>
 
+#include "base/metrics.h"
 #include "data/write/write_engine.h"
 
 namespace ossfs2 {
+
+inline constexpr char kKeptPagesHelp[] = "Memory of pages of written files that the kernel does not keep";
 
 // How many pages all SeamPages together may hold. Thread-safe.
 class SeamBudget {
  public:
   explicit SeamBudget(size_t pages_max) : pages_max_(pages_max) {}
   bool Take();
-  void Give() { used_.fetch_sub(1, std::memory_order_relaxed); }
+  void Give();
   size_t used() const { return used_.load(std::memory_order_relaxed); }
 
  private:
   const size_t pages_max_;
   std::atomic<size_t> used_{0};
+  Gauge& bytes_ = Registry::Default().gauge("kept_page_bytes", kKeptPagesHelp, "of=\"writers\"");
 };
 
 class SeamPages {

@@ -1,6 +1,8 @@
 // The journal's text and its folders.
 #include "data/journal/journal_log.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -119,6 +121,23 @@ TEST(Journal, LiveRunsAreReadWithoutTakingThemOver) {
   live.reset();
   EXPECT_TRUE(ReadLiveRuns(folder.path()).empty());
   EXPECT_TRUE(ReadLiveRuns(folder.path() + "/none").empty());
+}
+
+// gc looks whether a run lives, for which it has its lock for a moment, just when a mount begins.
+TEST(Journal, ARunThatIsOnlyLookedAtIsTakenOver) {
+  TempFolder folder;
+  JournalEntry entry;
+  entry.key = "a";
+  auto dead = std::make_unique<Journal>(folder.path());
+  ASSERT_TRUE(dead->Begin(entry));
+  dead.reset();
+  std::string lock_file;
+  for (const auto& item : std::filesystem::recursive_directory_iterator(folder.path()))
+    if (item.path().filename() == "lock") lock_file = item.path().string();
+  const int fd = open(lock_file.c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(flock(fd, LOCK_SH), 0);
+  EXPECT_EQ(Journal(folder.path()).TakeOver([fd] { close(fd); }).size(), 1u);
 }
 
 TEST(Journal, EndedRecordsLeaveNothing) {

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -24,6 +25,9 @@ constexpr char kRecordSuffix[] = ".record";
 
 // A record has a few KiB; what is larger was not written by us.
 constexpr off_t kRecordBytesMax = 16 << 20;
+
+// How long ReadLiveRuns has a lock, and more.
+void PauseForReaders() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
 
 std::string LockPath(const std::string& run_folder) { return StrCat(run_folder, "/", kLockName); }
 
@@ -87,6 +91,8 @@ Result<std::string> ReadRecord(const std::string& path) {
 
 Journal::Journal(std::string folder, SyncFolder sync_folder)
     : folder_(std::move(folder)), sync_folder_(std::move(sync_folder)) {}
+
+std::vector<Journal::Left> Journal::TakeOver() { return TakeOver(PauseForReaders); }
 
 Journal::~Journal() {
   MutexLock lock(mutex_);
@@ -235,31 +241,51 @@ void Journal::RemoveRecord(const std::string& path, bool durably) const {
     LogLimited(LogLevel::kWarning, synced.error().text);
 }
 
-std::vector<Journal::Left> Journal::TakeOver() {
+std::vector<Journal::Left> Journal::TakeOver(const std::function<void()>& pause) {
   std::vector<Left> left;
   if (folder_.empty()) return left;
   MutexLock lock(mutex_);
   std::error_code ignored;
-  for (const files::path& run : PathsIn(folder_)) {
-    if (!run.filename().string().starts_with(kRunStart)) continue;
-    if (!files::is_directory(run, ignored) || run == run_folder_) continue;
-    const Result<int> fd = LockRun(run.string());
-    if (!fd) continue;  // that run is alive
-    taken_locks_.push_back(*fd);
-    for (const files::path& path : PathsIn(run.string())) {
-      if (path.extension() != kRecordSuffix) continue;
-      const Result<std::string> text = ReadRecord(path.string());
-      Result<JournalEntry> entry = text ? DecodeJournalEntry(*text) : text.error();
-      if (entry)
-        left.push_back({path.string(), std::move(*entry)});
-      else
-        Log(LogLevel::kWarning,
-            StrCat(path.string(), ": ", entry.error().text,
-                   ". Next: run ossfs2 gc, which needs no journal, then remove this file"));
-    }
-    RemoveRunFolder(run.string());
+  std::vector<std::string> runs;
+  for (const files::path& path : PathsIn(folder_)) {
+    if (!path.filename().string().starts_with(kRunStart)) continue;
+    if (files::is_directory(path, ignored) && path != run_folder_) runs.push_back(path.string());
   }
+  TakeOverEnded(runs, left);
+  if (runs.empty()) return left;
+  // Alive, or ended and looked at by ReadLiveRuns just now.
+  pause();
+  TakeOverEnded(runs, left);
   return left;
+}
+
+void Journal::TakeOverEnded(std::vector<std::string>& runs, std::vector<Left>& left) {
+  std::vector<std::string> locked;
+  for (std::string& run : runs) {
+    const Result<int> fd = LockRun(run);
+    if (fd) {
+      taken_locks_.push_back(*fd);
+      TakeRecords(run, left);
+    } else if (fd.error().errno_value == EWOULDBLOCK) {
+      locked.push_back(std::move(run));
+    }
+  }
+  runs.swap(locked);
+}
+
+void Journal::TakeRecords(const std::string& run, std::vector<Left>& left) {
+  for (const files::path& path : PathsIn(run)) {
+    if (path.extension() != kRecordSuffix) continue;
+    const Result<std::string> text = ReadRecord(path.string());
+    Result<JournalEntry> entry = text ? DecodeJournalEntry(*text) : text.error();
+    if (entry)
+      left.push_back({path.string(), std::move(*entry)});
+    else
+      Log(LogLevel::kWarning,
+          StrCat(path.string(), ": ", entry.error().text,
+                 ". Next: run ossfs2 gc, which needs no journal, then remove this file"));
+  }
+  RemoveRunFolder(run);
 }
 
 void Journal::Settle(const std::string& path, bool durably) {
@@ -272,7 +298,8 @@ std::vector<JournalEntry> ReadLiveRuns(const std::string& folder) {
   for (const files::path& run : PathsIn(folder)) {
     const int fd = open(LockPath(run.string()).c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) continue;
-    const bool live = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    // Where locks are not known every run counts as one that lives: nothing of it may be taken for left behind.
+    const bool live = flock(fd, LOCK_SH | LOCK_NB) != 0;
     close(fd);
     if (!live) continue;
     for (const files::path& path : PathsIn(run.string())) {

@@ -48,6 +48,8 @@ class Journal {
   };
   // Takes over the folders of runs that ended: their readable records. Damaged ones are logged and kept.
   std::vector<Left> TakeOver() EXCLUDES(mutex_);
+  // `pause`: between its two looks at runs that seem to live.
+  std::vector<Left> TakeOver(const std::function<void()>& pause) EXCLUDES(mutex_);
   // The record at `path` is done with; its folder goes when it is empty. `durably` as in End.
   void Settle(const std::string& path, bool durably = false);
 
@@ -60,6 +62,9 @@ class Journal {
   std::string PathOf(Id id) const REQUIRES(mutex_);
   Status Write(Id id, const JournalEntry& entry) EXCLUDES(mutex_);
   Status WriteRecord(const std::string& path, const JournalEntry& entry) const;
+  // Those that somebody has locked stay in `runs`.
+  void TakeOverEnded(std::vector<std::string>& runs, std::vector<Left>& left) REQUIRES(mutex_);
+  static void TakeRecords(const std::string& run, std::vector<Left>& left);
   void RemoveRecord(const std::string& path, bool durably) const;
   Status Sync(const std::string& folder) const;
 

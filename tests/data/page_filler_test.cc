@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "tests/base/thread_limit.h"
 #include "tests/data/fake_pages.h"
 
 namespace ossfs2 {
@@ -55,6 +56,16 @@ TEST(PageFillerTest, WhatIsReadFromHereAsWellIsCountedOnce) {
   const Explanation lines = harness.engine().Explain(1);
   EXPECT_NE(std::find(lines.begin(), lines.end(), "bytes fetched ahead and not read yet: 0"), lines.end());
   harness.engine().SetKernelPages(nullptr);
+}
+
+TEST(PageFillerTest, IsOffWhereNoThreadCanBeMade) {
+  ExpectInOwnProcess([] {
+    FakePages pages;
+    PageFiller filler(2);
+    LimitThreads(0);
+    filler.SetKernel(&pages);
+    return !filler.on() && !filler.Queue([](KernelPages&) {});
+  });
 }
 
 TEST(PageFillerTest, NothingForDirectReaders) {

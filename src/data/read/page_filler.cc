@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <system_error>
 #include <utility>
 
 namespace ossfs2 {
@@ -21,10 +22,18 @@ void PageFiller::SetKernel(KernelPages* kernel) {
     threads_.clear();
     return;
   }
-  while (static_cast<int>(threads_.size()) < threads_max_) {
-    threads_.emplace_back([this] { ThreadMain(); });
-    pthread_setname_np(threads_.back().native_handle(), "pages");
+  try {
+    while (static_cast<int>(threads_.size()) < threads_max_) {
+      threads_.emplace_back([this] { ThreadMain(); });
+      pthread_setname_np(threads_.back().native_handle(), "pages");
+    }
+  } catch (const std::system_error&) {  // the thread limit of the machine: fewer must do
   }
+  if (!threads_.empty()) return;
+  // Nobody would take what is queued.
+  MutexLock lock(mutex_);
+  kernel_ = nullptr;
+  on_.store(false);
 }
 
 bool PageFiller::Queue(std::function<void(KernelPages&)> fill) {

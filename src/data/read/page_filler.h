@@ -12,7 +12,7 @@
 //
 // Threads: its own, started with the first kernel and ended without one; a store may wait for a page that
 // a read in flight holds, so nobody waits for these threads but SetKernel(nullptr) and, for a second at
-// most, ReadEngine::StopFilling and HoldFilling.
+// most, ReadEngine::StopFilling and HoldFilling. Where no thread can be made it stays off.
 // Bounds: kQueueMax chunks wait, later ones are left to the readers. Queued chunks
 // keep their memory; it counts in the pool as before.
 #pragma once

@@ -32,6 +32,7 @@ class GetDelivery {
   std::span<std::byte> NextBuffer();
   void OnBytes(size_t size);
 
+  uint64_t size() const { return size_; }
   uint64_t bytes() const { return bytes_; }
   uint64_t next() const { return offset_ + bytes_; }  // in the object
   bool complete() const { return bytes_ == size_; }

@@ -5,18 +5,18 @@
 #include "base/mutex.h"
 #include "base/str.h"
 #include "oss/answer_check.h"
+#include "oss/get_attempt.h"
 #include "oss/get_delivery.h"
-#include "oss/range_check.h"
 #include "oss/retry_state.h"
 
 namespace ossfs2::oss {
 namespace {
 
-constexpr size_t kErrorBodyBytesMax = 1 << 20;
-
 // Attempts come in rounds: a round has one attempt, or two when hedged. The first of a round whose head is
 // right claims it; only that one touches the sink. A late answer of an earlier round is dropped.
-class GetExchange final : public StoreCall, public std::enable_shared_from_this<GetExchange> {
+class GetExchange final : public StoreCall,
+                          public GetAttempt::Parent,
+                          public std::enable_shared_from_this<GetExchange> {
  public:
   GetExchange(OssContext& context, GetRequest request, std::shared_ptr<DataSink> sink,
               std::function<void(Status)> done)
@@ -58,27 +58,14 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
     }
   }
 
- private:
-  class Attempt;
+  RequestNames Names() const override { return {"get", request_.key, endpoint_->bucket, endpoint_->text}; }
+  bool Claim(const GetAttempt& attempt, const RangePromise& promise) override EXCLUDES(mutex_);
+  void OnAttemptDone(GetAttempt& attempt, Result<http::Response> response, const http::CallReport& report) override
+      EXCLUDES(mutex_);
 
+ private:
   Error CanceledError() const {
     return MakeError(EIO, ErrorKind::kCanceled, StrCat(DescribeRequest(Names()), " was canceled"));
-  }
-  RequestNames Names() const { return {"get", request_.key, endpoint_->bucket, endpoint_->text}; }
-
-  OssRequest MakeRequest(uint64_t first, const std::string& etag) const {
-    OssRequest out;
-    out.operation = "get";
-    out.method = "GET";
-    out.key = request_.key;
-    out.headers.reserve(8);
-    out.headers.emplace_back("range", StrCat("bytes=", first, "-", request_.offset + request_.size - 1));
-    out.headers.emplace_back("x-oss-range-behavior", "standard");
-    if (!etag.empty()) out.headers.emplace_back("if-match", StrCat("\"", etag, "\""));
-    if (context_.config.traffic_limit_bits_per_s.value() > 0) {
-      out.headers.emplace_back("x-oss-traffic-limit", StrCat(context_.config.traffic_limit_bits_per_s.value()));
-    }
-    return out;
   }
 
   // The next round; the one before has no attempt that may touch the sink.
@@ -140,11 +127,6 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
 
   void Send(int round, bool is_hedge) EXCLUDES(mutex_);
   void OnNoKeys(int round, Error error) EXCLUDES(mutex_);
-  bool Claim(const Attempt& attempt, const RangePromise& promise) EXCLUDES(mutex_);
-  void OnAttemptDone(Attempt& attempt, Result<http::Response> response, const http::CallReport& report)
-      EXCLUDES(mutex_);
-  std::optional<Failure> FailureOfAttempt(Attempt& attempt, Result<http::Response>& response,
-                                          const http::CallReport& report) const;
   void OnFailure(Failure failure);
   void RepeatOrFinish(Failure failure);
   void RefreshAndRepeat();
@@ -178,51 +160,6 @@ class GetExchange final : public StoreCall, public std::enable_shared_from_this<
   bool finished_ GUARDED_BY(mutex_) = false;
 };
 
-class GetExchange::Attempt final : public http::BodySink {
- public:
-  Attempt(std::shared_ptr<GetExchange> parent, int round, bool is_hedge, uint64_t first, uint64_t size,
-          std::string etag, SharedKeys keys)
-      : parent_(std::move(parent)),
-        round_(round),
-        is_hedge_(is_hedge),
-        first_(first),
-        size_(size),
-        etag_(std::move(etag)),
-        keys_(std::move(keys)),
-        sent_(std::chrono::steady_clock::now()) {}
-
-  Use OnHead(const http::ResponseHead& head) override {
-    const RequestNames names = parent_->Names();
-    if (head.status >= 300) return Use::kCollect;
-    failure_ = JudgeAnswer(head, "", names, *parent_->endpoint_);
-    if (failure_) return Use::kCancel;
-    RangeVerdict verdict = CheckRange(head, first_, size_, etag_, names);
-    failure_ = std::move(verdict.failure);
-    if (failure_) return Use::kCancel;
-    is_owner_ = parent_->Claim(*this, verdict.promise);
-    if (is_owner_) parent_->context_.versions.Note(head);
-    return is_owner_ ? Use::kStream : Use::kCancel;
-  }
-
-  std::span<std::byte> NextBuffer() override { return parent_->delivery_.NextBuffer(); }
-
-  void OnBytes(size_t size) override {
-    parent_->context_.metrics.bytes_received.Add(size);
-    parent_->delivery_.OnBytes(size);
-  }
-
-  const std::shared_ptr<GetExchange> parent_;
-  const int round_;
-  const bool is_hedge_;
-  const uint64_t first_;
-  const uint64_t size_;
-  const std::string etag_;
-  const SharedKeys keys_;
-  const SteadyTime sent_;
-  bool is_owner_ = false;
-  std::optional<Failure> failure_;  // of the head
-};
-
 void GetExchange::Send(int round, bool is_hedge) {
   {
     MutexLock lock(mutex_);
@@ -234,18 +171,9 @@ void GetExchange::Send(int round, bool is_hedge) {
   // A hedge starts beside an attempt that may be delivering already.
   const uint64_t first = is_hedge ? request_.offset : delivery_.next();
   const uint64_t size = request_.offset + request_.size - first;
-  std::string etag = is_hedge ? request_.etag : delivery_.etag();
-  const SteadyTime deadline = context_.clock.NowSteady() + context_.config.request_timeout.value() +
-                              std::chrono::milliseconds(size * 1000 / (256 << 10));
-  http::Request http_request = context_.Build(MakeRequest(first, etag), **keys, deadline);
-  http_request.collect_bytes_max = kErrorBodyBytesMax;
-  context_.metrics.OnAttempt("get");
-  auto attempt =
-      std::make_shared<Attempt>(shared_from_this(), round, is_hedge, first, size, std::move(etag), *keys);
-  auto call = context_.http.Start(std::move(http_request), attempt,
-                                  [attempt](Result<http::Response> response, const http::CallReport& report) {
-                                    attempt->parent_->OnAttemptDone(*attempt, std::move(response), report);
-                                  });
+  GetAttempt::Ask ask{request_.key, first, size, is_hedge ? request_.etag : delivery_.etag(), round, is_hedge};
+  const auto call =
+      std::make_shared<GetAttempt>(shared_from_this(), context_, delivery_, std::move(ask), *keys)->Start();
   {
     MutexLock lock(mutex_);
     if (finished_ || round != round_) return;
@@ -267,39 +195,26 @@ void GetExchange::OnNoKeys(int round, Error error) {
       [self = shared_from_this(), failure = FailureOf(std::move(error))] { self->OnFailure(failure); });
 }
 
-bool GetExchange::Claim(const Attempt& attempt, const RangePromise& promise) {
+bool GetExchange::Claim(const GetAttempt& attempt, const RangePromise& promise) {
   {
     MutexLock lock(mutex_);
-    if (finished_ || is_claimed_ || attempt.round_ != round_) return false;
+    if (finished_ || is_claimed_ || attempt.round() != round_) return false;
     is_claimed_ = true;
   }
-  context_.hedge.OnFirstByte(std::chrono::steady_clock::now() - attempt.sent_);
-  if (attempt.is_hedge_) context_.metrics.hedges_won.Add();
+  context_.hedge.OnFirstByte(std::chrono::steady_clock::now() - attempt.sent());
+  if (attempt.is_hedge()) context_.metrics.hedges_won.Add();
   delivery_.Begin(promise);
   return true;
 }
 
-std::optional<Failure> GetExchange::FailureOfAttempt(Attempt& attempt, Result<http::Response>& response,
-                                                     const http::CallReport& report) const {
-  if (canceled_ || (attempt.is_owner_ && delivery_.sink_gave_up())) return FailureOf(CanceledError());
-  if (attempt.failure_) return std::move(attempt.failure_);
-  if (attempt.is_owner_ && delivery_.complete()) return std::nullopt;
-  if (!response) return JudgeTransport(response.error(), report, Names(), *endpoint_);
-  if (auto failure = JudgeAnswer(response->head, response->body, Names(), *endpoint_)) return failure;
-  Failure failure =
-      CorruptAnswer(Names(), StrCat("the body ended after ", delivery_.bytes(), " of ", request_.size, " bytes"));
-  failure.error.kind = ErrorKind::kUnavailable;
-  return failure;
-}
-
-void GetExchange::OnAttemptDone(Attempt& attempt, Result<http::Response> response,
+void GetExchange::OnAttemptDone(GetAttempt& attempt, Result<http::Response> response,
                                 const http::CallReport& report) {
   std::vector<std::shared_ptr<http::Call>> others;
   {
     MutexLock lock(mutex_);
-    if (finished_ || attempt.round_ != round_) return;
+    if (finished_ || attempt.round() != round_) return;
     --in_flight_;
-    if (!attempt.is_owner_ && (is_claimed_ || in_flight_ > 0)) return;  // the other attempt decides
+    if (!attempt.is_owner() && (is_claimed_ || in_flight_ > 0)) return;  // the other attempt decides
     // Nobody else may claim this round any more.
     is_claimed_ = true;
     others = std::move(calls_);
@@ -308,12 +223,13 @@ void GetExchange::OnAttemptDone(Attempt& attempt, Result<http::Response> respons
   for (const auto& call : others) {
     if (call != nullptr) call->Cancel();  // a hedge that lost; the ended call ignores it
   }
-  auto failure = FailureOfAttempt(attempt, response, report);
+  const bool is_canceled = canceled_ || (attempt.is_owner() && delivery_.sink_gave_up());
+  auto failure = is_canceled ? FailureOf(CanceledError()) : attempt.TakeFailure(response, report);
   if (failure) {
-    if (attempt.is_owner_ && delivery_.next() > attempt.first_) {
+    if (attempt.has_delivered()) {
       retry_.OnProgress(context_.clock.NowSteady() + context_.config.request_timeout.value());
     }
-    used_keys_ = attempt.keys_;
+    used_keys_ = attempt.keys();
     return OnFailure(std::move(*failure));
   }
   if (delivery_.damaged()) {

@@ -37,9 +37,9 @@ trap 'rm -rf --one-file-system "$work"' EXIT
 say() { printf '==> %s\n' "$*"; }
 
 make_busybox_system() {
-  (cd "$work" && apt-get -qq -o APT::Sandbox::User=root download busybox-static && dpkg-deb -x busybox-static_*.deb busybox)
+  (cd "$work" && apt-get -qq -o APT::Sandbox::User=root download busybox-static && dpkg-deb -x busybox-static_*.deb extracted)
   mkdir -p "$chroot"/{bin,etc,proc,dev,run,tmp,opt,var/log}
-  cp "$work"/busybox/bin/busybox "$chroot/bin/"
+  cp "$work"/extracted/bin/busybox "$chroot/bin/"
   for tool in $("$chroot/bin/busybox" --list | grep -v "^busybox$"); do ln -s busybox "$chroot/bin/$tool"; done
   echo 'root:x:0:0:root:/:/bin/sh' > "$chroot/etc/passwd"
 }

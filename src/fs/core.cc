@@ -23,7 +23,8 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
       publisher_(context_, locker_, saver_),
       parents_(context_, saver_),
       detacher_(context_),
-      renamer_(context_, locker_, resolver_, publisher_, saver_, parents_, detacher_) {
+      renamer_(context_, locker_, resolver_, publisher_, saver_, parents_, detacher_),
+      directories_(context_, lister_, resolver_) {
   context_.reads.SetNextFileResolver([this](uint64_t file_id) { return NextShard(file_id); });
 }
 

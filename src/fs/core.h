@@ -1,7 +1,8 @@
 // CoreFileSystem: the FileSystem over an object store and the two engines: puts the parts of fs/ together.
 //
 // Threads, errors: file_system.h. The parts: Tree (what is known), Resolver and Lister (asking), Publisher
-// and Renamer (changing), NameLocker (keeping changes apart), HandleTable. Methods are in core_*.cc by kind.
+// and Renamer (changing), NameLocker (keeping changes apart), OpenDirectories and HandleTable (what is open).
+// Methods are in core_*.cc by kind.
 #pragma once
 
 #include <atomic>
@@ -15,6 +16,7 @@
 #include "fs/handles.h"
 #include "fs/listing.h"
 #include "fs/name_locker.h"
+#include "fs/open_directories.h"
 #include "fs/parents.h"
 #include "fs/attribute_saver.h"
 #include "fs/publisher.h"
@@ -83,10 +85,12 @@ class CoreFileSystem final : public FileSystem {
   Result<size_t> CopyFileRange(HandleId source, uint64_t source_offset, HandleId target,
                                uint64_t target_offset, size_t length) override;
 
-  Result<HandleId> OpenDirectory(Ino ino) override;
+  Result<HandleId> OpenDirectory(Ino ino) override { return directories_.Open(ino, next_handle_.fetch_add(1)); }
   Status ReadDirectory(HandleId handle, uint64_t cookie, bool plus,
-                       const std::function<bool(const DirEntry&)>& add) override;
-  void ReleaseDirectory(HandleId handle) override;
+                       const std::function<bool(const DirEntry&)>& add) override {
+    return directories_.Read(handle, cookie, plus, add);
+  }
+  void ReleaseDirectory(HandleId handle) override { directories_.Release(handle); }
 
   Result<std::string> GetXattr(Ino ino, const std::string& name) override;
   Result<std::vector<std::string>> ListXattr(Ino ino) override;
@@ -98,7 +102,6 @@ class CoreFileSystem final : public FileSystem {
 
  private:
   struct FlushReport;
-  struct Batch;
 
   Entry Absent() const;
   Status CheckWritable() const;
@@ -147,13 +150,6 @@ class CoreFileSystem final : public FileSystem {
   Status UnlinkLocked(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
   Status CheckEmpty(Ino ino, const std::string& key) EXCLUDES(context_.tree.mutex);
 
-  // --- directories ---
-  Status Collect(DirectoryHandle& handle, uint64_t cookie, bool plus, Batch& batch)
-      EXCLUDES(context_.tree.mutex);
-  void AddChild(Node* child, uint64_t cookie, bool plus, Batch& batch) REQUIRES(context_.tree.mutex);
-  void FillUnknown(Batch& batch) EXCLUDES(context_.tree.mutex);
-  void AddDots(Node* directory, uint64_t cookie, Batch& batch) REQUIRES(context_.tree.mutex);
-
   // --- attributes ---
   Result<Node*> XattrNode(Ino ino) REQUIRES(context_.tree.mutex);
   bool IsStoredSo(const Node* node, const AttrChange& change) const REQUIRES(context_.tree.mutex);
@@ -170,8 +166,8 @@ class CoreFileSystem final : public FileSystem {
   Detacher detacher_;
   Renamer renamer_;
   HandleTable<FileHandle> files_;
-  HandleTable<DirectoryHandle> directories_;
-  std::atomic<HandleId> next_handle_{1};
+  OpenDirectories directories_;
+  std::atomic<HandleId> next_handle_{1};  // of files and directories
 };
 
 }  // namespace ossfs2

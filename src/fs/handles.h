@@ -1,7 +1,7 @@
-// Handles: open files and directories by number. Numbers are never reused.
+// HandleTable: what is open, by number; FileHandle: an open file (open_directories.h has directories).
 //
-// Thread-safe: sharded tables; a handle lives while someone uses it. The node of a handle is pinned from
-// open to release by the file system.
+// Numbers are never reused. Thread-safe: sharded tables; a handle lives while someone uses it. The node of a handle is
+// pinned from open to release by the file system.
 #pragma once
 
 #include <array>
@@ -12,7 +12,6 @@
 
 #include "base/mutex.h"
 #include "data/read/read_engine.h"
-#include "fs/listing.h"
 #include "fs/open_file.h"
 
 namespace ossfs2 {
@@ -32,15 +31,6 @@ struct FileHandle {
   Mutex mutex;
   std::shared_ptr<ReadFile> reader GUARDED_BY(mutex);  // of the version this handle reads
   uint64_t reader_version GUARDED_BY(mutex) = 0;       // OpenFile::version when it was taken
-};
-
-struct DirectoryHandle {
-  HandleId id = 0;
-  Ino ino = 0;
-  std::shared_ptr<ListingRun> run;  // the listing that this handle follows; guarded by Tree::mutex
-  uint64_t handed_out = 0;          // entries since the run was taken; guarded by Tree::mutex
-  bool begun = false;               // read from the start at least once; guarded by Tree::mutex
-  DirectoryReader reader;           // guarded by Tree::mutex
 };
 
 inline Error BadHandle() { return MakeError(EBADF, ErrorKind::kInvalid, "The handle is not open for this."); }

@@ -1,15 +1,13 @@
-// Reading directories.
-//
-// A cookie is a place: 1 after ".", 2 after "..", slot + 3 after a child. Slots never move while a handle is
-// open; new names come behind, so a seek lands where it did and no entry is skipped or repeated.
+#include "fs/open_directories.h"
+
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <optional>
+#include <vector>
 
 #include "base/log.h"
 #include "base/str.h"
-#include "fs/attributes.h"
-#include "fs/core.h"
 
 namespace ossfs2 {
 namespace {
@@ -19,14 +17,14 @@ constexpr uint64_t kFirstSlotCookie = 2;
 
 }  // namespace
 
-struct CoreFileSystem::Batch {
+struct OpenDirectories::Batch {
   std::vector<DirEntry> entries;
   std::vector<Ino> counted;  // lookups taken for `entries`, 0 where none
   std::vector<Ino> unknown;  // of them, those whose kept attributes must be asked for
   bool ended = false;
 };
 
-Result<HandleId> CoreFileSystem::OpenDirectory(Ino ino) {
+Result<HandleId> OpenDirectories::Open(Ino ino, HandleId id) {
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return StaleInode();
@@ -34,16 +32,16 @@ Result<HandleId> CoreFileSystem::OpenDirectory(Ino ino) {
   context_.tree.CompactSlots(node);
   context_.tree.Touch(node);
   context_.tree.Pin(node);
-  auto handle = std::make_shared<DirectoryHandle>();
+  auto handle = std::make_shared<Handle>();
   node->directory->readers.push_back(&handle->reader);
-  handle->id = next_handle_.fetch_add(1);
+  handle->id = id;
   handle->ino = ino;
-  directories_.Add(handle);
-  return handle->id;
+  handles_.Add(std::move(handle));
+  return id;
 }
 
-void CoreFileSystem::ReleaseDirectory(HandleId id) {
-  const auto handle = directories_.Take(id);
+void OpenDirectories::Release(HandleId id) {
+  const auto handle = handles_.Take(id);
   if (!handle) return;
   {
     MutexLock lock(context_.tree.mutex);
@@ -56,7 +54,7 @@ void CoreFileSystem::ReleaseDirectory(HandleId id) {
   context_.Shrink();
 }
 
-void CoreFileSystem::AddDots(Node* directory, uint64_t cookie, Batch& batch) {
+void OpenDirectories::AddDots(Node* directory, uint64_t cookie, Batch& batch) {
   for (uint64_t dot = cookie; dot < kFirstSlotCookie; ++dot) {
     const Node* node = dot == 0 || directory->parent == nullptr ? directory : directory->parent;
     DirEntry entry;
@@ -69,7 +67,7 @@ void CoreFileSystem::AddDots(Node* directory, uint64_t cookie, Batch& batch) {
   }
 }
 
-void CoreFileSystem::AddChild(Node* child, uint64_t cookie, bool plus, Batch& batch) {
+void OpenDirectories::AddChild(Node* child, uint64_t cookie, bool plus, Batch& batch) {
   DirEntry entry;
   entry.name = child->name;
   entry.entry = context_.MakeEntry(child);
@@ -81,8 +79,26 @@ void CoreFileSystem::AddChild(Node* child, uint64_t cookie, bool plus, Batch& ba
   if (context_.NeedsMetadata(child)) batch.unknown.push_back(child->ino);
 }
 
-// Fills the batch with what comes after the cookie; waits for list pages only while it is empty.
-Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool plus, Batch& batch) {
+// A seek back to where names are out of memory lists them anew; they come behind the others.
+void OpenDirectories::BeginListing(Handle& handle, Node* directory, size_t slot) {
+  lister_.SharesTree(context_.tree);
+  const DirectoryState& state = *directory->directory;
+  handle.begun = true;
+  if (state.dropped_end > 0 && state.readers.size() == 1 && !context_.IsListed(directory))
+    context_.tree.DropForRelisting(directory, slot == 0);
+  handle.run = directory->unlinked || context_.IsListed(directory) ? nullptr : lister_.Start(directory);
+  handle.handed_out = 0;
+}
+
+// Some of its keys are gone already: what is below it is listed by the new ones.
+void OpenDirectories::BeginAfterCancel(MutexLock& lock, Handle& handle, Node* directory) {
+  lister_.SharesTree(context_.tree);
+  while (context_.tree.IsLeaving(directory)) context_.listed.Wait(lock);
+  handle.run = directory->unlinked ? nullptr : lister_.Start(directory);
+  handle.handed_out = 0;
+}
+
+Status OpenDirectories::Collect(Handle& handle, uint64_t cookie, bool plus, Batch& batch) {
   MutexLock lock(context_.tree.mutex);
   lister_.SharesTree(context_.tree);
   Node* directory = context_.tree.Find(handle.ino);
@@ -92,23 +108,12 @@ Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool pl
   DirectoryState& state = *directory->directory;
   AddDots(directory, cookie, batch);
   size_t slot = cookie <= kFirstSlotCookie ? 0 : static_cast<size_t>(cookie - kFirstSlotCookie);
-  // A seek back to where names are out of memory lists them anew; they come behind the others.
-  if (cookie == 0 || !handle.begun || (slot < handle.reader.next_slot && slot < state.dropped_end)) {
-    handle.begun = true;
-    if (state.dropped_end > 0 && state.readers.size() == 1 && !context_.IsListed(directory))
-      context_.tree.DropForRelisting(directory, slot == 0);
-    handle.run = directory->unlinked || context_.IsListed(directory) ? nullptr : lister_.Start(directory);
-    handle.handed_out = 0;
-  }
+  const bool out_of_memory = slot < handle.reader.next_slot && slot < state.dropped_end;
+  if (cookie == 0 || !handle.begun || out_of_memory) BeginListing(handle, directory, slot);
   handle.reader.next_slot = slot;
   Status status;
   while (batch.entries.size() < kBatchEntries) {
-    if (handle.run && handle.run->canceled) {
-      // Some of its keys are gone already: what is below it is listed by the new ones.
-      while (context_.tree.IsLeaving(directory)) context_.listed.Wait(lock);
-      handle.run = directory->unlinked ? nullptr : lister_.Start(directory);
-      handle.handed_out = 0;
-    }
+    if (handle.run && handle.run->canceled) BeginAfterCancel(lock, handle, directory);
     const std::shared_ptr<ListingRun> run = handle.run;
     if (run) lister_.Want(directory, run, lister_.PagesAhead(*run, handle.handed_out + batch.entries.size()));
     bool wait = false;
@@ -144,7 +149,7 @@ Status CoreFileSystem::Collect(DirectoryHandle& handle, uint64_t cookie, bool pl
 
 // One file whose HEAD is refused does not make the directory unlistable: its name comes without attributes,
 // and its own lookup tells the error.
-void CoreFileSystem::FillUnknown(Batch& batch) {
+void OpenDirectories::FillUnknown(Batch& batch) {
   const Status fetched = resolver_.FetchMetadata(batch.unknown);
   if (!fetched) LogLimited(LogLevel::kWarning, StrCat("Listed without attributes: ", fetched.error().ToString()));
   MutexLock lock(context_.tree.mutex);
@@ -160,9 +165,9 @@ void CoreFileSystem::FillUnknown(Batch& batch) {
   }
 }
 
-Status CoreFileSystem::ReadDirectory(HandleId id, uint64_t cookie, bool plus,
+Status OpenDirectories::Read(HandleId id, uint64_t cookie, bool plus,
                                      const std::function<bool(const DirEntry&)>& add) {
-  const auto handle = directories_.Get(id);
+  const auto handle = handles_.Get(id);
   if (!handle) return MakeError(EBADF, ErrorKind::kInvalid, "Not an open directory.");
   bool wants_more = true;
   bool delivered = false;

@@ -42,51 +42,61 @@ class CachedFile final : public ChunkOwner,
  public:
   CachedFile(std::shared_ptr<ReadCore> core, uint64_t file_id, const ObjectVersion& version);
 
+  // --- readers (ReadFile says what these promise) ---
   void Read(uint64_t handle, uint64_t offset, size_t size, ReadDone done) EXCLUDES(mutex_);
-  // Good for the file's life, also after a Rebind.
-  const ObjectVersion& version() const EXCLUDES(mutex_);
-  bool stale() const EXCLUDES(mutex_);
-  // Becomes stale unless it has the bytes of that version.
-  void Retire(const ObjectVersion& version) EXCLUDES(mutex_);
-  void Rebind(const ObjectVersion& version) EXCLUDES(mutex_);
-  // Whether the file serves that version too: the same bytes, maybe under another key, which it then takes; or the one
-  // that was replaced here by the present one.
-  bool Adopt(const ObjectVersion& version) EXCLUDES(mutex_);
-  void BeginReplacement() EXCLUDES(mutex_);
-  void EndReplacement() EXCLUDES(mutex_);
   void SetDirect(uint64_t handle) EXCLUDES(mutex_);
-  void StopFilling(bool wait) EXCLUDES(mutex_);
   void CloseHandle(uint64_t handle) EXCLUDES(mutex_);
   // The last handle was closed.
   void Closed() EXCLUDES(mutex_);
-  // Nothing stays; reads on their way finish.
-  void DropAll() EXCLUDES(mutex_);
+
+  // --- which version it is (ServedVersion) ---
+  // Good for the file's life, also after a Rebind.
+  const ObjectVersion& version() const EXCLUDES(mutex_);
+  bool stale() const EXCLUDES(mutex_);
+  bool Adopt(const ObjectVersion& version) EXCLUDES(mutex_);
+  void Rebind(const ObjectVersion& version) EXCLUDES(mutex_);
+  // Becomes stale unless it has the bytes of that version.
+  void Retire(const ObjectVersion& version) EXCLUDES(mutex_);
+  // Around the time in which this mount replaces the object by one with the same bytes. May overlap.
+  void BeginReplacement() EXCLUDES(mutex_);
+  void EndReplacement() EXCLUDES(mutex_);
+
+  // --- from the file before it in a run ---
   // A reader of the begin is expected soon: fetches `window` bytes for it.
   void Expect(uint64_t window) EXCLUDES(mutex_);
-  // The next of a run of files that are read whole: fetches all of it, as ShardLead allows.
+  // Fetches all of it, as ShardLead allows.
   void ExpectAll() EXCLUDES(mutex_);
+
+  // --- the engine ---
+  void StopFilling(bool wait) EXCLUDES(mutex_);
+  // Nothing stays; reads on their way finish.
+  void DropAll() EXCLUDES(mutex_);
+  // At shutdown: nothing stays, and what is in flight is canceled.
+  void CancelAll() EXCLUDES(mutex_);
   // Lets idle streams go; returns how many are active, adds their windows.
   size_t Tick(int64_t now_ns, uint64_t& window_bytes) EXCLUDES(mutex_);
-  void CancelAll() EXCLUDES(mutex_);
   bool HoldsNothing() const EXCLUDES(mutex_);
   void Explain(Explanation& lines) const EXCLUDES(mutex_);
 
+  // --- ReadCache and FetchScheduler ---
   bool Evict(const ChunkRef& chunk, bool may_spare) override EXCLUDES(mutex_);
   void Pump() override EXCLUDES(mutex_);
 
-  // From the GET of a chunk.
+  // --- the GET of a chunk, on a network thread ---
+  void OnReceived(size_t bytes) { core_->scheduler.AddReceived(bytes); }
+  // Some waiter's last byte is there.
   void OnFilled(const ChunkRef& chunk) EXCLUDES(mutex_);
   void OnFetchDone(const ChunkRef& chunk, Status status) EXCLUDES(mutex_);
-  void OnReceived(size_t bytes) { core_->scheduler.AddReceived(bytes); }
 
  private:
   static constexpr uint64_t kLongReadBytes = 128ull << 20;  // so much of a file was read: it is for the page cache
 
+  // A GET that is to be started without the lock.
   struct Start {
     ChunkRef chunk;
     GetRequest request;
   };
-  // What must happen without the lock.
+  // What must go, or be canceled, without the lock: declared before it, so that it ends after it.
   struct Garbage {
     std::vector<ChunkRef> chunks;
     std::vector<std::shared_ptr<StoreCall>> cancel;
@@ -130,11 +140,12 @@ class CachedFile final : public ChunkOwner,
   void Fail(const PendingRef& read, const Error& error);
 
   // --- cached_file_fetch.cc: GETs ---
+  // What becomes of the reads that waited for a GET.
   struct Outcome {
-    std::vector<PendingRef> ready;
-    std::vector<PendingRef> restart;
+    std::vector<PendingRef> ready;    // have their bytes
+    std::vector<PendingRef> restart;  // ask once more on their own
     std::vector<PendingRef> failed;
-    std::optional<Error> error;
+    std::optional<Error> error;  // of those that failed
   };
   Start MakeChunk(ByteRange range, std::vector<BlockRef> blocks, bool demand, bool shared) REQUIRES(mutex_);
   void Launch(Start start) EXCLUDES(mutex_);

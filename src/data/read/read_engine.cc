@@ -15,11 +15,11 @@ namespace {
 constexpr std::chrono::milliseconds kTick{250};
 constexpr int kTicksPerRelease = 40;  // memory idle for ten seconds goes back to the system
 
-// What callers hold. Its end is the last close of the file.
-class OpenFile final : public ReadFile {
+// What callers hold, one for all that have the file open. Its end is the last close.
+class SharedReadFile final : public ReadFile {
  public:
-  explicit OpenFile(std::shared_ptr<CachedFile> file) : file_(std::move(file)) {}
-  ~OpenFile() override { file_->Closed(); }
+  explicit SharedReadFile(std::shared_ptr<CachedFile> file) : file_(std::move(file)) {}
+  ~SharedReadFile() override { file_->Closed(); }
   void Read(uint64_t handle, uint64_t offset, size_t size, ReadDone done) override {
     file_->Read(handle, offset, size, std::move(done));
   }
@@ -152,7 +152,7 @@ class Engine final : public ReadEngine {
       if (entry.file == nullptr) entry.file = std::make_shared<CachedFile>(core_, file_id, version);
       file = entry.file;
       open = entry.open.lock();
-      if (open == nullptr) entry.open = open = std::make_shared<OpenFile>(file);
+      if (open == nullptr) entry.open = open = std::make_shared<SharedReadFile>(file);
     }
     if (old) old->DropAll();
     return {std::move(file), std::move(open)};

@@ -5,8 +5,8 @@
 // stored, the directory's marker gets the flag that tells other mounts to look for them.
 // Readers do not notice the copy, also when it changes the ETag (objects sent in parts): see Replacement.
 // A save holds the name (NameLocks), so it never runs beside a rename or unlink. Blocking, except Note.
-// Errors: of a delayed save they go to the log, and it is tried again after kRetryDelay when that may help. What the service
-// refuses for good, to whoever saves, is given up: the log names the object, and the node shows what is stored.
+// Errors: of a delayed save they go to the log, and it is tried again after kRetryDelay when that may help. What the
+// service refuses for good, to whoever saves, is given up: the log names the object, and the node shows what is stored.
 #pragma once
 
 #include <chrono>

@@ -2,8 +2,8 @@
 //
 // A run belongs to one directory; all readers share it. Whoever needs the next page fetches it in its own
 // thread; background tasks fetch up to kLookAheadPages beyond what the reader has had, each asked for before
-// the page in front of it is merged. Pages are merged in order under the mutex: entries become nodes, names that the listing
-// passed without mentioning are gone. Local changes made while a page was under way win over it. A run stops
+// the page in front of it is merged. Pages are merged in order under the mutex: entries become nodes, names that the
+// listing passed without mentioning are gone. Local changes made while a page was under way win over it. A run stops
 // when nobody wants more pages; only a run that reached the end makes the listing complete.
 // A failed page is the run's error, for every reader: never a short directory.
 #pragma once

@@ -7,9 +7,9 @@
 // Directory: all keys below are listed and copied, rename_dir_concurrency at once, each copy proven; only when all
 // are there, the old keys are deleted. A failed rename of a directory removes the copies it made; if even that fails,
 // the same rename may be repeated and goes on.
-// While old keys are deleted nothing below is taken for gone: listings and look-ups of unknown names wait (Tree::IsLeaving).
-// Other operations on the names (and on all below a directory) wait; nothing is locked over the network that
-// a lookup, read or TryWrite needs. Errors: EMFILE more than rename_dir_limit keys; ENOTSUP renames of
+// While old keys are deleted nothing below is taken for gone: listings and look-ups of unknown names wait
+// (Tree::IsLeaving). Other operations on the names (and on all below a directory) wait; nothing is locked over the
+// network that a lookup, read or TryWrite needs. Errors: EMFILE more than rename_dir_limit keys; ENOTSUP renames of
 // directories are off; EIO a copy that could not be proven (the source is kept).
 #pragma once
 

@@ -36,8 +36,8 @@ struct CopyJob {
 // Copies server-side, in parts when one copy cannot do it, and proves the copy: by the CRC64 of its answer, else by equal
 // ETag, else by HEADs of what is not known: the source's CRC64, the target's, and its size. EIO (kCorrupt) when the proof
 // fails; the source is untouched. Unless the source's encryption is known, or one is configured, a HEAD asks for it
-// first. `unproven`, when given: the ETag of the copy that has replaced the target, although an error is returned; unset: the
-// target is as it was, or nobody knows.
+// first. `unproven`, when given: the ETag of the copy that has replaced the target, although an error is returned;
+// unset: the target is as it was, or nobody knows.
 Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, const CopyJob& job,
                                  std::optional<std::string>* unproven = nullptr);
 

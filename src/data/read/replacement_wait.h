@@ -3,7 +3,8 @@
 // Such a copy changes the ETag at a moment that nobody is told of: from then until its answer a GET of the old version is
 // refused although nothing changed. While a replacement runs, that is no answer yet: the reads that need bytes wait here,
 // hold no memory, and ask again when the new version is known or the replacement has ended.
-// Bound: ReadOptions::replacement_wait_max after the first refusal they are given up. Threads: guarded by the mutex of the CachedFile that owns it.
+// Bound: ReadOptions::replacement_wait_max after the first refusal they are given up. Threads: guarded by the mutex of
+// the CachedFile that owns it.
 #pragma once
 
 #include <chrono>

@@ -1,7 +1,7 @@
 // ServedVersion: which version of its object a file serves, and what the bucket has said against it.
 //
-// A file serves the same bytes for its whole life. Their key and ETag may change (a rename, a copy onto itself): each change
-// is a generation, and a GET that was asked by an earlier one says nothing of the present one.
+// A file serves the same bytes for its whole life. Their key and ETag may change (a rename, a copy onto itself): each
+// change is a generation, and a GET that was asked by an earlier one says nothing of the present one.
 // It ends in one of two ways:
 //   stale    another host replaced the object. Nothing is served any more (ESTALE), for good
 //   deleted  a GET found no object. What is in memory is served, and nothing more is asked for (ESTALE), until it is

@@ -6,8 +6,8 @@
 // or kIdleNs without a file read whole, ends the credit.
 //
 // A file that was read whole through the page cache lies there, so it is not fetched ahead again (16 programs
-// read 16 shards at once and end in any order). When one is read from here once more, the kernel has let it go, and most likely
-// the others too: all are forgotten. At most kRememberedMax.
+// read 16 shards at once and end in any order). When one is read from here once more, the kernel has let it go, and
+// most likely the others too: all are forgotten. At most kRememberedMax.
 //
 // Threads: any. One lock, a leaf: nothing is called under it.
 #pragma once

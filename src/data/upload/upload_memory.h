@@ -6,9 +6,9 @@
 // folder has room, however many writers share however small a pool. Relief is asked again every 100 ms while a
 // writer waits, because a file may have been in use when it was asked.
 // Errors: kCanceled after Stop, for those who wait and all who come. ENOSPC when nothing could be spilled and nothing
-// moved for `standstill_max`: no block of an upload came free, none was granted, and nothing was being sent. Waiters are refused one after another, the first one first,
-// a sixteenth of the bound apart, because a program that is refused usually closes its file.
-// Thread-safe. Acquire blocks; never call it from a network thread.
+// moved for `standstill_max`: no block of an upload came free, none was granted, and nothing was being sent. Waiters
+// are refused one after another, the first one first, a sixteenth of the bound apart, because a program that is refused
+// usually closes its file. Thread-safe. Acquire blocks; never call it from a network thread.
 #pragma once
 
 #include <atomic>

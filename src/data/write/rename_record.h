@@ -1,7 +1,8 @@
-// A rename in the journal: a run that ends between the copy and the delete leaves both names, and the next start makes it one.
+// A rename in the journal: a run that ends between the copy and the delete leaves both names, and the next start makes
+// it one.
 //
-// The record is written before the copy, which has the ETag of its source then (objects sent in parts: it is updated). It is not
-// synced: after a power cut both names may stay. Threads: one at a time. FinishRename blocks.
+// The record is written before the copy, which has the ETag of its source then (objects sent in parts: it is updated).
+// It is not synced: after a power cut both names may stay. Threads: one at a time. FinishRename blocks.
 #pragma once
 
 #include <memory>

@@ -4,8 +4,8 @@
 // deleted. A backup is put back under its file's key when that is missing or still holds the unfinished version that
 // the backup's name describes, and deleted when the file is whole: the same as the backup, or another version.
 // A backup whose file is not known, or that cannot be compared, is kept. Younger ones than the bound are left
-// alone: the mount may still be at work. So are those that the caller knows to be in use, however old: a file may be open for
-// days. Blocking, from one thread; one list of all keys below the prefix.
+// alone: the mount may still be at work. So are those that the caller knows to be in use, however old: a file may be
+// open for days. Blocking, from one thread; one list of all keys below the prefix.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +40,8 @@ struct LeftoverCount {
   size_t failed = 0;
 };
 
-// `in_use`: whether a run that lives needs the object. Calls `tell` after each one that is old enough; with `dry_run` nothing is changed. The list's error.
+// `in_use`: whether a run that lives needs the object. Calls `tell` after each one that is old enough; with `dry_run`
+// nothing is changed. The list's error.
 Result<LeftoverCount> CleanLeftovers(ObjectStore& store, const std::string& prefix, int64_t before_s, bool dry_run,
                                      const std::function<bool(const std::string& key)>& in_use,
                                      const std::function<void(const Leftover&)>& tell);

@@ -236,7 +236,8 @@ class Kernel(unittest.TestCase):
         self.assertLessEqual(count * 1024 * MIB / self.size, bound)
 
     def test_read_system_calls(self):
-        self.system_calls(self.reading(2), 40000)  # [7,600 to 8,600; receiving 16 KiB at a time is 70,000]
+        # [7,600 to 8,600, up to 47,000 on two cores beside ten compilers; receiving 16 KiB at a time is 70,000]
+        self.system_calls(self.reading(2), 60000)
 
     def test_write_system_calls(self):
         self.system_calls(self.writing("s"), 20000)  # [5,000]

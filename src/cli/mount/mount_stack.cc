@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "base/timer.h"
 #include "cli/mount/probe_advice.h"
 
 namespace ossfs2 {
@@ -12,14 +13,6 @@ namespace {
 
 // Threads for what may wait for the network: enough for every request the kernel has under way.
 constexpr size_t kExecutorThreadsMax = 256;
-constexpr auto kPoolTrimInterval = std::chrono::seconds(30);
-
-void TrimPool(Timer& timer, MemoryPool& pool) {
-  timer.After(kPoolTrimInterval, [&timer, &pool] {
-    pool.ReleaseIdle();
-    TrimPool(timer, pool);
-  });
-}
 
 void KeepTelling(Timer& timer, const std::function<void(const std::string&)>& progress, const char* doing) {
   timer.After(std::chrono::seconds(5), [&timer, &progress, doing] {
@@ -93,9 +86,6 @@ void MountStack::BuildUpper() {
   writes_ = MakeWriteEngine(*store_.store, *pool_, settings_.upload);
   file_system_ = MakeFileSystem(*store_.store, *reads_, *writes_, *executor_, settings_.fs);
   frontend_ = MakeFuseFrontend(*file_system_, *executor_, *writers_executor_, settings_.fuse);
-  timer_ = std::make_unique<Timer>();
-  // Plain references: Close empties timer_ before the timer's thread has ended.
-  TrimPool(*timer_, *pool_);
 }
 
 Status MountStack::ReloadCredentials(const oss::CredentialOptions& options) {
@@ -133,7 +123,6 @@ void MountStack::Close() {
   // Tasks hold references to all parts above, so they end first.
   if (writers_executor_ != nullptr) writers_executor_->Shutdown();
   if (executor_ != nullptr) executor_->Shutdown();
-  timer_.reset();
   frontend_.reset();
   file_system_.reset();
   writes_.reset();

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "base/executor.h"
-#include "base/timer.h"
 #include "cli/mount/switchable_credentials.h"
 #include "cli/options/settings.h"
 #include "data/memory/memory_pool.h"
@@ -84,7 +83,6 @@ class MountStack {
   std::unique_ptr<WriteEngine> writes_;
   std::unique_ptr<FileSystem> file_system_;
   std::unique_ptr<FuseFrontend> frontend_;
-  std::unique_ptr<Timer> timer_;
   bool saved_ = false;
   bool closed_ = false;
 };

@@ -167,6 +167,28 @@ TEST_F(Attributes, MtimeOfAWrittenFileIsItsLocalTimeAndStays) {
   EXPECT_EQ(mount.Stat("f")->mtime_ns, before);
 }
 
+// An append takes no metadata along: what is chosen for the file, and its new time, follow by a copy.
+TEST_F(Attributes, OfAnObjectThatIsAppendedToAreStoredAfterwards) {
+  FakeClock clock;
+  TestMount mount(*store_, {}, clock, {}, true);
+  EXPECT_EQ(mount.Put("f", "x"), 0);
+  EXPECT_EQ(mount.SetAttr("f", Mtime(kOldNs)), 0);
+  SaveAll(mount);
+  EXPECT_EQ(store_->MetadataOf("f")->at("mtime"), "1600000000.123456789");
+  clock.Advance(std::chrono::hours(1));
+  const HandleId handle = *mount.OpenPath("f", O_WRONLY | O_APPEND);
+  ASSERT_TRUE(mount.Write(handle, 1, "y"));
+  EXPECT_EQ(mount.SetAttr("f", Mode(0640)), 0);
+  EXPECT_TRUE(mount.fs().SetXattr(mount.InoOf("f"), "user.a", "1", 0));
+  EXPECT_EQ(mount.Close(handle), 0);
+  SaveAll(mount);
+  EXPECT_EQ(*store_->Content("f"), "xy");
+  TestMount cold(*store_);
+  EXPECT_EQ(cold.Stat("f")->mode, S_IFREG | 0640u);
+  EXPECT_EQ(cold.Stat("f")->mtime_ns, clock.NowWallNs());
+  EXPECT_EQ(*cold.fs().GetXattr(cold.InoOf("f"), "user.a"), "1");
+}
+
 // The delayed save has not come yet when the service is asked again.
 TEST_F(Attributes, AChosenMtimeOfADirectoryIsShownBeforeItIsStored) {
   FsOptions options;

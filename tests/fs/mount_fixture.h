@@ -66,13 +66,14 @@ class RecordingNotifier : public KernelNotifier {
 class TestMount {
  public:
   explicit TestMount(ObjectStore& store, FsOptions options = {}, Clock& clock = Clock::Real(),
-                     const std::string& journal_dir = {})
+                     const std::string& journal_dir = {}, bool appendable = false)
       : pool_(64ull << 20), executor_("fs-test", 32), clock_(clock) {
     UploadOptions upload;
     upload.staging_dir = staging_.path();
     upload.staging_free_bytes_min = 0;
     upload.part_bytes = 1u << 20;
     upload.journal_dir = journal_dir;
+    upload.appendable = appendable;
     reads_ = MakeReadEngine(store, pool_, ReadOptions{});
     writes_ = MakeWriteEngine(store, pool_, upload);
     fs_ = MakeFileSystem(store, *reads_, *writes_, executor_, options, clock_);

@@ -80,6 +80,7 @@ Status WriteAppend::Flush() {
     failure_ = result.error();
     return failure_;
   }
+  made_ = made_ || !exists_;
   exists_ = appended_ = true;
   mtime_s_ = result->mtime_s;
   buffer_.reset();

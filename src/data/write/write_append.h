@@ -39,6 +39,8 @@ class WriteAppend {
   // What is in the object so far; it exists when anything was appended.
   const ObjectVersion& stored() const { return base_; }
   bool exists() const { return exists_; }
+  // What the object was made with; null: by somebody else, and an append takes no options along.
+  const WriteOptions* MadeWith() const { return made_ ? &options_ : nullptr; }
   // The bytes that are not in it yet, in ranges.
   std::vector<std::span<const std::byte>> Unstored() const {
     return buffer_ ? buffer_->Spans() : std::vector<std::span<const std::byte>>();
@@ -51,6 +53,7 @@ class WriteAppend {
   ObjectVersion base_;  // as appended so far
   bool exists_;
   bool appended_ = false;
+  bool made_ = false;
   const WriteOptions options_;
   std::unique_ptr<PartBuffer> buffer_;
   Status failure_;

@@ -120,7 +120,7 @@ class WriteFileImpl final : public WriteFile {
   Result<Published> Store(uint64_t size, const WriteOptions& options);
   Result<Published> StoreStream(uint64_t size, const WriteOptions& options);
   Result<Published> StoreStaged(uint64_t size, const WriteOptions& options);
-  Result<Published> StoreAppend(uint64_t size);
+  Result<Published> StoreAppend(uint64_t size, const WriteOptions& options);
   Published Adopt(const WriteResult& result, uint64_t size);
   void GivePages(Published& published);
   void FixOptions(Published& published, const WriteOptions& stored, const WriteOptions& wanted);

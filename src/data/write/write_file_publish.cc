@@ -104,7 +104,7 @@ void WriteFileImpl::GivePages(Published& published) {
 }
 
 Result<Published> WriteFileImpl::Store(uint64_t size, const WriteOptions& options) {
-  if (append_) return StoreAppend(size);
+  if (append_) return StoreAppend(size, options);
   if (provisional_ && (staged_ ? exists_ && !staged_->dirty() : AtWholeBase() && size == base_.size)) {
     Published published{base_, 0, true};  // the provisional version is the finished file
     FixOptions(published, provisional_options_, options);
@@ -157,14 +157,17 @@ Result<Published> WriteFileImpl::StoreStaged(uint64_t size, const WriteOptions& 
   return published;
 }
 
-Result<Published> WriteFileImpl::StoreAppend(uint64_t size) {
+Result<Published> WriteFileImpl::StoreAppend(uint64_t size, const WriteOptions& options) {
   Result<ObjectVersion> version = append_->Publish(size);
   if (!version) return version.error();
   WriteResult result;
   result.etag = version->etag;
   result.crc64 = version->crc64;
   result.mtime_s = append_->mtime_s();
-  return Adopt(result, version->size);
+  Published published = Adopt(result, version->size);
+  const WriteOptions* made_with = append_->MadeWith();
+  published.options_stored = made_with != nullptr && SameOptions(*made_with, options);
+  return published;
 }
 
 }  // namespace ossfs2

@@ -63,7 +63,8 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone do
 
 void CoreFileSystem::ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size,
                                ReadDone done) {
-  context_.Spawn([handle = std::move(handle), offset, size, done = std::move(done)] {
+  const std::shared_ptr<OpenFile> file = handle->file;
+  const bool one_more = file->dirty_reads.Add([handle = std::move(handle), offset, size, done = std::move(done)] {
     const auto writer = handle->file->writer();
     if (!writer) return done(BadHandle());  // closed by a program that was let go while this waited
     const uint64_t end = writer->size();
@@ -80,6 +81,7 @@ void CoreFileSystem::ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offs
     }
     done(std::move(reply));
   });
+  if (one_more) context_.Spawn([file] { file->dirty_reads.Run(); });
 }
 
 // --- writing ---

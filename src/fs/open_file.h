@@ -16,6 +16,7 @@
 #include "base/mutex.h"
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"
+#include "fs/few_threads.h"
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {
@@ -63,6 +64,7 @@ class OpenFile {
   std::atomic<bool> storing{false};       // a publication is under way, or the node does not know its result yet
   std::atomic<bool> unlinked{false};
   std::atomic<int> closing{0};            // handles that flushed: their close may be on its way
+  FewThreads dirty_reads;                 // reads that the writer answers
   int handles = 0;
   int writable_handles = 0;
   std::string writer_etag;  // the version the writer stands on, when it is clean

@@ -61,6 +61,8 @@ TEST(CommandLine, TellsItsOwnWordsApart) {
   EXPECT_TRUE(line->print_config);
   OptionSet more;
   EXPECT_TRUE(ParseCommandLine({"-h"}, more)->help);
+  EXPECT_EQ(ParseCommandLine({"-c" + file, "-ca_file=/x/y"}, more)->config_file, file);
+  EXPECT_EQ(more.Text("ca_file"), "/x/y");
   EXPECT_TRUE(ParseCommandLine({"--original-help"}, more)->original_help);
 }
 

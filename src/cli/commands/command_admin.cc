@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/str.h"
+#include "base/text.h"
 #include "cli/admin/admin_protocol.h"
 #include "cli/admin/stats_table.h"
 #include "cli/app.h"
@@ -80,6 +81,7 @@ StatsArguments ParseStats(const Arguments& arguments) {
       if (word != "-l" && IsNumber(next)) interval_s = atof(arguments[++i].c_str());
     } else if (word.rfind("--watch=", 0) == 0) {
       repeat = true;
+      parsed.bad = parsed.bad || !IsNumber(word.substr(8));
       interval_s = atof(word.c_str() + 8);
     } else if (word == "-i" && IsNumber(next)) {
       interval_s = atof(arguments[++i].c_str());
@@ -147,7 +149,7 @@ int ExplainCommand(const Arguments& arguments) {
   if (facts == answer->end() || !facts->is_array())
     return FailWith(1, "the daemon's answer is not understood");
   for (const auto& fact : *facts)
-    if (fact.is_string()) puts(fact.get<std::string>().c_str());
+    if (fact.is_string()) puts(Printable(fact.get<std::string>()).c_str());
   return 0;
 }
 

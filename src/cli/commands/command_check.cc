@@ -30,6 +30,8 @@ int CheckCommand(const Arguments& arguments) {
       as_json = true;
     } else if (arguments[i] == "--model" && i + 1 < arguments.size()) {
       model_directory = arguments[++i];
+    } else if (arguments[i].starts_with("--model=")) {
+      model_directory = arguments[i].substr(8);
     } else {
       options.push_back(arguments[i]);
     }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/str.h"
+#include "base/text.h"
 #include "cli/commands/gc_uploads.h"
 #include "cli/commands/service_time.h"
 #include "cli/commands/tool_arguments.h"
@@ -53,13 +54,13 @@ bool IsInUse(const Settings& settings, const std::string& key) {
 void TellLeftover(const Leftover& item, bool dry_run) {
   static constexpr const char* kWords[] = {"delete", "restore", "keep"};
   if (!item.result) {
-    fprintf(stderr, "ossfs2: %s: %s\n", item.key.c_str(), item.result.error().ToString().c_str());
+    fprintf(stderr, "ossfs2: %s: %s\n", Printable(item.key).c_str(), item.result.error().ToString().c_str());
     return;
   }
   const bool would = dry_run && item.action != LeftoverAction::kKeep;
-  printf("%s%s %s%s%s (%s)\n", would ? "would " : "", kWords[static_cast<size_t>(item.action)], item.key.c_str(),
+  printf("%s%s %s%s%s (%s)\n", would ? "would " : "", kWords[static_cast<size_t>(item.action)], Printable(item.key).c_str(),
          item.action == LeftoverAction::kRestore ? " as " : "",
-         item.action == LeftoverAction::kRestore ? item.target.c_str() : "", item.reason.c_str());
+         item.action == LeftoverAction::kRestore ? Printable(item.target).c_str() : "", item.reason.c_str());
 }
 
 std::string FailedText(size_t failed) { return failed == 0 ? "" : StrCat(", ", failed, " failed"); }

@@ -11,6 +11,7 @@
 
 #include "base/size.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "cli/app.h"
 #include "cli/mount/daemon_watch.h"
 #include "cli/mount/dead_mount.h"
@@ -99,7 +100,7 @@ bool AwaitEnd(DaemonWatch& daemon, std::chrono::seconds limit) {
 
 int ReportLosses(const std::string& mount_point) {
   const auto lost = TakeLossReport(mount_point);
-  for (const std::string& line : lost) fprintf(stderr, "ossfs2: not saved: %s\n", line.c_str());
+  for (const std::string& line : lost) fprintf(stderr, "ossfs2: not saved: %s\n", Printable(line).c_str());
   return lost.empty() ? 0 : FailWith(1, StrCat(lost.size(), " files could not be saved; see the log"));
 }
 

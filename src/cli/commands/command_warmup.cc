@@ -12,6 +12,7 @@
 
 #include "base/size.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "cli/app.h"
 #include "cli/commands/warmup.h"
 #include "cli/mount/daemon_watch.h"
@@ -160,7 +161,7 @@ void PrintText(const Warmup& warmup, const WarmupArguments& arguments, double se
   const WarmupProgress& progress = warmup.progress();
   const auto& failures = warmup.failures();
   for (size_t i = 0; i < failures.size() && i < kFailuresShownMax; ++i)
-    fprintf(stderr, "ossfs2: %s: %s\n", failures[i].path.c_str(), failures[i].reason.c_str());
+    fprintf(stderr, "ossfs2: %s: %s\n", Printable(failures[i].path).c_str(), failures[i].reason.c_str());
   if (failures.size() > kFailuresShownMax)
     fprintf(stderr, "ossfs2: and %zu more\n", failures.size() - kFailuresShownMax);
   if (arguments.check) {

@@ -242,7 +242,9 @@ Status SplitSpecialArgument(const std::string& text, const std::string* next, Co
       line.config_file = *value;
       return {};
     }
-    known = false;
+    // "-c/etc/ossfs2.conf", as the existing client takes it. No name of an option has a slash.
+    known = text.starts_with("-c") && text.find('/') < text.find('=');
+    if (known) line.config_file = text.substr(2);
   }
   return {};
 }

@@ -80,6 +80,7 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 }
 
 std::string_view NearestOption(std::string_view name) {
+  if (name == "url") return "oss_endpoint";  // of ossfs 1.x
   std::string_view best;
   size_t best_distance = std::max<size_t>(2, name.size() / 3) + 1;
   const auto consider = [&](std::string_view candidate) {

@@ -123,6 +123,27 @@ class Systemd(unittest.TestCase):
                 mount.destroy()
 
 
+class AfterUmount(unittest.TestCase):
+    """umount(8) returns before the daemon has saved everything; a mount right after it waits for that."""
+
+    def test_mount_again_at_once(self):
+        with Server() as server, harness.Mount(server, "--sync_upload=false") as mount:
+            with open(os.path.join(mount.path, "late"), "w") as stream:
+                stream.write("saved late")
+                server.set_fault("op=put,kind=delay:8000")
+            harness.wait_until(lambda: server.stats().requests("put") > 0, 60, "the upload after the close")
+            harness.run(["umount", mount.path])
+            first = mount.process
+            self.assertIsNone(first.poll(), "it saves for some seconds")
+            again = [word for word in mount.arguments() if word != "-f"]
+            done = harness.run(again, timeout=60)
+            self.assertIn("still saving", done.stdout)
+            self.assertEqual(first.wait(60), 0)
+            with open(os.path.join(mount.path, "late")) as stream:
+                self.assertEqual(stream.read(), "saved late")
+            harness.run([OSSFS2, "umount", mount.path])
+
+
 class GivenUp(unittest.TestCase):
     """Who ends the start of a mount, as ^C and timeout(1) do, gets none afterwards."""
 

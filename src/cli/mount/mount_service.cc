@@ -21,11 +21,13 @@
 #include "cli/admin/admin_protocol.h"
 #include "cli/admin/metrics_endpoint.h"
 #include "cli/mount/core_dumps.h"
+#include "cli/mount/daemon_watch.h"
 #include "cli/mount/dead_mount.h"
 #include "cli/mount/mount_commands.h"
 #include "cli/mount/mount_registry.h"
 #include "cli/mount/mount_stack.h"
 #include "cli/mount/signal_thread.h"
+#include "fuse/mount_table.h"
 
 namespace ossfs2 {
 namespace {
@@ -52,6 +54,8 @@ class MountService {
   Settings& settings() { return configuration_.settings; }
   int Fail(int status, const std::string& text);
   int Start();
+  Status AwaitLastMount(const MountRecord& last);
+  Status TakeLock();
   Status StartHelpers();
   int Finish(const Status& run);
   void Reload();
@@ -101,9 +105,8 @@ int MountService::Start() {
                               " at ", settings().oss.endpoint, " on ", settings().mount_point, ", with ", LibraryText()));
   Log(LogLevel::kInfo, settings().memory.ToString());
   if (settings().core_dumps) AllowCoreDumps();
-  auto lock = MountLock::Acquire(settings().mount_point);
-  if (!lock) return Fail(1, lock.error().ToString());
-  lock_.emplace(std::move(*lock));
+  signals_ = std::make_unique<SignalThread>();
+  if (Status taken = TakeLock(); !taken) return Fail(1, taken.error().ToString());
   if (settings().fuse.device_fd < 0) {
     if (Status cleared = ClearDeadMount(settings().mount_point); !cleared)
       return Fail(1, cleared.error().ToString());
@@ -114,7 +117,6 @@ int MountService::Start() {
     Log(LogLevel::kWarning, notice);
     report_.Notice(notice);
   }
-  signals_ = std::make_unique<SignalThread>();
   auto built = MountStack::Build(settings(), [this](const std::string& text) { report_.Progress(text); });
   if (!built)
     return Fail(built.error().bucket_check ? BucketExitStatus(built.error().error) : 1,
@@ -125,6 +127,32 @@ int MountService::Start() {
   if (Status mounted = stack_->Mount(); !mounted) return Fail(1, mounted.error().ToString());
   signals_->Handle([this] { stack_->Stop(); }, [this] { Reload(); });
   return 0;
+}
+
+// After umount(8) the last daemon may still be saving, and holds the lock until it ends: `umount DIR && ossfs2 mount DIR`.
+Status MountService::AwaitLastMount(const MountRecord& last) {
+  constexpr std::chrono::seconds kGrace{30};  // as `ossfs2 umount` has it
+  report_.Notice(StrCat("the last mount here (pid ", last.pid, ") is still saving what was written; waiting for it"));
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(AskStatus(last).flush_deadline_s) + kGrace;
+  DaemonWatch daemon(last);
+  // It may also be one that is just starting, and is mounted now.
+  while (!daemon.EndsWithin(std::chrono::seconds(1)) && !FindMount(last.mount_point) && std::chrono::steady_clock::now() < until)
+    report_.Progress("waiting for the last mount here");
+  return PrepareDirectories(settings());  // it has removed those that were empty
+}
+
+Status MountService::TakeLock() {
+  const std::string& mount_point = settings().mount_point;
+  for (bool waited = false;; waited = true) {
+    auto lock = MountLock::Acquire(mount_point);
+    if (lock) {
+      lock_.emplace(std::move(*lock));
+      return {};
+    }
+    const auto last = FindMountRecord(mount_point);
+    if (waited || !last || last->mount_point != mount_point || FindMount(mount_point)) return lock.error();
+    OSSFS2_RETURN_IF_ERROR(AwaitLastMount(*last));
+  }
 }
 
 // What may fail for reasons of its own comes before the mount.

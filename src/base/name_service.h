@@ -1,8 +1,8 @@
 // Which name services the C library asks, in a package that carries its own.
 //
 // glibc looks names up through modules of the host that /etc/nsswitch.conf names (sss, systemd, resolve, mdns4 ...). The
-// packages carry a glibc for hosts with an older one (launcher/launcher.cc), and modules that were built for another glibc may
-// not be loaded into it: at best they are refused, at worst they end the process.
+// packages carry a glibc for hosts with an older one (launcher/launcher.cc), and modules that were built for another
+// glibc may not be loaded into it: at best they are refused, at worst they end the process.
 #pragma once
 
 #include <string>

@@ -1,9 +1,9 @@
 // RetryState: what one operation has tried, and whether, when and how it tries again.
 //
 // Full-jitter back-off (a random wait up to delay_min * 2^n, at most delay_max), longer when throttled,
-// at least Retry-After (beyond the deadline: half of what is left), for the whole deadline; one credential refresh (more while the source fails) and
-// two clock corrections besides (the answer of one server with a wrong clock must not spoil all that follow).
-// Not thread-safe: its operation uses it from one thread at a time.
+// at least Retry-After (beyond the deadline: half of what is left), for the whole deadline; one credential refresh
+// (more while the source fails) and two clock corrections besides (the answer of one server with a wrong clock must not
+// spoil all that follow). Not thread-safe: its operation uses it from one thread at a time.
 #pragma once
 
 #include <chrono>

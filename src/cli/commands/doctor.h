@@ -2,8 +2,8 @@
 //
 // Every examination gives findings in the order in which a failure explains the following ones; after a
 // failed network or credential check the later ones that need it are left out. It writes and removes one
-// scratch object below the prefix (not with ro), reads it back, and opens and ends an upload; nothing else is changed. Each step has a
-// time limit.
+// scratch object below the prefix (not with ro), reads it back, and opens and ends an upload; nothing else is changed.
+// Each step has a time limit.
 #pragma once
 
 #include <functional>

@@ -3,7 +3,8 @@
 // Directories are walked; files are read by `jobs` threads in pieces of 256 MiB, so that one large file also
 // uses several. Unreadable files and directories are counted and named (at most 20), the rest goes on. A file that
 // is found twice, by a link or a path given twice, is read once. Check asks mincore(2) how much of each file is
-// resident; the kernel answers that truly only to the owner and to who may write. Works on any file system. Thread-safe progress; nothing is written.
+// resident; the kernel answers that truly only to the owner and to who may write. Works on any file system. Thread-safe
+// progress; nothing is written.
 #pragma once
 
 #include <sys/types.h>

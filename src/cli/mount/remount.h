@@ -2,8 +2,8 @@
 //
 // ro and rw are given to the kernel; a config file is read again by the daemon (SIGHUP); options that may change
 // while mounted are changed; those that say what is so already are passed over. Anything else fails with "needs a new
-// mount". mount(8) also passes what the kernel's table shows (user_id=0): names that ossfs2 does not know are skipped, with a
-// notice when one looks like a typo.
+// mount". mount(8) also passes what the kernel's table shows (user_id=0): names that ossfs2 does not know are skipped,
+// with a notice when one looks like a typo.
 #pragma once
 
 #include <string>

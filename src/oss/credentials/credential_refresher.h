@@ -27,8 +27,8 @@ std::optional<int64_t> RefreshTime(const Credentials& credentials, int64_t fetch
 // How long after that many failures in a row the source is asked again.
 std::chrono::seconds RetryDelay(int failures, bool backoff, double random);
 
-// How long a timer waits for that time: at least a second and at most a day, then it looks again. An expiry in the year 9999
-// ("never") is more nanoseconds than 64 bits hold, and a wall clock may be set meanwhile.
+// How long a timer waits for that time: at least a second and at most a day, then it looks again. An expiry in the year
+// 9999 ("never") is more nanoseconds than 64 bits hold, and a wall clock may be set meanwhile.
 std::chrono::seconds TimerDelay(int64_t refresh_at_s, int64_t now_s);
 
 class CredentialRefresher final : public CredentialProvider {

@@ -1,8 +1,8 @@
 // HttpServer: accepts connections and serves each on its own thread, HTTP/1.1 with keep-alive.
 //
 // At most kConnectionsMax at once; more are closed at once. An idle connection is closed after 60 s, and so
-// is one whose peer takes or sends nothing for so long. Stop ends accept, sleeps and blocked calls. Start makes the process ignore
-// SIGPIPE.
+// is one whose peer takes or sends nothing for so long. Stop ends accept, sleeps and blocked calls. Start makes the
+// process ignore SIGPIPE.
 #pragma once
 
 #include <atomic>

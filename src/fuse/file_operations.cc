@@ -113,6 +113,7 @@ void Read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_i
 
 // A WRITE that must wait; `taken` bytes of it are written.
 struct ParkedWrite {
+  fuse_ino_t file;
   HandleId handle;
   uint64_t offset;
   size_t taken;
@@ -121,7 +122,7 @@ struct ParkedWrite {
 };
 
 void Park(fuse_req_t request, FuseContext& context, const ParkedWrite& write, FetchLanding fetch) {
-  context.writers.Run([request, &context, write, fetch = std::move(fetch)]() mutable {
+  context.parked.Run(context.writers, write.file, [request, &context, write, fetch = std::move(fetch)]() mutable {
     auto landing = fetch();
     fetch = nullptr;
     if (!landing) return ReplyError(request, landing.error());
@@ -133,41 +134,42 @@ void Park(fuse_req_t request, FuseContext& context, const ParkedWrite& write, Fe
   });
 }
 
-void WriteLanded(fuse_req_t request, FuseContext& context, HandleId handle, uint64_t offset, LandingZone& zone,
-                 size_t size, Writer writer) {
-  const auto taken = context.file_system.TryWriteLanded(handle, offset, *zone.landed(), size, writer);
+void WriteLanded(fuse_req_t request, FuseContext& context, ParkedWrite write, LandingZone& zone) {
+  const size_t size = write.size;
+  const auto taken =
+      context.file_system.TryWriteLanded(write.handle, write.offset, *zone.landed(), size, write.writer);
   if (!taken) return ReplyError(request, taken.error());
   if (*taken == size) {
     fuse_reply_write(request, size);
     return;
   }
   Metrics().writes_parked.Add();
-  Park(request, context, {handle, offset, *taken, size, writer},
+  write.taken = *taken;
+  Park(request, context, write,
        [landing = std::shared_ptr<Landing>(zone.Take())]() -> Result<std::shared_ptr<Landing>> { return landing; });
 }
 
-void Write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off_t offset, fuse_file_info* info) {
+void Write(fuse_req_t request, fuse_ino_t file, const char* data, size_t size, off_t offset, fuse_file_info* info) {
   FuseContext& context = ContextOf(request);
   FileMetrics& metrics = Metrics();
   metrics.write_requests.Add();
   metrics.write_bytes.Add(size);
-  const HandleId handle = info->fh;
-  const auto at = static_cast<uint64_t>(offset);
   const Writer writer = info->writepage ? Writer::kMapping : Writer::kCall;
+  const ParkedWrite write{file, info->fh, static_cast<uint64_t>(offset), 0, size, writer};
   if (LandingZone* zone = LandingZone::OfThread(); zone != nullptr) {
     zone->NoteWrite(size);
-    if (zone->landed() != nullptr) return WriteLanded(request, context, handle, at, *zone, size, writer);
+    if (zone->landed() != nullptr) return WriteLanded(request, context, write, *zone);
   }
   const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);
-  const auto taken = context.file_system.TryWrite(handle, at, bytes, writer);
+  const auto taken = context.file_system.TryWrite(write.handle, write.offset, bytes, writer);
   if (!taken) return ReplyError(request, taken.error());
   if (*taken) {
     fuse_reply_write(request, size);
     return;
   }
   metrics.writes_parked.Add();
-  context.file_system.KeepWaiting(bytes, [request, &context, write = ParkedWrite{handle, at, 0, size, writer}](
-                                             FetchLanding fetch) { Park(request, context, write, std::move(fetch)); });
+  context.file_system.KeepWaiting(
+      bytes, [request, &context, write](FetchLanding fetch) { Park(request, context, write, std::move(fetch)); });
 }
 
 void Flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {

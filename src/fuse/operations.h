@@ -14,6 +14,7 @@
 #include "fuse/directory_cache_clock.h"
 #include "fuse/fuse_frontend.h"
 #include "fuse/interrupts.h"
+#include "fuse/parked_writes.h"
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {
@@ -25,6 +26,7 @@ struct FuseContext {
   const FuseOptions& options;
   DirectoryCacheClock directory_cache;
   Interrupts interrupts;
+  ParkedWrites parked{};
 };
 
 // Where to put which operations; together they fill the table.

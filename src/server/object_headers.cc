@@ -64,7 +64,8 @@ Reply<void> CheckProperties(const Exchange& e) {
   if (e.dialect.s3) return {};
   if (const auto* acl = e.OwnHeader("object-acl"); acl != nullptr && !IsOneOf(*acl, kAcls))
     return InvalidArgument(StrCat("Unknown object ACL: ", *acl, "."));
-  if (const auto* algorithm = e.OwnHeader("server-side-encryption"); algorithm != nullptr && !IsOneOf(*algorithm, kAlgorithms))
+  if (const auto* algorithm = e.OwnHeader("server-side-encryption");
+      algorithm != nullptr && !IsOneOf(*algorithm, kAlgorithms))
     return Fail(400, "InvalidEncryptionAlgorithmError", "The encryption algorithm you specified is not valid.");
   const auto* tagging = e.OwnHeader("tagging");
   return tagging == nullptr ? Reply<void>() : CheckTags(*tagging);

@@ -164,7 +164,8 @@ int SetCommand(const Arguments& arguments) {
   std::string option = arguments[1].substr(0, equals);
   while (!option.empty() && option[0] == '-') option.erase(0, 1);
   const auto answer =
-      Ask(arguments[0], {{"command", "set"}, {"option", option}, {"value", arguments[1].substr(equals + 1)}}, kQuickAnswerLimit);
+      Ask(arguments[0], {{"command", "set"}, {"option", option}, {"value", arguments[1].substr(equals + 1)}},
+          kQuickAnswerLimit);
   if (!answer) return FailWith(1, answer.error().text);
   puts(answer->value("text", "done").c_str());
   return 0;

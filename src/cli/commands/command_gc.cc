@@ -97,13 +97,15 @@ int GcCommand(const Arguments& arguments) {
   const auto service = AskService(*stack, *settings);
   if (!service) return FailWith(1, AdviseProbe(service.error(), *settings).ToString());
   const auto now_s = TimeOf(*service);
-  if (!now_s) return FailWith(1, StrCat(settings->oss.endpoint, " tells no time, so no age can be told; check oss_endpoint and http_proxy"));
+  if (!now_s)
+    return FailWith(1, StrCat(settings->oss.endpoint,
+                              " tells no time, so no age can be told; check oss_endpoint and http_proxy"));
   const auto uploads = stack->store->ListUploads(prefix);
   if (!uploads) return FailWith(1, AdviseProbe(uploads.error(), *settings).ToString());
   const int64_t before_s = *now_s - *age;
   const LiveUploads live(*settings);
-  const GcCount count = AbortOldUploads(*stack->store, *uploads, [&live](const UploadInfo& upload) { return live.Has(upload); },
-                                        before_s, dry_run);
+  const auto is_in_use = [&live](const UploadInfo& upload) { return live.Has(upload); };
+  const GcCount count = AbortOldUploads(*stack->store, *uploads, is_in_use, before_s, dry_run);
   const auto leftovers = CleanLeftovers(*stack->store, prefix, before_s, dry_run,
                                         [&settings](const std::string& key) { return IsInUse(*settings, key); },
                                         [dry_run](const Leftover& item) { TellLeftover(item, dry_run); });

@@ -57,7 +57,8 @@ std::vector<Row> Rows() {
     bool known = false;
     for (const MountRecord& record : records) {
       if (record.mount_point != mount.mount_point) continue;
-      questions.push_back({from_record(record, ""), std::async(std::launch::async, [record] { return StateOf(record); })});
+      questions.push_back(
+          {from_record(record, ""), std::async(std::launch::async, [record] { return StateOf(record); })});
       known = true;
     }
     if (!known)

@@ -121,8 +121,8 @@ bool MayBeOurs(const std::string& path) {
          info.f_type == OVERLAYFS_SUPER_MAGIC;
 }
 
-// An error when a mount does not answer. A notice when it has direct_io: nothing else tells that what is read there cannot
-// stay.
+// An error when a mount does not answer. A notice when it has direct_io: nothing else tells that what is read there
+// cannot stay.
 Status LookAtMounts(const std::vector<std::string>& paths) {
   std::set<std::string> seen;
   for (const std::string& path : paths) {

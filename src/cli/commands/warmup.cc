@@ -58,8 +58,8 @@ std::string WarmupReason(int error) {
 std::string WarmupLine(const WarmupProgress& progress, double elapsed_s, double still_s) {
   constexpr double kStillMin = 5;  // a near server that is busy may pause for less
   const uint64_t done = progress.bytes_done;
-  const std::string head = StrCat(FormatSize(done), " of ", FormatSize(progress.bytes_total), ", ", progress.files_done.load(),
-                                  " of ", progress.files_total, " files, ");
+  const std::string head = StrCat(FormatSize(done), " of ", FormatSize(progress.bytes_total), ", ",
+                                  progress.files_done.load(), " of ", progress.files_total, " files, ");
   // The speed of the past and the time left by it would say that all is well.
   if (still_s >= kStillMin && done < progress.bytes_total)
     return StrCat(head, "nothing came for ", static_cast<int64_t>(still_s), " s");

@@ -79,8 +79,8 @@ DaemonStatus AskStatus(const MountRecord& record, std::chrono::milliseconds limi
 Status CheckAnswers(const MountRecord& record) {
   if (record.socket.empty() || AskStatus(record, kAnswersLimit).answered) return {};
   return MakeError(ETIMEDOUT, ErrorKind::kUnavailable,
-                   StrCat("the daemon of ", record.mount_point, " (pid ", record.pid, ") does not answer; see ", record.log,
-                          ", and end it: kill ", record.pid));
+                   StrCat("the daemon of ", record.mount_point, " (pid ", record.pid, ") does not answer; see ",
+                          record.log, ", and end it: kill ", record.pid));
 }
 
 }  // namespace ossfs2

@@ -41,8 +41,8 @@ struct DaemonStatus {
   uint64_t memory_cache_bytes = 0;
 };
 DaemonStatus AskStatus(const MountRecord& record, std::chrono::milliseconds limit = std::chrono::seconds(2));
-// OK when it answers, or has no socket to ask it. For commands that would ask its mount next: nobody answers there while
-// the daemon hangs.
+// OK when it answers, or has no socket to ask it. For commands that would ask its mount next: nobody answers there
+// while the daemon hangs.
 Status CheckAnswers(const MountRecord& record);
 
 }  // namespace ossfs2

@@ -144,12 +144,14 @@ void MountCommands::TakeOver(const Settings& fresh, const OptionSet& options) {
   std::string waiting;
   {
     MutexLock lock(set_mutex_);
-    for (const std::string& name : KeepWhatNeedsANewMount(taken, options_)) waiting += StrCat(waiting.empty() ? "" : ", ", name);
+    for (const std::string& name : KeepWhatNeedsANewMount(taken, options_))
+      waiting += StrCat(waiting.empty() ? "" : ", ", name);
     options_ = std::move(taken);
     Apply(fresh);
   }
   if (!waiting.empty())
-    Log(LogLevel::kWarning, StrCat("SIGHUP: changed in the configuration, but in effect only with a new mount: ", waiting));
+    Log(LogLevel::kWarning,
+        StrCat("SIGHUP: changed in the configuration, but in effect only with a new mount: ", waiting));
   if (!Enter()) return;
   if (Status reloaded = stack_.ReloadCredentials(fresh.credentials); !reloaded) {
     Log(LogLevel::kError, StrCat("the old credentials stay: ", reloaded.error().ToString()));

@@ -60,8 +60,8 @@ std::vector<std::string> TakeLossReport(const std::string& mount_point);
 // The socket's path for a mount point.
 Result<std::string> AdminSocketPath(const std::string& mount_point);
 
-// Absolute and without links, as far as that is known without asking an ossfs2 mount: what lies below one is taken as it
-// is written.
+// Absolute and without links, as far as that is known without asking an ossfs2 mount: what lies below one is taken as
+// it is written.
 std::string ResolveMountPoint(const std::string& path);
 // The same with these mount points.
 std::string ResolvePath(const std::string& path, const std::set<std::string>& mount_points);

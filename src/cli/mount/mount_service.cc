@@ -32,8 +32,8 @@
 namespace ossfs2 {
 namespace {
 
-// The low byte of the negative errno, as the existing client ends after a failed bucket check (EACCES: 243), and the errno
-// that it has for the service's answer: ENOENT for a bucket that does not exist, for instance.
+// The low byte of the negative errno, as the existing client ends after a failed bucket check (EACCES: 243), and the
+// errno that it has for the service's answer: ENOENT for a bucket that does not exist, for instance.
 int BucketExitStatus(const Error& error) {
   int number = error.errno_value;
   if (error.http_status == 400) number = EINVAL;
@@ -129,14 +129,15 @@ int MountService::Start() {
   return 0;
 }
 
-// After umount(8) the last daemon may still be saving, and holds the lock until it ends: `umount DIR && ossfs2 mount DIR`.
+// After umount(8) the last daemon may still be saving, and holds the lock until it ends. Scripts mount again at once.
 Status MountService::AwaitLastMount(const MountRecord& last) {
   constexpr std::chrono::seconds kGrace{30};  // as `ossfs2 umount` has it
   report_.Notice(StrCat("the last mount here (pid ", last.pid, ") is still saving what was written; waiting for it"));
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(AskStatus(last).flush_deadline_s) + kGrace;
   DaemonWatch daemon(last);
   // It may also be one that is just starting, and is mounted now.
-  while (!daemon.EndsWithin(std::chrono::seconds(1)) && !FindMount(last.mount_point) && std::chrono::steady_clock::now() < until)
+  while (!daemon.EndsWithin(std::chrono::seconds(1)) && !FindMount(last.mount_point) &&
+         std::chrono::steady_clock::now() < until)
     report_.Progress("waiting for the last mount here");
   return PrepareDirectories(settings());  // it has removed those that were empty
 }

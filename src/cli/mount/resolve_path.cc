@@ -1,5 +1,5 @@
-// ResolvePath and ResolveMountPoint of mount_registry.h. realpath(3) would ask every file system on the way, and one whose
-// daemon hangs never answers.
+// ResolvePath and ResolveMountPoint of mount_registry.h. realpath(3) would ask every file system on the way, and one
+// whose daemon hangs never answers.
 #include <unistd.h>
 
 #include <climits>

@@ -36,8 +36,8 @@ class StartReport {
   bool done_ = false;
 };
 
-// In the child, at once after the fork: from now on until Ready, SIGTERM comes when the starter is gone. Who gave up the
-// wait (Ctrl-C, timeout(1)) wants no mount that appears later.
+// In the child, at once after the fork: from now on until Ready, SIGTERM comes when the starter is gone. Who gave up
+// the wait (Ctrl-C, timeout(1)) wants no mount that appears later.
 void EndWithStarter(pid_t starter);
 
 // The parent's side: prints what the child says and returns the exit status.

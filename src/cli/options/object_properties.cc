@@ -73,7 +73,8 @@ Status CheckTagging(std::string_view tagging) {
     const auto key = DecodeTag(std::string_view(pair).substr(0, equals));
     const auto value = DecodeTag(equals == std::string::npos ? "" : std::string_view(pair).substr(equals + 1));
     if (!IsTagText(key, kTagKeyBytesMax) || key->empty() || !IsTagText(value, kTagValueBytesMax))
-      return Wrong(StrCat("tagging: \"", pair, "\" is not key=value, URL-encoded, of letters, digits, blanks and + - = . _ : /, at most ",
+      return Wrong(StrCat("tagging: \"", pair,
+                          "\" is not key=value, URL-encoded, of letters, digits, blanks and + - = . _ : /, at most ",
                           kTagKeyBytesMax, " and ", kTagValueBytesMax, " of them"));
     if (!keys.insert(*key).second) return Wrong(StrCat("tagging: \"", *key, "\" comes twice"));
   }
@@ -93,7 +94,8 @@ Result<Metadata> ParseUserMetadata(std::string_view text) {
     if (!IsMetadataName(name))
       return Wrong(StrCat("user_metadata: the name \"", name, "\" may hold only letters, digits and '-'"));
     if (IsAttributeMetadata(name) || name.starts_with("ossfs2-"))
-      return Wrong(StrCat("user_metadata: by the name \"", name, "\" ossfs2 keeps attributes of files; choose another"));
+      return Wrong(
+          StrCat("user_metadata: by the name \"", name, "\" ossfs2 keeps attributes of files; choose another"));
     metadata[name] = pair.substr(equals + 1);
   }
   if (const size_t bytes = oss::MetadataWireBytes(metadata); bytes > kMetadataBytesMax - kAttributeBytes)

@@ -24,8 +24,8 @@ Status CoreFileSystem::CheckNewName(Ino parent, const std::string& name) {
   OSSFS2_RETURN_IF_ERROR(CheckGivenName(key, name));
   if (key.size() + name.size() > kKeyBytesMax)
     return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The object key would have more than 1023 bytes.");
-  if (directory == context_.tree.root() && IsHiddenName(context_.prefix, name))
-    return MakeError(EPERM, ErrorKind::kInvalid, StrCat("'", name, "' is reserved at the root of a bucket."));
+  if (IsHiddenName(directory == context_.tree.root(), context_.prefix, name))
+    return MakeError(EPERM, ErrorKind::kInvalid, StrCat("'", name, "' is a name that ossfs2 keeps for itself."));
   return {};
 }
 

@@ -168,7 +168,10 @@ void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry
     state.keeps_attributes = Known::kYes;
     return;
   }
-  if (directory == context_.tree.root() && IsHiddenName(context_.prefix, relative)) return;
+  if (IsHiddenName(directory == context_.tree.root(), context_.prefix, relative)) {
+    ++run.hidden_keys;
+    return;
+  }
   const bool is_directory = relative.back() == '/';
   if (is_directory) relative.remove_suffix(1);
   const std::string name(relative);

@@ -8,9 +8,10 @@
 
 namespace ossfs2 {
 
-bool IsHiddenName(std::string_view prefix, std::string_view name) {
-  if (name.substr(0, kParkedNameStart.size()) == kParkedNameStart) return true;
-  return prefix.empty() && name == kRootFlagName;
+bool IsHiddenName(bool at_root, std::string_view prefix, std::string_view name) {
+  if (name.starts_with(kBackupNameStart)) return true;
+  if (!at_root) return false;
+  return name.starts_with(kParkedNameStart) || (prefix.empty() && name == kRootFlagName);
 }
 
 bool IsNameShowable(std::string_view name) {

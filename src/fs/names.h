@@ -19,9 +19,10 @@ inline constexpr size_t kNameBytesMax = 255;
 // Holds the flag of kept attributes for the root of a whole bucket, which cannot have a marker. Hidden.
 inline constexpr std::string_view kRootFlagName = ".ossfs2-attrs";
 
-// Names directly below the mount's prefix that are ours: the flag, and objects that open files without a name
-// still need (detacher.h). Nobody sees them or may make them.
-bool IsHiddenName(std::string_view prefix, std::string_view name);
+// Names that are ours: everywhere the old versions of files of which an unfinished one is stored (kBackupNameStart);
+// directly below the mount's prefix (`at_root`) the flag, and objects that open files without a name still need
+// (detacher.h). Nobody sees them or may make them.
+bool IsHiddenName(bool at_root, std::string_view prefix, std::string_view name);
 // Whether a listed name can be shown: not empty, "." or "..", no '/' or NUL, at most 255 bytes.
 bool IsNameShowable(std::string_view name);
 // ENAMETOOLONG, EINVAL or ENOENT for names that a caller may not use.

@@ -67,7 +67,7 @@ bool IsAbsent(const Error& error) {
 
 std::optional<Result<Node*>> Resolver::Known(Node* directory, std::string_view name) {
   if (!directory->directory || directory->unlinked) return Result<Node*>(StaleInode());
-  if (directory == context_.tree.root() && IsHiddenName(context_.prefix, name))
+  if (IsHiddenName(directory == context_.tree.root(), context_.prefix, name))
     return Result<Node*>(NoEntry(name));
   Node* node = context_.tree.Child(directory, name);
   if (node != nullptr) {

@@ -40,6 +40,21 @@ TEST_F(Promises, NamesThatTheServiceRefusesAreRefusedAtOnce) {
   EXPECT_EQ(mount_.Put("caf\u00e9", "1"), 0);
 }
 
+// They stand beside files that a program patches just now, here or on another host: nobody should copy or remove them.
+TEST_F(Promises, OldVersionsOfUnfinishedFilesAreHidden) {
+  const std::string backup = ".ossfs2-backup-p-5-0-1=f";
+  store_->PutContent("d/" + backup, "older");
+  store_->PutContent("d/f", "newer");
+  EXPECT_EQ(*mount_.List("d"), std::vector<std::string>{"f"});
+  EXPECT_EQ(mount_.Stat("d/" + backup).error().errno_value, ENOENT);
+  EXPECT_EQ(mount_.Unlink("d/" + backup), ENOENT);
+  EXPECT_EQ(mount_.Put("d/" + backup, "1"), EPERM);
+  EXPECT_EQ(mount_.Rename("d/f", "d/" + backup), EPERM);
+  EXPECT_EQ(mount_.Unlink("d/f"), 0);
+  EXPECT_EQ(mount_.Rmdir("d"), ENOTEMPTY);
+  EXPECT_EQ(*store_->Content("d/" + backup), "older");
+}
+
 TEST_F(Promises, TheFlagOfTheRootIsReserved) {
   store_->PutContent(".ossfs2-attrs", "");
   store_->PutContent("f", "1");

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "data/upload/upload_geometry.h"
+#include "data/write/write_engine.h"
 
 namespace ossfs2 {
 namespace {

@@ -15,8 +15,6 @@
 
 namespace ossfs2 {
 
-inline constexpr std::string_view kBackupNameStart = ".ossfs2-backup-";
-
 enum class BackupKind : char {
   kProvisional = 'p',  // the unfinished version has that size and checksum
   kConverting = 'a',   // it is an Appendable object shorter than the backup

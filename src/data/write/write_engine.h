@@ -74,6 +74,9 @@ struct Published {
   bool options_stored = true;  // false: the object has other metadata than was given; the caller must store it
 };
 
+// Names of objects that hold the old version of a file while an unfinished one lies under its key; in its folder.
+inline constexpr std::string_view kBackupNameStart = ".ossfs2-backup-";
+
 // Names of objects that hold bytes of files which lost their name while open; in the folder of NameLoss.
 inline constexpr std::string_view kParkedNameStart = ".ossfs2-unlinked-";
 

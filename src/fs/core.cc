@@ -26,10 +26,13 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
       renamer_(context_, locker_, resolver_, publisher_, saver_, parents_, detacher_),
       directories_(context_, lister_, resolver_) {
   context_.reads.SetNextFileResolver([this](uint64_t file_id) { return NextShard(file_id); });
+  context_.reads.SetGoneListener(
+      [this](uint64_t file_id, const ObjectVersion& version) { NoteGone(file_id, version); });
 }
 
 CoreFileSystem::~CoreFileSystem() {
   context_.reads.SetNextFileResolver(nullptr);
+  context_.reads.SetGoneListener(nullptr);
   SetNotifier(nullptr);
   saver_.Stop();
   context_.WaitForTasks();
@@ -195,6 +198,12 @@ Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std
 }
 
 Result<FsStat> CoreFileSystem::StatFs() { return FsStat{}; }
+
+void CoreFileSystem::NoteGone(uint64_t file_id, const ObjectVersion& version) {
+  MutexLock lock(context_.tree.mutex);
+  Node* node = context_.tree.Find(file_id);
+  if (node != nullptr && !node->unlinked && node->etag.Equals(version.etag)) node->valid_until = {};
+}
 
 std::optional<std::pair<uint64_t, ObjectVersion>> CoreFileSystem::NextShard(uint64_t file_id) {
   MutexLock lock(context_.tree.mutex);

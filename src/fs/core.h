@@ -145,6 +145,8 @@ class CoreFileSystem final : public FileSystem {
   Result<size_t> CopyThrough(FileHandle& source, uint64_t source_offset, FileHandle& target,
                              uint64_t target_offset, size_t length);
   Result<size_t> ReadSome(FileHandle& handle, uint64_t offset, std::span<std::byte> out);
+  // That version of the file is not in the bucket any more: whoever looks at the file next asks.
+  void NoteGone(uint64_t file_id, const ObjectVersion& version) EXCLUDES(context_.tree.mutex);
   std::optional<std::pair<uint64_t, ObjectVersion>> NextShard(uint64_t file_id);
 
   Status UnlinkLocked(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);

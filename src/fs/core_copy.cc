@@ -44,7 +44,11 @@ Result<size_t> CoreFileSystem::CopyFileRange(HandleId source_id, uint64_t source
     length = static_cast<size_t>(std::min<uint64_t>(length, version.size - source_offset));
     GatePass pass(*target->file);
     Result<bool> copied = target->file->writer()->CopyRange(version, source_offset, target_offset, length);
-    if (!copied) return copied.error();
+    if (!copied) {
+      if (copied.error().kind == ErrorKind::kVersionChanged || copied.error().kind == ErrorKind::kNotFound)
+        NoteGone(source->ino, version);
+      return copied.error();
+    }
     if (*copied) {
       NoteWrite(*target);
       return length;

@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "tests/data/read_harness.h"
 
 namespace ossfs2 {
 namespace {
@@ -88,6 +92,27 @@ TEST_F(ServedVersionTest, AnotherHostsObjectEndsIt) {
   EXPECT_EQ(served_.OnFailedGet(1, Refused(ErrorKind::kVersionChanged), false), Verdict::kReplaced);
   served_.BecomeStale(Refused(ErrorKind::kVersionChanged));
   EXPECT_EQ(served_.stale()->errno_value, ESTALE);
+}
+
+TEST(GoneListenerTest, WhoeverListensIsToldBeforeTheReadsFail) {
+  ReadHarness harness;
+  std::vector<std::pair<uint64_t, ObjectVersion>> told;
+  harness.engine().SetGoneListener([&](uint64_t id, const ObjectVersion& version) { told.emplace_back(id, version); });
+  const ObjectVersion replaced = harness.Put("a", kMiB, 1);
+  const ObjectVersion deleted = harness.Put("b", kMiB, 1);
+  auto file = harness.engine().Open(1, replaced);
+  auto other = harness.engine().Open(2, deleted);
+  harness.Put("a", kMiB, 2);
+  ASSERT_TRUE(harness.store().Delete("b").has_value());
+  EXPECT_EQ(harness.Start(*file, 7, 0, 4096).get().error().errno_value, ESTALE);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].first, 1u);
+  EXPECT_EQ(told[0].second, replaced);
+  EXPECT_EQ(harness.Start(*other, 7, 0, 4096).get().error().errno_value, ESTALE);
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[1].first, 2u);
+  EXPECT_EQ(told[1].second, deleted);
+  harness.engine().SetGoneListener(nullptr);
 }
 
 }  // namespace

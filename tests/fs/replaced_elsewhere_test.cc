@@ -1,4 +1,4 @@
-// Another host replaces or removes an object that is believed here: no mix of versions.
+// Another host replaces or removes an object that is believed here: no mix of versions, and the next open sees what is there.
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {
@@ -6,6 +6,11 @@ namespace {
 
 class ReplacedElsewhere : public ::testing::Test {
  protected:
+  int ErrnoOfGet(const std::string& path) {
+    const Result<std::string> text = mount_.Get(path);
+    return text ? 0 : text.error().errno_value;
+  }
+
   FakeClock clock_;
   std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore();
   TestMount mount_{*store_, {}, clock_};
@@ -25,6 +30,41 @@ TEST_F(ReplacedElsewhere, CopyFileRangeNeverMixesVersions) {
   mount_.Close(source);
   EXPECT_EQ(mount_.Close(target), 0);
   EXPECT_EQ(store_->Content("target"), std::string(kHalf, 'a'));
+}
+
+TEST_F(ReplacedElsewhere, TheNextOpenAfterARefusedReadSeesTheNewVersion) {
+  store_->PutContent("f", "old");
+  mount_.InoOf("f");
+  store_->PutContent("f", "newer");
+  EXPECT_EQ(ErrnoOfGet("f"), ESTALE) << "the version that was believed is gone";
+  const Result<std::string> text = mount_.Get("f");
+  EXPECT_EQ(text ? *text : "", "newer") << "and is not believed any more";
+}
+
+TEST_F(ReplacedElsewhere, TheNextOpenAfterAReadThatFoundNothingIsRefused) {
+  store_->PutContent("f", "old");
+  mount_.InoOf("f");
+  EXPECT_TRUE(store_->Delete("f"));
+  EXPECT_EQ(ErrnoOfGet("f"), ESTALE);
+  EXPECT_EQ(ErrnoOfGet("f"), ENOENT);
+}
+
+TEST_F(ReplacedElsewhere, TheNextCopyAfterARefusedOneSeesTheNewVersion) {
+  store_->PutContent("source", std::string(3u << 20, 'a'));
+  const HandleId target = *mount_.OpenPath("target", O_WRONLY | O_CREAT);
+  HandleId source = *mount_.OpenPath("source", O_RDONLY);
+  const std::string newer(2u << 20, 'b');
+  store_->PutContent("source", newer);
+  EXPECT_FALSE(mount_.fs().CopyFileRange(source, 0, target, 0, 3u << 20));
+  mount_.Close(source);
+  mount_.Close(target);
+  source = *mount_.OpenPath("source", O_RDONLY);
+  const HandleId again = *mount_.OpenPath("again", O_WRONLY | O_CREAT);
+  const Result<size_t> copied = mount_.fs().CopyFileRange(source, 0, again, 0, 3u << 20);
+  EXPECT_EQ(copied ? *copied : 0, newer.size());
+  mount_.Close(source);
+  EXPECT_EQ(mount_.Close(again), 0);
+  EXPECT_EQ(store_->Content("again"), newer);
 }
 
 }  // namespace

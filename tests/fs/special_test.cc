@@ -125,6 +125,7 @@ class ResolverCatcher final : public ReadEngine {
       std::function<std::optional<std::pair<uint64_t, ObjectVersion>>(uint64_t)> next) override {
     resolver = std::move(next);
   }
+  void SetGoneListener(std::function<void(uint64_t, const ObjectVersion&)>) override {}
   void SetKernelPages(KernelPages*) override {}
   void StopFilling(uint64_t, bool) override {}
   std::shared_ptr<const void> HoldFilling(uint64_t file_id) override {

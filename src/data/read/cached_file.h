@@ -146,6 +146,7 @@ class CachedFile final : public ChunkOwner,
     std::vector<PendingRef> restart;  // ask once more on their own
     std::vector<PendingRef> failed;
     std::optional<Error> error;  // of those that failed
+    std::optional<ObjectVersion> gone;  // the bucket has another version, or none
   };
   Start MakeChunk(ByteRange range, std::vector<BlockRef> blocks, bool demand, bool shared) REQUIRES(mutex_);
   void Launch(Start start) EXCLUDES(mutex_);

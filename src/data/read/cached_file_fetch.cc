@@ -132,6 +132,7 @@ void CachedFile::OnFetchDone(const ChunkRef& chunk, Status status) {
     if (!status) SettleFailure(chunk, status.error(), outcome, garbage);
     if (chunk->mapped) SettleKept(chunk, now_ns);
   }
+  if (outcome.gone) core_->gone.Tell(file_id_, *outcome.gone);
   for (const PendingRef& read : outcome.ready) Finish(read);
   if (status) MaybeFill(chunk);
   for (const PendingRef& read : outcome.failed) Fail(read, *outcome.error);
@@ -147,6 +148,7 @@ void CachedFile::SettleFailure(const ChunkRef& chunk, const Error& error, Outcom
   const Verdict verdict = served_.OnFailedGet(chunk->generation, error, replacement_.running());
   const bool replaced_here = verdict == Verdict::kReplacing || verdict == Verdict::kOutdated;
   outcome.error = verdict == Verdict::kDeleted ? served_.deleted() : error;
+  if (verdict == Verdict::kReplaced || verdict == Verdict::kDeleted) outcome.gone = served_.current();
   if (verdict == Verdict::kReplacing) replacement_.NoteRefused(error, now_ns);
   if (verdict == Verdict::kReplaced)
     BecomeStale(error, outcome, garbage);

@@ -13,6 +13,7 @@
 #include "base/cpu_pressure.h"
 #include "data/memory/memory_pool.h"
 #include "data/read/changing_files.h"
+#include "data/read/gone_listener.h"
 #include "data/read/page_filler.h"
 #include "data/read/read_cache.h"
 #include "data/read/read_engine.h"
@@ -97,6 +98,7 @@ class ReadCore {
   CpuPressure cpu_pressure;
   ShardLead lead;
   const std::shared_ptr<ChangingFiles> changing = std::make_shared<ChangingFiles>();
+  GoneListener gone;
   ReadMetrics& metrics;
   std::atomic<bool> stopping{false};
   std::atomic<int64_t> shared_ns{-kSharedNs - 1};

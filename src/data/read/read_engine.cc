@@ -85,6 +85,10 @@ class Engine final : public ReadEngine {
     resolver_ = std::move(resolver);
   }
 
+  void SetGoneListener(std::function<void(uint64_t, const ObjectVersion&)> listener) override {
+    core_->gone.Set(std::move(listener));
+  }
+
   void SetKernelPages(KernelPages* kernel) override { core_->filler.SetKernel(kernel); }
 
   void StopFilling(uint64_t file_id, bool wait) override {

@@ -127,6 +127,10 @@ class ReadEngine {
   // must not block. Without one, there is no next-shard prefetch.
   virtual void SetNextFileResolver(
       std::function<std::optional<std::pair<uint64_t, ObjectVersion>>(uint64_t file_id)> resolver) = 0;
+  // Told that a GET found another version in the bucket, or nothing, before the reads that wait for it fail: whoever opens the
+  // file next should ask. On a network thread; must not wait, nor come back to the engine. Null, also at the end: nobody, and
+  // no call runs any more.
+  virtual void SetGoneListener(std::function<void(uint64_t file_id, const ObjectVersion& version)> listener) = 0;
   // Where fetched bytes may be put before they are read; null, also at the end: nowhere, and no call runs any more.
   virtual void SetKernelPages(KernelPages* kernel) = 0;
   // Nothing more of the file is put there until it is closed: its bytes change. With `wait` no such call runs any more

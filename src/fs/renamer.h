@@ -73,7 +73,7 @@ class Renamer {
     std::shared_ptr<OpenFile> file;
     bool takes_attributes = false;  // those that wait to be stored ride along
     uint64_t stamp = 0;             // of the node, when the job was made
-    bool is_newer = false;          // what moves is a version that another host has stored since
+    std::optional<ObjectInfo> newer{};  // what moves is this version, which another host has stored since
     std::unique_ptr<RenameRecord> record{};  // from before the copy on
     std::optional<std::string> unproven{};  // the ETag of a copy that was made although copying failed
   };

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "base/wall_time.h"
 #include "fs/attributes.h"
 #include "fs/object_facts.h"
 #include "fs/open_file.h"
@@ -71,8 +72,8 @@ Result<WriteResult> Renamer::CopySource(FileMove& move) {
   move.job.crc64 = head->crc64;
   move.job.encryption = head->encryption;
   move.job.replace.reset();
-  move.is_newer = true;
   move.record->Update(head->etag, head->etag);
+  move.newer = std::move(*head);
   return CopyVerified(context_.store, context_.executor, move.job, &move.unproven);
 }
 
@@ -103,7 +104,7 @@ Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::s
   if (copied->etag != job.source_etag) move.record->Update(job.source_etag, copied->etag);
   const ObjectVersion before{from, job.size, job.source_etag, job.crc64};
   const ObjectVersion after{to, job.size, copied->etag, job.crc64 ? job.crc64 : copied->crc64};
-  if (move.is_newer) context_.reads.Retire(pair.source, before);
+  if (move.newer) context_.reads.Retire(pair.source, before);
   // First: a read must not ask for what is being deleted.
   const auto readers = context_.BeginReplacement(pair.source, before);
   context_.Rebind(readers.get(), move.file.get(), before, after);
@@ -113,7 +114,7 @@ Status Renamer::CopyAndDelete(const Names& names, const Pair& pair, const std::s
     return deleted;
   }
   TakeMoved(names, pair, move, after);
-  if (move.is_newer) context_.Tell({{pair.source}, {}});
+  if (move.newer) context_.Tell({{pair.source}, {}});
   return *check ? parents_.CheckAfter(names.parent) : Status();
 }
 
@@ -166,9 +167,12 @@ void Renamer::TakeMoved(const Names& names, const Pair& pair, const FileMove& mo
     MarkStored(*node->extra);
   Reattach(names, pair);
   if (node == nullptr) return;
-  if (move.is_newer) {
+  if (move.newer) {
     node->size = after.size;
     ++node->pages_made;
+    // With its own attributes: those that were known are of the version before.
+    if (!node->extra || !node->extra->mtime_chosen) node->mtime_ns = WallNs(move.newer->mtime_s);
+    TakeMetadata(context_.tree, node, *move.newer, false);
   }
   TakeWritten(context_, node, after.etag, after.crc64);
 }

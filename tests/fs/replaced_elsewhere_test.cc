@@ -67,5 +67,19 @@ TEST_F(ReplacedElsewhere, TheNextCopyAfterARefusedOneSeesTheNewVersion) {
   EXPECT_EQ(store_->Content("again"), newer);
 }
 
+TEST_F(ReplacedElsewhere, ARenameTakesTheAttributesOfTheVersionThatItMoves) {
+  store_->PutContent("f", "old", {{"author", "before"}, {"mode", "33188"}});
+  EXPECT_EQ(mount_.Stat("f")->mode & 07777, 0644u);
+  store_->PutContent("f", "newer", {{"author", "after"}, {"mode", "33184"}});
+  EXPECT_EQ(mount_.Rename("f", "g"), 0);
+  EXPECT_EQ(mount_.Stat("g")->mode & 07777, 0640u);
+  AttrChange owner;
+  owner.uid = 7;
+  EXPECT_EQ(mount_.SetAttr("g", owner), 0);
+  EXPECT_TRUE(mount_.fs().FlushAll(std::chrono::seconds(20)).empty());
+  EXPECT_EQ(store_->MetadataOf("g")->at("author"), "after");
+  EXPECT_EQ(store_->MetadataOf("g")->at("mode"), "33184");
+}
+
 }  // namespace
 }  // namespace ossfs2::test

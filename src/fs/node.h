@@ -7,6 +7,7 @@
 // only directories have in `directory`.
 #pragma once
 
+#include <algorithm>
 #include <list>
 #include <map>
 #include <memory>
@@ -83,6 +84,7 @@ struct NameEqual {
 // How far an open directory was read: what lies behind may be dropped from memory.
 struct DirectoryReader {
   size_t next_slot = 0;
+  bool reads = false;  // at least once: it holds cookies. Many only open a directory, for openat or fsync
 };
 
 // What a directory knows of its children.
@@ -97,6 +99,7 @@ struct DirectoryState {
   std::map<std::string, uint64_t, std::less<>>
       removed;                               // names removed here while requests are in flight: stamp
   std::vector<DirectoryReader*> readers;     // open directory handles
+  bool IsRead() const;                       // by some of them
   size_t dropped_end = 0;                    // no slot from here on was dropped since slots were numbered
   uint32_t cold_lookups = 0;                 // since the last listing
   Known marker = Known::kUnknown;            // the object "dir/"
@@ -105,6 +108,10 @@ struct DirectoryState {
   uint64_t hidden_keys = 0;                  // names that cannot be shown, in the newest listing
   std::list<Node*>::iterator recent;         // place in Tree's list of directories by use
 };
+
+inline bool DirectoryState::IsRead() const {
+  return std::any_of(readers.begin(), readers.end(), [](const DirectoryReader* reader) { return reader->reads; });
+}
 
 struct Node {
   Ino ino = 0;

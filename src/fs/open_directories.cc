@@ -110,6 +110,7 @@ Status OpenDirectories::Collect(Handle& handle, uint64_t cookie, bool plus, Batc
   size_t slot = cookie <= kFirstSlotCookie ? 0 : static_cast<size_t>(cookie - kFirstSlotCookie);
   const bool out_of_memory = slot < handle.reader.next_slot && slot < state.dropped_end;
   if (cookie == 0 || !handle.begun || out_of_memory) BeginListing(handle, directory, slot);
+  handle.reader.reads = true;
   handle.reader.next_slot = slot;
   Status status;
   while (batch.entries.size() < kBatchEntries) {

@@ -1,7 +1,7 @@
 // OpenDirectories: directory handles, and the entries that are read through them.
 //
 // A cookie is a place: 1 after ".", 2 after "..", slot + 3 after a child. Slots never move while a handle is
-// open; new names come behind, so a seek lands where it did and no entry is skipped or repeated.
+// open that was read; new names come behind, so a seek lands where it did and no entry is skipped or repeated.
 // A handle follows one listing (ListingRun). It takes a new one when it reads from the start, goes back to names that are
 // out of memory, or when the run was canceled. What is there is handed out before a page is waited for.
 //

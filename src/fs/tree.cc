@@ -244,7 +244,7 @@ bool Tree::Droppable(const Node* node) const {
 
 void Tree::CompactSlots(Node* directory) {
   DirectoryState& state = *directory->directory;
-  if (!state.readers.empty() || state.run || state.slots.size() < 64 ||
+  if (state.IsRead() || state.run || state.slots.size() < 64 ||
       state.children.size() * 2 > state.slots.size())
     return;
   NumberSlots(directory);
@@ -280,9 +280,10 @@ void Tree::DropForRelisting(Node* directory, bool renumber) {
 
 void Tree::DropChildren(Node* directory, uint64_t target, std::vector<std::pair<Ino, std::string>>& forget) {
   DirectoryState& state = *directory->directory;
-  if (state.run && state.readers.empty()) return;  // a listing for lookups: a few pages, wanted at once
+  if (state.run && !state.IsRead()) return;  // a listing for lookups: a few pages, wanted at once
   size_t end = state.slots.size();
-  for (const DirectoryReader* reader : state.readers) end = std::min(end, reader->next_slot);
+  for (const DirectoryReader* reader : state.readers)
+    if (reader->reads) end = std::min(end, reader->next_slot);
   const size_t forget_max = std::min(kForgetMax, (bytes_ - target) / kForgetBytes + 1);
   for (size_t i = 0; i < end && bytes_ > target; ++i) {
     Node* child = state.slots[i];

@@ -102,6 +102,7 @@ struct DirectoryState {
   bool IsRead() const;                       // by some of them
   size_t dropped_end = 0;                    // no slot from here on was dropped since slots were numbered
   uint32_t cold_lookups = 0;                 // since the last listing
+  uint64_t moved_stamp = 0;                  // Tree::NextStamp of when it got its name
   Known marker = Known::kUnknown;            // the object "dir/"
   Known keeps_attributes = Known::kUnknown;  // some file in it has chosen attributes
   std::string marker_version;                // ETag and date of the marker that was asked last

@@ -137,7 +137,9 @@ void Renamer::Reattach(const Names& names, const Pair& pair) {
     context_.tree.absent.Add(names.parent, names.name, context_.clock.NowSteady());
     context_.TouchDirectory(old_parent);
   }
-  if (new_parent == nullptr || node == nullptr || node->unlinked) return;
+  if (node == nullptr || node->unlinked) return;
+  // Taken for removed by another host meanwhile. The object is there, and whoever looks for it finds it.
+  if (new_parent == nullptr || new_parent->unlinked) return context_.tree.Remove(node);
   if (Node* target = context_.tree.Child(new_parent, names.new_name); target != nullptr && target != node)
     context_.tree.Remove(target);
   context_.tree.absent.Erase(names.new_parent, names.new_name);

@@ -172,7 +172,7 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
     context_.tree.mutex.Lock();
     if (!answer) {
       result = Result<Ino>(answer.error());
-    } else if (context_.tree.last_directory_move() < stamp) {
+    } else if (!context_.tree.HasMovedSince(directory, stamp)) {
       const Node* known = context_.tree.Child(directory, name);
       const bool overtaken = known != nullptr && known->local_stamp > stamp;
       if (!overtaken || !strict || asks + 1 == kAsksMax) result = Take(directory, name, stamp, *answer, notices);
@@ -235,6 +235,7 @@ Result<Resolver::Answer> Resolver::AskStore(const std::string& key, bool file_fi
 std::optional<Result<Ino>> Resolver::Take(Node* directory, const std::string& name, uint64_t stamp,
                                           const Answer& answer, Notices& notices) {
   if (context_.tree.IsLeaving(directory)) return std::nullopt;
+  if (directory->unlinked) return Result<Ino>(StaleInode());  // nothing may hang on it: it goes with its last user
   Node* node = context_.tree.Child(directory, name);
   if (node != nullptr && node->local_stamp > stamp) return Result<Ino>(node->ino);
   // A directory that is still one, as most are: what is below it is of no interest, and may be a million names.
@@ -322,7 +323,7 @@ Status Resolver::FetchMetadata(const std::vector<Ino>& nodes) {
       } else if (head) {
         TakeKept(context_, node, *head, notices);
       } else if (IsAbsent(head.error()) && !context_.tree.IsLeaving(node) &&
-                 context_.tree.last_directory_move() < stamp) {
+                 !context_.tree.HasMovedSince(node->parent, stamp)) {
         if (node->is_directory())
           context_.tree.Extra(node).metadata_known = true;  // no marker
         else if (node->changing == 0)

@@ -142,7 +142,7 @@ void Tree::Move(Node* node, Node* directory, const std::string& name) {
   Attach(node, directory);
   node->local_stamp = NextStamp();
   node->seen_generation = 0;  // generations count within one directory
-  if (node->is_directory()) last_directory_move_ = node->local_stamp;
+  if (node->directory) node->directory->moved_stamp = node->local_stamp;
 }
 
 std::string Tree::Key(const Node* node) const {
@@ -176,6 +176,12 @@ bool Tree::IsBelow(const Node* node, const Node* ancestor) const {
 bool Tree::IsLeaving(const Node* node) const {
   for (; node != nullptr; node = node->parent)
     if (node->leaving > 0) return true;
+  return false;
+}
+
+bool Tree::HasMovedSince(const Node* directory, uint64_t stamp) const {
+  for (; directory != nullptr; directory = directory->parent)
+    if (directory->directory->moved_stamp > stamp) return true;
   return false;
 }
 

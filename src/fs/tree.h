@@ -59,7 +59,8 @@ class Tree {
   uint64_t NextStamp() REQUIRES(mutex) { return ++stamp_; }
   // Keeps the node from being dropped before the one who asked for it has counted or pinned it.
   void MarkUsed(Node* node) REQUIRES(mutex) { node->used_stamp = static_cast<uint32_t>(stamp_); }
-  uint64_t last_directory_move() const REQUIRES(mutex) { return last_directory_move_; }
+  // Whether the directory, or one above it, got another name since then: what was asked under the old one says nothing.
+  bool HasMovedSince(const Node* directory, uint64_t stamp) const REQUIRES(mutex);
   void NoteRemoved(Node* directory, const std::string& name) REQUIRES(mutex);
   void EndRequest(Node* directory) REQUIRES(mutex);
 
@@ -109,7 +110,6 @@ class Tree {
   uint64_t bytes_ GUARDED_BY(mutex) = 0;
   uint64_t shrink_again_at_ GUARDED_BY(mutex) = 0;
   uint64_t stamp_ GUARDED_BY(mutex) = 0;
-  uint64_t last_directory_move_ GUARDED_BY(mutex) = 0;
   Gauge& bytes_gauge_;
   Gauge& nodes_gauge_;
 };

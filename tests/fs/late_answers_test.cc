@@ -207,5 +207,36 @@ TEST_F(LateAnswers, AnXattrThatIsStoredMeanwhileStays) {
   EXPECT_EQ(MetadataOf("f", "author"), "me");
 }
 
+// Renames of other directories say nothing of this one.
+TEST_F(LateAnswers, LookUpsGoOnWhileOtherDirectoriesAreRenamed) {
+  store_->PutContent("look/f", "1");
+  store_->PutContent("other/f", "1");
+  mount_.InoOf("look");
+  bool there = true;
+  oss::FaultRule rule;
+  rule.operation = "head";
+  rule.key_part = "look/f";
+  rule.count = -1;
+  rule.afterwards = [&] {
+    EXPECT_EQ(mount_.Rename(there ? "other" : "moved", there ? "moved" : "other"), 0);
+    there = !there;
+  };
+  faults_->AddRule(rule);
+  EXPECT_EQ(mount_.Stat("look/f")->size, 1u);
+  EXPECT_FALSE(there);
+  faults_->ClearRules();
+}
+
+TEST_F(LateAnswers, NothingIsFoundInADirectoryThatWasRemovedMeanwhile) {
+  store_->PutContent("d/f", "1");
+  const Ino directory = mount_.InoOf("d");
+  BeforeAnswer("head", "d/f", [&] {
+    EXPECT_TRUE(store_->Delete("d/f"));
+    EXPECT_EQ(mount_.Rmdir("d"), 0);
+  });
+  const Result<Entry> found = mount_.Lookup(directory, "f");
+  EXPECT_FALSE(found) << "its node would be left behind without its directory";
+}
+
 }  // namespace
 }  // namespace ossfs2::test

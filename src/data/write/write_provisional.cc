@@ -11,13 +11,40 @@ namespace {
 
 bool NotFound(const Error& error) { return error.kind == ErrorKind::kNotFound; }
 
+bool Matches(const JournalEntry& entry, const ObjectInfo& there) {
+  return there.size == entry.size && (!entry.crc64 || !there.crc64 || *entry.crc64 == *there.crc64);
+}
+
+// Without the right to abort, an upload is left to `ossfs2 gc`.
+Status EndUpload(ObjectStore& store, const JournalEntry& entry) {
+  Status aborted = store.AbortUpload(entry.key, entry.upload_id);
+  if (aborted || aborted.error().kind != ErrorKind::kAccessDenied) return aborted;
+  Log(LogLevel::kWarning, StrCat("an unfinished upload of ", entry.key, " stays in the bucket: ", aborted.error().text));
+  return {};
+}
+
+// Whether the upload of `completing` made what is under the key; `before`: what was there first, null: nothing.
+// A Complete that the ended run sent may still be under way: once the upload is ended here it cannot come any more, and
+// what came in the moment before that shows as a change.
+Result<bool> WasCompleted(ObjectStore& store, const JournalEntry& entry, const ObjectInfo* before) {
+  const Result<std::vector<PartResult>> parts = store.ListParts(entry.key, entry.upload_id);
+  if (!parts && !NotFound(parts.error())) return parts.error();
+  if (parts) OSSFS2_RETURN_IF_ERROR(EndUpload(store, entry));
+  Result<ObjectInfo> now = store.Head(entry.key);
+  if (!now && NotFound(now.error())) return false;
+  if (!now) return now.error();
+  if (parts && before != nullptr && before->etag == now->etag) return false;
+  return Matches(entry, *now);
+}
+
 // Whether what is under the key was put there by the run that wrote the entry.
 Result<bool> IsOurs(ObjectStore& store, const JournalEntry& entry) {
   Result<ObjectInfo> there = store.Head(entry.key);
-  if (!there && NotFound(there.error())) return entry.converting;
-  if (!there) return there.error();
-  for (const std::string& etag : entry.provisional_etags)
-    if (there->etag == etag) return true;
+  if (!there && !NotFound(there.error())) return there.error();
+  if (!there && entry.converting) return true;
+  if (there)
+    for (const std::string& etag : entry.provisional_etags)
+      if (there->etag == etag) return true;
   if (entry.converting) {
     // Complete, it equals the backup and may stay; anything shorter of ours is unfinished.
     Result<ObjectInfo> backup = store.Head(entry.backup_key);
@@ -26,12 +53,7 @@ Result<bool> IsOurs(ObjectStore& store, const JournalEntry& entry) {
                        (!there->crc64 || !backup->crc64 || *there->crc64 == *backup->crc64);
     return there->type == ObjectType::kAppendable && !whole;
   }
-  if (!entry.completing) return false;
-  // Still open: it was never completed.
-  Result<std::vector<PartResult>> parts = store.ListParts(entry.key, entry.upload_id);
-  if (parts) return false;
-  if (!NotFound(parts.error())) return parts.error();
-  return there->size == entry.size && (!entry.crc64 || !there->crc64 || *entry.crc64 == *there->crc64);
+  return entry.completing ? WasCompleted(store, entry, there ? &*there : nullptr) : Result<bool>(false);
 }
 
 }  // namespace
@@ -121,13 +143,7 @@ Status UndoProvisional(ObjectStore& store, const JournalEntry& entry) {
       if (!restored) return restored.error();
     } else if (*ours)
       OSSFS2_RETURN_IF_ERROR(store.Delete(entry.key));
-    if (!entry.upload_id.empty()) {
-      Status aborted = store.AbortUpload(entry.key, entry.upload_id);
-      // The old version is back; without the right to abort, the upload is left to `ossfs2 gc`.
-      if (!aborted && aborted.error().kind != ErrorKind::kAccessDenied) return aborted;
-      if (!aborted)
-        Log(LogLevel::kWarning, StrCat("an unfinished upload of ", entry.key, " stays in the bucket: ", aborted.error().text));
-    }
+    if (!entry.upload_id.empty()) OSSFS2_RETURN_IF_ERROR(EndUpload(store, entry));
   }
   if (!entry.backup_key.empty()) return store.Delete(entry.backup_key);
   return {};

@@ -8,11 +8,12 @@ from common import MIB, harness
 from test_property import Twin
 
 SIZES = (0, 1, 10, 100, 4096, 5000, 70000, 300000, 300001, MIB, MIB + 1, 3 * MIB + 77, 6 * MIB)
-ALONE = ("write", "write", "append", "patch", "patch", "unlink", "rename", "rename", "mkdir", "rmdir", "list", "exclusive",
-         "copy_range", "copy_range", "pieces", "pieces", "sparse", "overwrite", "overwrite", "shrink", "shuffled", "truncate")
-WITH_HANDLES = ("read", "stat", "open", "open", "use", "use", "use", "use", "close", "close", "chmod", "chown", "utime",
-                "setxattr", "symlink", "map_read", "map_write", "map_write", "allocate", "parallel", "rename_while_open",
-                "tail")
+ALONE = ("write", "write", "append", "patch", "patch", "unlink", "rename", "rename", "mkdir", "rmdir", "list",
+         "exclusive", "copy_range", "copy_range", "pieces", "pieces", "sparse", "overwrite", "overwrite", "shrink",
+         "shuffled", "truncate")
+WITH_HANDLES = ("read", "stat", "open", "open", "use", "use", "use", "use", "close", "close", "chmod", "chown",
+                "utime", "setxattr", "symlink", "map_read", "map_write", "map_write", "allocate", "parallel",
+                "rename_while_open", "tail")
 
 
 class LargeTwin(Twin):

@@ -69,7 +69,8 @@ class Reader:
         count = max(0, min(count, self.sizes[self.key] - offset))
         if data == expected(self.key, offset, count):
             return
-        raise AssertionError("%s of %s at %d: %d bytes of %d, or wrong ones" % (way, self.key, offset, len(data), count))
+        raise AssertionError("%s of %s at %d: %d bytes of %d, or wrong ones"
+                             % (way, self.key, offset, len(data), count))
 
     def forward(self, handle, size, block):
         start = 0 if self.dice.random() < 0.7 else self.dice.randrange(size)

@@ -13,10 +13,10 @@
 #include <optional>
 #include <string>
 
+#include "base/few_threads.h"
 #include "base/mutex.h"
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"
-#include "fs/few_threads.h"
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {

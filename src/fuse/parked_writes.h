@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "base/executor.h"
+#include "base/few_threads.h"
 #include "base/mutex.h"
-#include "fs/few_threads.h"
 
 namespace ossfs2 {
 

@@ -593,13 +593,19 @@ def show_threads(pid):
         sys.stderr.write("\n".join(line[:200] for line in lines) + "\n")
 
 
+def show_logs():
+    """The ends of the logs of all servers and mounts that still run."""
+    for thing in list(_running):
+        if getattr(thing, "log", None):
+            sys.stderr.write("--- %s\n%s\n" % (thing.log, tail(thing.log)))
+
+
 def _give_up(limit):
     """A hanging test must not leave a mount behind: everything stuck on it would stay."""
     sys.stderr.write("\nthis test file hangs: ended after %d s\n" % limit)
     faulthandler.dump_traceback(all_threads=True)
+    show_logs()
     for thing in list(_running):
-        if getattr(thing, "log", None):
-            sys.stderr.write("--- %s\n%s\n" % (thing.log, tail(thing.log)))
         with contextlib.suppress(Exception):
             show_threads(thing.process.pid)
         with contextlib.suppress(Exception):

@@ -60,6 +60,17 @@ def set_faults(server, faults, number):
         server.set_fault("%s,seed=%d" % (fault, (SEED + number) % 1000))
 
 
+def make_twins(kind, count, *roots):
+    """`count` twins of the class `kind`, each with a folder of its own below the mount and the local root."""
+    twins = []
+    for number in range(count):
+        pair = [os.path.join(root, "t%d" % number) for root in roots]
+        for path in pair:
+            os.mkdir(path)
+        twins.append(kind(pair[0], pair[1], "%d-%d" % (SEED, number)))
+    return twins
+
+
 def run(soak):
     """Calls soak(dice) and ends with status 1 after a failure, with the seed; mounts and folders go in any case."""
     harness.clean_up_at_end()
@@ -68,8 +79,7 @@ def run(soak):
         soak(random.Random(SEED))
     except BaseException:
         traceback.print_exc()
-        for log in [thing.log for thing in harness._running if getattr(thing, "log", "").endswith("ossfs2.log")]:
-            sys.stderr.write("--- %s\n%s\n" % (log, harness.tail(log)))
+        harness.show_logs()
         print("FAILED, OSSFS2_TEST_SEED=%d" % SEED, flush=True)
         harness.destroy_all()
         os._exit(1)  # threads that hang on a mount must not keep it alive

@@ -31,19 +31,15 @@ class MortalTwin(large_twin.LargeTwin):
     pending = None  # (what, work)
 
     def both(self, what, work):
-        results = []
-        for root in self.roots:
+        def until_killed(root):
             try:
-                results.append(("ok", work(root)))
-            except OSError as error:
+                return work(root)
+            except OSError:
                 if root == self.roots[0] and self.killed.is_set():
                     self.pending = (what, work)
                     raise Killed from None
-                results.append(("errno", error.errno))
-        if results[0] != results[1] and {results[0][1], results[1][1]} != {17, 39}:  # EEXIST, ENOTEMPTY
-            raise AssertionError("%s: mount %s, local %s" % (what, str(results[0])[:200], str(results[1])[:200]))
-        self.trace.append((what, results[1] if len(str(results[1])) < 80 else "..."))
-        return results[1]
+                raise
+        return super().both(what, until_killed)
 
 
 def tree(root):
@@ -114,12 +110,7 @@ def soak(dice):
     print("seed %d: %s, faults %s, server %s" % (SEED, options, faults, server_options), flush=True)
     local = harness.temporary_folder("local")
     with harness.Server(*server_options) as server, harness.Mount(server, *(ALWAYS + options)) as mount:
-        twins = []
-        for number in range(THREADS):
-            pair = ["%s/t%d" % (root, number) for root in (mount.path, local)]
-            for path in pair:
-                os.mkdir(path)
-            twins.append(MortalTwin(pair[0], pair[1], "%d-%d" % (SEED, number)))
+        twins = common.make_twins(MortalTwin, THREADS, mount.path, local)
         for number in range(kills):
             common.set_faults(server, faults, number)
             round_of(dice, mount, twins)

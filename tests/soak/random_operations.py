@@ -6,7 +6,6 @@
 Between phases the mount goes on, is mounted again, also with other options, or is killed with kill -9 and mounted again
 (all files being closed, and attributes stored); then contents and attributes of both trees must agree.
 """
-import os
 import sys
 import time
 
@@ -48,12 +47,7 @@ def soak(dice):
     print("seed %d: %s, faults %s, server %s" % (SEED, options, faults, server_options), flush=True)
     local = harness.temporary_folder("local")
     with harness.Server(*server_options) as server, harness.Mount(server, *(ALWAYS + options)) as mount:
-        twins = []
-        for number in range(THREADS):
-            pair = ["%s/t%d" % (root, number) for root in (mount.path, local)]
-            for path in pair:
-                os.mkdir(path)
-            twins.append(large_twin.LargeTwin(pair[0], pair[1], "%d-%d" % (SEED, number)))
+        twins = common.make_twins(large_twin.LargeTwin, THREADS, mount.path, local)
 
         def work(twin):
             for _ in range(steps // THREADS // PHASES):

@@ -20,7 +20,7 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
     core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kGraceNs);
     // The last one stays, for reads that come out of order.
     const ChunkRef* before = chunks_.Find(std::exchange(last_consumed_, chunk->range.begin));
-    const bool alone = planner_.streams().all().size() == 1 && core_->ReadFromCache();
+    const bool alone = planner_.streams().all().size() == 1 && core_->ReadFromCache() && !core_->CompanyLately();
     if (before != nullptr && *before != chunk && (alone || PageCacheKeeps()) && WasDelivered(**before))
       core_->cache.Hurry(**before);
     if (chunk->spent) core_->cache.Hurry(*chunk);

@@ -29,10 +29,7 @@ PrefetchPlanner::AfterRead PrefetchPlanner::OnRead(const FileView& file, uint64_
   const bool continues = stream.consumed > range.size() || stream.confirmed;
   UpdateWindow(stream);
   if (waited) GrowWindow(file, stream, range, now_ns);
-  if (stream.confirmed && (file.direct || !core_.options.page_cache)) {
-    const auto before = file.delivered.Find(range.begin);
-    if (before && before->end >= range.end) core_.NoteFollower(now_ns);
-  }
+  if (file.direct || !core_.options.page_cache) NoteOthers(file, stream, handle, range, now_ns);
   after.next_all = NoteReadWhole(file, stream, now_ns);
   after.refill = lead_.TakeRefill();
   if (core_.options.detect_whole_file && pull_.MayBegin() && !lead_.on()) DetectWholeFile(file, range, continues);
@@ -40,6 +37,17 @@ PrefetchPlanner::AfterRead PrefetchPlanner::OnRead(const FileView& file, uint64_
   after.pump = pull_.on() || lead_.fetching() || (stream.confirmed && WindowOpen(file, stream));
   after.next_window = NextFileWindow(file, stream);
   return after;
+}
+
+// Of readers that the page cache does not serve.
+void PrefetchPlanner::NoteOthers(const FileView& file, const Stream& stream, uint64_t handle, ByteRange range,
+                                 int64_t now_ns) {
+  const bool begins = stream.consumed <= range.size();
+  if (streams_.AnyOfOthers(handle) ||
+      (begins && core_.recent_files.WasClosedSince(file_id_, now_ns - ReadCore::kSharedNs)))
+    core_.NoteCompany(now_ns);
+  const auto before = file.delivered.Find(range.begin);
+  if (stream.confirmed && before && before->end >= range.end) core_.NoteFollower(now_ns);
 }
 
 // A reader that comes to a tripwire has read what the page cache had before it.
@@ -165,6 +173,7 @@ void PrefetchPlanner::OnEvictedUnread(ByteRange range) {
 bool PrefetchPlanner::OnClosed(const FileView& file) {
   if (lead_.NobodyCame()) return false;
   const uint64_t read = (lead_.on() ? lead_.read() : file.delivered).TotalBytes();  // 0: the page cache had it all
+  if (!core_.options.page_cache && read != 0) core_.recent_files.NoteClosed(file_id_, ReadCore::NowNs());
   if (file.size >= ReadPace::kLargeFileBytes && read != 0 && read < file.size / 2) {
     core_.pace.OnFileGivenUp();
     core_.lead.OnGivenUp();

@@ -108,6 +108,7 @@ class PrefetchPlanner {
   // A pull fetches so much ahead at first, and may fetch so much in vain.
   static constexpr uint64_t kPullBytesMin = 16ull << 20;
 
+  void NoteOthers(const FileView& file, const Stream& stream, uint64_t handle, ByteRange range, int64_t now_ns);
   void BridgeFilled(const FileView& file, ByteRange range);
   void UpdateWindow(Stream& stream);
   void GrowWindow(const FileView& file, Stream& stream, ByteRange range, int64_t now_ns);

@@ -4,16 +4,16 @@
 
 namespace ossfs2 {
 
-// Without cache_bytes a little of the pool holds what was read lately, for readers half a second behind: the
-// page cache has it as well, and memory never touched before costs 0.2-0.3 CPU s/GiB.
-constexpr uint64_t kRecentBytesMax = 512ull << 20;
+ReadCache::ReadCache(MemoryPool& pool, uint64_t cache_bytes) : pool_(pool), cache_bytes_(cache_bytes) {
+  SetKeep(Keep::kLittle);
+}
 
-ReadCache::ReadCache(MemoryPool& pool, uint64_t cache_bytes)
-    : pool_(pool),
-      cache_bytes_(cache_bytes),
-      recent_bytes_(std::max(cache_bytes, std::min(pool.limit_bytes() / 2, kRecentBytesMax))),
-      shared_bytes_(std::max(cache_bytes, pool.limit_bytes() / 2)),
-      limit_bytes_(recent_bytes_) {}
+void ReadCache::SetKeep(Keep keep) {
+  uint64_t bytes = pool_.limit_bytes() / 2;
+  if (keep != Keep::kShared) bytes = std::min(bytes, keep == Keep::kRecent ? kRecentBytesMax : kLittleBytesMax);
+  limit_bytes_.store(std::max(cache_bytes_, bytes), std::memory_order_relaxed);
+  keep_longer_.store(keep == Keep::kShared, std::memory_order_relaxed);
+}
 
 void ReadCache::Unlink(Chunk& chunk, List& removed) {
   if (chunk.place == Chunk::Place::kNowhere) return;
@@ -128,8 +128,7 @@ void ReadCache::Trim() {
 
 void ReadCache::Expire(int64_t now_ns) {
   List expired;
-  const bool shared = limit_bytes_.load(std::memory_order_relaxed) == shared_bytes_ && shared_bytes_ != recent_bytes_;
-  const int64_t keep_ns_min = shared ? kSharedGraceNs : 0;
+  const int64_t keep_ns_min = keep_longer_.load(std::memory_order_relaxed) ? kSharedGraceNs : 0;
   {
     MutexLock lock(mutex_);
     for (auto it = consumed_.begin(); it != consumed_.end() && ConsumedBytes() > cache_bytes_;) {

@@ -3,9 +3,9 @@
 // Two lists. *Unread*: fetched ahead, not read to the end yet. *Consumed*: read to the end;
 // its memory counts as kCache and goes first. A chunk is in one list, or in none while its GET
 // runs. Consumed chunks stay at least up to cache_bytes; beyond that free
-// memory is used as a cache for a short while (kGrace), so that ranks a little behind, retries
-// and direct readers half a second apart do not ask again, unless a chunk is hurried out (Hurry): for long reads
-// through the page cache that is the rule (CachedFile::PageCacheKeeps).
+// memory is used as a cache for a short while (kGrace), so that reads out of order, retries and other readers
+// of the same bytes do not ask again: how much of it, follows from who was seen lately (Keep). A chunk that is hurried
+// out (Hurry) does not stay: for long reads through the page cache that is the rule (CachedFile::PageCacheKeeps).
 // A chunk used since it was queued gets a second turn (hits take no lock here), and so does one
 // that another stream of its file is still coming to.
 //
@@ -42,6 +42,14 @@ struct Chunk::CacheEntry {
 
 class ReadCache {
  public:
+  // Beyond cache_bytes.
+  enum class Keep {
+    kLittle,  // nobody is known who will read it again. What is used over and over stays in the processor's cache
+    kRecent,  // several readers past the page cache read the same file
+    kShared,  // they come to the same bytes one after the other: for longer, too
+  };
+  static constexpr uint64_t kLittleBytesMax = 48ull << 20;
+  static constexpr uint64_t kRecentBytesMax = 512ull << 20;  // and at most half the pool, which is what kShared keeps
   static constexpr int64_t kGraceNs = 2'000'000'000;    // consumed data beyond cache_bytes
   static constexpr int64_t kSharedGraceNs = 10'000'000'000;  // the same while readers share
   static constexpr int64_t kReopenNs = 10'000'000'000;  // unread data of a closed file
@@ -64,8 +72,7 @@ class ReadCache {
   bool OverLimit() const {
     return ConsumedBytes() > limit_bytes_.load(std::memory_order_relaxed) || hurried_.load(std::memory_order_relaxed) != 0;
   }
-  // Streams come to the same bytes one after the other: up to half the pool is kept for them, and for longer.
-  void KeepMore(bool more) { limit_bytes_.store(more ? shared_bytes_ : recent_bytes_, std::memory_order_relaxed); }
+  void SetKeep(Keep keep);
   void Trim() EXCLUDES(mutex_);
   void Expire(int64_t now_ns) EXCLUDES(mutex_);
 
@@ -82,9 +89,8 @@ class ReadCache {
 
   MemoryPool& pool_;
   const uint64_t cache_bytes_;
-  const uint64_t recent_bytes_;
-  const uint64_t shared_bytes_;
-  std::atomic<uint64_t> limit_bytes_;  // one of the two
+  std::atomic<uint64_t> limit_bytes_;
+  std::atomic<bool> keep_longer_{false};
   std::atomic<uint64_t> consumed_bytes_{0};
   std::atomic<uint64_t> unread_bytes_{0};
   std::atomic<size_t> hurried_{0};  // entries at the front of consumed_

@@ -65,8 +65,13 @@ void ReadCore::PumpLead() {
   if (const std::shared_ptr<PrefetchSource> file = lead.TakeWaiter(NowNs())) file->Pump();
 }
 
+ReadCache::Keep ReadCore::KeptForOthers() const {
+  if (FollowersLately()) return ReadCache::Keep::kShared;
+  return CompanyLately() || SharedLately() ? ReadCache::Keep::kRecent : ReadCache::Keep::kLittle;
+}
+
 void ReadCore::RelievePressure() {
-  cache.KeepMore(FollowersLately());
+  cache.SetKeep(KeptForOthers());
   if (cache.OverLimit()) cache.Trim();
   if (!pool.UnderPressure() || !pool.ReclaimHelps()) return;
   const bool readers_wait = pool.Waiters(MemoryTag::kRead) != 0;

@@ -20,6 +20,7 @@
 #include "data/read/read_metrics.h"
 #include "data/read/read_pace.h"
 #include "data/read/read_scheduler.h"
+#include "data/read/recent_files.h"
 #include "data/read/shard_lead.h"
 
 namespace ossfs2 {
@@ -49,6 +50,8 @@ class ReadCore {
 
   static int64_t NowNs() { return Clock::Real().NowSteady().time_since_epoch().count(); }
 
+  // How much of what was read is kept for others.
+  ReadCache::Keep KeptForOthers() const;
   // What one stream may hold ahead of its reader.
   uint64_t StreamBudget() const;
   // What a reader was given lies in the page cache for all others, so its memory goes back at once: less of it is
@@ -62,6 +65,9 @@ class ReadCore {
   // Somebody reads what was read before, past the page cache: others may do so, too.
   void NoteShared(int64_t now_ns) { shared_ns.store(now_ns, std::memory_order_relaxed); }
   bool SharedLately() const { return NowNs() - shared_ns.load(std::memory_order_relaxed) <= kSharedNs; }
+  // Several handles that the page cache does not serve read one file, at once or in turn.
+  void NoteCompany(int64_t now_ns) { company_ns.store(now_ns, std::memory_order_relaxed); }
+  bool CompanyLately() const { return NowNs() - company_ns.load(std::memory_order_relaxed) <= kSharedNs; }
   // A stream that the page cache does not serve follows another one.
   void NoteFollower(int64_t now_ns) { follower_ns.store(now_ns, std::memory_order_relaxed); }
   bool FollowersLately() const { return NowNs() - follower_ns.load(std::memory_order_relaxed) <= kSharedNs; }
@@ -99,9 +105,11 @@ class ReadCore {
   ShardLead lead;
   const std::shared_ptr<ChangingFiles> changing = std::make_shared<ChangingFiles>();
   GoneListener gone;
+  RecentFiles recent_files;
   ReadMetrics& metrics;
   std::atomic<bool> stopping{false};
   std::atomic<int64_t> shared_ns{-kSharedNs - 1};
+  std::atomic<int64_t> company_ns{-kSharedNs - 1};
   std::atomic<int64_t> follower_ns{-kSharedNs - 1};
   std::atomic<int> active_streams{0};  // recounted by the engine's tick
   // The file to read after this one, by the engine; set before the first read.

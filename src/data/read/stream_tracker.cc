@@ -186,6 +186,12 @@ bool StreamTracker::AnyWants(ByteRange range) const {
   return std::any_of(streams_.begin(), streams_.end(), [=](const Stream& stream) { return stream.Wants(range); });
 }
 
+bool StreamTracker::AnyOfOthers(uint64_t handle) const {
+  return std::any_of(streams_.begin(), streams_.end(), [handle](const Stream& stream) {
+    return std::any_of(stream.handles.begin(), stream.handles.end(), [handle](uint64_t one) { return one != handle; });
+  });
+}
+
 bool StreamTracker::AnyBehind(uint64_t offset, int64_t used_since_ns) const {
   return std::any_of(streams_.begin(), streams_.end(), [=](const Stream& stream) {
     return stream.confirmed && !stream.backward && stream.high <= offset && stream.used_ns >= used_since_ns;

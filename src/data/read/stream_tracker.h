@@ -69,6 +69,8 @@ class StreamTracker {
   const std::vector<Stream>& all() const { return streams_; }
   size_t ActiveCount(int64_t used_since_ns) const;  // confirmed ones
   bool AnyWants(ByteRange range) const;
+  // Some stream is read by another handle.
+  bool AnyOfOthers(uint64_t handle) const;
   // A forward stream, read since, is at or behind `offset`: it may come to these bytes yet.
   bool AnyBehind(uint64_t offset, int64_t used_since_ns) const;
 

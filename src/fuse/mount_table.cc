@@ -38,7 +38,7 @@ std::vector<MountInfo> ParseMountInfo(std::string_view text) {
     while (fields >> word && word != "-") {
     }
     if (!(fields >> type >> source)) continue;
-    mounts.push_back({device, Unescape(mount_point), type, Unescape(source)});
+    mounts.push_back({device, Unescape(mount_point), type, Unescape(source), id});
   }
   return mounts;
 }

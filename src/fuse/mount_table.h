@@ -17,6 +17,7 @@ struct MountInfo {
   std::string mount_point;
   std::string type;         // "fuse.ossfs2"
   std::string source;
+  std::string id;           // of this one mount of the file system; unique over all mount name spaces
 };
 
 // All mounts, in mount order. `text` is the content of a mountinfo file.

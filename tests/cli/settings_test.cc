@@ -239,7 +239,8 @@ TEST(Directories, AreMadePrivate) {
                         {"log_dir", folder.path() + "/l"},
                         {"temp_dir_free_bytes", "64m"}});
   ASSERT_TRUE(settings);
-  const Status made = PrepareDirectories(*settings);
+  ASSERT_TRUE(PrepareLogDirectory(*settings));
+  const Status made = PrepareStateDirectories(*settings);
   ASSERT_TRUE(made) << made.error().text;
   struct stat info {};
   ASSERT_EQ(stat(settings->upload.staging_dir.c_str(), &info), 0);
@@ -255,10 +256,10 @@ TEST(Directories, UnsafeLogsAreRefused) {
   TestFolder folder;
   auto settings = Make({{"state_dir", folder.path() + "/s"}, {"log_dir", folder.path()}});
   ASSERT_EQ(symlink("/etc/passwd", settings->log.target.c_str()), 0);
-  EXPECT_THAT(PrepareDirectories(*settings).error().text, HasSubstr("is a link"));
+  EXPECT_THAT(PrepareLogDirectory(*settings).error().text, HasSubstr("is a link"));
   ASSERT_EQ(unlink(settings->log.target.c_str()), 0);
   chmod(folder.path().c_str(), 0777);
-  EXPECT_THAT(PrepareDirectories(*settings).error().text, HasSubstr("everybody may write"));
+  EXPECT_THAT(PrepareLogDirectory(*settings).error().text, HasSubstr("everybody may write"));
 }
 
 TEST(Directories, TheExistingClientsLogFolderIsTakenOver) {
@@ -267,7 +268,7 @@ TEST(Directories, TheExistingClientsLogFolderIsTakenOver) {
   ASSERT_EQ(mkdir(path.c_str(), 0700), 0);
   ASSERT_EQ(chmod(path.c_str(), 0777), 0);
   auto settings = Make({{"state_dir", folder.path() + "/s"}, {"log_dir", path}, {"temp_dir_free_bytes", "64m"}});
-  const Status made = PrepareDirectories(*settings);
+  const Status made = PrepareLogDirectory(*settings);
   ASSERT_TRUE(made) << made.error().text;
   struct stat info {};
   ASSERT_EQ(stat(path.c_str(), &info), 0);
@@ -280,13 +281,13 @@ TEST(Directories, AFullStagingDiskRefusesOnlyWhenItWasNamed) {
   const Values wanted = {
       {"state_dir", folder.path() + "/s"}, {"log_dir", folder.path()}, {"temp_dir_free_bytes", "900000T"}};
   auto unnamed = Make(wanted);
-  ASSERT_TRUE(PrepareDirectories(*unnamed));
+  ASSERT_TRUE(PrepareStateDirectories(*unnamed));
   ASSERT_EQ(unnamed->notices.size(), 1u);
   EXPECT_THAT(unnamed->notices[0], HasSubstr("cannot be written out of order"));
   Values named = wanted;
   named["staging_dir"] = folder.path() + "/t";
   auto refused = Make(named);
-  EXPECT_THAT(PrepareDirectories(*refused).error().text, HasSubstr("temp_dir_free_bytes"));
+  EXPECT_THAT(PrepareStateDirectories(*refused).error().text, HasSubstr("temp_dir_free_bytes"));
 }
 
 }  // namespace

@@ -144,6 +144,34 @@ class AfterUmount(unittest.TestCase):
             harness.run([OSSFS2, "umount", mount.path])
 
 
+@unittest.skipIf(os.geteuid() != 0, "only root makes mount name spaces")
+class OtherNameSpace(unittest.TestCase):
+    """One that was made while the mount was there has a copy of it, and keeps the daemon after umount."""
+
+    def holder(self):
+        process = subprocess.Popen(["unshare", "-m", "sleep", "600"], stdin=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+
+        def sleeps():
+            with open("/proc/%d/comm" % process.pid) as stream:
+                return stream.read() == "sleep\n"
+        harness.wait_until(sleeps, 60, "the name space")
+        return process.pid
+
+    def test_its_processes_are_named(self):
+        with Server() as server, harness.Mount(server) as mount:
+            pid = self.holder()
+            there = ["nsenter", "-t", str(pid), "-m", "umount", mount.path]
+            for command in ([OSSFS2, "umount", mount.path], [word for word in mount.arguments() if word != "-f"]):
+                done = harness.run(command, check=False, timeout=60)
+                self.assertEqual(done.returncode, 1, done.stdout)
+                for word in ("stored", "sleep (pid %d)" % pid, " ".join(there), "kill %d" % mount.pid):
+                    self.assertIn(word, done.stdout)
+            harness.run(there)
+            self.assertEqual(mount.process.wait(60), 0)
+
+
 class GivenUp(unittest.TestCase):
     """Who ends the start of a mount, as ^C and timeout(1) do, gets none afterwards."""
 

@@ -15,6 +15,7 @@
 #include "cli/app.h"
 #include "cli/mount/daemon_watch.h"
 #include "cli/mount/dead_mount.h"
+#include "cli/mount/mount_copies.h"
 #include "cli/mount/mount_registry.h"
 #include "fuse/mount_table.h"
 
@@ -71,31 +72,34 @@ std::string UsersOf(const std::string& mount_point) {
 }
 
 // What the daemon is still doing, for the progress line.
-std::string Doing(const MountRecord& record) {
-  const DaemonStatus status = AskStatus(record);
+std::string Doing(const DaemonStatus& status) {
   if (!status.answered) return "waiting for the daemon";
   return status.unpublished_bytes == 0 ? "saving" : StrCat("saving ", FormatSize(status.unpublished_bytes));
 }
 
-// True when the daemon ended in time.
+// True when the daemon ended in time. False at once when it has nothing to save and does not end, since its file system
+// is mounted elsewhere too.
 bool AwaitEnd(DaemonWatch& daemon, std::chrono::seconds limit) {
-  constexpr int64_t kTellInterval = 10;  // in lines of a log
+  constexpr std::chrono::seconds kTellInterval{10};  // in lines of a log
   const bool terminal = isatty(STDERR_FILENO) != 0;
   const auto begin = std::chrono::steady_clock::now();
-  int64_t tell_at = terminal ? 1 : 5;
+  std::chrono::seconds tell_at = terminal ? std::chrono::seconds(1) : kCopiesPatience;
   bool shown = false;
-  while (!daemon.EndsWithin(std::chrono::seconds(1))) {
+  bool ended = false;
+  while (!(ended = daemon.EndsWithin(std::chrono::seconds(1)))) {
     const auto waited =
         std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begin);
-    if (waited >= limit) return false;
-    if (waited.count() < tell_at) continue;
-    fprintf(stderr, terminal ? "\r\033[Kossfs2: %s (%lld s)" : "ossfs2: %s (%lld s)\n",
-            Doing(daemon.record()).c_str(), static_cast<long long>(waited.count()));
-    tell_at = waited.count() + (terminal ? 1 : kTellInterval);
+    if (waited >= limit) break;
+    if (waited < tell_at) continue;
+    const DaemonStatus status = AskStatus(daemon.record());
+    if (waited >= kCopiesPatience && status.unpublished_bytes == 0 && !CopiesText(status).empty()) break;
+    fprintf(stderr, terminal ? "\r\033[Kossfs2: %s (%lld s)" : "ossfs2: %s (%lld s)\n", Doing(status).c_str(),
+            static_cast<long long>(waited.count()));
+    tell_at = waited + (terminal ? std::chrono::seconds(1) : kTellInterval);
     shown = true;
   }
   if (shown && terminal) fputs("\r\033[K", stderr);
-  return true;
+  return ended;
 }
 
 int ReportLosses(const std::string& mount_point) {
@@ -104,15 +108,26 @@ int ReportLosses(const std::string& mount_point) {
   return lost.empty() ? 0 : FailWith(1, StrCat(lost.size(), " files could not be saved; see the log"));
 }
 
+// Why a daemon is still there.
+int TellWhoStays(const MountRecord& record) {
+  const DaemonStatus status = AskStatus(record);
+  const std::string daemon = StrCat("the daemon (pid ", record.pid, ")");
+  if (!status.answered)
+    return FailWith(1, StrCat("unmounted, but ", daemon, " has not ended and does not answer; see ", record.log,
+                              ", and end it: kill ", record.pid));
+  const std::string copies = CopiesText(status);
+  if (copies.empty()) return FailWith(1, StrCat("unmounted, but ", daemon, " is still saving; see ", record.log));
+  const std::string saved = status.unpublished_bytes == 0
+                                ? "everything is stored"
+                                : StrCat(FormatSize(status.unpublished_bytes), " are not stored yet");
+  return FailWith(1, StrCat(record.mount_point, " is unmounted and ", saved, ", but ", daemon,
+                            " stays, since the file system is mounted elsewhere too: ", copies,
+                            "; or end the daemon, which saves first: kill ", record.pid));
+}
+
 int WaitForDaemon(DaemonWatch& daemon, int64_t flush_deadline_s) {
-  const MountRecord& record = daemon.record();
-  if (!AwaitEnd(daemon, std::chrono::seconds(flush_deadline_s + kGraceSeconds)))
-    return FailWith(1, StrCat("unmounted, but the daemon (pid ", record.pid, ") ",
-                              AskStatus(record).answered
-                                  ? StrCat("is still saving; see ", record.log)
-                                  : StrCat("has not ended and does not answer; see ", record.log,
-                                           ", and end it: kill ", record.pid)));
-  return ReportLosses(record.mount_point);
+  if (!AwaitEnd(daemon, std::chrono::seconds(flush_deadline_s + kGraceSeconds))) return TellWhoStays(daemon.record());
+  return ReportLosses(daemon.record().mount_point);
 }
 
 // sudo, cron or another session: the registry of this user does not know the daemon, so there is nothing to wait for.
@@ -163,8 +178,9 @@ int UmountCommand(const Arguments& arguments) {
   }
   if (!daemon) return TellUnknownDaemon(mount_point, health);
   if (lazy && !daemon->EndsWithin(std::chrono::seconds(2))) {
-    printf("%s is detached; the daemon (pid %d) ends when the last file is closed and saved\n",
-           mount_point.c_str(), record->pid);
+    const std::string copies = CopiesText(AskStatus(*record));
+    printf("%s is detached; the daemon (pid %d) ends when the last file is closed and saved%s%s\n", mount_point.c_str(),
+           record->pid, copies.empty() ? "" : ", and here it is unmounted too: ", copies.c_str());
     return 0;
   }
   return WaitForDaemon(*daemon, flush_deadline_s);

@@ -73,6 +73,8 @@ DaemonStatus AskStatus(const MountRecord& record, std::chrono::milliseconds limi
     status.memory_cache_bytes = it->get<uint64_t>();
   if (const auto it = mount->find("direct_io"); it != mount->end() && it->is_boolean())
     status.direct_io = it->get<bool>();
+  if (const auto it = mount->find("device"); it != mount->end() && it->is_string())
+    status.device = it->get<std::string>();
   return status;
 }
 

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "cli/mount/mount_registry.h"
 #include "ossfs2/status.h"
@@ -37,6 +38,7 @@ struct DaemonStatus {
   bool answered = false;
   int64_t flush_deadline_s = 0;  // `ossfs2 set` may have changed it since the record was written
   uint64_t unpublished_bytes = 0;
+  std::string device;  // of the mounted file system, as in MountInfo; empty: the kernel has ended it
   bool direct_io = false;
   uint64_t memory_cache_bytes = 0;
 };

@@ -37,6 +37,11 @@ void MountCommands::SetClosing() {
   while (inside_ > 0) left_.Wait(lock);
 }
 
+void MountCommands::SetDevice(const std::string& device) {
+  MutexLock lock(mutex_);
+  device_ = device;
+}
+
 std::string MountCommands::MountJson() {
   nlohmann::json mount = {
       {"pid", getpid()},
@@ -53,6 +58,10 @@ std::string MountCommands::MountJson() {
       {"memory_cache_bytes", settings_.memory.cache_bytes},
       {"direct_io", settings_.fs.direct_io},
   };
+  {
+    MutexLock lock(mutex_);
+    mount["device"] = device_;
+  }
   if (Enter()) {
     mount["state"] = "serving";
     mount["credentials"] = stack_.credentials().Describe();

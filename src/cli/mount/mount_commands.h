@@ -29,6 +29,8 @@ class MountCommands final : public AdminCommands {
 
   // SIGHUP: takes the credentials and all that `ossfs2 set` can change from what was read anew.
   void TakeOver(const Settings& fresh, const OptionSet& options);
+  // The device of the mounted file system, as in MountInfo; empty: it has ended, and another may have that number.
+  void SetDevice(const std::string& device) EXCLUDES(mutex_);
   // The stack is about to close: from now on only MountJson and MetricsJson answer. Returns when the
   // calls under way have left it.
   void SetClosing() EXCLUDES(mutex_);
@@ -51,6 +53,7 @@ class MountCommands final : public AdminCommands {
   CondVar left_;
   bool closing_ GUARDED_BY(mutex_) = false;
   int inside_ GUARDED_BY(mutex_) = 0;
+  std::string device_ GUARDED_BY(mutex_);
 };
 
 }  // namespace ossfs2

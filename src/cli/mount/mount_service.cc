@@ -21,8 +21,8 @@
 #include "cli/admin/admin_protocol.h"
 #include "cli/admin/metrics_endpoint.h"
 #include "cli/mount/core_dumps.h"
-#include "cli/mount/daemon_watch.h"
 #include "cli/mount/dead_mount.h"
+#include "cli/mount/last_mount.h"
 #include "cli/mount/mount_commands.h"
 #include "cli/mount/mount_registry.h"
 #include "cli/mount/mount_stack.h"
@@ -54,7 +54,6 @@ class MountService {
   Settings& settings() { return configuration_.settings; }
   int Fail(int status, const std::string& text);
   int Start();
-  Status AwaitLastMount(const MountRecord& last);
   Status TakeLock();
   Status StartHelpers();
   int Finish(const Status& run);
@@ -99,7 +98,7 @@ int MountService::Serve() {
 int MountService::Start() {
   BlockDaemonSignals();
   RaiseDescriptorLimit();
-  if (Status made = PrepareDirectories(settings()); !made) return Fail(1, made.error().ToString());
+  if (Status made = PrepareLogDirectory(settings()); !made) return Fail(1, made.error().ToString());
   if (Status set = SetupLog(settings().log); !set) return Fail(1, set.error().ToString());
   Log(LogLevel::kInfo, StrCat("ossfs2 ", OSSFS2_VERSION, " starts, pid ", getpid(), ", ", settings().Source(),
                               " at ", settings().oss.endpoint, " on ", settings().mount_point, ", with ", LibraryText()));
@@ -125,35 +124,16 @@ int MountService::Start() {
   commands_ = std::make_unique<MountCommands>(*stack_, settings(), configuration_.options);
   if (Status helpers = StartHelpers(); !helpers) return Fail(1, helpers.error().ToString());
   if (Status mounted = stack_->Mount(); !mounted) return Fail(1, mounted.error().ToString());
+  if (const auto mount = FindMount(settings().mount_point)) commands_->SetDevice(mount->device);
   signals_->Handle([this] { stack_->Stop(); }, [this] { Reload(); });
   return 0;
 }
 
-// After umount(8) the last daemon may still be saving, and holds the lock until it ends. Scripts mount again at once.
-Status MountService::AwaitLastMount(const MountRecord& last) {
-  constexpr std::chrono::seconds kGrace{30};  // as `ossfs2 umount` has it
-  report_.Notice(StrCat("the last mount here (pid ", last.pid, ") is still saving what was written; waiting for it"));
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(AskStatus(last).flush_deadline_s) + kGrace;
-  DaemonWatch daemon(last);
-  // It may also be one that is just starting, and is mounted now.
-  while (!daemon.EndsWithin(std::chrono::seconds(1)) && !FindMount(last.mount_point) &&
-         std::chrono::steady_clock::now() < until)
-    report_.Progress("waiting for the last mount here");
-  return PrepareDirectories(settings());  // it has removed those that were empty
-}
-
 Status MountService::TakeLock() {
-  const std::string& mount_point = settings().mount_point;
-  for (bool waited = false;; waited = true) {
-    auto lock = MountLock::Acquire(mount_point);
-    if (lock) {
-      lock_.emplace(std::move(*lock));
-      return {};
-    }
-    const auto last = FindMountRecord(mount_point);
-    if (waited || !last || last->mount_point != mount_point || FindMount(mount_point)) return lock.error();
-    OSSFS2_RETURN_IF_ERROR(AwaitLastMount(*last));
-  }
+  auto lock = TakeMountLock(settings().mount_point, report_);
+  if (!lock) return lock.error();
+  lock_.emplace(std::move(*lock));
+  return PrepareStateDirectories(settings());
 }
 
 // What may fail for reasons of its own comes before the mount.
@@ -185,6 +165,7 @@ Status MountService::StartHelpers() {
 }
 
 int MountService::Finish(const Status& run) {
+  commands_->SetDevice("");
   NotifyServiceManager("STOPPING=1");
   const auto deadline = commands_->flush_deadline();
   const uint64_t unpublished = stack_->UnpublishedBytes();

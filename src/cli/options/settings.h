@@ -2,7 +2,7 @@
 //
 // MakeSettings turns an OptionSet into what http, oss, data, fs, fuse and base want, derives what is
 // not given (region, memory, directories, log file) and refuses what cannot work together. It reads the
-// machine (memory, /etc/fuse.conf) but changes nothing on disk; PrepareDirectories makes what the mount
+// machine (memory, /etc/fuse.conf) but changes nothing on disk; the Prepare functions make what the mount
 // needs. Errors: EINVAL with one sentence and the next step. Values; no threads.
 #pragma once
 
@@ -58,8 +58,11 @@ Result<Settings> MakeSettings(const OptionSet& options, const std::string& mount
 // the options whose row says `runtime`, but for log_level and flush_deadline, which are no layer's.
 void ApplyTunables(const Settings& fresh, const Settings& running);
 
-// Makes log, staging and journal directories (0700; logs 0750) and refuses unsafe or full ones. Adds notices.
-Status PrepareDirectories(Settings& settings);
+// Makes the log's directory (0750), and refuses an unsafe or full one. Adds notices, as the next does.
+Status PrepareLogDirectory(Settings& settings);
+// Makes those for staging and journal (0700), under the lock of the mount point: the last mount there removes them at
+// its end.
+Status PrepareStateDirectories(Settings& settings);
 // Removes those of them that are empty, at the end of a mount that left nothing.
 void RemoveEmptyDirectories(const Settings& settings);
 

@@ -1,4 +1,4 @@
-// PrepareDirectories of settings.h: the directories of one mount, made safely.
+// The Prepare functions of settings.h: the directories of one mount, made safely.
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -37,31 +37,6 @@ bool TakeFromExistingClient(const std::string& directory, const struct stat& inf
          chmod(directory.c_str(), info.st_mode & 07777 & ~static_cast<mode_t>(022)) == 0;
 }
 
-Status PrepareLog(Settings& settings) {
-  const LogConfig& log = settings.log;
-  if (log.target.empty() || log.target == "syslog" || log.target.rfind("/dev/std", 0) == 0) return {};
-  const std::string directory = log.target.substr(0, log.target.find_last_of('/'));
-  if (Status made = MakeDirectories(directory, 0750); !made)
-    return Naming("log_dir", "choose another, or syslog", made.error());
-  struct stat info {};
-  if (stat(directory.c_str(), &info) == 0 && (info.st_mode & S_IWOTH) != 0 && (info.st_mode & S_ISVTX) == 0) {
-    if (!TakeFromExistingClient(directory, info))
-      return MakeError(
-          EACCES, ErrorKind::kInvalid,
-          StrCat("log_dir: everybody may write to ", directory, "; run chmod o-w, or choose another"));
-    settings.notices.push_back(StrCat("log_dir: everybody could write to ", directory, "; now only its owner can"));
-  }
-  if (lstat(log.target.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
-    return MakeError(
-        EACCES, ErrorKind::kInvalid,
-        StrCat("log file ", log.target, " is a link or not a file; remove it or choose another log_dir"));
-  if (FreeBytes(directory) < kLogFreeBytesMin)
-    return MakeError(
-        ENOSPC, ErrorKind::kNoSpace,
-        StrCat("log_dir: the disk of ", directory, " is full; free space or choose another log_dir"));
-  return {};
-}
-
 Status PrepareStaging(Settings& settings) {
   const UploadOptions& upload = settings.upload;
   Status made = MakeDirectories(upload.staging_dir, 0700);
@@ -95,8 +70,32 @@ void RemoveEmptyDirectories(const Settings& settings) {
   }
 }
 
-Status PrepareDirectories(Settings& settings) {
-  OSSFS2_RETURN_IF_ERROR(PrepareLog(settings));
+Status PrepareLogDirectory(Settings& settings) {
+  const LogConfig& log = settings.log;
+  if (log.target.empty() || log.target == "syslog" || log.target.rfind("/dev/std", 0) == 0) return {};
+  const std::string directory = log.target.substr(0, log.target.find_last_of('/'));
+  if (Status made = MakeDirectories(directory, 0750); !made)
+    return Naming("log_dir", "choose another, or syslog", made.error());
+  struct stat info {};
+  if (stat(directory.c_str(), &info) == 0 && (info.st_mode & S_IWOTH) != 0 && (info.st_mode & S_ISVTX) == 0) {
+    if (!TakeFromExistingClient(directory, info))
+      return MakeError(
+          EACCES, ErrorKind::kInvalid,
+          StrCat("log_dir: everybody may write to ", directory, "; run chmod o-w, or choose another"));
+    settings.notices.push_back(StrCat("log_dir: everybody could write to ", directory, "; now only its owner can"));
+  }
+  if (lstat(log.target.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+    return MakeError(
+        EACCES, ErrorKind::kInvalid,
+        StrCat("log file ", log.target, " is a link or not a file; remove it or choose another log_dir"));
+  if (FreeBytes(directory) < kLogFreeBytesMin)
+    return MakeError(
+        ENOSPC, ErrorKind::kNoSpace,
+        StrCat("log_dir: the disk of ", directory, " is full; free space or choose another log_dir"));
+  return {};
+}
+
+Status PrepareStateDirectories(Settings& settings) {
   if (settings.fs.read_only) return {};
   OSSFS2_RETURN_IF_ERROR(PrepareStaging(settings));
   if (Status made = MakeDirectories(settings.upload.journal_dir, 0700); !made) {

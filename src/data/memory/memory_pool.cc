@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "base/in_turn.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/str.h"
@@ -139,6 +140,12 @@ std::vector<MemoryPool::Served> MemoryPool::ServeWaiters() {
   return served;
 }
 
+// What they do not keep comes back, and serves those behind them.
+void MemoryPool::Hand(std::vector<Served>& served) {
+  for (Served& one : served)
+    RunInTurn([ready = std::move(one.ready), blocks = std::move(one.blocks)]() mutable { ready(std::move(blocks)); });
+}
+
 void MemoryPool::Return(Block* block) {
   std::vector<Served> served;
   {
@@ -148,7 +155,7 @@ void MemoryPool::Return(Block* block) {
     if (waiting_.load(std::memory_order_relaxed) != 0) served = ServeWaiters();
     if (UsedBlocks() == 0) empty_.NotifyAll();
   }
-  for (Served& one : served) one.ready(std::move(one.blocks));
+  Hand(served);
 }
 
 void MemoryPool::Reclaim(size_t count) {
@@ -202,7 +209,7 @@ uint64_t MemoryPool::AllocateAsync(MemoryTag tag, size_t count, std::function<vo
     MutexLock lock(mutex_);
     served = ServeWaiters();
   }
-  for (Served& one : served) one.ready(std::move(one.blocks));
+  Hand(served);
   return ticket;
 }
 
@@ -220,7 +227,7 @@ bool MemoryPool::CancelWait(uint64_t ticket) {
     waiting_.fetch_sub(1, std::memory_order_relaxed);
     served = ServeWaiters();  // those behind may want less
   }
-  for (Served& one : served) one.ready(std::move(one.blocks));
+  Hand(served);
   return true;
 }
 

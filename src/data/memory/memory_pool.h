@@ -16,7 +16,8 @@
 // side may ever have (reads: limit less the upload reserve), or it would wait for ever.
 //
 // Threads: all methods from any thread; `ready` callbacks run on the thread that freed
-// the memory, without the pool's lock, and must not block. Reclaimers run without the
+// the memory, without the pool's lock, and must not block; one that frees memory itself returns before
+// the next begins (RunInTurn). Reclaimers run without the
 // pool's lock, on an allocating thread: do not allocate with a lock held that a reclaimer takes.
 // Errors: none; an allocation waits or TryAllocate says no.
 // Slabs that have been idle are given back to the system by ReleaseIdle (called by a timer).
@@ -107,6 +108,7 @@ class MemoryPool {
   std::vector<BlockRef> Take(MemoryTag tag, size_t count) REQUIRES(mutex_);
   void Account(MemoryTag tag, int64_t blocks) REQUIRES(mutex_);
   std::vector<Served> ServeWaiters() REQUIRES(mutex_);
+  static void Hand(std::vector<Served>& served);
   void Reclaim(size_t count) EXCLUDES(mutex_);
   void Return(Block* block) EXCLUDES(mutex_);
 

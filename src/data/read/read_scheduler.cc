@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/in_turn.h"
 #include "data/read/read_metrics.h"
 
 namespace ossfs2 {
@@ -78,7 +79,7 @@ void FetchScheduler::ReturnPlace() {
   }
   if (!start) return;
   ReadMetrics::Get().in_flight.Add(1);
-  start();
+  RunInTurn(std::move(start));  // a GET that is refused returns its place inside
 }
 
 void FetchScheduler::WaitForTurn(const std::shared_ptr<PrefetchSource>& source) {

@@ -6,7 +6,7 @@
 // goes on without reads. There is no queue of planned prefetches: a file plans when it gets
 // a place, so what nobody needs any more is never asked.
 //
-// Threads: any. Starts and pumps run without the lock.
+// Threads: any. Starts and pumps run without the lock; starts that end at once follow one another (RunInTurn).
 #pragma once
 
 #include <atomic>

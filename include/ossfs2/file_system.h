@@ -87,7 +87,7 @@ struct DirEntry {
   std::string name;
   Entry entry;        // with plus: full and counted as a lookup; else ino and type only
   uint64_t cookie = 0;  // seekdir position after this entry
-  // With plus; false: they could not be asked for. Only ino and type are meant, and it is not counted as a lookup.
+  // With plus; false: they were not asked for, or could not be. Only ino and type are meant, and it is not counted as a lookup.
   bool has_attributes = true;
 };
 

@@ -150,6 +150,10 @@ void FsContext::WaitForTasks() {
   while (tasks_ > 0) tasks_done_.Wait(lock);
 }
 
+bool IsAbsent(const Error& error) {
+  return error.kind == ErrorKind::kNotFound && error.oss_code != "NoSuchBucket";
+}
+
 Error NoEntry(std::string_view name) {
   return MakeError(ENOENT, ErrorKind::kNotFound, StrCat("There is no '", name, "'."));
 }

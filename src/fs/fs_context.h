@@ -84,6 +84,8 @@ struct FsContext {
   size_t tasks_ GUARDED_BY(tasks_mutex_) = 0;
 };
 
+// There is no such object; a bucket that is gone says nothing of its objects.
+bool IsAbsent(const Error& error);
 Error NoEntry(std::string_view name);
 Error NameExists(std::string_view name);
 Error StaleInode();

@@ -81,6 +81,22 @@ struct NameEqual {
   }
 };
 
+// How far kept attributes of listed files were asked for ahead of whoever looks the files up (resolver_metadata.cc).
+struct MetadataAhead {
+  static constexpr uint32_t kWidth = 64;  // HEADs at once; with it whoever reads the directory on asks for all himself
+  static constexpr size_t kNowhere = static_cast<size_t>(-1);
+  size_t begin = kNowhere;  // the last look-up's slot
+  size_t edge = kNowhere;   // behind the last slot that was asked for with it
+  uint32_t window = 0;      // so many of those that came next
+  size_t jumps = 0;         // look-ups that did not go on where the last one was
+  bool asking = false;      // they are under way: one lot at a time
+
+  // A look-up of the name at that slot, in a directory of so many: how many more are to be asked for.
+  uint32_t Widen(size_t slot, size_t names);
+  // The directory is read from its start.
+  void Restart() { *this = {.asking = asking}; }
+};
+
 // How far an open directory was read: what lies behind may be dropped from memory.
 struct DirectoryReader {
   size_t next_slot = 0;
@@ -102,6 +118,7 @@ struct DirectoryState {
   bool IsRead() const;                       // by some of them
   size_t dropped_end = 0;                    // no slot from here on was dropped since slots were numbered
   uint32_t cold_lookups = 0;                 // since the last listing
+  MetadataAhead metadata_ahead;              // since the directory was last read from its start
   uint64_t moved_stamp = 0;                  // Tree::NextStamp of when it got its name
   Known marker = Known::kUnknown;            // the object "dir/"
   Known keeps_attributes = Known::kUnknown;  // some file in it has chosen attributes

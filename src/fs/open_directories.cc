@@ -67,16 +67,23 @@ void OpenDirectories::AddDots(Node* directory, uint64_t cookie, Batch& batch) {
   }
 }
 
+// Whoever wants only names is not made to wait for a HEAD of every file: until somebody goes through the directory, files
+// that the kernel does not have come without attributes. Of those that it has it may show old ones.
 void OpenDirectories::AddChild(Node* child, uint64_t cookie, bool plus, Batch& batch) {
+  const bool unknown = plus && context_.NeedsMetadata(child);
+  const bool asks = child->is_directory() || child->lookups > 0 ||
+                    child->parent->directory->metadata_ahead.window >= MetadataAhead::kWidth;
   DirEntry entry;
   entry.name = child->name;
   entry.entry = context_.MakeEntry(child);
   entry.cookie = cookie;
+  entry.has_attributes = !unknown || asks;
+  const bool counts = plus && entry.has_attributes;
   batch.entries.push_back(std::move(entry));
-  batch.counted.push_back(plus ? child->ino : 0);
-  if (!plus) return;
+  batch.counted.push_back(counts ? child->ino : 0);
+  if (!counts) return;
   ++child->lookups;
-  if (context_.NeedsMetadata(child)) batch.unknown.push_back(child->ino);
+  if (unknown) batch.unknown.push_back(child->ino);
 }
 
 // A seek back to where names are out of memory lists them anew; they come behind the others.
@@ -107,6 +114,7 @@ Status OpenDirectories::Collect(Handle& handle, uint64_t cookie, bool plus, Batc
   const NodePin pin(context_.tree, directory);
   DirectoryState& state = *directory->directory;
   AddDots(directory, cookie, batch);
+  if (cookie == 0) state.metadata_ahead.Restart();
   size_t slot = cookie <= kFirstSlotCookie ? 0 : static_cast<size_t>(cookie - kFirstSlotCookie);
   const bool out_of_memory = slot < handle.reader.next_slot && slot < state.dropped_end;
   if (cookie == 0 || !handle.begun || out_of_memory) BeginListing(handle, directory, slot);
@@ -158,6 +166,7 @@ void OpenDirectories::FillUnknown(Batch& batch) {
     DirEntry& entry = batch.entries[i];
     Node* node = context_.tree.Find(entry.entry.attr.ino);
     if (node == nullptr || node->unlinked) continue;
+    if (!entry.has_attributes) continue;
     entry.entry = context_.MakeEntry(node);
     if (batch.counted[i] == 0 || !context_.NeedsMetadata(node)) continue;
     entry.has_attributes = false;

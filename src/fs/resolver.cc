@@ -6,14 +6,12 @@
 #include "base/text.h"
 #include "fs/names.h"
 #include "fs/object_facts.h"
-#include "fs/parallel.h"
 
 namespace ossfs2 {
 namespace {
 
 constexpr double kAbsentForCreateS = 2;
 constexpr auto kAbsentForCreate = std::chrono::seconds(2);
-constexpr size_t kMetadataWidth = 64;
 constexpr int kWaitPages = 2;  // of a listing under way that may soon name what is asked for
 constexpr int kAsksMax = 5;    // a name that changes during every one of so many questions
 
@@ -59,10 +57,6 @@ class PairOfProbes {
   std::optional<Result<ListPage>> page_ GUARDED_BY(mutex_);
 };
 
-bool IsAbsent(const Error& error) {
-  return error.kind == ErrorKind::kNotFound && error.oss_code != "NoSuchBucket";
-}
-
 }  // namespace
 
 std::optional<Result<Node*>> Resolver::Known(Node* directory, std::string_view name) {
@@ -105,8 +99,10 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
   context_.tree.Pin(directory);
   const uint64_t called = ask ? context_.tree.NextStamp() : 0;
   int waited_pages = 0;
+  bool asked_metadata = false;
   Result<Ino> result = StaleInode();
   for (;;) {
+    bool is_bare = false;
     if (!ask) {
       if (auto known = Known(directory, name)) {
         if (*known)
@@ -115,8 +111,10 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
           result = known->error();
         break;
       }
+      const Node* node = context_.tree.Child(directory, name);
+      is_bare = node != nullptr && IsBare(node);
       // A listing under way will soon know better than a question of its own, most times.
-      if (const auto run = directory->directory->run; run && waited_pages < kWaitPages &&
+      if (const auto run = directory->directory->run; run && !is_bare && waited_pages < kWaitPages &&
                                                       run->Believed(context_.clock.NowSteady()) &&
                                                       run->last_key <= name) {
         ++waited_pages;
@@ -127,13 +125,20 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
     }
     const auto flight = flights_.find(Key{parent, name});
     if (flight == flights_.end()) {
+      if (is_bare && !asked_metadata) {
+        asked_metadata = true;
+        const Status asked = AskMetadata(directory, context_.tree.Child(directory, name));
+        if (asked) continue;
+        result = asked.error();
+        break;
+      }
       result = Ask(lock, directory, name, ask);
       break;
     }
     const std::shared_ptr<Flight> joined = flight->second;
     while (!joined->done) context_.listed.Wait(lock);
     // Its answer may be from before this call, and then from before a change that the caller was told of.
-    if (joined->begun < called || (ask && !joined->strict)) continue;
+    if (joined->begun < called || (ask && !joined->strict) || !joined->result) continue;
     result = *joined->result;
     break;
   }
@@ -281,19 +286,20 @@ void Resolver::NoteColdLookup(Node* directory) {
 Status Resolver::Refresh(Ino ino, bool ask) {
   Ino parent = 0;
   std::string name;
-  bool only_metadata = false;
+  bool only_marker = false;
   {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
     if (node == nullptr) return StaleInode();
     if (node->parent == nullptr) return {};  // the root, or unlinked: nothing to ask for
-    only_metadata = !ask && context_.IsFresh(node) && context_.NeedsMetadata(node);
-    if (!ask && context_.IsFresh(node) && !only_metadata) return {};
+    const bool is_fresh = !ask && context_.IsFresh(node);
+    if (is_fresh && !context_.NeedsMetadata(node)) return {};
+    only_marker = is_fresh && node->is_directory();
     if (!node->published) return {};
     parent = node->parent->ino;
     name = node->name;
   }
-  if (only_metadata) return FetchMetadata({ino});
+  if (only_marker) return FetchMetadata({ino});
   Result<Ino> found = Resolve(parent, name, ask);
   if (!found) return found.error().errno_value == ENOENT ? Status(StaleInode()) : Status(found.error());
   if (*found == ino) return {};
@@ -301,42 +307,6 @@ Status Resolver::Refresh(Ino ino, bool ask) {
   Node* node = context_.tree.Find(ino);
   // Renamed meanwhile: still there. Otherwise another kind of file has taken the name.
   return node != nullptr && !node->unlinked ? Status() : Status(StaleInode());
-}
-
-Status Resolver::FetchMetadata(const std::vector<Ino>& nodes) {
-  Mutex mutex;
-  Status failed;
-  RunParallel(context_.executor, nodes.size(), kMetadataWidth, [&](size_t i) {
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(nodes[i]);
-    if (node == nullptr || node->parent == nullptr || !context_.NeedsMetadata(node)) return;
-    const std::string key = context_.tree.Key(node);
-    const uint64_t stamp = context_.tree.NextStamp();
-    lock.Unlock();
-    Result<ObjectInfo> head = context_.store.Head(key);
-    Notices notices;
-    lock.Lock();
-    node = context_.tree.Find(nodes[i]);
-    if (node != nullptr && node->parent != nullptr && node->local_stamp < stamp) {
-      if (head && node->is_directory()) {
-        TakeMarker(context_, node, *head);
-      } else if (head) {
-        TakeKept(context_, node, *head, notices);
-      } else if (IsAbsent(head.error()) && !context_.tree.IsLeaving(node) &&
-                 !context_.tree.HasMovedSince(node->parent, stamp)) {
-        if (node->is_directory())
-          context_.tree.Extra(node).metadata_known = true;  // no marker
-        else if (node->changing == 0)
-          node->valid_until = {};  // gone: whoever looks it up asks
-      }
-    }
-    lock.Unlock();
-    context_.Tell(notices);
-    if (head || IsAbsent(head.error())) return;
-    MutexLock failure(mutex);
-    if (failed) failed = Status(head.error());
-  });
-  return failed;
 }
 
 }  // namespace ossfs2

@@ -47,7 +47,7 @@ class Resolver {
     uint64_t begun = 0;  // Tree::NextStamp
     bool strict = false;  // nothing from before counts
     bool done = false;
-    std::optional<Result<Ino>> result;
+    std::optional<Result<Ino>> result;  // unset: look again
   };
   struct Answer {
     std::optional<ObjectInfo> file;
@@ -65,6 +65,15 @@ class Resolver {
                                   const Answer& answer, Notices& notices) REQUIRES(context_.tree.mutex);
   Result<Answer> AskStore(const std::string& key, bool file_first) EXCLUDES(context_.tree.mutex);
   void NoteColdLookup(Node* directory) REQUIRES(context_.tree.mutex);
+  // --- kept attributes of listed files (resolver_metadata.cc) ---
+  // Listed, but its kept attributes are not known.
+  bool IsBare(const Node* node) const REQUIRES(context_.tree.mutex);
+  // HEADs such a file, and beside it more and more of those that come next when somebody goes through the directory. The
+  // lock is open meanwhile. Error: that of the file's own HEAD.
+  Status AskMetadata(Node* directory, const Node* file) REQUIRES(context_.tree.mutex);
+  void AskAhead(Node* directory, std::vector<Ino> files) REQUIRES(context_.tree.mutex);
+  // No request when another look-up of the name is under way.
+  Status AskOne(Ino ino) EXCLUDES(context_.tree.mutex);
 
   FsContext& context_;
   Lister& lister_;

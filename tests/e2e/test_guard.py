@@ -107,6 +107,45 @@ class Writes(unittest.TestCase):
         self.assertEqual(self.server.client.get("d/m")[:100], payload("m", 64 * MIB)[:100])
 
 
+class MarkedFolder(unittest.TestCase):
+    """A folder whose files keep attributes, seen by new mounts."""
+    FILES = 300
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        with Mount(cls.server) as mount:
+            folder = os.path.join(mount.path, "d")
+            os.mkdir(folder)
+            for number in range(cls.FILES):
+                write_file(os.path.join(folder, "%03d" % number), number, 10)
+                os.chmod(os.path.join(folder, "%03d" % number), 0o640)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.destroy()
+
+    def cost(self, command):
+        with Mount(self.server) as mount:
+            self.server.reset()
+            lines = run(command, cwd=os.path.join(mount.path, "d")).stdout.splitlines()
+            return lines, self.server.stats().requests()
+
+    def test_names(self):
+        for command in (["ls"], ["find", ".", "-type", "f"]):
+            names, requests = self.cost(command)
+            self.assertEqual(len(names), self.FILES)
+            self.assertLessEqual(requests, 8)  # [5]
+
+    def test_attributes(self):
+        lines, requests = self.cost(["ls", "-l"])
+        self.assertEqual([line.split()[0] for line in lines[1:]], ["-rw-r-----"] * self.FILES)
+        self.assertLessEqual(requests, self.FILES + 8)  # [305]
+        # In the order of inode numbers, as du and find go through large folders.
+        script = "import os; [os.stat(e.name) for e in sorted(os.scandir(), key=os.DirEntry.inode)]"
+        self.assertLessEqual(self.cost(["python3", "-c", script])[1], self.FILES + 8)
+
+
 def daemon_io(pid):
     """Bytes that crossed the border of the process by read() and write(), as /proc has them."""
     with open("/proc/%d/io" % pid) as stream:

@@ -239,27 +239,37 @@ class TestMount {
     if (!entry) return entry.error().errno_value;
     return ErrnoOf(ToStatus(fs_->SetAttr(entry->attr.ino, change, std::nullopt)));
   }
-  // Names in the order they come, without the dots; `plus` entries by name in `attrs`.
-  Result<std::vector<std::string>> List(const std::string& path,
-                                        std::map<std::string, Attr>* attrs = nullptr) {
-    Result<Entry> entry = Find(path);
-    if (!entry) return entry.error();
-    Result<HandleId> handle = fs_->OpenDirectory(entry->attr.ino);
+  // Names in the order they come, without the dots; with `attrs` as `ls -l`, which looks up what comes without attributes,
+  // or with `bare` as `ls`, which does not.
+  Result<std::vector<std::string>> List(const std::string& path, std::map<std::string, Attr>* attrs = nullptr,
+                                        std::vector<std::string>* bare = nullptr) {
+    Result<Entry> directory = Find(path);
+    if (!directory) return directory.error();
+    const Ino parent = directory->attr.ino;
+    Result<HandleId> handle = fs_->OpenDirectory(parent);
     if (!handle) return handle.error();
     std::vector<std::string> names;
     uint64_t cookie = 0;
     Status status;
     for (;;) {
       size_t taken = 0;
+      std::vector<std::string> without;
       status = fs_->ReadDirectory(*handle, cookie, attrs != nullptr, [&](const DirEntry& found) {
         if (taken == 100) return false;
         ++taken;
         cookie = found.cookie;
         if (found.name == "." || found.name == "..") return true;
         names.push_back(found.name);
-        if (attrs != nullptr) (*attrs)[found.name] = found.entry.attr;
+        if (attrs != nullptr && found.has_attributes) (*attrs)[found.name] = found.entry.attr;
+        if (!found.has_attributes) without.push_back(found.name);
         return true;
       });
+      for (const std::string& name : without) {
+        if (bare != nullptr)
+          bare->push_back(name);
+        else if (const Result<Entry> entry = Lookup(parent, name))
+          (*attrs)[name] = entry->attr;
+      }
       if (!status || taken == 0) break;
     }
     fs_->ReleaseDirectory(*handle);

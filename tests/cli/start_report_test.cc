@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -81,6 +83,44 @@ TEST(StartReport, ASilentDaemonIsEnded) {
   const Outcome outcome = Start([](StartReport&) { pause(); }, std::chrono::milliseconds(50));
   EXPECT_EQ(outcome.status, 1);
   EXPECT_THAT(outcome.err, HasSubstr("no word from the daemon"));
+}
+
+// Stands in for a process that the kernel holds: a killed one whose tracer does not take note of that cannot be waited
+// for. The tracer ends when the other end of `stop` is closed.
+[[noreturn]] void BeTraced(const int (&stop)[2], int channel) {
+  int traced[2];
+  if (pipe(traced) != 0) _exit(4);
+  const pid_t traced_pid = getpid();
+  prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+  char done = 0;
+  if (fork() == 0) {
+    close(channel);
+    close(stop[1]);
+    done = ptrace(PTRACE_SEIZE, traced_pid, nullptr, nullptr) == 0 ? 1 : 0;
+    if (write(traced[1], &done, 1) == 1 && read(stop[0], &done, 1) == 0) _exit(0);
+    _exit(4);
+  }
+  if (read(traced[0], &done, 1) != 1 || done != 1) _exit(4);
+  while (true) pause();
+}
+
+TEST(StartReport, ADaemonThatDoesNotEndIsNotWaitedFor) {
+  int stop[2];
+  ASSERT_EQ(pipe(stop), 0);
+  int channel[2];
+  ASSERT_EQ(pipe2(channel, O_CLOEXEC), 0);
+  const pid_t child = fork();
+  if (child == 0) BeTraced(stop, channel[1]);
+  close(channel[1]);
+  close(stop[0]);
+  testing::internal::CaptureStderr();
+  const int status = AwaitStart(channel[0], child, std::chrono::milliseconds(500));
+  const std::string told = testing::internal::GetCapturedStderr();
+  close(stop[1]);
+  close(channel[0]);
+  EXPECT_EQ(status, 1);
+  EXPECT_THAT(told, HasSubstr("the daemon"));
+  EXPECT_EQ(waitpid(child, nullptr, 0), child) << told;
 }
 
 // The socket of a service manager.

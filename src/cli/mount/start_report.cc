@@ -126,6 +126,17 @@ int ReportDeath(pid_t child, const std::string& doing) {
   return 1;
 }
 
+// What the kernel holds (in a request to a server of files that does not answer) goes only when that lets it go; so
+// this waits no longer than a process takes that can be killed. The pipe is closed when it is gone.
+bool EndChild(int fd, pid_t child) {
+  constexpr int kKilledLimitMs = 5000;
+  kill(child, SIGKILL);
+  pollfd gone{fd, 0, 0};
+  const bool ended = poll(&gone, 1, kKilledLimitMs) > 0;
+  waitpid(child, nullptr, WNOHANG);
+  return ended;
+}
+
 }  // namespace
 
 void EndWithStarter(pid_t starter) {
@@ -141,11 +152,11 @@ int AwaitStart(int fd, pid_t child, std::chrono::milliseconds silence_max) {
     const int ready = poll(&waited, 1, static_cast<int>(silence_max.count()));
     if (ready < 0 && errno == EINTR) continue;
     if (ready == 0) {
-      fprintf(stderr,
-              "ossfs2: no word from the daemon for %lld s while %s; it is ended, nothing is mounted\n",
-              static_cast<long long>(silence_max.count() / 1000), doing.c_str());
-      kill(child, SIGKILL);
-      waitpid(child, nullptr, 0);
+      const bool ended = EndChild(fd, child);
+      fprintf(stderr, "ossfs2: no word from the daemon (pid %d) for %lld s while %s; %s\n", static_cast<int>(child),
+              static_cast<long long>(silence_max.count() / 1000), doing.c_str(),
+              ended ? "it is ended, nothing is mounted"
+                    : "it was killed, but the kernel holds it, perhaps for a disk or mount that does not answer");
       return 1;
     }
     char chunk[4096];

@@ -33,6 +33,8 @@ if [ ! -x "$build/ossfs2" ] || [ ! -x "$build/ossfs2-server" ] || [ ! -x "$build
   cmake --build "$build"
 fi
 
+# Weak dependencies: users mount by fusermount3, and https needs the system's authorities where no ca_file names others.
+recommends=(fuse3 ca-certificates)
 version=$("$build/ossfs2" --version | sed -n 's/^ossfs2 \([0-9][0-9.]*\).*/\1/p' | head -1)
 [ -n "$version" ] || { echo "ossfs2 --version tells no version" >&2; exit 1; }
 machine=$(uname -m)
@@ -110,7 +112,7 @@ Package: ossfs2
 Version: $version
 Architecture: $deb_arch
 Maintainer: ossfs2 developers <ossfs2@localhost>
-Recommends: fuse3, ca-certificates
+Recommends: $(IFS=,; echo "${recommends[*]}")
 Section: utils
 Priority: optional
 Description: FUSE file system for Alibaba Cloud OSS, made for AI models
@@ -130,6 +132,7 @@ Release: 1
 Summary: FUSE file system for Alibaba Cloud OSS, made for AI models
 License: Apache-2.0
 AutoReqProv: no
+$(printf 'Recommends: %s\n' "${recommends[@]}")
 %define _binary_payload w6.gzdio
 %define _build_id_links none
 %define __os_install_post %{nil}

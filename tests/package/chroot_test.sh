@@ -64,8 +64,9 @@ fi
 if [ -z "$packages" ]; then
   say "scripts/package.sh --build $build"
   packages=$work/dist
-  "$root/scripts/package.sh" --build "$build" --out "$packages" --no-rpm
+  "$root/scripts/package.sh" --build "$build" --out "$packages"
 fi
+"$root/tests/package/metadata_test.sh" "$packages"
 
 say "unpacking into $suite"
 place=$chroot/opt/ossfs2-test

@@ -8,31 +8,12 @@
 #include "fs/attributes.h"
 #include "fs/object_facts.h"
 #include "fs/open_file.h"
-#include "fs/parallel.h"
 
 namespace ossfs2 {
 namespace {
 
-constexpr auto kTick = std::chrono::milliseconds(500);
-constexpr auto kRetryDelay = std::chrono::seconds(30);
-constexpr size_t kSaveWidth = 16;
-
 bool IsGone(const Error& error) {
   return error.kind == ErrorKind::kVersionChanged || error.kind == ErrorKind::kNotFound;
-}
-
-// Another try would end in the same way.
-bool IsFinal(const Error& error) {
-  switch (error.kind) {
-    case ErrorKind::kUnavailable:
-    case ErrorKind::kThrottled:
-    case ErrorKind::kExpiredCredential:
-    case ErrorKind::kClockSkew:
-    case ErrorKind::kCanceled:
-      return false;
-    default:
-      return !error.retryable;
-  }
 }
 
 bool MayBeDone(const Error& error) { return error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kUnavailable; }
@@ -55,47 +36,17 @@ class FrozenFile {
 
 }  // namespace
 
-void AttributeSaver::Note(Node* node) {
-  if (stopped_) return;
-  waiting_[node->ino] = context_.clock.NowSteady() + kAttributeDelay;
-  Schedule();
-}
-
-void AttributeSaver::Schedule() {
-  if (ticking_ || stopped_ || waiting_.empty()) return;
-  ticking_ = true;
-  timer_.After(kTick, [this] { context_.Spawn([this] { SaveDue(); }); });
-}
-
-void AttributeSaver::SaveDue() {
-  std::vector<Ino> due;
-  {
-    MutexLock lock(context_.tree.mutex);
-    const SteadyTime now = context_.clock.NowSteady();
-    for (auto it = waiting_.begin(); it != waiting_.end();) {
-      if (it->second > now) {
-        ++it;
-        continue;
-      }
-      due.push_back(it->first);
-      it = waiting_.erase(it);
-    }
+bool AttributeSaver::IsFinal(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::kUnavailable:
+    case ErrorKind::kThrottled:
+    case ErrorKind::kExpiredCredential:
+    case ErrorKind::kClockSkew:
+    case ErrorKind::kCanceled:
+      return false;
+    default:
+      return !error.retryable;
   }
-  RunParallel(context_.executor, due.size(), kSaveWidth, [this, &due](size_t i) {
-    const Status saved = Save(due[i]);
-    if (saved || IsFinal(saved.error())) return;
-    LogLimited(LogLevel::kWarning, StrCat("Attributes could not be kept yet: ", saved.error().ToString()));
-    MutexLock lock(context_.tree.mutex);
-    waiting_[due[i]] = context_.clock.NowSteady() + kRetryDelay;
-  });
-  MutexLock lock(context_.tree.mutex);
-  ticking_ = false;
-  Schedule();
-}
-
-void AttributeSaver::Stop() {
-  MutexLock lock(context_.tree.mutex);
-  stopped_ = true;
 }
 
 Status AttributeSaver::Save(Ino ino) {

@@ -5,13 +5,17 @@
 // stored, the directory's marker gets the flag that tells other mounts to look for them.
 // Readers do not notice the copy, also when it changes the ETag (objects sent in parts): see Replacement.
 // A save holds the name (NameLocks), so it never runs beside a rename or unlink. Blocking, except Note.
+// Of the delayed saves kSavesMax run at once, one of a file: one that takes long (a large object, a silent service) holds
+// up others only when there are so many. Those of one file follow one another.
 // Errors: of a delayed save they go to the log, and it is tried again after kRetryDelay when that may help. What the
 // service refuses for good, to whoever saves, is given up: the log names the object, and the node shows what is stored.
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/timer.h"
 #include "fs/fs_context.h"
@@ -25,6 +29,7 @@ class OpenFile;
 class AttributeSaver {
  public:
   static constexpr auto kAttributeDelay = std::chrono::seconds(2);
+  static constexpr size_t kSavesMax = 16;  // each has a thread of the executor; `chmod -R` has one for each file
   AttributeSaver(FsContext& context, NameLocker& locker) : context_(context), locker_(locker) {}
 
   // For Clang's analysis: the caller's tree is this one, so its mutex is the one that Note needs.
@@ -56,12 +61,21 @@ class AttributeSaver {
   // Unset: the file has become dirty, and its upload takes the attributes along.
   std::optional<Result<WriteResult>> CopyOntoItself(const CopyJob& job, OpenFile* file, Replacement* readers);
   Status StoreLink(Ino ino) EXCLUDES(context_.tree.mutex);
+  // Another try would end in the same way.
+  static bool IsFinal(const Error& error);
+
+  // --- attribute_saver_delayed.cc ---
   void Schedule() REQUIRES(context_.tree.mutex);
+  void StartDue() EXCLUDES(context_.tree.mutex);
+  // Saves until nothing is due.
   void SaveDue() EXCLUDES(context_.tree.mutex);
 
   FsContext& context_;
   NameLocker& locker_;
   std::map<Ino, SteadyTime> waiting_ GUARDED_BY(context_.tree.mutex);  // when to store
+  std::deque<Ino> due_ GUARDED_BY(context_.tree.mutex);
+  std::set<Ino> saving_ GUARDED_BY(context_.tree.mutex);  // those of due_, and whose save runs
+  size_t savers_ GUARDED_BY(context_.tree.mutex) = 0;     // threads in SaveDue, or about to be
   bool ticking_ GUARDED_BY(context_.tree.mutex) = false;
   bool stopped_ GUARDED_BY(context_.tree.mutex) = false;
   Timer timer_;

@@ -56,7 +56,7 @@ void Lister::Prepare(Node* directory, const std::shared_ptr<ListingRun>& run) {
   question->request.continuation = run->continuation;
   question->request.max_keys = context_.options.list_page_size;
   run->question = std::move(question);
-  ++directory->directory->requests;
+  context_.tree.BeginRequest(directory, run->question->stamp);
   context_.tree.Pin(directory);
 }
 
@@ -93,8 +93,8 @@ void Lister::Want(Node* directory, const std::shared_ptr<ListingRun>& run, uint6
 }
 
 void Lister::Withdraw(Node* directory, ListingRun& run) {
+  context_.tree.EndRequest(directory, run.question->stamp);
   run.question = nullptr;
-  context_.tree.EndRequest(directory);
   context_.tree.Unpin(directory);
 }
 
@@ -113,12 +113,14 @@ void Lister::Answer(const std::shared_ptr<ListingRun>& run, const std::shared_pt
     } else if (directory->unlinked || context_.tree.Key(directory) != run->prefix ||
                context_.tree.IsLeaving(directory)) {
       run->canceled = run->ended = true;
+    } else if (!directory->directory->removed->IsComplete(question->stamp)) {
+      Want(directory, run, run->pages_wanted);  // the same page again
     } else {
       if (marker && directory->local_stamp < question->stamp) TakeMarker(context_, directory, *marker);
       Merge(directory, run, *page, question->stamp, notices);
     }
     if (run->ended && directory->directory->run == run) directory->directory->run = nullptr;
-    context_.tree.EndRequest(directory);
+    context_.tree.EndRequest(directory, question->stamp);
     context_.listed.NotifyAll();
     context_.tree.Unpin(directory);
   }
@@ -183,8 +185,7 @@ void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry
     HiddenKeys().Add();
     return;
   }
-  const auto removed = state.removed.find(name);
-  if (removed != state.removed.end() && removed->second > stamp) return;
+  if (state.removed->Has(name, stamp)) return;
   if (node != nullptr && node->local_stamp > stamp) {
     node->seen_generation = std::max(node->seen_generation, run.generation);
     return;

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "fs/packed_tag.h"
+#include "fs/removed_names.h"
 #include "ossfs2/file_system.h"
 #include "ossfs2/object_store.h"
 
@@ -111,9 +112,7 @@ struct DirectoryState {
   SteadyTime fresh_until{};
   uint32_t generation = 0;          // of the newest listing
   std::shared_ptr<ListingRun> run;  // the listing in progress
-  int requests = 0;                 // lookups and list pages in flight
-  std::map<std::string, uint64_t, std::less<>>
-      removed;                               // names removed here while requests are in flight: stamp
+  std::unique_ptr<RemovedNames> removed;     // while lookups or list pages are in flight
   std::vector<DirectoryReader*> readers;     // open directory handles
   bool IsRead() const;                       // by some of them
   size_t dropped_end = 0;                    // no slot from here on was dropped since slots were numbered

@@ -171,7 +171,7 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
       break;
     }
     const uint64_t stamp = context_.tree.NextStamp();
-    ++directory->directory->requests;
+    context_.tree.BeginRequest(directory, stamp);
     context_.tree.mutex.Unlock();
     Result<Answer> answer = AskStore(key, file_first);
     context_.tree.mutex.Lock();
@@ -182,7 +182,7 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
       const bool overtaken = known != nullptr && known->local_stamp > stamp;
       if (!overtaken || !strict || asks + 1 == kAsksMax) result = Take(directory, name, stamp, *answer, notices);
     }
-    context_.tree.EndRequest(directory);
+    context_.tree.EndRequest(directory, stamp);
   }
   if (!result) result = Result<Ino>(StaleInode());
   if (Node* node = *result ? context_.tree.Find(**result) : nullptr) context_.tree.MarkUsed(node);
@@ -248,9 +248,9 @@ std::optional<Result<Ino>> Resolver::Take(Node* directory, const std::string& na
   if (node != nullptr && !stays_directory && context_.tree.HasLocalState(node) &&
       (!answer.file || node->is_directory() || !node->published))
     return Result<Ino>(node->ino);
-  const DirectoryState& state = *directory->directory;
-  const auto removed = state.removed.find(name);
-  const bool removed_since = removed != state.removed.end() && removed->second > stamp;
+  const RemovedNames& removed = *directory->directory->removed;
+  if (node == nullptr && !removed.IsComplete(stamp)) return std::nullopt;
+  const bool removed_since = removed.Has(name, stamp);
   if (removed_since || (!answer.file && !answer.directory)) {
     if (node != nullptr && !removed_since) {
       notices.entries.emplace_back(directory->ino, name);

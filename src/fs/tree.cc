@@ -231,20 +231,27 @@ void Tree::Touch(Node* directory) {
   directories_.splice(directories_.begin(), directories_, directory->directory->recent);
 }
 
-void Tree::NoteRemoved(Node* directory, const std::string& name) {
-  const uint64_t stamp = NextStamp();
-  if (directory->directory->requests > 0) directory->directory->removed[name] = stamp;
+void Tree::BeginRequest(Node* directory, uint64_t stamp) {
+  DirectoryState& state = *directory->directory;
+  if (!state.removed) state.removed = std::make_unique<RemovedNames>();
+  state.removed->BeginRequest(stamp);
 }
 
-void Tree::EndRequest(Node* directory) {
-  if (--directory->directory->requests == 0) directory->directory->removed.clear();
+void Tree::EndRequest(Node* directory, uint64_t stamp) {
+  DirectoryState& state = *directory->directory;
+  if (!state.removed->EndRequest(stamp)) state.removed.reset();
+}
+
+void Tree::NoteRemoved(Node* directory, const std::string& name) {
+  const uint64_t stamp = NextStamp();
+  if (directory->directory->removed) directory->directory->removed->Add(name, stamp);
 }
 
 bool Tree::Droppable(const Node* node) const {
   if (node->lookups > 0 || node->pins > 0 || !node->published) return false;
   if (node->used_stamp != 0 && static_cast<uint32_t>(stamp_) - node->used_stamp < kUsedStamps) return false;
   if (node->extra && (node->extra->pending || node->extra->open)) return false;
-  return !node->directory || (node->directory->children.empty() && node->directory->requests == 0 &&
+  return !node->directory || (node->directory->children.empty() && !node->directory->removed &&
                               node->directory->readers.empty());
 }
 

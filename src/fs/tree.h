@@ -61,8 +61,10 @@ class Tree {
   void MarkUsed(Node* node) REQUIRES(mutex) { node->used_stamp = static_cast<uint32_t>(stamp_); }
   // Whether the directory, or one above it, got another name since then: what was asked under the old one says nothing.
   bool HasMovedSince(const Node* directory, uint64_t stamp) const REQUIRES(mutex);
+  // A request about the directory's names is sent; the stamp is new. The directory stays pinned until it ends.
+  void BeginRequest(Node* directory, uint64_t stamp) REQUIRES(mutex);
+  void EndRequest(Node* directory, uint64_t stamp) REQUIRES(mutex);
   void NoteRemoved(Node* directory, const std::string& name) REQUIRES(mutex);
-  void EndRequest(Node* directory) REQUIRES(mutex);
 
   // Drops unused nodes until the budget holds. Returns names that the kernel should be asked to forget.
   std::vector<std::pair<Ino, std::string>> Shrink() REQUIRES(mutex);

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/str.h"
+#include "cli/options/option_table.h"
 #include "cli/options/reference_docs.h"
 #include "cli/options/secrets.h"
 
@@ -25,6 +27,19 @@ constexpr Command kCommands[] = {
 std::string_view BaseName(std::string_view path) {
   const size_t slash = path.find_last_of('/');
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+std::string NearestCommand(const std::string& word) {
+  constexpr size_t kDistanceMax = 2;
+  std::string best;
+  size_t best_distance = kDistanceMax + 1;
+  for (const Command& command : kCommands) {
+    const size_t distance = EditDistance(word, command.name);
+    if (distance >= best_distance) continue;
+    best_distance = distance;
+    best = command.name;
+  }
+  return best;
 }
 
 }  // namespace
@@ -49,7 +64,9 @@ int RunOssfs2(int argc, char** argv) {
     return 0;
   }
   if (first == "-h" || first == "--help" || first == "help") {
-    fputs(UsageText().c_str(), stdout);
+    const std::string topic = words.size() == 2 ? words[1] : "";
+    const std::string help = topic == "mount" ? HelpText(false) : topic.empty() ? "" : CommandHelp(topic);
+    fputs((help.empty() ? UsageText() : help).c_str(), stdout);
     return 0;
   }
   const Arguments rest(words.begin() + 1, words.end());
@@ -65,7 +82,9 @@ int RunOssfs2(int argc, char** argv) {
   // mount.fuse3 calls "ossfs2 SOURCE DIR -o OPTIONS" for file systems of type fuse.ossfs2.
   if (words.size() >= 4 && first[0] != '-' && words[2] == "-o") return MountHelperCommand(words);
   fputs(UsageText().c_str(), stderr);
-  return FailWith(kUsageStatus, "there is no command \"" + first + "\"");
+  const std::string nearest = NearestCommand(first);
+  return FailWith(kUsageStatus, StrCat("there is no command \"", first, "\"",
+                                       nearest.empty() ? "" : StrCat("; did you mean \"", nearest, "\"?")));
 }
 
 }  // namespace ossfs2

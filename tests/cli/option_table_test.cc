@@ -156,7 +156,8 @@ TEST(OptionTable, SuggestsTheNearestName) {
        {Typo{"oss_buket", "oss_bucket"}, Typo{"oss_endpiont", "oss_endpoint"},
         Typo{"endpoint", "oss_endpoint"}, Typo{"memory_cache_size", "memory_data_cache_size"},
         Typo{"total_memory_limit", "total_mem_limit"}, Typo{"prefetch_chunk", "prefetch_chunks"},
-        Typo{"log_levl", "log_level"}, Typo{"readdir_plus", "readdirplus"}})
+        Typo{"log_levl", "log_level"}, Typo{"readdir_plus", "readdirplus"}, Typo{"url", "oss_endpoint"},
+        Typo{"umask", "file_mode"}, Typo{"public_bucket", "anonymous"}})
     EXPECT_EQ(NearestOption(typo.typed), typo.meant) << typo.typed;
   EXPECT_EQ(NearestOption("completely_unrelated_words_here"), "");
 }

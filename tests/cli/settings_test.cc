@@ -228,6 +228,7 @@ TEST(Settings, RefuseWhatCannotWork) {
         Refusal{{{"staging_dir", "/mnt/oss"}}, "inside the mount point"},
         Refusal{{{"journal_dir", "j"}}, "not an absolute path"},
         Refusal{{{"total_mem_limit", "16"}}, "at least 64m"},
+        Refusal{{{"oss_bucket", "oss://b/p/q/"}}, "write oss_bucket=b and oss_bucket_prefix=p/q"},
         Refusal{{{"oss_security_token", "t"}, {"oss_access_key_id", ""}, {"oss_access_key_secret", ""}},
                 "belongs to a key pair"}})
     EXPECT_THAT(ErrorOf(refusal.values), HasSubstr(refusal.text)) << refusal.text;

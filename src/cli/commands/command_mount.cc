@@ -14,6 +14,7 @@
 #include "cli/mount/mount_service.h"
 #include "cli/mount/remount.h"
 #include "cli/options/directories.h"
+#include "cli/options/line_advice.h"
 #include "cli/options/option_parser.h"
 #include "cli/options/reference_docs.h"
 
@@ -109,7 +110,8 @@ int MountCommand(const Arguments& arguments) {
     return FailWith(kUsageStatus,
                     line->positional.empty()
                         ? "where to mount? usage: ossfs2 mount DIR -c FILE (ossfs2 mount --help)"
-                        : StrCat("one mount point is enough; \"", line->positional[1], "\" is too much"));
+                        : StrCat("one mount point is enough; \"", line->positional[1], "\" is too much",
+                                 ExtraWordAdvice(line->positional[0], line->positional[1])));
   if (line->positional[0].empty())
     return FailWith(kUsageStatus, "where to mount? the mount point is empty (a variable that is not set?)");
   const std::string mount_point = ResolveMountPoint(line->positional[0]);

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "cli/options/directories.h"
+#include "cli/options/line_advice.h"
 
 namespace ossfs2 {
 namespace {
@@ -150,12 +151,9 @@ bool NamesThisProgram(const std::string& pattern) {
          fnmatch(pattern.c_str(), "/usr/local/bin/ossfs2", FNM_PATHNAME) == 0;
 }
 
-// A line without dashes: patterns of program names, or an option whose dashes were forgotten.
+// A line without dashes: patterns of program names, or an option that was written in another way.
 Status Reader::ReadPatterns(std::string_view line, const std::string& place, Section& section) {
-  const std::string_view name = Trim(line.substr(0, line.find('=')));
-  const bool looks_like_option = line.find('=') != std::string_view::npos || FindOption(name) != nullptr;
-  if (looks_like_option)
-    return At(place, Invalid(StrCat("options need two dashes: write --", name, "=VALUE")));
+  if (const auto why = WhyNoOption(line)) return At(place, Invalid(*why));
   if (!section.in_patterns) section.active = false;
   section.in_patterns = true;
   for (const std::string& pattern : Split(line, ' '))
@@ -177,9 +175,10 @@ Status Reader::ReadLine(std::string_view line, const std::string& place, Section
   }
   auto token = SplitToken(line);
   if (!token) return At(place, Invalid(StrCat("\"", line, "\" is not an option; write --name=value")));
-  const size_t blank = token->name.find_first_of(" \t");
-  if (blank != std::string::npos)
-    return At(place, Invalid(StrCat("write --", token->name.substr(0, blank), "=VALUE, without blanks")));
+  if (token->name.find_first_of(" \t:") != std::string::npos)
+    return At(place, Invalid(StrCat("write --", MeantName(token->name), "=VALUE, without blanks")));
+  if (const auto notice = token->value ? ValueNotice(token->name, *token->value) : std::nullopt)
+    options_.AddNotice(StrCat(place, ": ", *notice));
   bool used_next = false;
   return Apply(std::move(*token), place, nullptr, used_next);
 }

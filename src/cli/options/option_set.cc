@@ -16,6 +16,7 @@ std::string_view Trim(std::string_view text) {
 }
 
 Error OptionSet::UnknownName(std::string_view name) const {
+  name = name.substr(0, name.find_first_of(" \t:"));  // what follows was meant as a value, and may be a secret
   const std::string_view nearest = NearestOption(name);
   std::string text = StrCat("unknown option \"", name, "\"");
   text += nearest.empty() ? std::string("; `ossfs2 mount --help` lists the options")

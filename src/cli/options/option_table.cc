@@ -80,7 +80,11 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 }
 
 std::string_view NearestOption(std::string_view name) {
-  if (name == "url") return "oss_endpoint";  // of ossfs 1.x
+  // Of ossfs 1.x.
+  if (name == "url") return "oss_endpoint";
+  if (name == "umask") return "file_mode";
+  if (name == "mp_umask") return "dir_mode";
+  if (name == "public_bucket") return "anonymous";
   std::string_view best;
   size_t best_distance = std::max<size_t>(2, name.size() / 3) + 1;
   const auto consider = [&](std::string_view candidate) {

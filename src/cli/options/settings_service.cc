@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "cli/options/directories.h"
 #include "cli/options/endpoint_parts.h"
+#include "cli/options/line_advice.h"
 #include "cli/options/object_properties.h"
 #include "http/address.h"
 
@@ -65,8 +66,7 @@ Status FillOss(const OptionSet& options, Settings& settings) {
   oss.bucket = options.Text("oss_bucket");
   if (oss.bucket.empty()) return Refuse("oss_bucket is missing; give --oss_bucket=NAME");
   if (oss.bucket.find_first_of("/:@ ") != std::string::npos)
-    return Refuse(
-        StrCat("oss_bucket: \"", oss.bucket, "\" is not a bucket name; a prefix goes to oss_bucket_prefix"));
+    return Refuse(StrCat("oss_bucket: \"", oss.bucket, "\" is not a bucket name", BucketAdvice(oss.bucket)));
   oss.region = options.Text("oss_region");
   oss.path_style = options.Bool("path_style");
   oss.cname = options.Bool("cname");

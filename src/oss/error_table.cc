@@ -165,6 +165,8 @@ bool IsSetupError(std::string_view code) {
 
 std::string DescribeRequest(const RequestNames& names) {
   if (names.key.empty()) return StrCat(names.operation, " on bucket ", names.bucket);
+  if (!names.source.empty() && names.source != names.key)
+    return StrCat(names.operation, " of ", names.source, " to ", names.key, " in bucket ", names.bucket);
   return StrCat(names.operation, " of ", names.key, " in bucket ", names.bucket);
 }
 
@@ -180,6 +182,21 @@ constexpr OwnRight kOwnRights[] = {
     {"abort", "oss:AbortMultipartUpload", "'s objects"},
     {"list_parts", "oss:ListParts", "'s objects"},
     {"list_uploads", "oss:ListMultipartUploads", ""},
+};
+
+// The others, which a key for all kinds of work has.
+constexpr OwnRight kObjectRights[] = {
+    {"get", "oss:GetObject", "'s objects"},
+    {"head", "oss:GetObject", "'s objects"},
+    {"put", "oss:PutObject", "'s objects"},
+    {"initiate", "oss:PutObject", "'s objects"},
+    {"part", "oss:PutObject", "'s objects"},
+    {"complete", "oss:PutObject", "'s objects"},
+    {"append", "oss:PutObject", "'s objects"},
+    {"copy", "oss:GetObject and oss:PutObject", "'s objects"},
+    {"copy_part", "oss:GetObject and oss:PutObject", "'s objects"},
+    {"delete", "oss:DeleteObject", "'s objects"},
+    {"delete_many", "oss:DeleteObject", "'s objects"},
 };
 
 // AccessDenied has several causes that only its message tells apart.
@@ -208,6 +225,11 @@ std::string AccessDeniedAdvice(const ServiceError& answer, const RequestNames& n
     if (own.operation == names.operation)
       return StrCat("the key lacks a right that unfinished uploads are ended with: grant the RAM user or role ",
                     own.right, " on bucket ", names.bucket, own.on);
+  }
+  for (const OwnRight& own : kObjectRights) {
+    if (own.operation == names.operation)
+      return StrCat("the key is known but lacks a right: grant the RAM user or role ", own.right, " on bucket ",
+                    names.bucket, own.on);
   }
   return std::string(usual);
 }

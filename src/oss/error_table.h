@@ -48,6 +48,7 @@ struct RequestNames {
   std::string_view key;        // empty for bucket operations
   std::string_view bucket;
   std::string_view endpoint;
+  std::string_view source = {};  // of a copy; key is its target
 };
 
 Error MakeServiceError(const ServiceError& answer, const RequestNames& names);

@@ -27,7 +27,7 @@ OssContext::OssContext(http::HttpClient& http_client, CredentialProvider& creden
       clock(time) {}
 
 RequestNames OssContext::Names(const OssRequest& request) const {
-  return {request.operation, request.key, endpoint.bucket, endpoint.text};
+  return {request.operation, request.key, endpoint.bucket, endpoint.text, request.source};
 }
 
 std::chrono::milliseconds OssContext::TimeoutOf(const OssRequest& request) const {

@@ -35,6 +35,7 @@ struct OssRequest {
   std::string operation;  // a name of MemoryStore::Requests, for texts and metrics
   std::string method;
   std::string key;
+  std::string source;  // of a copy, for texts
   NameValues query;
   NameValues headers;
   std::vector<std::span<const std::byte>> body;

@@ -18,11 +18,11 @@ void AllowSilence(const OssContext& context, OssRequest& request) {
   request.stall_timeout = std::max(context.config.stall_timeout.value(), context.config.request_timeout.value());
 }
 
-void AddSource(const OssContext& context, const std::string& key, const std::string& etag,
-               NameValues& headers) {
-  headers.emplace_back("x-oss-copy-source",
-                       StrCat("/", context.endpoint.bucket, "/", PercentEncode(key, true)));
-  if (!etag.empty()) headers.emplace_back("x-oss-copy-source-if-match", StrCat("\"", etag, "\""));
+void AddSource(const OssContext& context, const std::string& key, const std::string& etag, OssRequest& request) {
+  request.source = key;
+  request.headers.emplace_back("x-oss-copy-source",
+                               StrCat("/", context.endpoint.bucket, "/", PercentEncode(key, true)));
+  if (!etag.empty()) request.headers.emplace_back("x-oss-copy-source-if-match", StrCat("\"", etag, "\""));
 }
 
 // A 200 may carry an <Error>, or be of a stranger: only the result document counts.
@@ -83,7 +83,7 @@ Result<WriteResult> RunCopy(OssContext& context, const CopyRequest& copy) {
   request.method = "PUT";
   request.key = copy.target_key;
   AllowSilence(context, request);
-  AddSource(context, copy.source_key, copy.source_etag, request.headers);
+  AddSource(context, copy.source_key, copy.source_etag, request);
   if (copy.replace) {
     OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, copy.target_key, *copy.replace, request.headers));
     request.headers.emplace_back("x-oss-metadata-directive", "REPLACE");
@@ -95,7 +95,7 @@ Result<WriteResult> RunCopy(OssContext& context, const CopyRequest& copy) {
   const bool has_forbid = copy.replace && copy.replace->forbid_overwrite;
   if (copy.forbid_overwrite && !has_forbid) request.headers.emplace_back("x-oss-forbid-overwrite", "true");
   if (copy.forbid_overwrite || has_forbid) OSSFS2_RETURN_IF_ERROR(CheckAbsent(context, copy.target_key));
-  const RequestNames names{"copy", copy.target_key, context.endpoint.bucket, context.endpoint.text};
+  const RequestNames names{"copy", copy.target_key, context.endpoint.bucket, context.endpoint.text, copy.source_key};
   const SteadyTime started = context.clock.NowSteady();
   const Outcome outcome = RunExchange(context, std::move(request), AcceptCopy(names));
   if (!outcome.answer) {
@@ -119,9 +119,9 @@ Result<PartResult> RunCopyPart(OssContext& context, const std::string& key, cons
   request.key = key;
   request.query = {{"partNumber", StrCat(number)}, {"uploadId", upload_id}};
   AllowSilence(context, request);
-  AddSource(context, source_key, source_etag, request.headers);
+  AddSource(context, source_key, source_etag, request);
   request.headers.emplace_back("x-oss-copy-source-range", StrCat("bytes=", offset, "-", offset + size - 1));
-  const RequestNames names{"copy_part", key, context.endpoint.bucket, context.endpoint.text};
+  const RequestNames names{"copy_part", key, context.endpoint.bucket, context.endpoint.text, source_key};
   const Outcome outcome = RunExchange(context, std::move(request), AcceptCopy(names));
   if (!outcome.answer) return outcome.answer.error();
   const auto parsed = ParseCopyXml(outcome.answer->body);

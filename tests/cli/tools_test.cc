@@ -72,6 +72,9 @@ TEST(ProbeAdvice, EachCauseHasItsSentence) {
         AdviceCase{OssError(403, "SecurityTokenExpired", ErrorKind::kExpiredCredential),
                    "security token has expired"},
         AdviceCase{OssError(403, "AccessDenied", ErrorKind::kAccessDenied), "oss:ListObjects"},
+        AdviceCase{OssError(503, "SlowDown", ErrorKind::kThrottled), "too many of them"},
+        AdviceCase{OssError(500, "InternalError", ErrorKind::kUnavailable), "trouble of its own"},
+        AdviceCase{MakeError(EIO, ErrorKind::kUnavailable, "source address 8.8.8.8: Cannot assign"), "bind_ips"},
         AdviceCase{MakeError(EIO, ErrorKind::kUnavailable, "cannot resolve the host name"), "DNS"},
         AdviceCase{MakeError(EIO, ErrorKind::kUnavailable, "Connection refused"), "refused the connection"},
         AdviceCase{MakeError(EIO, ErrorKind::kUnavailable, "certificate problem"), "is not trusted"},
@@ -81,6 +84,25 @@ TEST(ProbeAdvice, EachCauseHasItsSentence) {
     EXPECT_THAT(advised.text, HasSubstr(test.error.text)) << "what was seen stays";
     EXPECT_EQ(advised.errno_value, test.error.errno_value);
   }
+}
+
+TEST(ProbeAdvice, ARegionIsNoEndpoint) {
+  Settings settings;
+  settings.oss.endpoint = "cn-hangzhou";
+  const Error given = MakeError(EIO, ErrorKind::kUnavailable, "cannot resolve the host name. Next: check oss_endpoint.");
+  EXPECT_THAT(AdviseProbe(given, settings).text, HasSubstr("write https://oss-cn-hangzhou-internal.aliyuncs.com"));
+  settings.oss.endpoint = "https://oss-cn-hangzou.aliyuncs.com";
+  EXPECT_EQ(AdviseProbe(given, settings).text, given.text);
+}
+
+TEST(ProbeAdvice, NoRightIsGrantedToAKeyThatIsNotThere) {
+  Settings settings;
+  settings.oss.endpoint = "http://h";
+  settings.credentials.anonymous = true;
+  const Error given = MakeError(EACCES, ErrorKind::kAccessDenied, "denied. Next: grant the RAM user oss:ListObjects.");
+  const std::string advised = AdviseProbe(given, settings).text;
+  EXPECT_THAT(advised, HasSubstr("denied. Next: no request is signed"));
+  EXPECT_THAT(advised, testing::Not(HasSubstr("RAM user")));
 }
 
 TEST(ProbeAdvice, KeepsTheStepThatTheStoreGave) {
@@ -205,7 +227,7 @@ TEST(ProbeAdvice, LeavesATroubleOfTheKeysToItsSource) {
   settings.http.proxy = "http://proxy:1";
   const Error given = MakeError(EACCES, ErrorKind::kUnavailable, "there are no valid credentials: the role answered HTTP 503");
   EXPECT_EQ(AdviseProbe(given, settings).text, given.text);
-  EXPECT_THAT(AdviseCredentials(given).text, HasSubstr("Next: correct what is named"));
+  EXPECT_EQ(AdviseCredentials(given).text, "no credentials: the role answered HTTP 503. Next: correct what is named, or give the keys in another way");
   const Error advised = MakeError(EACCES, ErrorKind::kAccessDenied, "the role is gone. Next: check ram_role");
   EXPECT_EQ(AdviseCredentials(advised).text, "no credentials: " + advised.text);
 }

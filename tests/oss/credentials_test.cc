@@ -262,6 +262,17 @@ TEST_F(CredentialsTest, RoleAsUrlAndCredentialsUri) {
   EXPECT_EQ((*Make(http)->Current())->access_key_id, "STS.u");
 }
 
+TEST_F(CredentialsTest, OptionsThatLackSomethingAreNamed) {
+  options_.credential_dir = folder_ + "/none";
+  EXPECT_NE(Keys().error().text.find("credential_dir: open "), std::string::npos) << Keys().error().text;
+  options_.credential_dir = "";
+  options_.oidc_role_arn = "role";
+  EXPECT_NE(Keys().error().text.find("oidc_role_arn, oidc_provider_arn and oidc_token_file"), std::string::npos);
+  options_.oidc_provider_arn = "provider";
+  options_.oidc_token_file = folder_ + "/none";
+  EXPECT_NE(Keys().error().text.find("oidc_token_file: open "), std::string::npos) << Keys().error().text;
+}
+
 TEST_F(CredentialsTest, OidcSendsTheTokenFileUnsigned) {
   options_.oidc_role_arn = "acs:ram::1:role/r";
   options_.oidc_provider_arn = "acs:ram::1:oidc-provider/p";
@@ -368,8 +379,12 @@ TEST_F(CredentialsTest, ProfilesOfTheCommandLine) {
     options_.profile = wrong;
     EXPECT_FALSE(Keys()) << wrong;
   }
+  EXPECT_NE(Keys().error().text.find("no profile none in " + path + ". Next: give one of p1, p2, loop, odd"), std::string::npos);
   Write("config.json", "{");
   EXPECT_FALSE(Keys());
+  unlink(path.c_str());
+  EXPECT_NE(Keys().error().text.find("No such file or directory. Next: make it with `aliyun configure --profile none`"),
+            std::string::npos);
 }
 
 // As a login tool or a cron job renews them.

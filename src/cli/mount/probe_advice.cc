@@ -22,6 +22,11 @@ bool CodeIs(const Error& error, std::initializer_list<std::string_view> codes) {
 std::string AdviceForCode(const Error& error, const Settings& settings) {
   const std::string& bucket = settings.oss.bucket;
   const std::string& endpoint = settings.oss.endpoint;
+  if (error.kind == ErrorKind::kThrottled)
+    return "the service refuses requests for the moment, since there are too many of them for the account or bucket; "
+           "try again, with fewer clients, or ask for a higher limit";
+  if (error.http_status >= 500)
+    return StrCat("the service at ", endpoint, " has trouble of its own; try again, and look at its status page");
   if (CodeIs(error, {"NoSuchBucket"}))
     return StrCat("the bucket ", bucket, " does not exist at ", endpoint,
                   "; check the spelling of oss_bucket and the region of oss_endpoint");
@@ -61,6 +66,8 @@ std::string AdviceForCode(const Error& error, const Settings& settings) {
 // What the network did.
 std::string AdviceForNetwork(const Error& error, const Settings& settings) {
   const std::string& endpoint = settings.oss.endpoint;
+  if (Contains(error.text, "source address"))
+    return "no address of bind_ips belongs to this machine; correct it, or leave it out";
   if (Contains(error.text, "resolve") || Contains(error.text, "name or service not known"))
     return StrCat("the name of the endpoint ", endpoint,
                   " cannot be resolved; check oss_endpoint and the DNS set-up");
@@ -90,6 +97,12 @@ Error AdviseProbe(const Error& error, const Settings& settings) {
   Error advised = error;
   // Neither the bucket nor the network was asked: the source of the keys says what is wrong.
   if (Contains(error.text, "there are no valid credentials")) return advised;
+  if (settings.credentials.anonymous && error.kind == ErrorKind::kAccessDenied) {
+    advised.text = StrCat(error.text.substr(0, error.text.find(" Next: ")),
+                          " Next: no request is signed (anonymous), and the bucket is not public: leave anonymous out and "
+                          "give a key.");
+    return advised;
+  }
   const bool no_answer = error.http_status == 0 && error.kind == ErrorKind::kUnavailable;
   if (no_answer && !settings.http.proxy.empty()) {
     advised.text =
@@ -104,6 +117,9 @@ Error AdviseProbe(const Error& error, const Settings& settings) {
     if (advice.empty()) advice = AdviceForNetwork(error, settings);
     advised.text = StrCat(advice, " [", error.text, "]");
   }
+  if (const std::string host = SplitEndpoint(settings.oss.endpoint).host;
+      no_answer && Contains(error.text, "resolve") && host.find('.') == std::string::npos && host.find('-') != std::string::npos)
+    advised.text += StrCat(" A region alone is no endpoint: write https://oss-", host, "-internal.aliyuncs.com.");
   // A server of plain HTTP answers a TLS hello with silence.
   if (handshake)
     advised.text += " If the service speaks plain HTTP at that port, write http:// in oss_endpoint.";
@@ -116,7 +132,10 @@ Error AdviseProbe(const Error& error, const Settings& settings) {
 
 Error AdviseCredentials(const Error& error) {
   Error advised = error;
-  advised.text = StrCat("no credentials: ", error.text);
+  std::string_view cause = error.text;
+  if (constexpr std::string_view kSame = "there are no valid credentials: "; cause.starts_with(kSame))
+    cause.remove_prefix(kSame.size());
+  advised.text = StrCat("no credentials: ", cause);
   if (!Contains(error.text, "next: ")) advised.text += ". Next: correct what is named, or give the keys in another way";
   return advised;
 }

@@ -77,9 +77,9 @@ class DirectorySource final : public CredentialSource {
 
   Result<Credentials> Fetch() override {
     const auto id = ReadSmallFile(path_ + "/AccessKeyId");
-    if (!id) return id.error();
+    if (!id) return Naming("credential_dir", id.error());
     const auto secret = ReadSmallFile(path_ + "/AccessKeySecret");
-    if (!secret) return secret.error();
+    if (!secret) return Naming("credential_dir", secret.error());
     const auto token = ReadSmallFile(path_ + "/SecurityToken");
     KeySet keys{TrimText(*id), TrimText(*secret), token ? TrimText(*token) : ""};
     if (keys.access_key_id.empty() || keys.access_key_secret.empty()) {
@@ -103,6 +103,11 @@ class DirectorySource final : public CredentialSource {
 
 std::string TrimText(std::string_view text) {
   return std::string(TrimSpace(text, " \t\r\n"));
+}
+
+Error Naming(std::string_view option, Error error) {
+  error.text = StrCat(option, ": ", error.text);
+  return error;
 }
 
 Result<std::string> ReadSmallFile(const std::string& path, size_t bytes_max) {

@@ -63,13 +63,19 @@ KeySet KeysOf(const Profile& profile) {
   return {Get(profile, "access_key_id"), Get(profile, "access_key_secret"), Get(profile, "sts_token")};
 }
 
+std::string NoSuchProfile(const ProfileFile& file, const std::string& name) {
+  std::string known;
+  for (const Profile& profile : file.profiles) known += StrCat(known.empty() ? "" : ", ", Get(profile, "name"));
+  return StrCat("there is no profile ", name, " in ", HomePath("ALIBABA_CLOUD_CONFIG_FILE", "/.aliyun/config.json"),
+                ". Next: ", known.empty() ? "make it with `aliyun configure`" : StrCat("give one of ", known));
+}
+
 // The source of one profile of config.json; `depth` bounds chains of source_profile.
 Result<SourcePtr> Resolve(http::HttpClient& http, const CredentialOptions& options, const ProfileFile& file,
                           const std::string& name, Clock& clock, int depth) {
   const auto at = std::find_if(file.profiles.begin(), file.profiles.end(),
                                [&](const Profile& profile) { return Get(profile, "name") == name; });
-  if (at == file.profiles.end())
-    return Wrong(StrCat("there is no profile ", name, " in ~/.aliyun/config.json"));
+  if (at == file.profiles.end()) return Wrong(NoSuchProfile(file, name));
   const Profile& profile = *at;
   const std::string mode = Get(profile, "mode");
   const std::string label = "profile " + name;
@@ -124,7 +130,11 @@ std::optional<Profile> ReadSection(const std::string& text, const std::string& n
 Result<SourcePtr> ReadProfile(http::HttpClient& http, const CredentialOptions& options, const std::string& path,
                               const std::string& name, Clock& clock) {
   const auto text = ReadSmallFile(path);
-  if (!text) return text.error();
+  if (!text && name.empty()) return text.error();
+  if (!text)
+    return Naming("profile", MakeError(text.error().errno_value, text.error().kind,
+                                       StrCat(text.error().text, ". Next: make it with `aliyun configure --profile ", name,
+                                              "`, or give the keys in another way")));
   const auto file = ParseProfileJson(*text, path);
   if (!file) return file.error();
   return Resolve(http, options, *file, name.empty() ? file->current : name, clock, 0);

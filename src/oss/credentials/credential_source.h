@@ -81,6 +81,8 @@ Result<SourcePtr> MakeProfileSource(http::HttpClient& http, const CredentialOpti
 Result<SourcePtr> MakeIniSource(http::HttpClient& http, const CredentialOptions& options,
                                 const std::string& name, Clock& clock);
 
+// The same error, beginning with the option that led to it.
+Error Naming(std::string_view option, Error error);
 // The file's text, at most `bytes_max`.
 Result<std::string> ReadSmallFile(const std::string& path, size_t bytes_max = 1 << 20);
 // Without surrounding white space.

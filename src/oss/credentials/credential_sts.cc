@@ -97,7 +97,7 @@ class OidcSource final : public StsSource {
  private:
   Result<Credentials> Ask() override {
     const auto token = ReadSmallFile(role_.oidc_token_file);  // it rotates
-    if (!token) return token.error();
+    if (!token) return Naming("oidc_token_file", token.error());
     Parameters body = RoleBody(role_);
     body["OIDCProviderArn"] = role_.oidc_provider_arn;
     body["OIDCToken"] = TrimText(*token);

@@ -97,7 +97,7 @@ Result<SourcePtr> MakeBase(http::HttpClient& http, const CredentialOptions& opti
   if (!options.profile.empty()) return MakeProfileSource(http, options, options.profile, clock);
   if (NamesOidc(options)) {
     if (SourcePtr source = MakeOidc(http, options, clock)) return source;
-    return Wrong("OIDC needs three values: the role's ARN, the provider's ARN and the token file");
+    return Wrong("oidc_role_arn, oidc_provider_arn and oidc_token_file belong together. Next: give all three");
   }
   return MakeChain(http, options, clock);
 }

@@ -1,0 +1,31 @@
+// What errors of the service say to a person.
+#include <gtest/gtest.h>
+
+#include "oss/error_table.h"
+
+namespace ossfs2::oss {
+namespace {
+
+bool Has(const Error& error, std::string_view part) { return error.text.find(part) != std::string::npos; }
+
+TEST(ErrorTextTest, NamesTheRightThatIsMissing) {
+  const ServiceError denied{403, "AccessDenied", "denied", "id", "", ""};
+  for (const auto& [operation, right] : {std::pair("delete", "oss:DeleteObject"), std::pair("delete_many", "oss:DeleteObject"),
+                                         std::pair("get", "oss:GetObject"), std::pair("put", "oss:PutObject"),
+                                         std::pair("copy", "oss:GetObject and oss:PutObject"),
+                                         std::pair("abort", "oss:AbortMultipartUpload"), std::pair("list", "oss:ListObjects")}) {
+    const Error error = MakeServiceError(denied, {operation, "k", "b", "e"});
+    EXPECT_TRUE(Has(error, right)) << error.text;
+  }
+  EXPECT_FALSE(Has(MakeServiceError(denied, {"delete", "k", "b", "e"}), "oss:GetObject"));
+}
+
+// The object to restore is the one that is copied.
+TEST(ErrorTextTest, ACopyNamesItsSource) {
+  const ServiceError archived{403, "InvalidObjectState", "", "id", "", ""};
+  EXPECT_TRUE(Has(MakeServiceError(archived, {"copy", "new", "b", "e", "old"}), "copy of old to new in bucket b failed"));
+  EXPECT_TRUE(Has(MakeServiceError(archived, {"copy", "same", "b", "e", "same"}), "copy of same in bucket b failed"));
+}
+
+}  // namespace
+}  // namespace ossfs2::oss

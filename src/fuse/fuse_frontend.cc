@@ -49,9 +49,10 @@ std::string EscapeCommas(const std::string& text) {
   return out;
 }
 
-bool IsEmptyDirectory(const std::string& path) {
+// An error when it cannot be read.
+Result<bool> IsEmptyDirectory(const std::string& path) {
   DIR* directory = opendir(path.c_str());
-  if (directory == nullptr) return false;
+  if (directory == nullptr) return ErrnoError(errno, "reading the directory");
   bool empty = true;
   while (const dirent* entry = readdir(directory))
     if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) empty = false;
@@ -70,7 +71,10 @@ Status CheckMountPoint(const FuseOptions& options) {
     return bad(errno, strerror(errno));
   }
   if (!S_ISDIR(attr.st_mode)) return bad(ENOTDIR, "it is not a directory");
-  if (!options.nonempty && !IsEmptyDirectory(options.mount_point))
+  if (options.nonempty) return {};
+  const auto empty = IsEmptyDirectory(options.mount_point);
+  if (!empty) return bad(empty.error().errno_value, empty.error().text);
+  if (!*empty)
     return bad(ENOTEMPTY, "the directory is not empty, and its files would be hidden; choose an empty one or add --nonempty");
   return {};
 }
@@ -81,7 +85,9 @@ Status CheckDevice() {
     close(fd);
     return {};
   }
-  const char* next = errno == ENOENT ? "load the module (modprobe fuse), or give the container the device (--device /dev/fuse)"
+  const char* next = errno == EACCES && geteuid() != 0
+                         ? "this user may not use it: as root chmod 666 /dev/fuse, or mount as root"
+                     : errno == ENOENT ? "load the module (modprobe fuse), or give the container the device (--device /dev/fuse)"
                      : errno == EPERM || errno == EACCES
                          ? "the container or user may not use it; add --device /dev/fuse --cap-add SYS_ADMIN"
                          : "check the device";
@@ -127,8 +133,8 @@ class Frontend final : public FuseFrontend {
     if (fuse_session_mount(session_, target.c_str()) != 0) {
       return MakeError(EIO, ErrorKind::kOther,
                        StrCat("mounting on ", options_.mount_point,
-                              " failed; the line above from libfuse tells why (rights, fusermount3, allow_other in "
-                              "/etc/fuse.conf for users other than root)"));
+                              " failed; the line above from libfuse tells why. Users other than root need the package fuse3 "
+                              "(fusermount3), a directory of their own, and mount_max and user_allow_other of /etc/fuse.conf"));
     }
     mounted_ = options_.device_fd < 0;
     return InstallSessionIo(session_);

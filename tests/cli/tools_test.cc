@@ -194,6 +194,13 @@ TEST(Program, TellsWhatItSkippedWhenSomethingIsMissing) {
   }
 }
 
+TEST(Program, CheckLooksForTheModel) {
+  std::string out, err;
+  EXPECT_NE(RunProgram({"ossfs2", "check", "--oss_endpoint=http://127.0.0.1:1", "--oss_bucket=bucket", "--anonymous",
+                        "--model=/no/such/model"}, out, err), 0);
+  EXPECT_THAT(out, HasSubstr("fail  page cache    /no/such/model: No such file or directory"));
+}
+
 // Behind a proxy the machine need not know the name of the service.
 TEST(Program, CheckAsksNoNameThatTheProxyKnows) {
   std::string out, err;

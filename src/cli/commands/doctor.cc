@@ -77,8 +77,10 @@ void Doctor::Machine(const Show& show) {
     close(fd);
     show({"fuse", Verdict::kPass, "/dev/fuse can be opened", ""});
   } else {
+    const bool forbidden = errno == EACCES && geteuid() != 0;
     show({"fuse", Verdict::kFail, StrCat("/dev/fuse: ", std::string_view(strerror(errno))),
-          "load the module (modprobe fuse); in a container add --device /dev/fuse --cap-add SYS_ADMIN"});
+          forbidden ? "as root: chmod 666 /dev/fuse; or mount as root"
+                    : "load the module (modprobe fuse); in a container add --device /dev/fuse --cap-add SYS_ADMIN"});
   }
   if (geteuid() != 0 && access("/usr/bin/fusermount3", X_OK) != 0 && access("/bin/fusermount3", X_OK) != 0)
     show({"fuse", Verdict::kFail, "fusermount3 is not installed, and you are not root",
@@ -104,6 +106,9 @@ void Doctor::Memory(const Show& show) {
           "lower total_mem_limit or end other programs"});
   if (model_directory_.empty()) return;
   const Warmup files({model_directory_});
+  for (const WarmupFailure& failure : files.failures())
+    show({"page cache", Verdict::kFail, StrCat(failure.path, ": ", failure.reason), "give --model a folder that can be read"});
+  if (!files.failures().empty()) return;
   const uint64_t model = files.progress().bytes_total;
   const uint64_t room =
       available > settings_.memory.total_bytes ? available - settings_.memory.total_bytes : 0;

@@ -78,6 +78,13 @@ TEST(Tunables, WhatNeedsANewMountIsNamed) {
   EXPECT_EQ(fresh.Text("oss_access_key_secret"), "another");
 }
 
+TEST(Tunables, WhatCannotBeSetSaysWhyAndWhatToDo) {
+  EXPECT_THAT(WhyNotSet(*FindOption("total_mem_limit")), HasSubstr("needs a new mount"));
+  EXPECT_THAT(WhyNotSet(*FindOption("disk_data_cache_dir")), HasSubstr("has no effect: there is no disk tier"));
+  EXPECT_THAT(WhyNotSet(*FindOption("oss_hdfs_client_options")), HasSubstr("mount the bucket itself"));
+  EXPECT_THAT(WhyNotSet(*FindOption("oss_access_key_secret")), HasSubstr("kill -HUP"));
+}
+
 TEST(Tunables, AssignmentDoesNotReachCopies) {
   FsOptions one;
   FsOptions two = one;

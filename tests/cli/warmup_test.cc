@@ -119,10 +119,17 @@ TEST(Warmup, AFileThatIsFoundTwiceIsReadOnce) {
   EXPECT_EQ(warmup.files().size(), 1u);
 }
 
+TEST(Warmup, OnlyAllIsAHundredPercent) {
+  EXPECT_EQ(ResidentPercent(0, 0), 100);
+  EXPECT_EQ(ResidentPercent(1 << 20, 1 << 20), 100);
+  EXPECT_LT(ResidentPercent((1 << 30) - 1, 1 << 30), 99.95);
+  EXPECT_EQ(ResidentPercent(1, 4), 25);
+}
+
 TEST(Warmup, SaysThatTheMountEnded) {
-  EXPECT_EQ(WarmupReason(ENOTCONN), "the mount ended meanwhile");
-  EXPECT_EQ(WarmupReason(ECONNABORTED), "the mount ended meanwhile");
-  EXPECT_EQ(WarmupReason(EACCES), "Permission denied");
+  EXPECT_EQ(WarmupReason(ENOTCONN), "the mount has ended; mount it again");
+  EXPECT_EQ(WarmupReason(EACCES), "Permission denied: not for this user, or archived and not restored; the log of the mount tells");
+  EXPECT_EQ(WarmupReason(ECONNABORTED), "the mount has ended; mount it again");
 }
 
 TEST(Warmup, NothingToDoIsDone) {

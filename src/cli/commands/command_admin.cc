@@ -17,8 +17,10 @@
 #include "cli/admin/stats_table.h"
 #include "cli/app.h"
 #include "cli/mount/daemon_watch.h"
+#include "cli/mount/dead_mount.h"
 #include "cli/mount/mount_registry.h"
 #include "cli/options/option_table.h"
+#include "fuse/mount_table.h"
 
 namespace ossfs2 {
 namespace {
@@ -26,12 +28,21 @@ namespace {
 // Of what a daemon answers without asking the bucket.
 constexpr std::chrono::seconds kQuickAnswerLimit{10};
 
+// Of a path that the registry does not know.
+std::string WhyNoDaemon(const std::string& path_or_pid) {
+  const std::string path = ResolveMountPoint(path_or_pid);
+  std::string mount_point;
+  for (const MountInfo& mount : ReadMountInfo())
+    if (mount.type == "fuse.ossfs2" && (path + "/").starts_with(mount.mount_point + "/")) mount_point = mount.mount_point;
+  if (mount_point.empty()) return StrCat("no running mount of this user is at ", path_or_pid, "; `ossfs2 list` shows them");
+  if (HealthOf(mount_point) == MountHealth::kDead)
+    return StrCat("the daemon of ", mount_point, " has died: mount it again, or `ossfs2 umount ", mount_point, "`");
+  return StrCat(mount_point, " was mounted by another user, or with another XDG_RUNTIME_DIR; ask as that user");
+}
+
 Result<MountRecord> FindDaemon(const std::string& path_or_pid) {
   auto record = FindMountRecord(path_or_pid);
-  if (!record)
-    return MakeError(
-        ENOENT, ErrorKind::kNotFound,
-        StrCat("no running mount of this user is at ", path_or_pid, "; `ossfs2 list` shows them"));
+  if (!record) return MakeError(ENOENT, ErrorKind::kNotFound, WhyNoDaemon(path_or_pid));
   if (record->socket.empty())
     return MakeError(ENOTSUP, ErrorKind::kInvalid,
                      StrCat(record->mount_point, " was mounted with enable_admin_server=false"));

@@ -171,6 +171,9 @@ int UmountCommand(const Arguments& arguments) {
   const MountHealth health = record ? MountHealth::kServed : HealthOf(mount_point);
   const Status done = mount ? UnmountNow(mount_point, lazy) : Status();
   if (!done) {
+    if (done.error().errno_value == EPERM && !record)
+      return FailWith(1, StrCat(done.error().ToString(), "; if another user mounted ", mount_point,
+                                ", unmount it as that user or as root"));
     if (done.error().errno_value != EBUSY) return FailWith(1, done.error().ToString());
     const std::string users = UsersOf(mount_point);
     return FailWith(1, StrCat(mount_point, " is in use", users.empty() ? "" : StrCat(" by ", users),

@@ -165,9 +165,7 @@ void PrintText(const Warmup& warmup, const WarmupArguments& arguments, double se
   if (failures.size() > kFailuresShownMax)
     fprintf(stderr, "ossfs2: and %zu more\n", failures.size() - kFailuresShownMax);
   if (arguments.check) {
-    const double total = static_cast<double>(std::max<uint64_t>(progress.bytes_total, 1));
-    printf("%.1f %% resident (%s of %s in %llu files)\n",
-           progress.bytes_total == 0 ? 100.0 : static_cast<double>(progress.bytes_resident) * 100 / total,
+    printf("%.1f %% resident (%s of %s in %llu files)\n", ResidentPercent(progress.bytes_resident, progress.bytes_total),
            FormatSize(progress.bytes_resident).c_str(), FormatSize(progress.bytes_total).c_str(),
            static_cast<unsigned long long>(progress.files_total));
   } else {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -51,7 +52,8 @@ bool MayAskForPages(int fd, const std::string& path) {
 
 std::string WarmupReason(int error) {
   // What the kernel answers once nobody serves the mount.
-  if (error == ENOTCONN || error == ECONNABORTED) return "the mount ended meanwhile";
+  if (error == ENOTCONN || error == ECONNABORTED) return "the mount has ended; mount it again";
+  if (error == EACCES) return "Permission denied: not for this user, or archived and not restored; the log of the mount tells";
   return strerror(error);
 }
 
@@ -67,6 +69,11 @@ std::string WarmupLine(const WarmupProgress& progress, double elapsed_s, double 
   const std::string speed = StrCat(head, FormatSize(static_cast<uint64_t>(rate)), "/s");
   if (rate <= 0) return speed;
   return StrCat(speed, ", ", static_cast<int64_t>(static_cast<double>(progress.bytes_total - done) / rate), " s left");
+}
+
+double ResidentPercent(uint64_t resident, uint64_t total) {
+  if (resident >= total) return 100;
+  return std::floor(static_cast<double>(resident) * 1000 / static_cast<double>(total)) / 10;
 }
 
 Warmup::Warmup(const std::vector<std::string>& paths) {

@@ -43,6 +43,9 @@ struct WarmupProgress {
 // How far it is, for a line of progress. `elapsed_s`: since the start; `still_s`: since the last byte.
 std::string WarmupLine(const WarmupProgress& progress, double elapsed_s, double still_s);
 
+// Rounded down to tenths: 100.0 means every byte.
+double ResidentPercent(uint64_t resident, uint64_t total);
+
 class Warmup {
  public:
   static constexpr uint64_t kPieceBytes = 256ull << 20;

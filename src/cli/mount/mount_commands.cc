@@ -113,6 +113,14 @@ bool MountCommands::IsSoAlready(const OptionSpec& spec, const std::string& value
   return wanted && *wanted == options_.Bool(spec.name);
 }
 
+std::string WhyNotSet(const OptionSpec& spec) {
+  if (spec.support == OptionSupport::kNotice) return StrCat(spec.name, " has no effect: ", spec.note);
+  if (spec.support == OptionSupport::kRefused) return StrCat(spec.name, " is not supported: ", spec.note);
+  if (spec.group == OptionGroup::kCredentials)
+    return StrCat(spec.name, " is not set by a command, which others can see; change the config file, then: kill -HUP ", getpid());
+  return StrCat(spec.name, " needs a new mount; change the config file and mount again");
+}
+
 Result<std::string> MountCommands::Set(const std::string& option, const std::string& value) {
   const OptionSpec* spec = FindOption(option);
   if (spec == nullptr) {
@@ -122,9 +130,7 @@ Result<std::string> MountCommands::Set(const std::string& option, const std::str
                             nearest.empty() ? "" : StrCat("; did you mean \"", nearest, "\"?")));
   }
   if (!spec->runtime && IsSoAlready(*spec, value)) return StrCat(spec->name, " is so already");
-  if (!spec->runtime)
-    return MakeError(ENOTSUP, ErrorKind::kInvalid,
-                     StrCat(spec->name, " needs a new mount; change the config file and mount again"));
+  if (!spec->runtime) return MakeError(ENOTSUP, ErrorKind::kInvalid, WhyNotSet(*spec));
   // Read as if the mount began now, so that a value which does not fit the others is refused as at a mount.
   MutexLock lock(set_mutex_);
   OptionSet changed = options_;

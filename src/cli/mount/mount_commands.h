@@ -18,6 +18,9 @@ namespace ossfs2 {
 // Puts back in `fresh` what only a new mount changes, as `running` has it; the names of those that were different.
 std::vector<std::string> KeepWhatNeedsANewMount(OptionSet& fresh, const OptionSet& running);
 
+// Why an option cannot change while mounted, or not by this command, and what to do.
+std::string WhyNotSet(const OptionSpec& spec);
+
 class MountCommands final : public AdminCommands {
  public:
   MountCommands(MountStack& stack, const Settings& settings, const OptionSet& options);

@@ -18,7 +18,8 @@ struct Text {
 constexpr std::array kTexts = {
     Text{"umount",
                 "Unmounts DIR and waits until the daemon has saved what was written, at most flush_deadline.\n"
-                "Status 1: it is in use (by whom is said), or something could not be saved (what is said).\n"
+                "Status 1: it is in use, or mounted elsewhere too (by whom is said), or something could not\n"
+                "be saved (what is said).\n"
                 "  -l, --lazy      detach at once; the daemon ends when the last open file is closed and saved\n"},
     Text{"list",
                 "Mount point, pid, time since the start, state and bucket of each mount of this host.\n"

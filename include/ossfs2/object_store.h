@@ -61,6 +61,7 @@ struct ObjectInfo {
   Metadata metadata;              // HEAD only; lists do not have it
   ServingHeaders serving;         // HEAD only
   Encryption encryption;          // HEAD only
+  uint64_t tag_count = 0;         // HEAD only; the service tells it to keys that may read tags
   std::string version_id;         // HEAD only; empty: the bucket keeps no versions
 };
 
@@ -93,6 +94,7 @@ struct WriteOptions {
   bool forbid_overwrite = false;  // kAlreadyExists (EEXIST) when the key exists
   ServingHeaders serving;         // for copies, which would lose the source's
   Encryption encryption;          // of the version that is copied or replaced; see HasOwnEncryption
+  std::string tags;               // of the version that is replaced, as GetTags gives them; copies keep the source's
 };
 
 struct WriteResult {
@@ -175,6 +177,8 @@ class ObjectStore {
   virtual Result<WriteResult> PutSymlink(const std::string& key, const std::string& target,
                                          const WriteOptions& options) = 0;
   virtual Result<std::string> GetSymlink(const std::string& key) = 0;
+  // The object's tags, "k1=v1&k2=v2", URL-encoded; empty when it has none.
+  virtual Result<std::string> GetTags(const std::string& key) = 0;
 
   // --- multipart, blocking ---
   virtual Result<std::string> InitiateUpload(const std::string& key, const WriteOptions& options) = 0;
@@ -192,6 +196,8 @@ class ObjectStore {
 
   // Whether everything is written with an encryption that was configured, so that nobody need ask for that of a source.
   virtual bool HasOwnEncryption() const { return false; }
+  // The same of tags.
+  virtual bool HasOwnTags() const { return false; }
 
   // --- appendable objects, blocking ---
   // Appends at `position` (0 makes the object); kInvalid with OSS code PositionNotEqualToLength otherwise.

@@ -123,6 +123,7 @@ void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtim
   extra.content_type = info.content_type;
   extra.serving = info.serving;
   extra.encryption = info.encryption;
+  extra.tag_count = info.tag_count;
   extra.restore = info.restore;
   extra.crc64 = info.crc64;
   extra.foreign.clear();

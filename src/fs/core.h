@@ -127,6 +127,7 @@ class CoreFileSystem final : public FileSystem {
   // HEADs a file that is about to be written, of which only the listing is known.
   Status AskMetadata(Ino ino) EXCLUDES(context_.tree.mutex);
   Status PrepareWriter(const std::shared_ptr<OpenFile>& file, bool exclusive) EXCLUDES(context_.tree.mutex);
+  Status AskTags(OpenFile& file) EXCLUDES(context_.tree.mutex);
   static bool LosesItsName(const Node* node);
   Status TruncateOpen(OpenFile& file, uint64_t size) EXCLUDES(context_.tree.mutex);
   void TouchTruncated(Node* node, OpenFile* file) REQUIRES(context_.tree.mutex);

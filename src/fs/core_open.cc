@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "fs/attributes.h"
 #include "fs/core.h"
+#include "oss/kept_tags.h"
 
 namespace ossfs2 {
 namespace {
@@ -93,7 +94,28 @@ std::shared_ptr<FileHandle> CoreFileSystem::MakeHandle(Node* node, int flags) {
   return handle;
 }
 
+// Of the object that is to be replaced; only for the first writer.
+Status CoreFileSystem::AskTags(OpenFile& file) {
+  std::string key;
+  uint64_t count = 0;
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(file.ino());
+    if (node == nullptr || !node->extra || !node->published || node->unlinked || file.writer()) return {};
+    node->extra->tags.clear();
+    count = node->extra->tag_count;
+    if (count != 0) key = context_.tree.Key(node);
+  }
+  Result<std::string> tags = oss::KeptTags(context_.store, key, count);
+  if (!tags) return tags.error();
+  if (tags->empty()) return {};
+  MutexLock lock(context_.tree.mutex);
+  if (Node* node = context_.tree.Find(file.ino())) context_.tree.Extra(node).tags = std::move(*tags);
+  return {};
+}
+
 Status CoreFileSystem::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool exclusive) {
+  OSSFS2_RETURN_IF_ERROR(AskTags(*file));
   WriteTarget target;
   WriteOptions options;
   bool rebind = false;

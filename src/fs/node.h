@@ -55,6 +55,8 @@ struct NodeExtra {
   std::string content_type;
   ServingHeaders serving;  // of the content that is stored: new content has none
   Encryption encryption;   // of the version before is that of the next
+  uint64_t tag_count = 0;  // by the last HEAD
+  std::string tags;        // asked when a writer was opened; new content keeps them
   std::string restore;  // x-oss-restore
   bool reads_directly = false;  // archived, and this version was read all the same
   std::optional<uint64_t> crc64;

@@ -41,6 +41,7 @@ WriteOptions Publisher::UploadOptionsOf(const Node* node) const {
   if (extra == nullptr) return options;
   options.content_type = extra->content_type;
   options.encryption = extra->encryption;
+  options.tags = extra->tags;
   return options;
 }
 

@@ -9,6 +9,7 @@
 #include "base/mutex.h"
 #include "base/str.h"
 #include "fs/parallel.h"
+#include "oss/kept_tags.h"
 
 namespace ossfs2 {
 namespace {
@@ -18,18 +19,21 @@ uint64_t PartBytes(const CopyJob& job) {
   return std::max(job.part_bytes_min, least);
 }
 
+// A part copy takes nothing along.
 Result<WriteOptions> PartCopyOptions(ObjectStore& store, const CopyJob& job) {
   WriteOptions options;
+  Result<ObjectInfo> head = store.Head(job.source_key);
+  if (!head) return head.error();
   if (job.replace) {
     options = *job.replace;
   } else {
-    // A part copy takes no metadata along.
-    Result<ObjectInfo> head = store.Head(job.source_key);
-    if (!head) return head.error();
     options.metadata = head->metadata;
     options.content_type = head->content_type;
     options.serving = head->serving;
   }
+  Result<std::string> tags = oss::KeptTags(store, job.source_key, head->tag_count);
+  if (!tags) return tags.error();
+  options.tags = std::move(*tags);
   options.encryption = job.encryption.value_or(Encryption{});
   options.forbid_overwrite = job.forbid_overwrite;
   return options;

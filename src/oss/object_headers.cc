@@ -54,7 +54,8 @@ size_t MetadataWireBytes(const Metadata& metadata) {
   return bytes;
 }
 
-void AddStoreHeaders(const OssConfig& config, const Encryption& encryption, NameValues& headers) {
+void AddStoreHeaders(const OssConfig& config, const Encryption& encryption, const std::string& tags,
+                     NameValues& headers) {
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty()) headers.emplace_back(name, value);
   };
@@ -63,7 +64,7 @@ void AddStoreHeaders(const OssConfig& config, const Encryption& encryption, Name
   add(kEncryptionHeader, chosen.algorithm);
   add(kEncryptionKeyHeader, chosen.key_id);
   add("x-oss-object-acl", config.object_acl);
-  add("x-oss-tagging", config.tagging);
+  add("x-oss-tagging", config.tagging.empty() ? tags : config.tagging);
 }
 
 Status AddWriteHeaders(const OssConfig& config, const std::string& key, const WriteOptions& options,
@@ -85,7 +86,7 @@ Status AddWriteHeaders(const OssConfig& config, const std::string& key, const Wr
         ENOSPC, ErrorKind::kInvalid,
         StrCat("the metadata of ", key, " has ", size, " bytes; OSS stores at most ", kMetadataBytesMax));
   }
-  AddStoreHeaders(config, options.encryption, headers);
+  AddStoreHeaders(config, options.encryption, options.tags, headers);
   if (options.forbid_overwrite) headers.emplace_back("x-oss-forbid-overwrite", "true");
   return {};
 }
@@ -129,6 +130,7 @@ Result<ObjectInfo> ReadObjectInfo(const std::string& key, const http::ResponseHe
   info.content_type = HeaderText(head, "content-type");
   info.version_id = HeaderText(head, "x-oss-version-id");
   info.encryption = {HeaderText(head, kEncryptionHeader), HeaderText(head, kEncryptionKeyHeader)};
+  info.tag_count = HeaderNumber(head, "x-oss-tagging-count").value_or(0);
   for (size_t i = 0; i < head.headers.size(); ++i) {
     const http::ResponseHeaders::Entry header = head.headers[i];
     const std::string name = LowerCase(header.name);

@@ -31,9 +31,10 @@ size_t MetadataWireBytes(const Metadata& metadata);
 // Content type, serving headers, metadata, storage class, encryption, ACL, tagging, forbid-overwrite.
 Status AddWriteHeaders(const OssConfig& config, const std::string& key, const WriteOptions& options,
                        NameValues& headers);
-// The part of them that a changed copy carries also without new metadata: class, encryption, ACL. `encryption`: of the
-// version before, unless one is configured.
-void AddStoreHeaders(const OssConfig& config, const Encryption& encryption, NameValues& headers);
+// The part of them that a changed copy carries also without new metadata: class, encryption, ACL, tags. `encryption`
+// and `tags`: of the version before, unless one is configured.
+void AddStoreHeaders(const OssConfig& config, const Encryption& encryption, const std::string& tags,
+                     NameValues& headers);
 
 // kCorrupt when length or ETag is missing.
 Result<ObjectInfo> ReadObjectInfo(const std::string& key, const http::ResponseHead& head);

@@ -85,10 +85,12 @@ Result<WriteResult> RunCopy(OssContext& context, const CopyRequest& copy) {
   AllowSilence(context, request);
   AddSource(context, copy.source_key, copy.source_etag, request);
   if (copy.replace) {
-    OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, copy.target_key, *copy.replace, request.headers));
+    WriteOptions options = *copy.replace;
+    options.tags.clear();  // the source's stay
+    OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, copy.target_key, options, request.headers));
     request.headers.emplace_back("x-oss-metadata-directive", "REPLACE");
   } else {
-    AddStoreHeaders(context.config, copy.encryption, request.headers);
+    AddStoreHeaders(context.config, copy.encryption, "", request.headers);
   }
   // Without it the source's tags stay, whatever the tags that are sent.
   if (!context.config.tagging.empty()) request.headers.emplace_back("x-oss-tagging-directive", "Replace");

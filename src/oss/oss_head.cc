@@ -1,9 +1,10 @@
-// HeadObject and symbolic links.
+// HeadObject, symbolic links and tags.
 #include <cerrno>
 
 #include "base/str.h"
 #include "oss/absence_check.h"
 #include "oss/object_headers.h"
+#include "oss/oss_xml.h"
 #include "oss/signing/encoding.h"
 #include "oss/verbs.h"
 
@@ -95,6 +96,21 @@ Result<std::string> RunGetSymlink(OssContext& context, const std::string& key) {
       });
   if (!outcome.answer) return outcome.answer.error();
   return PercentDecode(HeaderText(outcome.answer->head, "x-oss-symlink-target"));
+}
+
+Result<std::string> RunGetTags(OssContext& context, const std::string& key) {
+  OssRequest request;
+  request.operation = "get_tags";
+  request.method = "GET";
+  request.key = key;
+  request.query = {{"tagging", ""}};
+  const Outcome outcome = RunExchange(context, std::move(request), [](const Answer& answer) -> std::optional<Failure> {
+    auto tags = ParseTagsXml(answer.body);
+    if (tags) return std::nullopt;
+    return FailureOf(std::move(tags.error()));
+  });
+  if (!outcome.answer) return outcome.answer.error();
+  return ParseTagsXml(outcome.answer->body);
 }
 
 }  // namespace ossfs2::oss

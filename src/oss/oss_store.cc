@@ -43,6 +43,7 @@ class OssStoreImpl final : public ObjectStore {
     return RunPutSymlink(context_, key, target, options);
   }
   Result<std::string> GetSymlink(const std::string& key) override { return RunGetSymlink(context_, key); }
+  Result<std::string> GetTags(const std::string& key) override { return RunGetTags(context_, key); }
 
   Result<std::string> InitiateUpload(const std::string& key, const WriteOptions& options) override {
     return RunInitiate(context_, key, options);
@@ -74,6 +75,7 @@ class OssStoreImpl final : public ObjectStore {
     return RunProbe(context_, prefix, deadline);
   }
   bool HasOwnEncryption() const override { return !context_.config.sse.empty(); }
+  bool HasOwnTags() const override { return !context_.config.tagging.empty(); }
   void EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) override {
     context_.EndCalls(after, grace);
   }

@@ -188,6 +188,21 @@ Result<CopyXml> ParseCopyXml(std::string_view xml) {
   return out;
 }
 
+Result<std::string> ParseTagsXml(std::string_view xml) {
+  pugi::xml_document document;
+  const auto root = Root(document, xml, "Tagging");
+  const pugi::xml_node set = root ? root->child("TagSet") : pugi::xml_node();
+  if (!set) return Malformed("Tagging");
+  std::string tags;
+  for (const pugi::xml_node& tag : set.children("Tag")) {
+    const std::string_view key = tag.child("Key").text().get();
+    if (key.empty()) return Malformed("Tagging");
+    if (!tags.empty()) tags += '&';
+    tags += StrCat(PercentEncode(key, false), "=", PercentEncode(tag.child("Value").text().get(), false));
+  }
+  return tags;
+}
+
 Result<std::string> ParseCompleteXml(std::string_view xml) {
   pugi::xml_document document;
   const auto root = Root(document, xml, "CompleteMultipartUploadResult");

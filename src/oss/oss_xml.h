@@ -41,6 +41,7 @@ struct CopyXml {
 };
 Result<CopyXml> ParseCopyXml(std::string_view xml);                      // CopyObjectResult or CopyPartResult
 Result<std::string> ParseCompleteXml(std::string_view xml);              // the ETag
+Result<std::string> ParseTagsXml(std::string_view xml);                  // "k1=v1&k2=v2", URL-encoded
 Result<std::vector<std::string>> ParseDeletedXml(std::string_view xml);  // keys that are gone
 
 std::string MakeCompleteXml(const std::vector<PartResult>& parts);

@@ -29,6 +29,7 @@ Result<ObjectInfo> RunHead(OssContext& context, const std::string& key, int64_t*
 Result<WriteResult> RunPutSymlink(OssContext& context, const std::string& key, const std::string& target,
                                   const WriteOptions& options);
 Result<std::string> RunGetSymlink(OssContext& context, const std::string& key);
+Result<std::string> RunGetTags(OssContext& context, const std::string& key);
 
 // oss_list.cc
 Result<ListPage> RunList(OssContext& context, const ListRequest& request);

@@ -84,6 +84,24 @@ Reply<HttpResponse> RemoveBucket(HandlerContext& context, Exchange& e) {
   return response;
 }
 
+Reply<HttpResponse> GetTagging(const Exchange& e) {
+  const RecordPtr record = e.bucket->Find(e.key);
+  if (record == nullptr) return NoSuchKey();
+  XmlWriter xml;
+  xml.Open("Tagging");
+  xml.Open("TagSet");
+  const std::string tags = TagsOf(*record);
+  for (const std::string& pair : tags.empty() ? std::vector<std::string>() : Split(tags, '&')) {
+    const std::vector<std::string> sides = Split(pair, '=');
+    xml.Open("Tag");
+    xml.Element("Key", oss::PercentDecode(sides[0]));
+    xml.Element("Value", sides.size() > 1 ? oss::PercentDecode(sides[1]) : "");
+    xml.Close();
+  }
+  xml.Close();
+  return XmlAnswer(xml.Take());
+}
+
 }  // namespace
 
 Reply<HttpResponse> OtherBucket(HandlerContext& context, Exchange& e) {
@@ -120,6 +138,7 @@ Reply<HttpResponse> OtherObject(HandlerContext& context, Exchange& e) {
     if (e.bucket->Find(e.key) == nullptr) return NoSuchKey();
     return Acl(e);
   }
+  if (e.http.method == "GET" && e.HasQuery("tagging")) return GetTagging(e);
   if (e.http.method == "GET" || e.http.method == "POST" || e.http.method == "PUT") return NotImplemented(e);
   return Fail(405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
 }

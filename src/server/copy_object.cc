@@ -24,6 +24,10 @@ Reply<std::shared_ptr<ObjectRecord>> MakeCopy(const Exchange& e, const CopySourc
   const bool onto_itself = source.bucket == e.bucket_name && source.key == e.key;
   ObjectRecord asked;
   if (auto good = ReadAttributes(e, asked); !good) return Failure(good.error());
+  const std::string tags = EqualsIgnoringCase(e.OwnHeaderOr("tagging-directive", "Copy"), "Replace")
+                               ? e.OwnHeaderOr("tagging", "")
+                               : TagsOf(*source.record);
+  const auto are_tags = [](const auto& header) { return header.first == kTagsHeader; };
   const bool replaces = Replaces(e) || (onto_itself && !e.dialect.s3);
   if (replaces) {
     record->content_type = asked.content_type;
@@ -32,6 +36,8 @@ Reply<std::shared_ptr<ObjectRecord>> MakeCopy(const Exchange& e, const CopySourc
   } else if (onto_itself && e.OwnHeader("storage-class") == nullptr) {
     return Fail(400, "InvalidRequest", "This copy request is illegal because it changes nothing.");
   }
+  std::erase_if(record->headers, are_tags);
+  if (!tags.empty()) record->headers.emplace_back(std::string(kTagsHeader), tags);
   for (const char* name : kEncryptionHeaders) {
     const auto* value = e.OwnHeader(name);
     if (value != nullptr && !replaces) record->headers.emplace_back(StrCat("x-oss-", name), *value);

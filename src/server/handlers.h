@@ -68,6 +68,10 @@ Reply<ReceivedBody> ReceiveBody(HandlerContext& context, Exchange& e, const Exte
 // A small body as text, at most kXmlBytesMax (`code` when larger), Content-MD5 checked when present.
 Reply<std::string> ReceiveText(Exchange& e, size_t bytes_max, std::string_view code);
 
+// Among the headers of a record; answers show the count only.
+inline constexpr std::string_view kTagsHeader = "x-oss-tagging";
+// Of a record, as they were sent; empty: none.
+std::string TagsOf(const ObjectRecord& record);
 // Names without the dialect's prefix; the algorithm, and the key of KMS.
 inline constexpr const char* kEncryptionHeaders[] = {"server-side-encryption", "server-side-encryption-key-id"};
 // Content-Type, stored headers, metadata and storage class of a request into a record.

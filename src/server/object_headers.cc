@@ -120,6 +120,8 @@ Reply<void> ReadAttributes(const Exchange& e, ObjectRecord& record) {
   for (const char* name : kEncryptionHeaders) {
     if (const auto* value = e.OwnHeader(name)) record.headers.emplace_back(StrCat("x-oss-", name), *value);
   }
+  if (const auto* tags = e.OwnHeader("tagging"); tags != nullptr && !tags->empty())
+    record.headers.emplace_back(std::string(kTagsHeader), *tags);
   const std::string prefix = StrCat(e.dialect.prefix(), "meta-");
   size_t metadata_bytes = 0;
   for (const auto& [name, value] : e.http.headers) {
@@ -142,6 +144,12 @@ Reply<void> ReadAttributes(const Exchange& e, ObjectRecord& record) {
   return {};
 }
 
+std::string TagsOf(const ObjectRecord& record) {
+  const auto found = std::find_if(record.headers.begin(), record.headers.end(),
+                                  [](const auto& header) { return header.first == kTagsHeader; });
+  return found == record.headers.end() ? std::string() : found->second;
+}
+
 void AddObjectHeaders(const Exchange& e, const ObjectRecord& record, HttpResponse& response) {
   const std::string prefix = e.dialect.prefix();
   response.Add("Content-Type", record.content_type);
@@ -149,6 +157,10 @@ void AddObjectHeaders(const Exchange& e, const ObjectRecord& record, HttpRespons
   response.Add("Last-Modified", oss::HttpDate(record.mtime_s));
   response.Add("Accept-Ranges", "bytes");
   for (const auto& [name, value] : record.headers) {
+    if (name == kTagsHeader) {
+      response.Add(prefix + "tagging-count", StrCat(Split(value, '&').size()));
+      continue;
+    }
     response.Add(name.starts_with("x-oss-") ? prefix + name.substr(6) : name, value);
   }
   for (const auto& [name, value] : record.metadata) response.Add(StrCat(prefix, "meta-", name), value);

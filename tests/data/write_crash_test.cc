@@ -58,6 +58,9 @@ class CrashStore final : public ObjectStore {
   Result<std::string> GetSymlink(const std::string& key) override {
     return Call<Result<std::string>>([&] { return store_.GetSymlink(key); });
   }
+  Result<std::string> GetTags(const std::string& key) override {
+    return Call<Result<std::string>>([&] { return store_.GetTags(key); });
+  }
   Result<std::string> InitiateUpload(const std::string& key, const WriteOptions& options) override {
     return Call<Result<std::string>>([&] { return store_.InitiateUpload(key, options); });
   }

@@ -46,6 +46,31 @@ class OwnEncryption(MountCase):
             self.assertEqual(self.client.get("log"), b"onetwo")
 
 
+class Tags(MountCase):
+    """The service keeps tags in copies of whole objects only."""
+
+    def test_they_stay(self):
+        path = lambda name: os.path.join(self.mount.path, name)
+        for name, size in (("small", 1000), ("large", 12 * MIB)):
+            self.client.put(name, payload(name, size), **{"x-oss-tagging": "team=a%20b&keep=1"})
+        count = lambda name: self.client.head(name).get("x-oss-tagging-count")
+        self.assertEqual(count("small"), "2")
+        os.chmod(path("small"), 0o640)
+        os.rename(path("small"), path("moved"))
+        with open(path("moved"), "wb") as stream:
+            stream.write(b"other")
+        self.assertEqual(self.client.get("moved"), b"other")
+        self.assertEqual(count("moved"), "2")
+        with open(path("large"), "r+b") as stream:
+            stream.seek(3 * MIB)
+            stream.write(b"patch")
+        self.assertEqual(count("large"), "2")
+        with open(path("large"), "wb") as stream:
+            stream.write(payload("new", 20 * MIB))
+        self.assertEqual(self.client.get("large"), payload("new", 20 * MIB))
+        self.assertEqual(count("large"), "2")
+
+
 class Versioned(MountCase):
     """Where the service ignores "do not overwrite"."""
     server_options = ("--versioned",)

@@ -46,6 +46,7 @@ class ArchiveStore final : public ObjectStore {
     return wrapped_.PutSymlink(key, target, options);
   }
   Result<std::string> GetSymlink(const std::string& key) override { return wrapped_.GetSymlink(key); }
+  Result<std::string> GetTags(const std::string& key) override { return wrapped_.GetTags(key); }
   Result<std::string> InitiateUpload(const std::string& key, const WriteOptions& options) override {
     return wrapped_.InitiateUpload(key, options);
   }

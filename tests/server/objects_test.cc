@@ -187,6 +187,27 @@ TEST_F(ObjectsTest, Copies) {
   EXPECT_EQ(Do("GET", "dst").body, "data");
 }
 
+TEST_F(ObjectsTest, TagsAreCountedToldAndCopied) {
+  const NameValues tagged = {{"x-oss-tagging", "a%20b=1%2B2&c="}, {"Cache-Control", "max-age=60"}};
+  EXPECT_EQ(Do("PUT", "src", {}, "data", tagged).status, 200);
+  EXPECT_EQ(Do("HEAD", "src").Header("x-oss-tagging-count"), "2");
+  EXPECT_EQ(Do("GET", "src").Header("x-oss-tagging"), "");
+  const std::string xml = Do("GET", "src", {{"tagging", ""}}).body;
+  EXPECT_NE(xml.find("<Key>a b</Key>"), std::string::npos) << xml;
+  EXPECT_NE(xml.find("<Value>1+2</Value>"), std::string::npos) << xml;
+  EXPECT_EQ(Do("GET", "absent", {{"tagging", ""}}).Code(), "NoSuchKey");
+  // A copy keeps them, also with metadata of its own, unless it is told otherwise.
+  const NameValues replaced = {{"x-oss-copy-source", "/bkt/src"}, {"x-oss-metadata-directive", "REPLACE"}, {"x-oss-tagging", "d=4"}};
+  EXPECT_EQ(Do("PUT", "dst", {}, "", replaced).status, 200);
+  EXPECT_EQ(Do("HEAD", "dst").Header("x-oss-tagging-count"), "2");
+  NameValues all_replaced = replaced;
+  all_replaced.push_back({"x-oss-tagging-directive", "Replace"});
+  EXPECT_EQ(Do("PUT", "dst", {}, "", all_replaced).status, 200);
+  EXPECT_EQ(Do("HEAD", "dst").Header("x-oss-tagging-count"), "1");
+  EXPECT_EQ(Do("PUT", "src", {}, "other").status, 200);
+  EXPECT_EQ(Do("HEAD", "src").Header("x-oss-tagging-count"), "");
+}
+
 TEST_F(ObjectsTest, CopiesKeepHeadersButNotTheEncryption) {
   const NameValues headers = {{"Cache-Control", "max-age=60"}, {"x-oss-server-side-encryption", "AES256"}};
   Do("PUT", "src", {}, "data", headers);

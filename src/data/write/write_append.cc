@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "data/upload/upload_zeros.h"
 #include "data/write/write_transfer.h"
+#include "oss/kept_tags.h"
 
 namespace ossfs2 {
 namespace {
@@ -129,6 +130,9 @@ Result<ObjectVersion> AppendCopyOf(WriteServices& services, const ObjectVersion&
   options.content_type = old.content_type;
   options.serving = old.serving;
   options.encryption = old.encryption;
+  Result<std::string> tags = oss::KeptTags(services.store, old.key, old.tag_count);
+  if (!tags) return tags.error();
+  options.tags = std::move(*tags);
   Result<std::vector<BlockRef>> blocks = services.memory.Acquire(kConvertPieceBytes / kBlock);
   if (!blocks) return blocks.error();
   while (made.size < backup.size || made.etag.empty()) {

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "data/upload/upload_geometry.h"
 #include "data/write/write_engine.h"
+#include "oss/kept_tags.h"
 
 namespace ossfs2 {
 namespace {
@@ -45,6 +46,9 @@ Result<WriteResult> CopyByParts(ObjectStore& store, const ObjectInfo& from, cons
   options.content_type = from.content_type;
   options.serving = from.serving;
   options.encryption = from.encryption;
+  Result<std::string> tags = oss::KeptTags(store, from.key, from.tag_count);
+  if (!tags) return tags.error();
+  options.tags = std::move(*tags);
   Result<std::string> upload = store.InitiateUpload(to, options);
   if (!upload) return upload.error();
   std::vector<PartResult> parts;

@@ -94,6 +94,9 @@ class FaultStoreImpl final : public FaultStore {
   Result<std::string> GetSymlink(const std::string& key) override {
     return Call("get_symlink", key, [&] { return wrapped_.GetSymlink(key); });
   }
+  Result<std::string> GetTags(const std::string& key) override {
+    return Call("get_tags", key, [&] { return wrapped_.GetTags(key); });
+  }
   Result<std::string> InitiateUpload(const std::string& key, const WriteOptions& options) override {
     return Call("initiate", key, [&] { return wrapped_.InitiateUpload(key, options); });
   }
@@ -127,6 +130,7 @@ class FaultStoreImpl final : public FaultStore {
     return Call("probe", prefix, [&] { return wrapped_.Probe(prefix, deadline); });
   }
   bool HasOwnEncryption() const override { return wrapped_.HasOwnEncryption(); }
+  bool HasOwnTags() const override { return wrapped_.HasOwnTags(); }
   void EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) override {
     wrapped_.EndCalls(after, grace);
   }

@@ -70,6 +70,7 @@ Result<WriteResult> MemoryBucket::Put(const std::string& key, std::string conten
   object.metadata = options.metadata;
   object.serving = options.serving;
   object.encryption = options.encryption;
+  object.tags = options.tags;
   return Store(key, std::move(object));
 }
 
@@ -110,6 +111,7 @@ Result<ObjectInfo> MemoryBucket::Head(const std::string& key) const {
   info.metadata = object->metadata;
   info.serving = object->serving;
   info.encryption = object->encryption;
+  if (!object->tags.empty()) info.tag_count = static_cast<uint64_t>(std::count(object->tags.begin(), object->tags.end(), '&')) + 1;
   return info;
 }
 
@@ -148,6 +150,7 @@ Result<WriteResult> MemoryBucket::PutSymlink(const std::string& key, const std::
   object.metadata = options.metadata;
   object.serving = options.serving;
   object.encryption = options.encryption;
+  object.tags = options.tags;
   object.link_target = target;
   return Store(key, std::move(object));
 }
@@ -157,6 +160,12 @@ Result<std::string> MemoryBucket::GetSymlink(const std::string& key) const {
   if (object == nullptr) return Fail(404, "NoSuchKey", "get_symlink", key);
   if (object->type != ObjectType::kSymlink) return Fail(400, "NotSymlink", "get_symlink", key);
   return object->link_target;
+}
+
+Result<std::string> MemoryBucket::GetTags(const std::string& key) const {
+  const MemoryObject* object = Find(key);
+  if (object == nullptr) return Fail(404, "NoSuchKey", "get_tags", key);
+  return object->tags;
 }
 
 Result<WriteResult> MemoryBucket::Append(const std::string& key, uint64_t position, std::string bytes,
@@ -173,6 +182,7 @@ Result<WriteResult> MemoryBucket::Append(const std::string& key, uint64_t positi
     object.metadata = options.metadata;
     object.serving = options.serving;
     object.encryption = options.encryption;
+    object.tags = options.tags;
     object.type = ObjectType::kAppendable;
   }
   std::string content = old == nullptr ? std::string() : *old->content;
@@ -257,6 +267,7 @@ Result<WriteResult> MemoryBucket::CompleteUpload(const std::string& key, const s
   object.metadata = (*upload)->options.metadata;
   object.serving = (*upload)->options.serving;
   object.encryption = (*upload)->options.encryption;
+  object.tags = (*upload)->options.tags;
   uploads_.erase(upload_id);
   return Store(key, std::move(object));
 }

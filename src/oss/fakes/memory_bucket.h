@@ -24,6 +24,7 @@ struct MemoryObject {
   Metadata metadata;
   ServingHeaders serving;
   Encryption encryption;
+  std::string tags;
   std::string link_target;
 };
 
@@ -41,6 +42,7 @@ class MemoryBucket {
   Result<WriteResult> PutSymlink(const std::string& key, const std::string& target,
                                  const WriteOptions& options, int64_t now_s);
   Result<std::string> GetSymlink(const std::string& key) const;
+  Result<std::string> GetTags(const std::string& key) const;
   Result<WriteResult> Append(const std::string& key, uint64_t position, std::string bytes,
                              const WriteOptions& options, int64_t now_s);
 

@@ -97,6 +97,12 @@ class MemoryStoreImpl final : public MemoryStore {
     return bucket_.GetSymlink(key);
   }
 
+  Result<std::string> GetTags(const std::string& key) override {
+    Begin("get_tags");
+    MutexLock lock(mutex_);
+    return bucket_.GetTags(key);
+  }
+
   Result<std::string> InitiateUpload(const std::string& key, const WriteOptions& options) override {
     Begin("initiate");
     MutexLock lock(mutex_);

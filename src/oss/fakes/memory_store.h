@@ -27,7 +27,7 @@ class MemoryStore : public ObjectStore {
   virtual std::vector<std::string> Keys() const = 0;
   virtual size_t OpenUploads() const = 0;
   // "get", "put", "part", "head", "list", "copy", "delete", "delete_many", "initiate", "copy_part",
-  // "complete", "abort", "list_parts", "list_uploads", "symlink", "get_symlink", "append", "probe".
+  // "complete", "abort", "list_parts", "list_uploads", "symlink", "get_symlink", "get_tags", "append", "probe".
   virtual std::map<std::string, uint64_t> Requests() const = 0;
   virtual uint64_t BytesSent() const = 0;      // by GETs
   virtual uint64_t BytesReceived() const = 0;  // by PUTs, parts and appends

@@ -1,0 +1,20 @@
+#include "oss/kept_tags.h"
+
+#include "base/log.h"
+#include "base/str.h"
+
+namespace ossfs2::oss {
+
+Result<std::string> KeptTags(ObjectStore& store, const std::string& key, uint64_t count) {
+  if (count == 0 || store.HasOwnTags()) return std::string();
+  Result<std::string> tags = store.GetTags(key);
+  if (tags) return tags;
+  const ErrorKind kind = tags.error().kind;
+  if (kind != ErrorKind::kAccessDenied && kind != ErrorKind::kNotFound) return tags;
+  if (kind == ErrorKind::kAccessDenied)
+    LogLimited(LogLevel::kWarning, StrCat("The ", count, " tags of ", key, " are lost when it is written anew: ",
+                                          tags.error().text, " Give the key oss:GetObjectTagging."));
+  return std::string();
+}
+
+}  // namespace ossfs2::oss

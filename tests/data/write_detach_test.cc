@@ -53,6 +53,18 @@ class Detach : public WriteFixture {
   ObjectVersion where_;
 };
 
+TEST_F(Detach, BytesThatAreOnlyOnTheDiskMakeNoRoomForOthers) {
+  options_.staging_bytes_max = kMiB;
+  const std::string content = Random(600 * kKiB, 9);
+  store_->PutContent("file", content);
+  auto file = OpenFile();
+  MustLose(*file);
+  EXPECT_EQ(parked_, 0) << "small enough to be fetched";
+  EXPECT_EQ(ErrnoOf(WriteAt(*file, content.size(), Random(600 * kKiB, 10))), ENOSPC);
+  ExpectBytes(*file, content);
+  ExpectLeft(file);
+}
+
 TEST_F(Detach, NewFileIsWrittenToStagingAlone) {
   auto file = NewFile();
   MustLose(*file);

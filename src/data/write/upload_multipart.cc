@@ -110,6 +110,7 @@ void MultipartUpload::SendMemory(int number, std::span<const std::byte> bytes, s
 void MultipartUpload::SendLater(int number, std::function<Result<std::shared_ptr<PartBuffer>>()> load) {
   {
     MutexLock lock(mutex_);
+    parts_.erase(number);  // also when it cannot be loaded
     ++outstanding_;
   }
   services_.Background([self = shared_from_this(), number, load = std::move(load)]() mutable {

@@ -54,6 +54,7 @@ Status WriteStaged::CheckRange(uint64_t end) const {
 }
 
 void WriteStaged::DropCached() {
+  if (base_.key.empty()) return;  // nowhere else any more
   for (const ExtentMap::Run& run : extents_.Extents()) {
     if (run.kind != ExtentKind::kCached) continue;
     if (!file_->Punch(run.begin, run.end - run.begin)) return;
@@ -85,15 +86,25 @@ Status WriteStaged::Write(uint64_t offset, std::span<const std::byte> data) {
   Touch(offset, end);
   if (Status status = file_->Write(offset, data); !status) {
     services_.space.Release(missing);
-    // What was half written must not show up where the map says zeros.
-    for (const ExtentMap::Run& run : extents_.Runs(offset, end))
-      if (!run.kind || run.kind == ExtentKind::kZero) (void)file_->Punch(run.begin, run.end - run.begin);
+    HideUnwritten(offset, end);
     return status;
   }
   extents_.Set(offset, end, ExtentKind::kData);
   size_ = std::max(size_, end);
   SendEarly(offset, end);
   return {};
+}
+
+// What was half written must not show up where the map says zeros, nor pass for bytes of the base.
+void WriteStaged::HideUnwritten(uint64_t begin, uint64_t end) {
+  for (const ExtentMap::Run& run : extents_.Runs(begin, end)) {
+    const bool cached = run.kind == ExtentKind::kCached;
+    if (run.kind == ExtentKind::kData || (cached && base_.key.empty())) continue;
+    (void)file_->Punch(run.begin, run.end - run.begin);
+    if (!cached) continue;
+    extents_.Clear(run.begin, run.end);
+    services_.space.Release(run.end - run.begin);
+  }
 }
 
 Status WriteStaged::Truncate(uint64_t size) {
@@ -168,13 +179,16 @@ Status WriteStaged::FetchMissing(uint64_t begin, uint64_t end) {
       PartBuffer buffer(at, count * MemoryPool::kBlockBytes, false);
       buffer.AddBlocks(*blocks);
       buffer.Grow(piece);
-      const Status fetched = buffer.Fill([this, at](uint64_t position, std::span<std::byte> window) {
-        const Status got = FetchRange(services_.store, base_, at + position, window);
-        return got ? file_->Write(at + position, window) : got;
+      Status kept;
+      const Status done = buffer.Fill([this, at, &kept](uint64_t position, std::span<std::byte> window) -> Status {
+        OSSFS2_RETURN_IF_ERROR(FetchRange(services_.store, base_, at + position, window));
+        kept = file_->Write(at + position, window);
+        return kept;
       });
-      if (!fetched) {
+      if (!done) {
         services_.space.Release(piece);
-        return fetched;
+        (void)file_->Punch(at, piece);
+        return kept ? done : Status();
       }
       extents_.Set(at, at + piece, ExtentKind::kCached);
       at += piece;

@@ -82,6 +82,7 @@ class WriteStaged {
   Status CheckRange(uint64_t end) const;
   Status Reserve(uint64_t bytes);
   void DropCached();
+  void HideUnwritten(uint64_t begin, uint64_t end);
   void Touch(uint64_t begin, uint64_t end);
   void SendEarly(uint64_t begin, uint64_t end);
   void SendCellEarly(size_t cell);

@@ -255,7 +255,8 @@ bool MultipartUpload::ClearFailure() {
   MutexLock lock(mutex_);
   if (!opened_) return true;
   if (id_.empty() || aborted_) return false;
-  if (failure_ && failure_->kind == ErrorKind::kNotFound) return false;
+  // Or the source of a copy is gone.
+  if (failure_ && failure_->kind == ErrorKind::kNotFound && failure_->oss_code != "NoSuchKey") return false;
   failure_.reset();
   return true;
 }

@@ -210,10 +210,26 @@ Result<bool> WriteStream::AppendCopy(const ObjectVersion& source, uint64_t offse
   if (tail_) SendTail();
   // The head keeps its place and number; nothing is appended to it any more once something follows.
   if (head_ && !head_->full()) SendHead();
+  // What is on its way would fail with a copy that does, and be lost.
+  if (upload_) OSSFS2_RETURN_IF_ERROR(upload_->Wait());
   const int first = next_number_;
   for (const auto& [begin, run_end] : runs) SendCopy(source, begin, run_end - begin);
   // Whoever was told that the bytes are copied may remove or replace the source.
-  for (int number = first; number < next_number_; ++number) OSSFS2_RETURN_IF_ERROR(Upload().WaitFor(number));
+  const Status copied = upload_->Wait();
+  if (copied) return true;
+  const ErrorKind kind = copied.error().kind;
+  const bool source_gone = kind == ErrorKind::kVersionChanged || kind == ErrorKind::kNotFound;
+  if (TakeBackCopies(first) && source_gone) return false;
+  return copied.error();
+}
+
+// False: the upload is of no use any more.
+bool WriteStream::TakeBackCopies(int first_number) {
+  sent_.RemoveFrom(first_number);
+  next_number_ = first_number;
+  if (!sent_.empty()) return upload_->ClearFailure();
+  upload_->Abort();
+  upload_.reset();
   return true;
 }
 

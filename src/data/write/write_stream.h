@@ -51,7 +51,8 @@ class WriteStream {
   Status Patch(uint64_t offset, std::span<const std::byte> data);
   // Part numbers are used up: the owner completes it, and goes on in a stream that is seeded with the result.
   bool OutOfNumbers() const;
-  // Ranges of another object appended by copies on the server; false: too short, or a short part would be left.
+  // Ranges of another object appended by copies on the server; false: too short, or a short part would be left, or that
+  // version is gone. When it fails nothing was appended, and what was before is still good unless the upload is gone.
   Result<bool> AppendCopy(const ObjectVersion& source, uint64_t offset, uint64_t length);
   // Shortens to `size`; false: what would be cut is not in memory.
   Result<bool> TryCut(uint64_t size);
@@ -102,6 +103,7 @@ class WriteStream {
   void SendBuffer(int number, std::shared_ptr<PartBuffer> buffer);
   void PadTo(PartBuffer& buffer, uint64_t size);
   void SendCopy(const ObjectVersion& source, uint64_t offset, uint64_t length);
+  bool TakeBackCopies(int first_number);
   void SendZerosTo(uint64_t size);
   Status AppendWaiting(std::span<const std::byte> data, size_t more);
   PartBuffer* Holding(uint64_t offset) const;

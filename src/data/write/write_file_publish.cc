@@ -112,16 +112,17 @@ Result<Published> WriteFileImpl::Store(uint64_t size, const WriteOptions& option
   }
   if (AtRest() && base_bytes_ > 0 && base_bytes_ < base_.size) OSSFS2_RETURN_IF_ERROR(EnterStaged());
   if (staged_) return StoreStaged(size, options);
-  if (!stream_) {
-    // New, emptied, or longer by allocated space.
-    auto stream = NewStream(options);
-    if (base_bytes_ >= kPartBytesMin)
-      stream->SeedByCopy(base_);
-    else if (base_bytes_ > 0)
-      OSSFS2_RETURN_IF_ERROR(stream->SeedByDownload(base_));
-    stream_ = std::move(stream);
-  }
-  return StoreStream(size, options);
+  if (stream_) return StoreStream(size, options);
+  // New, emptied, or longer by allocated space.
+  auto stream = NewStream(options);
+  if (base_bytes_ >= kPartBytesMin)
+    stream->SeedByCopy(base_);
+  else if (base_bytes_ > 0)
+    OSSFS2_RETURN_IF_ERROR(stream->SeedByDownload(base_));
+  stream_ = std::move(stream);
+  Result<Published> published = StoreStream(size, options);
+  if (!published) stream_.reset();  // nobody's bytes were only there: the next try makes another
+  return published;
 }
 
 Result<Published> WriteFileImpl::StoreStream(uint64_t size, const WriteOptions& options) {

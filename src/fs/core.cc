@@ -119,8 +119,14 @@ void CoreFileSystem::Forget(Ino ino, uint64_t lookups) {
 
 // --- attributes ---
 
+// The kernel asks by a handle only for a read (or seek) that meets the end of the file as it knows it.
+bool CoreFileSystem::ReadsOldVersion(std::optional<HandleId> id) {
+  const auto handle = id ? files_.Get(*id) : nullptr;
+  return handle && !handle->writable && handle->outdated() && !handle->file->ahead();
+}
+
 std::optional<Result<AttrReply>> CoreFileSystem::TryGetAttr(Ino ino, std::optional<HandleId> handle) {
-  (void)handle;
+  if (ReadsOldVersion(handle)) return Result<AttrReply>(StaleInode());
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return Result<AttrReply>(StaleInode());
@@ -130,8 +136,8 @@ std::optional<Result<AttrReply>> CoreFileSystem::TryGetAttr(Ino ino, std::option
 }
 
 Result<AttrReply> CoreFileSystem::GetAttr(Ino ino, std::optional<HandleId> handle) {
-  (void)handle;
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
+  if (ReadsOldVersion(handle)) return StaleInode();
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return StaleInode();

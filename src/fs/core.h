@@ -135,6 +135,7 @@ class CoreFileSystem final : public FileSystem {
   Status ResizeUnopened(Ino ino, uint64_t size) EXCLUDES(context_.tree.mutex);
   std::optional<ObjectVersion> VersionToRead(const FileHandle& handle) EXCLUDES(context_.tree.mutex);
   std::shared_ptr<ReadFile> ReaderOf(FileHandle& handle) EXCLUDES(context_.tree.mutex);
+  bool ReadsOldVersion(std::optional<HandleId> id);
   void ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, ReadDone done);
   void NoteWrite(FileHandle& handle, Writer writer = Writer::kCall);
   // Its close is no longer what stores the file.

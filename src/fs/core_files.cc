@@ -28,6 +28,7 @@ std::optional<ObjectVersion> CoreFileSystem::VersionToRead(const FileHandle& han
   return context_.VersionOf(node);
 }
 
+// Null: what the handle has read of is gone.
 std::shared_ptr<ReadFile> CoreFileSystem::ReaderOf(FileHandle& handle) {
   MutexLock lock(handle.mutex);
   for (;;) {
@@ -35,6 +36,7 @@ std::shared_ptr<ReadFile> CoreFileSystem::ReaderOf(FileHandle& handle) {
     if (handle.reader && handle.reader_version == version) return handle.reader;
     const auto object = VersionToRead(handle);
     if (!object) return handle.reader;
+    if (handle.outdated()) return nullptr;
     std::shared_ptr<ReadFile> reader = context_.reads.Open(handle.ino, *object);
     // Whoever found a newer version between the two looks could not retire this reader.
     if (const auto now = VersionToRead(handle); now && !now->SameBytes(*object)) continue;

@@ -87,6 +87,7 @@ std::shared_ptr<FileHandle> CoreFileSystem::MakeHandle(Node* node, int flags) {
     extra.open->unlinked = node->unlinked;
   }
   handle->file = extra.open;
+  handle->replaced = extra.open->replaced;
   ++extra.open->handles;
   if (handle->writable) ++extra.open->writable_handles;
   context_.tree.Pin(node);

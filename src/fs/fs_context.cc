@@ -59,7 +59,14 @@ bool FsContext::NeedsMetadata(const Node* node) const {
   return !node->extra || !node->extra->metadata_known;
 }
 
+void FsContext::NoteReplaced(Node* node) {
+  ++node->pages_made;
+  if (node->extra && node->extra->open) ++node->extra->open->replaced;
+}
+
 double FsContext::AttrValidS(const Node* node) const {
+  // Behind the size that the kernel believes, a read by an old handle meets the end: it has to ask before (GetAttr).
+  if (node->extra && node->extra->open && node->extra->open->replaced > 0) return 0;
   const double own = options.kernel_attr_timeout_s;
   if (own >= 0) return own;
   if (node->parent == nullptr || !node->published) return options.attr_timeout_s;

@@ -54,6 +54,8 @@ struct FsContext {
   // The node's attributes are kept in metadata that was not read yet.
   bool NeedsMetadata(const Node* node) const REQUIRES(tree.mutex);
   Entry MakeEntry(const Node* node) const REQUIRES(tree.mutex);
+  // Another host has replaced the object: the node knows its new version.
+  void NoteReplaced(Node* node) REQUIRES(tree.mutex);
   double AttrValidS(const Node* node) const REQUIRES(tree.mutex);
   ObjectVersion VersionOf(const Node* node) const REQUIRES(tree.mutex);
   // A change of the directory's names made here.

@@ -25,12 +25,16 @@ struct FileHandle {
   bool append = false;
   bool stores = false;  // its close stores the file: it is writable, or truncated the file when it was opened
   std::shared_ptr<OpenFile> file;
+  uint32_t replaced = 0;  // OpenFile::replaced when it was opened
   std::atomic<bool> unflushed{false};  // wrote since it was last flushed, synced or found with nothing to store
   std::atomic<int32_t> drops_pages{-1};  // Node::pages_made of the open, which drops older pages, until it surely has; -1: nothing
   std::atomic<bool> closing{false};    // flushed once: counted in OpenFile::closing
   Mutex mutex;
   std::shared_ptr<ReadFile> reader GUARDED_BY(mutex);  // of the version this handle reads
   uint64_t reader_version GUARDED_BY(mutex) = 0;       // OpenFile::version when it was taken
+
+  // Another host has replaced the version that it was opened at. It may have read that from the page cache only.
+  bool outdated() const { return file->replaced != replaced; }
 };
 
 inline Error BadHandle() { return MakeError(EBADF, ErrorKind::kInvalid, "The handle is not open for this."); }

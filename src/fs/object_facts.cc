@@ -56,7 +56,7 @@ bool TakeVersion(FsContext& context, Node* node, const Facts& facts, bool first,
   if (!first) {
     // Before anybody, the kernel too, can learn of the new version.
     context.reads.Retire(node->ino, context.VersionOf(node));
-    ++node->pages_made;
+    context.NoteReplaced(node);
     notices.inodes.push_back(node->ino);
   }
   return true;

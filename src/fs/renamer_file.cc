@@ -169,7 +169,7 @@ void Renamer::TakeMoved(const Names& names, const Pair& pair, const FileMove& mo
   if (node == nullptr) return;
   if (move.newer) {
     node->size = after.size;
-    ++node->pages_made;
+    context_.NoteReplaced(node);
     // With its own attributes: those that were known are of the version before.
     if (!node->extra || !node->extra->mtime_chosen) node->mtime_ns = WallNs(move.newer->mtime_s);
     TakeMetadata(context_.tree, node, *move.newer, false);

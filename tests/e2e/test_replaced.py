@@ -208,6 +208,14 @@ class ReplacedByAnotherHost(MountCase):
     def test_read_at_the_old_end(self):
         self.check(*self.replace("end", b"o" * 8192, b"n" * 20000, False), b"n" * 20000)
 
+    def test_read_at_the_old_end_of_a_shorter_version(self):
+        self.check(*self.replace("shorter", b"o" * 8192, b"n" * 100, False), b"n" * 100)
+
+    def test_handle_that_has_read_pages_of_others_only(self):
+        self.server.client.put("pages", b"o" * 8192)
+        harness.sha256(os.path.join(self.mount.path, "pages"))
+        self.check(*self.replace("pages", b"o" * 8192, b"n" * 20000, False), b"n" * 20000)
+
     def test_last_page_of_a_file_written_here(self):
         path, handle = self.replace("tail", b"o" * 100, b"n" * 200, True)
         os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -67,6 +67,48 @@ TEST_F(ReplacedElsewhere, TheNextCopyAfterARefusedOneSeesTheNewVersion) {
   EXPECT_EQ(store_->Content("again"), newer);
 }
 
+// It may have read the old version all the same, from the page cache.
+TEST_F(ReplacedElsewhere, AHandleWhoseFirstReadComesAfterTheNewVersionWasSeenIsRefused) {
+  store_->PutContent("f", "old");
+  const HandleId before = *mount_.OpenPath("f", O_RDONLY);
+  store_->PutContent("f", "newer");
+  clock_.Advance(std::chrono::seconds(61));
+  EXPECT_EQ(mount_.Stat("f")->size, 5u);
+  const HandleId after = *mount_.OpenPath("f", O_RDONLY);
+  EXPECT_EQ(*mount_.Read(after, 0, 10), "newer");
+  const Result<std::string> read = mount_.Read(before, 0, 10);
+  EXPECT_EQ(read ? 0 : read.error().errno_value, ESTALE);
+  EXPECT_EQ(mount_.Put("f", "ours"), 0);
+  EXPECT_EQ(*mount_.Read(after, 0, 10), "ours");
+  const Result<std::string> again = mount_.Read(before, 0, 10);
+  EXPECT_EQ(again ? 0 : again.error().errno_value, ESTALE) << "for good";
+  mount_.Close(before);
+  mount_.Close(after);
+}
+
+// The kernel answers reads behind the size that it believes without a READ; before that it asks for the attributes by
+// the handle, once they are no longer valid.
+TEST_F(ReplacedElsewhere, TheKernelAsksByTheOldHandleBeforeItTakesTheNewEndForTheEnd) {
+  store_->PutContent("f", "long old");
+  const HandleId before = *mount_.OpenPath("f", O_RDONLY);
+  const Ino ino = mount_.InoOf("f");
+  EXPECT_GT(mount_.fs().GetAttr(ino, before)->valid_s, 0);
+  store_->PutContent("f", "new");
+  clock_.Advance(std::chrono::seconds(61));
+  const HandleId after = *mount_.OpenPath("f", O_RDONLY);
+  const Result<AttrReply> attr = mount_.fs().GetAttr(ino, after);
+  EXPECT_EQ(attr->attr.size, 3u);
+  EXPECT_EQ(attr->valid_s, 0);
+  EXPECT_EQ(mount_.Find("f")->attr_valid_s, 0);
+  for (const bool at_once : {true, false}) {
+    const Result<AttrReply> old = at_once ? *mount_.fs().TryGetAttr(ino, before) : mount_.fs().GetAttr(ino, before);
+    EXPECT_EQ(old ? 0 : old.error().errno_value, ESTALE);
+  }
+  mount_.Close(before);
+  mount_.Close(after);
+  EXPECT_GT(mount_.Find("f")->attr_valid_s, 0) << "no handle is left that read the old version";
+}
+
 TEST_F(ReplacedElsewhere, ARenameTakesTheAttributesOfTheVersionThatItMoves) {
   store_->PutContent("f", "old", {{"author", "before"}, {"mode", "33188"}});
   EXPECT_EQ(mount_.Stat("f")->mode & 07777, 0644u);

@@ -39,7 +39,12 @@ FAULTS = [
     "rate=0.03,kind=status:503:SlowDown", "rate=0.03,kind=status:500:InternalError", "rate=0.02,kind=reset",
     "rate=0.02,kind=lost-answer", "rate=0.02,kind=html", "rate=0.05,kind=delay:30", "rate=0.05,kind=late-answer:40",
     "op=get,rate=0.03,kind=short", "op=put,rate=0.02,kind=corrupt", "op=list,rate=0.05,kind=bad-xml",
+    "rate=0.2,kind=status:503:SlowDown", "op=get,rate=0.2,kind=short", "op=get,rate=0.2,kind=reset",
+    "op=put|complete|copy|copy_part|part,rate=0.2,kind=lost-answer", "op=put|part|copy_part,rate=0.2,kind=reset",
+    "op=part,rate=0.1,kind=corrupt", "op=initiate|append|delete|delete_many,rate=0.1,kind=lost-answer",
+    "op=head|list,rate=0.2,kind=status:500:InternalError", "op=get,rate=0.1,kind=no-range",
 ]
+SERVER_OPTIONS = ["--copies-change-etag", "--no-copy-crc", "--versioned"]
 
 
 def pick_options(dice, choices):

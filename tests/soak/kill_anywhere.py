@@ -106,7 +106,7 @@ def soak(dice):
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 12
     options = common.pick_options(dice, common.OPTIONS + common.WRITE_OPTIONS)
     faults = dice.sample(FAULTS, dice.choice((0, 1, 2)))
-    server_options = [o for o in ("--copies-change-etag", "--no-copy-crc") if dice.random() < 0.3]
+    server_options = [o for o in common.SERVER_OPTIONS if dice.random() < 0.3]
     print("seed %d: %s, faults %s, server %s" % (SEED, options, faults, server_options), flush=True)
     local = harness.temporary_folder("local")
     with harness.Server(*server_options) as server, harness.Mount(server, *(ALWAYS + options)) as mount:

@@ -1,5 +1,7 @@
 """LargeTwin: test_property's Twin with files of several parts, maps, copies, threads and half-done renames."""
+import ctypes
 import errno
+import hashlib
 import mmap
 import os
 import threading
@@ -11,13 +13,23 @@ SIZES = (0, 1, 10, 100, 4096, 5000, 70000, 300000, 300001, MIB, MIB + 1, 3 * MIB
 ALONE = ("write", "write", "append", "patch", "patch", "unlink", "rename", "rename", "mkdir", "rmdir", "list",
          "exclusive", "copy_range", "copy_range", "pieces", "pieces", "sparse", "overwrite", "overwrite", "shrink",
          "shuffled", "truncate")
+IN_STEPS = ("appenders", "mixture", "mixture")  # stored in between
 WITH_HANDLES = ("read", "stat", "open", "open", "use", "use", "use", "use", "close", "close", "chmod", "chown",
                 "utime", "setxattr", "symlink", "map_read", "map_write", "map_write", "allocate", "parallel",
                 "rename_while_open", "tail")
+MIXTURE = ("write", "write", "write", "read", "read", "read", "truncate", "sync", "map", "map", "punch", "keep_size",
+           "copy", "reopen")
+KEEP_SIZE, PUNCH_HOLE = 1, 2
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def fallocate(handle, mode, offset, count):
+    if _libc.fallocate(handle, mode, ctypes.c_long(offset), ctypes.c_long(count)) != 0:
+        raise OSError(ctypes.get_errno(), "fallocate")
 
 
 class LargeTwin(Twin):
-    kinds = ALONE + WITH_HANDLES
+    kinds = ALONE + IN_STEPS + WITH_HANDLES
 
     def step(self):
         getattr(self, "do_" + self.random.choice(self.kinds))()
@@ -201,3 +213,83 @@ class LargeTwin(Twin):
         count = self.random.choice((1, 100, 5000, 200000))
         self.on_file("tail %d" % count, self.name(), "rb", lambda stream: self.read_all(
             stream.fileno(), count, max(0, os.fstat(stream.fileno()).st_size - count)))
+
+    def do_appenders(self):
+        """Threads append records of one size, each through a handle of its own: all are there, in some order."""
+        name, size, count = self.name(), self.random.choice((10, 4096, 5000, 70000)), self.random.randrange(1, 9)
+        self.counter += 1
+        tag = self.counter
+
+        def work(root):
+            path = os.path.join(root, name)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o644))
+            start = os.stat(path).st_size
+
+            def append(thread):
+                handle = os.open(path, os.O_WRONLY | os.O_APPEND)
+                for k in range(count):
+                    os.write(handle, harness.block("r%d" % thread, tag * 10 + k, size))
+                os.close(handle)
+
+            harness.in_threads(append, range(4))
+            with open(path, "rb") as stream:
+                head = hashlib.md5(stream.read(start)).hexdigest()
+                tail = sorted(hashlib.md5(record).hexdigest() for record in iter(lambda: stream.read(size), b""))
+            os.truncate(path, start)
+            return head, tail
+        self.both("appenders %s %d * %d" % (name, size, count), work)
+
+    def do_mixture(self):
+        """Many small things of all kinds in one file, as fsx does them."""
+        name, scale, dice = self.name(), self.random.choice((3000, 100000, MIB, 5 * MIB)), self.random
+        steps = [(dice.choice(MIXTURE), dice.randrange(scale), dice.choice((1, 500, 4096, 60000, scale // 3)),
+                  dice.randrange(scale)) for _ in range(dice.randrange(3, 30))]
+        flags = dice.choice((0, 0, os.O_TRUNC))
+        self.counter += 1
+        tag = self.counter
+        trace = []
+
+        def work(root):
+            results, path = [], os.path.join(root, name)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o644)
+            try:
+                for number, (kind, at, count, other) in enumerate(steps):
+                    data = harness.block("m", tag * 100 + number, MIB) * (count // MIB + 1)
+                    size = os.fstat(handle).st_size
+                    if kind == "reopen":
+                        os.close(handle)
+                        handle = os.open(path, os.O_RDWR)
+                    results.append((kind, at, count, other, size,
+                                    self.mix(handle, kind, at, count, other, data[:count], size)))
+                results.append(hashlib.md5(self.read_all(handle, 1 << 30, 0)).hexdigest())
+            finally:
+                os.close(handle)
+            trace.append(results)
+        status = self.both("mixture %s %d %d" % (name, scale, flags), work)
+        if status[0] == "ok" and trace[0] != trace[1]:
+            wrong = [(i, pair) for i, pair in enumerate(zip(*trace)) if pair[0] != pair[1]]
+            raise AssertionError("mixture %s: step %s (mount, local) of %s" % (name, wrong[0], trace[1]))
+
+    def mix(self, handle, kind, at, count, other, data, size):
+        if kind == "write":
+            return os.pwrite(handle, data, at)
+        if kind == "read":
+            return hashlib.md5(self.read_all(handle, count, at)).hexdigest()
+        if kind == "truncate":
+            return os.ftruncate(handle, at)
+        if kind == "sync":
+            return os.fsync(handle)
+        if kind == "punch":
+            return fallocate(handle, PUNCH_HOLE | KEEP_SIZE, at, count)
+        if kind == "keep_size":
+            return fallocate(handle, KEEP_SIZE, at, count)
+        if kind == "copy" and abs(other - at) >= count:
+            return os.copy_file_range(handle, handle, count, at, other) if at < size else None
+        if kind == "map" and at < size:
+            with mmap.mmap(handle, size) as view:
+                before = bytes(view[at:at + count])
+                view[at:at + len(before)] = data[:len(before)]
+                if count % 2:
+                    view.flush()
+                return hashlib.md5(before).hexdigest()
+        return None

@@ -203,7 +203,7 @@ Status AttributeSaver::StoreFile(Ino ino) {
     return StaleInode();
   }
   if (node->local_stamp == stamp) MarkStored(*node->extra);
-  TakeWritten(context_, node, (*copied)->etag, job.crc64 ? job.crc64 : (*copied)->crc64);
+  TakeWritten(context_, node, (*copied)->etag, job.crc64 ? job.crc64 : (*copied)->crc64, (*copied)->mtime_s);
   return {};
 }
 
@@ -243,7 +243,7 @@ Status AttributeSaver::StoreLink(Ino ino) {
   Node* node = context_.tree.Find(ino);
   if (node == nullptr || !node->extra) return {};
   if (node->local_stamp == stamp) MarkStored(*node->extra);
-  TakeWritten(context_, node, stored->etag, std::nullopt);
+  TakeWritten(context_, node, stored->etag, std::nullopt, stored->mtime_s);
   return {};
 }
 

@@ -109,7 +109,7 @@ Result<Entry> CoreFileSystem::Symlink(Ino parent, const std::string& name, const
   if (node == nullptr) return exists_error;
   node->size = target.size();
   node->extra->link_target = target;
-  TakeWritten(context_, node, put->etag, std::nullopt);
+  TakeWritten(context_, node, put->etag, std::nullopt, put->mtime_s);
   return context_.MakeEntry(node);
 }
 

@@ -152,11 +152,12 @@ struct Node {
   uint16_t changing = 0;  // change the object: answers of the bucket from meanwhile say nothing reliable
   uint16_t leaving = 0;   // take its name away, as holders of the name: opens wait, unless the file is open.
                           // Of a directory: a rename deletes the old keys below it (Tree::IsLeaving)
-  uint32_t date_s = 0;    // Last-Modified as last seen; 0: unknown since a change made here
+  uint32_t date_s = 0;    // Last-Modified as last seen, or the service's time of a change made here; 0: unknown since then
   NodeType type = NodeType::kFile;
   StorageClass storage_class = StorageClass::kStandard;
   bool published = true;  // there is an object (or, for a directory, a marker or a child)
   bool unlinked = false;
+  bool date_seen = false;  // else nobody has asked for the metadata since a change made here
   uint16_t pages_made = 0;     // counts versions whose pages the kernel does not have unless it drops what it has
   uint16_t pages_dropped = 0;  // for the last of which it surely has; less than pages_made: its pages may be old
   std::unique_ptr<NodeExtra> extra;

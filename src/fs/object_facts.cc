@@ -17,6 +17,15 @@ struct Facts {
   const std::string& storage_class;
 };
 
+// The service may give an object a date later than that of its answer, by so much.
+constexpr uint32_t kDateSlackS = 2;
+
+// Somebody has written the bytes again, or changed the metadata, since the date that is known.
+bool HasOtherDate(const Node* node, uint32_t date_s) {
+  if (node->date_s == 0) return false;
+  return node->date_seen ? date_s != node->date_s : date_s > node->date_s + kDateSlackS;
+}
+
 // Answers say nothing about the node's content: its data is not stored, or the key may have another's already.
 bool IsOnlyKnownHere(const Node* node) {
   return !node->published || node->changing > 0 || node->leaving > 0 ||
@@ -30,11 +39,12 @@ bool TakeVersion(FsContext& context, Node* node, const Facts& facts, bool first,
   node->storage_class = ParseStorageClass(facts.storage_class);
   const auto date_s = static_cast<uint32_t>(facts.mtime_s);
   const bool changed = first || node->size != facts.size || !node->etag.Equals(facts.etag);
-  if (!changed && (node->date_s == 0 || node->date_s == date_s)) {
-    node->date_s = date_s;
+  if (!changed && !HasOtherDate(node, date_s)) {
+    if (node->date_s == 0) node->date_s = date_s;
     return false;
   }
   node->date_s = date_s;
+  node->date_seen = true;
   NodeExtra* extra = node->extra.get();
   if (extra == nullptr || !extra->mtime_chosen) node->mtime_ns = WallNs(facts.mtime_s);
   if (extra != nullptr) extra->metadata_known = false;
@@ -80,12 +90,19 @@ void TakeHead(FsContext& context, Node* node, const ObjectInfo& info, bool first
   const bool changed =
       TakeVersion(context, node, {info.size, info.etag, info.mtime_s, info.storage_class}, first, notices);
   const bool keep_mtime = !changed && !first;
-  if (was_known && !changed && node->extra->metadata_known) {
+  const bool is_known = was_known && !changed && node->extra->metadata_known;
+  // Another host may have changed the attributes of what was stored here: the ETag does not tell, and its date was not known.
+  const bool may_be_newer = !node->date_seen && context.options.keep_attributes;
+  node->date_s = static_cast<uint32_t>(info.mtime_s);
+  node->date_seen = true;
+  if (is_known && !may_be_newer) {
     node->extra->restore = info.restore;
     node->extra->crc64 = info.crc64;
     return;
   }
+  const auto atime_ns = is_known ? node->extra->atime_ns : std::nullopt;  // may be known here only
   TakeMetadata(context.tree, node, info, keep_mtime);
+  if (!node->extra->atime_ns) node->extra->atime_ns = atime_ns;
 }
 
 void TakeKept(FsContext& context, Node* node, const ObjectInfo& info, Notices& notices) {
@@ -95,9 +112,11 @@ void TakeKept(FsContext& context, Node* node, const ObjectInfo& info, Notices& n
   if (!is_dirty && node->etag.Equals(info.etag)) TakeMetadata(context.tree, node, info, true);
 }
 
-void TakeWritten(FsContext& context, Node* node, const std::string& etag, std::optional<uint64_t> crc64) {
+void TakeWritten(FsContext& context, Node* node, const std::string& etag, std::optional<uint64_t> crc64,
+                 int64_t answered_s) {
   node->etag.Set(etag);
-  node->date_s = 0;
+  node->date_s = static_cast<uint32_t>(answered_s);
+  node->date_seen = false;
   node->valid_until = context.ValidUntil();
   node->published = true;
   node->local_stamp = context.tree.NextStamp();

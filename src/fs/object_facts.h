@@ -22,9 +22,9 @@ void TakeHead(FsContext& context, Node* node, const ObjectInfo& info, bool first
 // The same of a listed file, for what it keeps in metadata. Also of one that is just changed here, if the answer is of the
 // version that is known: whoever stores its attributes next must have all the others. Otherwise they stay unknown.
 void TakeKept(FsContext& context, Node* node, const ObjectInfo& info, Notices& notices) REQUIRES(context.tree.mutex);
-// The object was written, copied or renamed here.
-void TakeWritten(FsContext& context, Node* node, const std::string& etag, std::optional<uint64_t> crc64)
-    REQUIRES(context.tree.mutex);
+// The object was written, copied or renamed here. `answered_s`: the service's time of that; 0: unknown.
+void TakeWritten(FsContext& context, Node* node, const std::string& etag, std::optional<uint64_t> crc64,
+                 int64_t answered_s = 0) REQUIRES(context.tree.mutex);
 // A HEAD of a directory's marker.
 void TakeMarker(FsContext& context, Node* directory, const ObjectInfo& info) REQUIRES(context.tree.mutex);
 std::string MarkerVersion(const std::string& etag, int64_t mtime_s);

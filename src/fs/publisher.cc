@@ -71,7 +71,7 @@ Status Publisher::PublishLocked(Ino ino, bool sync) {
   if (node == nullptr) return {};
   if (node->local_stamp == job.stamp) NoteOptions(node, published->options_stored);
   node->size = published->version.size;
-  TakeWritten(context_, node, published->version.etag, published->version.crc64);
+  TakeWritten(context_, node, published->version.etag, published->version.crc64, published->mtime_s);
   NodeExtra& extra = context_.tree.Extra(node);
   extra.metadata_known = true;
   extra.serving.clear();

@@ -123,5 +123,64 @@ TEST_F(ReplacedElsewhere, ARenameTakesTheAttributesOfTheVersionThatItMoves) {
   EXPECT_EQ(store_->MetadataOf("g")->at("mode"), "33184");
 }
 
+// Changed attributes give no new ETag.
+class ChangedElsewhere : public ::testing::Test {
+ protected:
+  // Stores a file here, and lets another host choose its mode and an extended attribute some time later.
+  void ChangeAfter(int seconds) {
+    EXPECT_EQ(here_.Put("d/f", "text"), 0);
+    clock_.Advance(std::chrono::seconds(seconds));
+    TestMount there(*store_, {}, clock_);
+    AttrChange change;
+    change.mode = 0600;
+    EXPECT_EQ(there.SetAttr("d/f", change), 0);
+    EXPECT_TRUE(there.fs().SetXattr(there.InoOf("d/f"), "user.theirs", "kept", 0));
+    EXPECT_TRUE(there.fs().FlushAll(std::chrono::seconds(20)).empty());
+    clock_.Advance(std::chrono::seconds(61));
+  }
+
+  FakeClock clock_;
+  std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore(clock_);
+  TestMount here_{*store_, {}, clock_};
+};
+
+TEST_F(ChangedElsewhere, AttributesOfAFileThatWasStoredHereAreSeenAndKept) {
+  EXPECT_EQ(here_.Mkdir("d"), 0);
+  ChangeAfter(0);
+  EXPECT_EQ(here_.Stat("d/f")->mode & 07777, 0600u);
+  AttrChange owner;
+  owner.uid = 7;
+  EXPECT_EQ(here_.SetAttr("d/f", owner), 0);
+  EXPECT_TRUE(here_.fs().FlushAll(std::chrono::seconds(20)).empty());
+  EXPECT_EQ(store_->MetadataOf("d/f")->at("mode"), "33152");
+  EXPECT_TRUE(store_->MetadataOf("d/f")->contains("xattr"));
+}
+
+TEST_F(ChangedElsewhere, AListingTellsOfThem) {
+  EXPECT_EQ(here_.Mkdir("d"), 0);
+  ChangeAfter(10);
+  EXPECT_EQ(here_.List("d")->size(), 1u);
+  EXPECT_EQ(here_.Stat("d/f")->mode & 07777, 0600u);
+}
+
+TEST_F(ChangedElsewhere, WhatIsKnownHereOnlyStays) {
+  EXPECT_EQ(here_.Mkdir("d"), 0);
+  auto made = here_.fs().Create(here_.InoOf("d"), "f", 0600, O_WRONLY, Caller{0, 0, 0});
+  for (int piece = 0; piece < 12; ++piece) {
+    EXPECT_TRUE(here_.Write(made->second.handle, static_cast<uint64_t>(piece) << 20, std::string(1u << 20, 'x')));
+    clock_.Advance(std::chrono::seconds(1));
+  }
+  EXPECT_EQ(here_.Close(made->second.handle), 0);
+  AttrChange read;
+  read.atime_ns = 1'600'000'000'000'000'000;
+  EXPECT_EQ(here_.SetAttr("d/f", read), 0);
+  const Attr before = *here_.Stat("d/f");
+  clock_.Advance(std::chrono::seconds(61));
+  const Attr after = *here_.Stat("d/f");
+  EXPECT_EQ(after.mtime_ns, before.mtime_ns);
+  EXPECT_EQ(after.atime_ns, before.atime_ns);
+  EXPECT_EQ(after.mode, before.mode);
+}
+
 }  // namespace
 }  // namespace ossfs2::test

@@ -24,6 +24,7 @@ CHOICES = [group for group in common.OPTIONS + common.WRITE_OPTIONS if not any(n
 BELIEVED = ("--attr_timeout=", "--kernel_readdir_cache_timeout=", "--negative_timeout=", "--oss_negative_cache_timeout=")
 ATTRIBUTES_STORED_S = 4  # a change of attributes is stored 2 s after it, by fsync at once
 ATTRIBUTES = ("chmod", "chown", "utime", "setxattr", "removexattr")
+ATTRIBUTES_TOLD_S = 4  # of what another host stored less than two seconds before, a listing does not tell
 CHANGE_HOST = 0.15  # of all steps
 
 
@@ -32,7 +33,7 @@ class TreeTwin(large_twin.LargeTwin):
         "read", "read", "stat", "symlink", "map_read", "map_write", "allocate", "parallel", "rename_while_open", "tail")
     hosts = None  # the folders of both mounts
     settle_s = 0
-    stored_at = 0.0
+    stored_at = went_over_at = 0.0
     chosen = ()
 
     def step(self):
@@ -41,8 +42,10 @@ class TreeTwin(large_twin.LargeTwin):
         super().step()
 
     def both(self, what, work):
-        result = super().both(what, work)
         words = what.split()
+        if words[0] in ATTRIBUTES:
+            time.sleep(max(0.0, self.went_over_at + ATTRIBUTES_TOLD_S - time.monotonic()))
+        result = super().both(what, work)
         if words[0] in ATTRIBUTES and result[0] == "ok":
             self.chosen = set(self.chosen) | {words[1]}
             self.stored_at = time.monotonic() + ATTRIBUTES_STORED_S
@@ -54,6 +57,7 @@ class TreeTwin(large_twin.LargeTwin):
         self.trace.append(("-> %s" % host, ("ok", None)))
         self.roots = (host, self.roots[1])
         time.sleep(self.settle_s)
+        self.went_over_at = time.monotonic()
 
     def store_attributes(self):
         later = False

@@ -88,6 +88,14 @@ class Refused(unittest.TestCase):
         self.assertRegex(output, r"warn  put .*\n.*-> give the key the right oss:PutObject")
         self.assertNotIn("Next:", output)
 
+    def test_check_of_a_prefix_that_holds_nothing(self):
+        self.server.client.put("models/a", b"x")
+        for prefix, expected in (("models", ""), ("modles", "nothing is stored below modles/")):
+            status, output = ossfs2("check", "--oss_bucket_prefix=" + prefix, *self.options())
+            self.assertEqual(status, 0, output)
+            self.assertEqual("warn  prefix" in output, expected != "", output)
+            self.assertIn(expected, output)
+
     @AS_ROOT
     @harness.needs("setpriv")
     def test_device_that_the_user_may_not_open(self):

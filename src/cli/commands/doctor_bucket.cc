@@ -157,6 +157,18 @@ bool BucketDoctor::List(const Show& show) {
   return true;
 }
 
+// A misspelt prefix is a new, empty one.
+void BucketDoctor::Prefix(const Show& show) {
+  if (settings_.fs.prefix.empty()) return;
+  ListRequest request;
+  request.prefix = settings_.fs.prefix + "/";
+  request.max_keys = 1;
+  const auto page = stack_.store->List(request);
+  if (!page || !page->entries.empty()) return;  // the probe before has told of what fails
+  show({"prefix", Verdict::kWarn, StrCat("nothing is stored below ", request.prefix),
+        "check oss_bucket_prefix, if something should be there"});
+}
+
 void BucketDoctor::Versioning(const Show& show, const std::string& scratch_key) {
   const auto head = stack_.store->Head(scratch_key);
   if (!head) return;  // what GET said of it says enough
@@ -254,6 +266,7 @@ void BucketDoctor::Examine(const Show& show) {
   }
   stack_ = std::move(*stack);
   if (!Service(show) || !Credentials(show) || !List(show)) return;
+  Prefix(show);
   Scratch(show);
 }
 

@@ -22,6 +22,7 @@ class BucketDoctor {
   bool List(const Show& show);
   void Scratch(const Show& show);
   void Upload(const Show& show, const std::string& key);
+  void Prefix(const Show& show);
   void Versioning(const Show& show, const std::string& scratch_key);
 
   const Settings& settings_;

@@ -106,7 +106,7 @@ class Engine final : public ReadEngine {
   Explanation Explain(uint64_t file_id) const override {
     Explanation lines;
     const std::shared_ptr<CachedFile> file = Find(file_id);
-    if (file == nullptr) return {"read engine: not open and nothing cached"};
+    if (file == nullptr) return {"engine: not open and nothing cached"};
     file->Explain(lines);
     lines.push_back(StrCat("all files: requests in flight: ", core_->scheduler.InFlight(), " of ",
                            core_->scheduler.Limit()));

@@ -91,7 +91,8 @@ void TakeHead(FsContext& context, Node* node, const ObjectInfo& info, bool first
       TakeVersion(context, node, {info.size, info.etag, info.mtime_s, info.storage_class}, first, notices);
   const bool keep_mtime = !changed && !first;
   const bool is_known = was_known && !changed && node->extra->metadata_known;
-  // Another host may have changed the attributes of what was stored here: the ETag does not tell, and its date was not known.
+  // Another host may have changed the attributes of what was stored here: the ETag does not tell, and the date was
+  // not known.
   const bool may_be_newer = !node->date_seen && context.options.keep_attributes;
   node->date_s = static_cast<uint32_t>(info.mtime_s);
   node->date_seen = true;

@@ -2,7 +2,7 @@
 """Two mounts of one bucket, as on two hosts, and a local folder: each thread goes from one mount to the other and must
 find exactly what it did there.
 
-  tests/soak/two_hosts.py [STEPS]     of all threads (900), in three phases
+  tests/soak/two_hosts.py [STEPS]     of all threads (450), in three phases
 
 A thread that goes over has closed its files. "relay" threads then go on at once, as close_to_open allows, on files that
 they open; "tree" threads do everything with names and attributes, and wait first for what docs/semantics.md lets a host
@@ -21,7 +21,8 @@ PHASES = 3
 ALWAYS = ["--file_mode=0644", "--dir_mode=0755", "--upload_buffer_size=1m"]
 OWN = ("attr_timeout", "close_to_open", "cache_until_close")  # chosen below
 CHOICES = [group for group in common.OPTIONS + common.WRITE_OPTIONS if not any(name in group[0] for name in OWN)]
-BELIEVED = ("--attr_timeout=", "--kernel_readdir_cache_timeout=", "--negative_timeout=", "--oss_negative_cache_timeout=")
+BELIEVED = ("--attr_timeout=", "--kernel_readdir_cache_timeout=", "--negative_timeout=",
+            "--oss_negative_cache_timeout=")
 ATTRIBUTES_STORED_S = 4  # a change of attributes is stored 2 s after it, by fsync at once
 ATTRIBUTES = ("chmod", "chown", "utime", "setxattr", "removexattr")
 ATTRIBUTES_TOLD_S = 4  # of what another host stored less than two seconds before, a listing does not tell
@@ -76,8 +77,8 @@ class TreeTwin(large_twin.LargeTwin):
 class RelayTwin(TreeTwin):
     """Files of known names, always opened: what close_to_open promises without any waiting."""
     kinds = ("write", "write", "append", "patch", "patch", "copy_range", "pieces", "sparse", "overwrite", "shrink",
-             "shuffled", "read", "read", "read", "map_read", "map_write", "tail", "parallel", "replace", "open_unlink", "mixture",
-             "mixture")
+             "shuffled", "read", "read", "read", "map_read", "map_write", "tail", "parallel", "replace", "open_unlink",
+             "mixture", "mixture")
 
     def name(self):
         return "f%d" % self.random.randrange(4)
@@ -130,7 +131,7 @@ def between(dice, server, mounts, twins):
 
 
 def soak(dice):
-    steps = int(sys.argv[1]) if len(sys.argv) > 1 else 900
+    steps = int(sys.argv[1]) if len(sys.argv) > 1 else 450
     relay = dice.random() < 0.5
     options, faults = [options_of(dice, relay) for _ in range(2)], common.pick_faults(dice, common.FAULTS)
     server_options = [o for o in common.SERVER_OPTIONS if dice.random() < 0.2]

@@ -91,6 +91,7 @@ void AttributeSaver::TakeStored(Node* node, const Result<ObjectInfo>& stored) {
   extra.gid.reset();
   extra.atime_ns.reset();
   extra.xattrs.clear();
+  context_.tree.Recount(node);
   if (!stored || (!node->is_directory() && !node->etag.Equals(stored->etag))) {
     node->valid_until = {};
     return;
@@ -157,6 +158,8 @@ Status AttributeSaver::FetchForeign(Ino ino, std::optional<Metadata>* stored) {
     node->valid_until = {};
     return StaleInode();
   }
+  lock.Unlock();
+  context_.Shrink();
   return {};
 }
 

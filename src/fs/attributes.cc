@@ -117,8 +117,9 @@ std::optional<std::string> PercentDecode(std::string_view text) {
   return out;
 }
 
-void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtime) {
-  NodeExtra& extra = tree.Extra(node);
+namespace {
+
+void Take(NodeExtra& extra, Node* node, const ObjectInfo& info, bool keep_mtime) {
   extra.metadata_known = true;
   extra.content_type = info.content_type;
   extra.serving = info.serving;
@@ -168,6 +169,13 @@ void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtim
   extra.atime_ns = atime ? ParseTime(*atime) : std::nullopt;
   const auto mtime = find("mtime");
   if (mtime && (!keep_mtime || chosen)) node->mtime_ns = ParseTime(*mtime).value_or(node->mtime_ns);
+}
+
+}  // namespace
+
+void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtime) {
+  Take(tree.Extra(node), node, info, keep_mtime);
+  tree.Recount(node);
 }
 
 void SetCreation(NodeExtra& extra, NodeType type, uint32_t mode, const Caller& caller,

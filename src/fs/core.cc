@@ -112,9 +112,12 @@ Result<Entry> CoreFileSystem::Lookup(Ino parent, const std::string& name) {
 }
 
 void CoreFileSystem::Forget(Ino ino, uint64_t lookups) {
-  MutexLock lock(context_.tree.mutex);
-  Node* node = context_.tree.Find(ino);
-  if (node != nullptr) context_.tree.Forget(node, lookups);
+  bool shrinks = false;
+  {
+    MutexLock lock(context_.tree.mutex);
+    if (Node* node = context_.tree.Find(ino)) shrinks = context_.tree.Forget(node, lookups);
+  }
+  if (shrinks) context_.TrySpawn([this] { context_.Shrink(); });
 }
 
 // --- attributes ---

@@ -109,6 +109,7 @@ Result<Entry> CoreFileSystem::Symlink(Ino parent, const std::string& name, const
   if (node == nullptr) return exists_error;
   node->size = target.size();
   node->extra->link_target = target;
+  context_.tree.Recount(node);
   TakeWritten(context_, node, put->etag, std::nullopt, put->mtime_s);
   return context_.MakeEntry(node);
 }
@@ -153,7 +154,10 @@ Result<std::string> CoreFileSystem::ReadLink(Ino ino) {
   const std::string text = RelativePath(directory, std::string_view(*target).substr(context_.prefix.size()));
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
-  if (node != nullptr && !node->unlinked) context_.tree.Extra(node).link_target = text;
+  if (node != nullptr && !node->unlinked) {
+    context_.tree.Extra(node).link_target = text;
+    context_.tree.Recount(node);
+  }
   return text;
 }
 

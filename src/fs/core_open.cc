@@ -111,7 +111,10 @@ Status CoreFileSystem::AskTags(OpenFile& file) {
   if (!tags) return tags.error();
   if (tags->empty()) return {};
   MutexLock lock(context_.tree.mutex);
-  if (Node* node = context_.tree.Find(file.ino())) context_.tree.Extra(node).tags = std::move(*tags);
+  if (Node* node = context_.tree.Find(file.ino())) {
+    context_.tree.Extra(node).tags = std::move(*tags);
+    context_.tree.Recount(node);
+  }
   return {};
 }
 

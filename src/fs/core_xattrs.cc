@@ -110,6 +110,7 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
       extra.xattrs.erase(name);
     return MakeError(ENOSPC, ErrorKind::kNoSpace, "All attributes of one object together may have 8 KiB.");
   }
+  context_.tree.Recount(*node);
   extra.xattrs_changed = extra.pending = true;
   (*node)->local_stamp = context_.tree.NextStamp();
   extra.ctime_ns = context_.clock.NowWallNs();
@@ -128,6 +129,7 @@ Status CoreFileSystem::RemoveXattr(Ino ino, const std::string& name) {
   Result<Node*> node = XattrNode(ino);
   if (!node) return node.error();
   if (!(*node)->extra || (*node)->extra->xattrs.erase(name) == 0) return NoData();
+  context_.tree.Recount(*node);
   (*node)->extra->xattrs_changed = (*node)->extra->pending = true;
   (*node)->local_stamp = context_.tree.NextStamp();
   saver_.SharesTree(context_.tree);

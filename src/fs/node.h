@@ -66,6 +66,7 @@ struct NodeExtra {
   bool xattrs_changed = false;
   bool pending = false;       // attributes wait to be stored
   bool mtime_chosen = false;  // a pending change includes mtime
+  uint32_t bytes_above_usual = 0;  // of the texts above, as Tree::Recount counted them last
   std::shared_ptr<OpenFile> open;
 };
 

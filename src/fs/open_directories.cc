@@ -48,6 +48,8 @@ void OpenDirectories::Release(HandleId id) {
     Node* node = context_.tree.Find(handle->ino);
     // Nobody reads on: the listing stops after the page that is under way.
     std::erase(node->directory->readers, &handle->reader);
+    if (const size_t slots = node->directory->slots.size(); handle->reader.reads && slots > handle->reader.next_slot)
+      context_.tree.NoteDroppable(slots - handle->reader.next_slot);
     if (node->directory->readers.empty() && handle->run) handle->run->pages_wanted = 0;
     context_.tree.Unpin(node);
   }
@@ -81,7 +83,10 @@ void OpenDirectories::AddChild(Node* child, uint64_t cookie, bool plus, Batch& b
   const bool counts = plus && entry.has_attributes;
   batch.entries.push_back(std::move(entry));
   batch.counted.push_back(counts ? child->ino : 0);
-  if (!counts) return;
+  if (!counts) {
+    context_.tree.NoteDroppable(1);
+    return;
+  }
   ++child->lookups;
   if (unknown) batch.unknown.push_back(child->ino);
 }

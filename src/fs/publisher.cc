@@ -75,6 +75,7 @@ Status Publisher::PublishLocked(Ino ino, bool sync) {
   NodeExtra& extra = context_.tree.Extra(node);
   extra.metadata_known = true;
   extra.serving.clear();
+  context_.tree.Recount(node);
   job.file->version.fetch_add(1);
   return {};
 }

@@ -66,11 +66,8 @@ void Resolver::AskAhead(Node* directory, std::vector<Ino> files) {
       const Status failed = AskOne(asked[i]);
       (void)failed;  // told to whoever looks it up
     });
-    {
-      MutexLock lock(context_.tree.mutex);
-      end();
-    }
-    context_.Shrink();
+    MutexLock lock(context_.tree.mutex);
+    end();
   });
   if (!begun) end();
 }
@@ -111,6 +108,7 @@ Status Resolver::FetchMetadata(const std::vector<Ino>& nodes) {
     lock.Lock();
     node = context_.tree.Find(nodes[i]);
     if (node != nullptr && node->parent != nullptr && node->local_stamp < stamp) {
+      context_.tree.MarkUsed(node);
       if (head && node->is_directory()) {
         TakeMarker(context_, node, *head);
       } else if (head) {
@@ -129,6 +127,7 @@ Status Resolver::FetchMetadata(const std::vector<Ino>& nodes) {
     MutexLock failure(mutex);
     if (failed) failed = Status(head.error());
   });
+  context_.Shrink();
   return failed;
 }
 

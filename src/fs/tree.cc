@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/str.h"
-#include "fs/listing_run.h"
 #include "fs/names.h"
 #include "fs/open_file.h"
 
@@ -12,16 +11,31 @@ namespace {
 
 constexpr size_t kIndexBytes = 104;  // entries of the two hash sets and the allocator's share
 constexpr int64_t kSlotBytes = sizeof(Node*);
-constexpr size_t kExtraBytes = sizeof(NodeExtra) + 256;
+constexpr size_t kExtraTextBytes = 256;  // of attributes: what most have less than
+constexpr size_t kExtraBytes = sizeof(NodeExtra) + kExtraTextBytes;
 constexpr size_t kDirectoryBytes = sizeof(DirectoryState) + 64;
-constexpr size_t kForgetMax = 65536;  // names that the kernel is asked to forget at once
-constexpr size_t kForgetBytes = 256;  // what one of them frees, about
-constexpr uint32_t kUsedStamps = 1024;  // so many requests and changes later nobody is still about to use it
+
+size_t HeapBytes(const std::string& text) { return text.size() > 15 ? text.size() + 17 : 0; }
+
+size_t HeapBytes(const std::map<std::string, std::string>& texts) {
+  constexpr size_t kEntryBytes = 40 + 2 * sizeof(std::string);
+  size_t bytes = 0;
+  for (const auto& [name, value] : texts) bytes += kEntryBytes + HeapBytes(name) + HeapBytes(value);
+  return bytes;
+}
+
+size_t TextBytes(const NodeExtra& extra) {
+  size_t bytes = HeapBytes(extra.xattrs) + HeapBytes(extra.foreign) + HeapBytes(extra.serving) +
+                 HeapBytes(extra.content_type) + HeapBytes(extra.restore) + HeapBytes(extra.encryption.algorithm) +
+                 HeapBytes(extra.encryption.key_id) + HeapBytes(extra.tags);
+  if (extra.link_target) bytes += HeapBytes(*extra.link_target);
+  return bytes;
+}
 
 int64_t NodeBytes(const Node* node) {
   int64_t bytes = static_cast<int64_t>(sizeof(Node) + kIndexBytes);
   if (node->name.size() > 15) bytes += static_cast<int64_t>(node->name.size() + 17);
-  if (node->extra) bytes += kExtraBytes;
+  if (node->extra) bytes += kExtraBytes + node->extra->bytes_above_usual;
   if (node->directory) bytes += kDirectoryBytes;
   return bytes;
 }
@@ -145,6 +159,21 @@ void Tree::Move(Node* node, Node* directory, const std::string& name) {
   if (node->directory) node->directory->moved_stamp = node->local_stamp;
 }
 
+void Tree::CompactSlots(Node* directory) {
+  DirectoryState& state = *directory->directory;
+  if (state.IsRead() || state.run || state.slots.size() < 64 ||
+      state.children.size() * 2 > state.slots.size())
+    return;
+  NumberSlots(directory);
+}
+
+void Tree::NumberSlots(Node* directory) {
+  DirectoryState& state = *directory->directory;
+  Account(-kSlotBytes * static_cast<int64_t>(std::erase(state.slots, nullptr)));
+  state.dropped_end = 0;
+  for (size_t i = 0; i < state.slots.size(); ++i) state.slots[i]->slot = static_cast<uint32_t>(i);
+}
+
 std::string Tree::Key(const Node* node) const {
   std::vector<const Node*> way;
   size_t bytes = prefix_.size();
@@ -204,6 +233,14 @@ NodeExtra& Tree::Extra(Node* node) {
   return *node->extra;
 }
 
+void Tree::Recount(Node* node) {
+  if (!node->extra) return;
+  uint32_t& counted = node->extra->bytes_above_usual;
+  const auto now = static_cast<uint32_t>(std::max(TextBytes(*node->extra), kExtraTextBytes) - kExtraTextBytes);
+  Account(int64_t{now} - counted);
+  counted = now;
+}
+
 void Tree::FreeIfUnused(Node* node) {
   if (node->lookups > 0 || node->pins > 0 || !node->unlinked) return;
   if (node->directory) {
@@ -221,10 +258,12 @@ void Tree::Unpin(Node* node) {
   FreeIfUnused(node);
 }
 
-void Tree::Forget(Node* node, uint64_t lookups) {
-  if (node == root_) return;
+bool Tree::Forget(Node* node, uint64_t lookups) {
+  if (node == root_) return false;
   node->lookups -= static_cast<uint32_t>(std::min<uint64_t>(lookups, node->lookups));
+  const bool shrinks = node->lookups == 0 && NoteDroppable(1);
   FreeIfUnused(node);
+  return shrinks;
 }
 
 void Tree::Touch(Node* directory) {
@@ -245,87 +284,6 @@ void Tree::EndRequest(Node* directory, uint64_t stamp) {
 void Tree::NoteRemoved(Node* directory, const std::string& name) {
   const uint64_t stamp = NextStamp();
   if (directory->directory->removed) directory->directory->removed->Add(name, stamp);
-}
-
-bool Tree::Droppable(const Node* node) const {
-  if (node->lookups > 0 || node->pins > 0 || !node->published) return false;
-  if (node->used_stamp != 0 && static_cast<uint32_t>(stamp_) - node->used_stamp < kUsedStamps) return false;
-  if (node->extra && (node->extra->pending || node->extra->open)) return false;
-  return !node->directory || (node->directory->children.empty() && !node->directory->removed &&
-                              node->directory->readers.empty());
-}
-
-void Tree::CompactSlots(Node* directory) {
-  DirectoryState& state = *directory->directory;
-  if (state.IsRead() || state.run || state.slots.size() < 64 ||
-      state.children.size() * 2 > state.slots.size())
-    return;
-  NumberSlots(directory);
-}
-
-void Tree::NumberSlots(Node* directory) {
-  DirectoryState& state = *directory->directory;
-  Account(-kSlotBytes * static_cast<int64_t>(std::erase(state.slots, nullptr)));
-  state.dropped_end = 0;
-  for (size_t i = 0; i < state.slots.size(); ++i) state.slots[i]->slot = static_cast<uint32_t>(i);
-}
-
-// Takes a child out of memory if nothing needs it.
-bool Tree::Drop(Node* directory, size_t slot) {
-  DirectoryState& state = *directory->directory;
-  Node* child = state.slots[slot];
-  if (!Droppable(child)) return false;
-  state.complete = false;
-  state.dropped_end = std::max(state.dropped_end, slot + 1);
-  if (state.run) state.run->dropped = true;
-  Unhook(child);
-  child->unlinked = true;
-  FreeIfUnused(child);
-  return true;
-}
-
-void Tree::DropForRelisting(Node* directory, bool renumber) {
-  DirectoryState& state = *directory->directory;
-  for (size_t i = 0; i < state.slots.size(); ++i)
-    if (state.slots[i] != nullptr) Drop(directory, i);
-  if (renumber) NumberSlots(directory);
-}
-
-void Tree::DropChildren(Node* directory, uint64_t target, std::vector<std::pair<Ino, std::string>>& forget) {
-  DirectoryState& state = *directory->directory;
-  if (state.run && !state.IsRead()) return;  // a listing for lookups: a few pages, wanted at once
-  size_t end = state.slots.size();
-  for (const DirectoryReader* reader : state.readers)
-    if (reader->reads) end = std::min(end, reader->next_slot);
-  const size_t forget_max = std::min(kForgetMax, (bytes_ - target) / kForgetBytes + 1);
-  for (size_t i = 0; i < end && bytes_ > target; ++i) {
-    Node* child = state.slots[i];
-    if (child == nullptr || Drop(directory, i)) continue;
-    // A directory goes after all below it: whoever works there would see it as deleted.
-    const bool is_empty = !child->directory || child->directory->children.empty();
-    if (child->lookups > 0 && child->pins == 0 && is_empty && forget.size() < forget_max) {
-      forget.emplace_back(directory->ino, child->name);
-    }
-  }
-  CompactSlots(directory);
-}
-
-std::vector<std::pair<Ino, std::string>> Tree::Shrink() {
-  std::vector<std::pair<Ino, std::string>> forget;
-  // Below the limit: pages that are under way come on top, and what the kernel was asked to forget takes its time.
-  const uint64_t high = bytes_max_ - bytes_max_ / 8;
-  if (bytes_ <= high || bytes_ < shrink_again_at_) return forget;
-  const uint64_t target = high - bytes_max_ / 16;
-  std::vector<Ino> order;  // numbers: a directory may be dropped as a child of an earlier one
-  for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) order.push_back((*it)->ino);
-  for (const Ino ino : order) {
-    if (bytes_ <= target) break;
-    if (Node* directory = Find(ino)) DropChildren(directory, target, forget);
-  }
-  if (bytes_ <= target) forget.clear();
-  // A pass over everything that found little is not repeated for every new node.
-  shrink_again_at_ = bytes_ > high ? bytes_ + bytes_max_ / 100 : 0;
-  return forget;
 }
 
 }  // namespace ossfs2

@@ -7,7 +7,8 @@
 // is taken (by a renamed node): then the next free one. A number in use is never given to another node.
 // Stamps order changes, requests and news: an answer to a request that was sent before a local change of the same name, or
 // before another answer made or changed it, says nothing about it.
-// Limits: metadata_bytes_max, estimated; when nothing can be dropped, the kernel is asked to forget.
+// Limits: metadata_bytes_max, estimated, with what objects keep in metadata; when nothing can be dropped, the kernel is asked
+// to forget.
 #pragma once
 
 #include <string>
@@ -50,10 +51,13 @@ class Tree {
   // Whether something under the node exists only here: new, dirty or changed files, and those whose names are just taken away.
   bool HasLocalState(const Node* node) const REQUIRES(mutex);
   NodeExtra& Extra(Node* node) REQUIRES(mutex);
+  // After texts of its Extra changed: counts them anew.
+  void Recount(Node* node) REQUIRES(mutex);
 
   void Pin(Node* node) REQUIRES(mutex) { ++node->pins; }
   void Unpin(Node* node) REQUIRES(mutex);
-  void Forget(Node* node, uint64_t lookups) REQUIRES(mutex);
+  // Returns whether a Shrink is due now: so many were forgotten since the last one.
+  bool Forget(Node* node, uint64_t lookups) REQUIRES(mutex);
   void Touch(Node* directory) REQUIRES(mutex);
 
   uint64_t NextStamp() REQUIRES(mutex) { return ++stamp_; }
@@ -66,6 +70,8 @@ class Tree {
   void EndRequest(Node* directory, uint64_t stamp) REQUIRES(mutex);
   void NoteRemoved(Node* directory, const std::string& name) REQUIRES(mutex);
 
+  // So many names may be dropped from now on. Returns whether a Shrink is due now.
+  bool NoteDroppable(size_t names) REQUIRES(mutex);
   // Drops unused nodes until the budget holds. Returns names that the kernel should be asked to forget.
   std::vector<std::pair<Ino, std::string>> Shrink() REQUIRES(mutex);
   // Before a directory whose names did not fit is listed anew: drops all that can go, so that its names come
@@ -103,6 +109,7 @@ class Tree {
       REQUIRES(mutex);
   void FreeIfUnused(Node* node) REQUIRES(mutex);
   void Account(int64_t bytes) REQUIRES(mutex);
+  uint64_t HighBytes() const;  // where Shrink begins
 
   const std::string prefix_;
   const uint64_t bytes_max_;
@@ -110,7 +117,9 @@ class Tree {
   std::unordered_set<Node*, ByIno, ByIno> nodes_ GUARDED_BY(mutex);
   std::list<Node*> directories_ GUARDED_BY(mutex);  // most recently used first
   uint64_t bytes_ GUARDED_BY(mutex) = 0;
-  uint64_t shrink_again_at_ GUARDED_BY(mutex) = 0;
+  uint64_t shrink_again_at_ GUARDED_BY(mutex) = 0;  // bytes
+  uint64_t shrink_again_stamp_ GUARDED_BY(mutex) = 0;
+  uint64_t droppable_bytes_ GUARDED_BY(mutex) = 0;  // of names that may go since the last pass, about
   uint64_t stamp_ GUARDED_BY(mutex) = 0;
   Gauge& bytes_gauge_;
   Gauge& nodes_gauge_;

@@ -301,12 +301,14 @@ Status Resolver::Refresh(Ino ino, bool ask) {
   }
   if (only_marker) return FetchMetadata({ino});
   Result<Ino> found = Resolve(parent, name, ask);
-  if (!found) return found.error().errno_value == ENOENT ? Status(StaleInode()) : Status(found.error());
-  if (*found == ino) return {};
+  if (!found && found.error().errno_value != ENOENT) return found.error();
+  if (found && *found == ino) return {};
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
-  // Renamed meanwhile: still there. Otherwise another kind of file has taken the name.
-  return node != nullptr && !node->unlinked ? Status() : Status(StaleInode());
+  // Renamed meanwhile: still there. Otherwise it is gone, or another kind of file has taken the name.
+  const bool is_here = node != nullptr && !node->unlinked && node->parent != nullptr;
+  const bool has_moved = is_here && (node->parent->ino != parent || node->name != name);
+  return has_moved || (found && is_here) ? Status() : Status(StaleInode());
 }
 
 }  // namespace ossfs2

@@ -60,6 +60,25 @@ TEST_F(Renaming, AWriterThatIsStillHeldKnowsTheNewName) {
   ended.get_future().wait();
 }
 
+// The open had taken the old name along.
+TEST_F(Renaming, AFileThatIsOpenedByItsNumberMeanwhileIsNotTakenForRemoved) {
+  FsOptions options;
+  options.close_to_open = true;
+  TestMount mount(*faults_, options, clock_);
+  store_->PutContent("f", "text");
+  const Ino ino = mount.InoOf("f");
+  std::future<int> renamed;
+  Before("head", "f", [&] {
+    renamed = std::async(std::launch::async, [&] { return mount.Rename("f", "g"); });
+    renamed.wait_for(std::chrono::seconds(60));
+  });
+  const Result<Opened> opened = mount.fs().Open(ino, O_RDONLY);
+  ASSERT_EQ(renamed.get(), 0);
+  ASSERT_TRUE(opened) << opened.error().ToString();
+  EXPECT_EQ(mount.Read(opened->handle, 0, 10).value(), "text");
+  EXPECT_EQ(mount.Close(opened->handle), 0);
+}
+
 TEST_F(Renaming, FilesBelowADirectoryAreNotTakenForRemoved) {
   for (const char* key : {"d/closed", "d/open", "d/sub/deep"}) store_->PutContent(key, "old");
   const HandleId handle = *mount_.OpenPath("d/open", O_RDWR);

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import unittest
 
 import harness
@@ -143,7 +144,7 @@ class MarkedFolder(unittest.TestCase):
         self.assertLessEqual(requests, self.FILES + 8)  # [305]
         # In the order of inode numbers, as du and find go through large folders.
         script = "import os; [os.stat(e.name) for e in sorted(os.scandir(), key=os.DirEntry.inode)]"
-        self.assertLessEqual(self.cost(["python3", "-c", script])[1], self.FILES + 8)
+        self.assertLessEqual(self.cost([sys.executable, "-c", script])[1], self.FILES + 8)
 
 
 def daemon_io(pid):

@@ -44,8 +44,9 @@ class ReadCache {
  public:
   // Beyond cache_bytes.
   enum class Keep {
-    kLittle,  // nobody is known who will read it again. What is used over and over stays in the processor's cache
-    kRecent,  // several readers past the page cache read the same file
+    kLittle,  // direct_io, and nobody is known who will read it again. What is used over and over stays in the
+              // processor's cache
+    kRecent,  // the rule: several direct readers read the same file, or the mount has a page cache
     kShared,  // they come to the same bytes one after the other: for longer, too
   };
   static constexpr uint64_t kLittleBytesMax = 48ull << 20;

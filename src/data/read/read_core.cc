@@ -67,7 +67,8 @@ void ReadCore::PumpLead() {
 
 ReadCache::Keep ReadCore::KeptForOthers() const {
   if (FollowersLately()) return ReadCache::Keep::kShared;
-  return CompanyLately() || SharedLately() ? ReadCache::Keep::kRecent : ReadCache::Keep::kLittle;
+  // On a mount with a page cache long reads keep nothing (PageCacheKeeps), and programs go back and forth in the rest.
+  return options.page_cache || CompanyLately() || SharedLately() ? ReadCache::Keep::kRecent : ReadCache::Keep::kLittle;
 }
 
 void ReadCore::RelievePressure() {

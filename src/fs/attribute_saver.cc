@@ -68,8 +68,9 @@ void AttributeSaver::GiveUp(Ino ino, const Error& why) {
     key = context_.tree.Key(node);
     stamp = node->local_stamp;
   }
-  Log(LogLevel::kWarning, StrCat("Changed attributes of ", key, " (mode, owner, times or extended ones) cannot be stored and are given up: ",
-                                 why.ToString()));
+  Log(LogLevel::kWarning,
+      StrCat("Changed attributes of ", key,
+             " (mode, owner, times or extended ones) cannot be stored and are given up: ", why.ToString()));
   const Result<ObjectInfo> stored = context_.store.Head(key);
   {
     MutexLock lock(context_.tree.mutex);

@@ -152,8 +152,9 @@ void Renamer::TakeBackCopy(const Names& names, const MadeCopy& copy, const Error
 }
 
 void Renamer::TellCopyStays(const Names& names, const MadeCopy& copy, const Error& why) {
-  Log(LogLevel::kWarning, StrCat("The rename of ", copy.from, " to ", copy.to, " failed after its copy was made, and both objects stay: ",
-                                 why.ToString(), ". Repeat the rename, or remove the new one."));
+  Log(LogLevel::kWarning, StrCat("The rename of ", copy.from, " to ", copy.to,
+                                 " failed after its copy was made, and both objects stay: ", why.ToString(),
+                                 ". Repeat the rename, or remove the new one."));
   // Nobody here has seen the copy.
   MutexLock lock(context_.tree.mutex);
   context_.tree.absent.Erase(names.new_parent, names.new_name);

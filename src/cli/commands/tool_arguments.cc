@@ -14,7 +14,9 @@ Result<Settings> ReadToolSettings(const Arguments& arguments) {
   auto line = ParseCommandLine(arguments, options);
   if (!line) return line.error();
   if (!line->positional.empty())
-    return MakeError(EINVAL, ErrorKind::kInvalid, StrCat("\"", line->positional[0], "\" is too much: only options and -c FILE are taken here, no mount point"));
+    return MakeError(
+        EINVAL, ErrorKind::kInvalid,
+        StrCat("\"", line->positional[0], "\" is too much: only options and -c FILE are taken here, no mount point"));
   auto settings = MakeSettings(options, "");
   if (!settings) {
     options.TellNotices();

@@ -55,7 +55,8 @@ Status PrepareStaging(Settings& settings) {
                FormatSize(reserve), " to be left (temp_dir_free_bytes); free space or choose another"));
   }
   if (settings.staging_given) return Naming("staging_dir (temp_dir)", "choose another directory", made.error());
-  settings.notices.push_back(StrCat("files cannot be written out of order: ", made.error().text, "; give another state_dir or staging_dir"));
+  settings.notices.push_back(
+      StrCat("files cannot be written out of order: ", made.error().text, "; give another state_dir or staging_dir"));
   return {};
 }
 

@@ -33,7 +33,9 @@ std::vector<std::string> SplitWords(std::string_view text, char separator) {
 
 Status CheckEndpoint(const std::string& endpoint) {
   if (endpoint.empty())
-    return Refuse("oss_endpoint is missing; give --oss_endpoint=https://oss-REGION-internal.aliyuncs.com, or a config file with it (-c FILE)");
+    return Refuse(
+        "oss_endpoint is missing; give --oss_endpoint=https://oss-REGION-internal.aliyuncs.com, or a config file with "
+        "it (-c FILE)");
   const size_t scheme = endpoint.find("://");
   if (scheme != std::string::npos && endpoint.substr(0, scheme) != "http" &&
       endpoint.substr(0, scheme) != "https")

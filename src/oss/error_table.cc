@@ -188,6 +188,7 @@ constexpr OwnRight kOwnRights[] = {
 constexpr OwnRight kObjectRights[] = {
     {"get", "oss:GetObject", "'s objects"},
     {"head", "oss:GetObject", "'s objects"},
+    {"get_tags", "oss:GetObjectTagging", "'s objects"},
     {"put", "oss:PutObject", "'s objects"},
     {"initiate", "oss:PutObject", "'s objects"},
     {"part", "oss:PutObject", "'s objects"},

@@ -12,8 +12,8 @@ Result<std::string> KeptTags(ObjectStore& store, const std::string& key, uint64_
   const ErrorKind kind = tags.error().kind;
   if (kind != ErrorKind::kAccessDenied && kind != ErrorKind::kNotFound) return tags;
   if (kind == ErrorKind::kAccessDenied)
-    LogLimited(LogLevel::kWarning, StrCat("The ", count, " tags of ", key, " are lost when it is written anew: ",
-                                          tags.error().text, " Give the key oss:GetObjectTagging."));
+    LogLimited(LogLevel::kWarning,
+               StrCat("The tags of ", key, " (", count, ") are lost when it is written anew: ", tags.error().text));
   return std::string();
 }
 

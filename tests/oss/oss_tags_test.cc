@@ -41,6 +41,17 @@ TEST_F(OssTagsTest, AreReadAsWritesSendThem) {
   EXPECT_NE(http_->Seen().back().target.find("tagging"), std::string::npos);
 }
 
+TEST_F(OssTagsTest, ARefusalNamesTheRight) {
+  Reply refused;
+  refused.status = 403;
+  refused.body = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
+  ServeInTurn({refused});
+  const auto tags = store_->GetTags("k");
+  ASSERT_FALSE(tags);
+  EXPECT_EQ(tags.error().kind, ErrorKind::kAccessDenied);
+  EXPECT_NE(tags.error().text.find("oss:GetObjectTagging"), std::string::npos) << tags.error().text;
+}
+
 TEST_F(OssTagsTest, NoOtherDocumentIsTakenForNone) {
   EXPECT_EQ(*ParseTagsXml("<Tagging><TagSet/></Tagging>"), "");
   EXPECT_FALSE(ParseTagsXml("<Tagging/>"));

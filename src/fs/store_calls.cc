@@ -9,7 +9,7 @@
 #include "base/mutex.h"
 #include "base/str.h"
 #include "fs/parallel.h"
-#include "oss/kept_tags.h"
+#include "oss/copy_options.h"
 
 namespace ossfs2 {
 namespace {
@@ -21,21 +21,16 @@ uint64_t PartBytes(const CopyJob& job) {
 
 // A part copy takes nothing along.
 Result<WriteOptions> PartCopyOptions(ObjectStore& store, const CopyJob& job) {
-  WriteOptions options;
-  Result<ObjectInfo> head = store.Head(job.source_key);
+  const Result<ObjectInfo> head = store.Head(job.source_key);
   if (!head) return head.error();
+  Result<WriteOptions> options = oss::CopyOptionsOf(store, *head);
+  if (!options) return options;
   if (job.replace) {
-    options = *job.replace;
-  } else {
-    options.metadata = head->metadata;
-    options.content_type = head->content_type;
-    options.serving = head->serving;
+    options->metadata = job.replace->metadata;
+    options->content_type = job.replace->content_type;
+    options->serving = job.replace->serving;
   }
-  Result<std::string> tags = oss::KeptTags(store, job.source_key, head->tag_count);
-  if (!tags) return tags.error();
-  options.tags = std::move(*tags);
-  options.encryption = job.encryption.value_or(Encryption{});
-  options.forbid_overwrite = job.forbid_overwrite;
+  options->forbid_overwrite = job.forbid_overwrite;
   return options;
 }
 

@@ -5,6 +5,7 @@
 
 #include "oss/fakes/fault_store.h"
 #include "oss/fakes/memory_store.h"
+#include "tests/oss/test_data.h"
 
 namespace ossfs2::test {
 namespace {
@@ -56,6 +57,33 @@ TEST_F(CopyInParts, HasTheBytesAndTheMetadata) {
   EXPECT_EQ((*store_->MetadataOf("g"))["author"], "me");
   EXPECT_EQ(store_->Requests()["copy_part"], 5u);
   EXPECT_FALSE(unproven_);
+}
+
+TEST_F(CopyInParts, KeepsWhatIsNotReplaced) {
+  WriteOptions own;
+  own.metadata = {{"author", "me"}};
+  own.content_type = "text/x-own";
+  own.serving = {{"cache-control", "max-age=60"}};
+  own.encryption = {"KMS", "key-1"};
+  own.tags = "a=1";
+  ASSERT_TRUE(oss::PutNow(*store_, "f", text_, own));
+  job_.source_etag = store_->Head("f")->etag;
+  ASSERT_TRUE(Copy());
+  const auto copy = store_->Head("g");
+  EXPECT_EQ(copy->metadata, own.metadata);
+  EXPECT_EQ(copy->content_type, own.content_type);
+  EXPECT_EQ(copy->serving, own.serving);
+
+  job_.replace.emplace();
+  job_.replace->metadata = {{"mode", "600"}};
+  job_.replace->content_type = "text/x-new";
+  ASSERT_TRUE(Copy());
+  const auto changed = store_->Head("g");
+  EXPECT_EQ(changed->metadata, job_.replace->metadata);
+  EXPECT_EQ(changed->content_type, "text/x-new");
+  EXPECT_TRUE(changed->serving.empty());
+  EXPECT_EQ(changed->encryption, own.encryption);
+  EXPECT_EQ(*store_->GetTags("g"), own.tags);
 }
 
 TEST_F(CopyInParts, EachRequestMayFail) {

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "data/upload/upload_zeros.h"
 #include "data/write/write_transfer.h"
-#include "oss/kept_tags.h"
+#include "oss/copy_options.h"
 
 namespace ossfs2 {
 namespace {
@@ -125,14 +125,8 @@ Result<ObjectVersion> AppendCopyOf(WriteServices& services, const ObjectVersion&
                                    const std::string& key) {
   ObjectVersion made;
   made.key = key;
-  WriteOptions options;
-  options.metadata = old.metadata;
-  options.content_type = old.content_type;
-  options.serving = old.serving;
-  options.encryption = old.encryption;
-  Result<std::string> tags = oss::KeptTags(services.store, old.key, old.tag_count);
-  if (!tags) return tags.error();
-  options.tags = std::move(*tags);
+  const Result<WriteOptions> options = oss::CopyOptionsOf(services.store, old);
+  if (!options) return options.error();
   Result<std::vector<BlockRef>> blocks = services.memory.Acquire(kConvertPieceBytes / kBlock);
   if (!blocks) return blocks.error();
   while (made.size < backup.size || made.etag.empty()) {
@@ -146,7 +140,7 @@ Result<ObjectVersion> AppendCopyOf(WriteServices& services, const ObjectVersion&
       body.spans.push_back(window);
       got += piece;
     }
-    OSSFS2_RETURN_IF_ERROR(AppendBody(services, made, std::move(body), got, options));
+    OSSFS2_RETURN_IF_ERROR(AppendBody(services, made, std::move(body), got, *options));
   }
   if (made.crc64 && old.crc64 && *made.crc64 != *old.crc64)
     return MakeError(EIO, ErrorKind::kCorrupt, StrCat("the appendable copy of ", key, " has another CRC64"));

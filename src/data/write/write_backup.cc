@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "data/upload/upload_geometry.h"
 #include "data/write/write_engine.h"
-#include "oss/kept_tags.h"
+#include "oss/copy_options.h"
 
 namespace ossfs2 {
 namespace {
@@ -41,15 +41,9 @@ std::optional<std::string_view> TakeUntil(std::string_view& rest, char mark) {
 
 Result<WriteResult> CopyByParts(ObjectStore& store, const ObjectInfo& from, const std::string& to,
                                 bool forbid_overwrite) {
-  WriteOptions options;
-  options.metadata = from.metadata;
-  options.content_type = from.content_type;
-  options.serving = from.serving;
-  options.encryption = from.encryption;
-  Result<std::string> tags = oss::KeptTags(store, from.key, from.tag_count);
-  if (!tags) return tags.error();
-  options.tags = std::move(*tags);
-  Result<std::string> upload = store.InitiateUpload(to, options);
+  const Result<WriteOptions> options = oss::CopyOptionsOf(store, from);
+  if (!options) return options.error();
+  Result<std::string> upload = store.InitiateUpload(to, *options);
   if (!upload) return upload.error();
   std::vector<PartResult> parts;
   std::optional<Error> failed;

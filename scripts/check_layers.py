@@ -29,6 +29,7 @@ FOLDERS = {
 PUBLIC_HEADERS = {
     "ossfs2/status.h": "base",
     "ossfs2/landing.h": "data",
+    "ossfs2/read_reply.h": "data",
     "ossfs2/object_store.h": "oss",
     "ossfs2/file_system.h": "fs",
 }

@@ -1,13 +1,14 @@
 // FileSystem: the POSIX-like core over one bucket prefix, without FUSE.
 //
-// What it is: inodes, names, handles, attribute and listing caches. Frontends (FUSE, tests,
-// tools) drive it; it drives the read and write engines and the object store.
+// What it is: inodes, names, handles, attribute and listing caches. Frontends (FUSE, tests, tools) drive it; it drives
+// the read and write engines and the object store.
 //
-// Threads: any. Methods named Try*, and Read, Forget, MakeLanding, KeepWaiting and NothingToFlush, never block: nullopt, false or
-// a count that is too small means "call the plain method from a thread that may block". Plain methods may block on
-// the network. No lock is held over the network.
-// Inode numbers: 1 is the root; never reused while the mount lives; not pointers. A name keeps its
-// number while the kernel knows it, and over rename. Handles are numbers, never reused.
+// Threads: any. Methods named Try*, and Read, Forget, MakeLanding, KeepWaiting and NothingToFlush, never block: nullopt,
+// false or a count that is too small means "call the plain method from a thread that may block". Plain methods may
+// block on the network. No lock is held over the network.
+// Inode numbers: 1 is the root; never reused while the mount lives; not pointers. A name keeps its number while the
+// kernel knows it, and over rename. Handles are numbers, never reused.
+// Ownership: the caller's data is copied or used up before a call returns; a reply to Read keeps its own memory.
 // Errors: Error::errno_value goes to the caller; docs/semantics.md lists them.
 // Times are nanoseconds since 1970. Validity of answers in seconds.
 #pragma once
@@ -27,12 +28,10 @@
 #include <vector>
 
 #include "ossfs2/landing.h"
+#include "ossfs2/read_reply.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2 {
-
-struct ReadReply;  // data/read/read_engine.h
-using ReadDone = std::function<void(Result<ReadReply>)>;
 
 using Ino = uint64_t;
 using HandleId = uint64_t;
@@ -85,9 +84,10 @@ struct AttrChange {
 
 struct DirEntry {
   std::string name;
-  Entry entry;        // with plus: full and counted as a lookup; else ino and type only
+  Entry entry;          // with plus: full and counted as a lookup; else ino and type only
   uint64_t cookie = 0;  // seekdir position after this entry
-  // With plus; false: they were not asked for, or could not be. Only ino and type are meant, and it is not counted as a lookup.
+  // With plus; false: they were not asked for, or could not be. Only ino and type are meant, and it is not counted as a
+  // lookup.
   bool has_attributes = true;
 };
 

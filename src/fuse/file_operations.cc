@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/metrics.h"
-#include "data/read/read_engine.h"
 #include "fuse/landing_zone.h"
 #include "fuse/operations.h"
 

@@ -14,7 +14,6 @@
 
 #include "base/executor.h"
 #include "base/mutex.h"
-#include "data/read/read_engine.h"
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {

@@ -1,18 +1,16 @@
-// ReadEngine: reads of objects with every byte fetched once per host, prefetched as
-// the readers behave, inside the pool's budget. (docs/design.md "Life of a read".)
+// ReadEngine: reads of objects with every byte fetched once per host, prefetched as the readers behave, inside the
+// pool's budget. docs/life-of-a-read.md follows one read through it.
 //
-// One ReadFile for each inode and object version, shared by all handles and processes.
-// Its chunk map holds what is fetched and what is in flight (single flight); stream
-// trackers, several per file, decide what to fetch ahead; the cache keeps consumed
-// chunks, LRU over all files, up to cache_bytes and within the pool.
+// One ReadFile for each inode and object version, shared by all handles and processes. Its chunk map holds what is
+// fetched and what is in flight (single flight); stream trackers, several per file, decide what to fetch ahead; the
+// cache keeps consumed chunks, LRU over all files, up to cache_bytes and within the pool.
 //
-// Threads: any. Read never blocks: `done` runs inside the call when all bytes are there,
-// otherwise on a network thread when the last missing byte arrives; it must not block.
-// Ownership: the engine keeps files by id; the reply pins its memory until `pin` is dropped.
+// Threads: any. Read never blocks: `done` runs inside the call when all bytes are there, otherwise on a network thread
+// when the last missing byte arrives; it must not block.
+// Ownership: the engine keeps files by id; a reply (ossfs2/read_reply.h) pins its memory.
 // Errors: ESTALE (kVersionChanged) once the object was replaced, or (kNotFound) once it was deleted, for reads that need
-// bytes that are not here; the errno of the failed GET
-// otherwise, only for reads that need bytes that could not be fetched, after one demand
-// retry when the failed fetch was a prefetch. Reads past the end are short, then empty.
+// bytes that are not here; the errno of the failed GET otherwise, only for reads that need bytes that could not be
+// fetched, after one demand retry when the failed fetch was a prefetch. Reads past the end are short, then empty.
 // Idle handles own nothing.
 #pragma once
 
@@ -29,6 +27,7 @@
 
 #include "data/memory/memory_pool.h"
 #include "ossfs2/object_store.h"
+#include "ossfs2/read_reply.h"
 
 namespace ossfs2 {
 
@@ -60,13 +59,6 @@ struct ReadOptions {
   bool verify_crc64 = false;           // compare the CRC of a whole object read in order
   std::chrono::milliseconds replacement_wait_max{120'000};  // reads wait no longer for a Replacement
 };
-
-struct ReadReply {
-  std::vector<iovec> parts;         // over pool memory, in order
-  size_t bytes = 0;                 // sum of the parts; short at the end of the file
-  std::shared_ptr<const void> pin;  // keeps the memory until dropped
-};
-using ReadDone = std::function<void(Result<ReadReply>)>;
 
 class ReadFile {
  public:

@@ -1,0 +1,26 @@
+// ReadReply: the answer to a read: the bytes where they lie, so that a frontend hands them on without a copy.
+//
+// Ownership: the memory is the file system's and counts in its budget until the last copy of `pin` is gone.
+// Threads: a value. ReadDone runs once, on any thread, and must not block.
+// Errors: those of the read; docs/semantics.md lists them.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "ossfs2/status.h"
+
+namespace ossfs2 {
+
+struct ReadReply {
+  std::vector<iovec> parts;         // in the order of the file
+  size_t bytes = 0;                 // sum of the parts; short at the end of the file
+  std::shared_ptr<const void> pin;  // keeps the memory until dropped
+};
+using ReadDone = std::function<void(Result<ReadReply>)>;
+
+}  // namespace ossfs2

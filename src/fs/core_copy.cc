@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "base/awaited.h"
-#include "fs/core.h"
+#include "fs/core_file_system.h"
 
 namespace ossfs2 {
 namespace {

@@ -5,7 +5,7 @@
 #include <cerrno>
 
 #include "base/str.h"
-#include "fs/core.h"
+#include "fs/core_file_system.h"
 
 namespace ossfs2 {
 namespace {

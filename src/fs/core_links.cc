@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "fs/attributes.h"
-#include "fs/core.h"
+#include "fs/core_file_system.h"
 #include "fs/object_facts.h"
 #include "oss/object_headers.h"
 

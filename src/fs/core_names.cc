@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 #include "fs/attributes.h"
-#include "fs/core.h"
+#include "fs/core_file_system.h"
 #include "fs/names.h"
 #include "fs/store_calls.h"
 

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "fs/attributes.h"
-#include "fs/core.h"
+#include "fs/core_file_system.h"
 #include "oss/kept_tags.h"
 
 namespace ossfs2 {

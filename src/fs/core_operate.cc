@@ -4,7 +4,7 @@
 
 #include "base/str.h"
 #include "fs/attributes.h"
-#include "fs/core.h"
+#include "fs/core_file_system.h"
 
 namespace ossfs2 {
 namespace {

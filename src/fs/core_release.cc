@@ -1,7 +1,7 @@
 // Releasing files: what the last close stores, and what goes with the last handle.
 #include "base/log.h"
 #include "base/str.h"
-#include "fs/core.h"
+#include "fs/core_file_system.h"
 
 namespace ossfs2 {
 

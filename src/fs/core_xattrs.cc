@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "fs/attributes.h"
-#include "fs/core.h"
+#include "fs/core_file_system.h"
 #include "fs/names.h"
 #include "fs/xattr_codec.h"
 #include "oss/object_headers.h"

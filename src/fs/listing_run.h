@@ -1,7 +1,7 @@
 // ListingRun: one listing of a directory in progress, and the request that it waits for.
 //
 // Guarded by Tree::mutex, but for PageQuestion, which only `taken` changes after it was made. Shared by the
-// directory, its readers and the task that fetches. Lister (listing.h) is who changes it.
+// directory, its readers and the task that fetches. Lister (lister.h) is who changes it.
 #pragma once
 
 #include <atomic>

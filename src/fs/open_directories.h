@@ -16,8 +16,8 @@
 #include <memory>
 
 #include "fs/fs_context.h"
-#include "fs/handles.h"
-#include "fs/listing.h"
+#include "fs/handle_table.h"
+#include "fs/lister.h"
 #include "fs/resolver.h"
 
 namespace ossfs2 {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "fs/fs_context.h"
-#include "fs/listing.h"
+#include "fs/lister.h"
 
 namespace ossfs2 {
 

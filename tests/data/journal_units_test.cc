@@ -1,5 +1,5 @@
 // The journal's text and its folders.
-#include "data/journal/journal_log.h"
+#include "data/journal/journal.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,7 +1,7 @@
 // Extents against a plain array, publication plans, and the staging folder.
 #include <sys/stat.h>
 
-#include "data/staging/staging_extents.h"
+#include "data/staging/extent_map.h"
 #include "data/staging/staging_file.h"
 #include "data/write/staging_plan.h"
 #include "tests/data/write_fixture.h"

@@ -1,11 +1,12 @@
-#include "data/read/read_pace.h"
 #include "data/read/stream_tracker.h"
 
 #include <gtest/gtest.h>
 
 #include "base/crc64.h"
-#include "data/read/chunk_ranges.h"
-#include "data/read/read_concurrency.h"
+#include "data/read/adaptive_limit.h"
+#include "data/read/byte_ranges.h"
+#include "data/read/crc_ledger.h"
+#include "data/read/read_pace.h"
 #include "data/read/stream_window.h"
 #include "data/read/whole_file_detector.h"
 

@@ -1,6 +1,6 @@
 // Part buffers, part sizes, zeros and the scheduler.
 #include "base/crc64.h"
-#include "data/upload/upload_buffer.h"
+#include "data/upload/part_buffer.h"
 #include "data/upload/upload_geometry.h"
 #include "data/upload/upload_scheduler.h"
 #include "data/upload/upload_zeros.h"

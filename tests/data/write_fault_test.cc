@@ -4,7 +4,7 @@
 #include <optional>
 #include <thread>
 
-#include "data/journal/journal_log.h"
+#include "data/journal/journal.h"
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {

@@ -10,7 +10,7 @@
 #include "cli/commands/tool_arguments.h"
 #include "cli/mount/mount_stack.h"
 #include "cli/mount/probe_advice.h"
-#include "data/journal/journal_log.h"
+#include "data/journal/journal.h"
 #include "data/write/write_leftovers.h"
 
 namespace ossfs2 {

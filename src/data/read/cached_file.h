@@ -28,6 +28,7 @@
 
 #include "base/mutex.h"
 #include "data/read/chunk_map.h"
+#include "data/read/crc_ledger.h"
 #include "data/read/file_pages.h"
 #include "data/read/prefetch_planner.h"
 #include "data/read/read_core.h"

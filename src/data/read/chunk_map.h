@@ -8,7 +8,7 @@
 #include <map>
 #include <vector>
 
-#include "data/read/chunk_data.h"
+#include "data/read/chunk.h"
 
 namespace ossfs2 {
 

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "data/read/chunk_ranges.h"
+#include "data/read/byte_ranges.h"
 #include "data/read/shard_lead.h"
 
 namespace ossfs2 {

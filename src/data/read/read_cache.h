@@ -20,7 +20,7 @@
 #include <optional>
 
 #include "base/mutex.h"
-#include "data/read/chunk_data.h"
+#include "data/read/chunk.h"
 
 namespace ossfs2 {
 

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/read/chunk_data.h"
+#include "data/read/chunk.h"
 
 namespace ossfs2 {
 

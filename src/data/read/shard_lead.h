@@ -20,7 +20,7 @@
 
 #include "base/metrics.h"
 #include "base/mutex.h"
-#include "data/read/read_scheduler.h"
+#include "data/read/fetch_scheduler.h"
 
 namespace ossfs2 {
 

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "data/read/chunk_ranges.h"
+#include "data/read/byte_ranges.h"
 
 namespace ossfs2 {
 

@@ -10,7 +10,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "data/read/chunk_ranges.h"
+#include "data/read/byte_ranges.h"
 
 namespace ossfs2 {
 

@@ -5,7 +5,7 @@
 // Value without a lock: the file's.
 #pragma once
 
-#include "data/read/chunk_ranges.h"
+#include "data/read/byte_ranges.h"
 #include "data/read/whole_file_detector.h"
 
 namespace ossfs2 {

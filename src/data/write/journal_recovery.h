@@ -7,7 +7,7 @@
 // to abort it may be missing. Blocking; the mount is not serving yet.
 #pragma once
 
-#include "data/journal/journal_log.h"
+#include "data/journal/journal.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2 {

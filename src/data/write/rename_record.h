@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "data/journal/journal_log.h"
+#include "data/journal/journal.h"
 #include "data/write/write_engine.h"
 #include "ossfs2/object_store.h"
 

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "data/upload/upload_buffer.h"
+#include "data/upload/part_buffer.h"
 #include "data/write/write_services.h"
 
 namespace ossfs2 {

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "data/upload/upload_buffer.h"
+#include "data/upload/part_buffer.h"
 #include "data/write/write_provisional.h"
 #include "data/write/write_services.h"
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "data/read/read_engine.h"
-#include "data/upload/upload_buffer.h"
+#include "data/upload/part_buffer.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2 {

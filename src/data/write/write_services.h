@@ -13,7 +13,7 @@
 #include "base/executor.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
-#include "data/journal/journal_log.h"
+#include "data/journal/journal.h"
 #include "data/memory/memory_pool.h"
 #include "data/staging/staging_space.h"
 #include "data/upload/upload_geometry.h"

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "data/staging/staging_file.h"
-#include "data/upload/upload_buffer.h"
+#include "data/upload/part_buffer.h"
 #include "data/write/write_services.h"
 
 namespace ossfs2 {

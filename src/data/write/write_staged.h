@@ -21,7 +21,7 @@
 #include <string>
 #include <vector>
 
-#include "data/staging/staging_extents.h"
+#include "data/staging/extent_map.h"
 #include "data/staging/staging_file.h"
 #include "data/write/staging_plan.h"
 #include "data/write/upload_multipart.h"

@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "data/upload/upload_buffer.h"
+#include "data/upload/part_buffer.h"
 #include "data/write/upload_multipart.h"
 #include "data/write/write_sent_parts.h"
 #include "data/write/write_services.h"

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "data/memory/memory_pool.h"
-#include "data/read/chunk_ranges.h"
+#include "data/read/byte_ranges.h"
 #include "data/read/read_engine.h"
 
 namespace ossfs2 {

@@ -1,4 +1,4 @@
-#include "data/upload/upload_buffer.h"
+#include "data/upload/part_buffer.h"
 
 #include <algorithm>
 #include <cstring>

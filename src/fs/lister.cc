@@ -1,4 +1,4 @@
-#include "fs/listing.h"
+#include "fs/lister.h"
 
 #include <algorithm>
 #include <cerrno>

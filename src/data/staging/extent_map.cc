@@ -1,4 +1,4 @@
-#include "data/staging/staging_extents.h"
+#include "data/staging/extent_map.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,4 +1,4 @@
-#include "data/journal/journal_log.h"
+#include "data/journal/journal.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

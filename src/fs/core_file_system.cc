@@ -1,4 +1,4 @@
-#include "fs/core.h"
+#include "fs/core_file_system.h"
 
 #include <cerrno>
 

@@ -1,10 +1,8 @@
-// RangeSet: byte ranges of a file, merged, in order. CrcLedger: CRCs of ranges that
-// join up until they cover the whole object.
+// ByteRange: a part of a file. RangeSet: such parts, merged, in order.
 //
-// The read engine keeps what was delivered to readers in a RangeSet, so that one stream's
-// prefetch does not ask again for what another stream has already read and dropped.
-// Values without locks: the owner serialises. Both are bounded: past kRangesMax a RangeSet
-// starts anew (it is only a hint) and a CrcLedger gives up (the object is not verified).
+// The read engine keeps what was delivered to readers in a RangeSet, so that one stream's prefetch does not ask again
+// for what another stream has already read and dropped.
+// Values without locks: the owner serialises. Bounded: past kRangesMax a RangeSet starts anew (it is only a hint).
 #pragma once
 
 #include <cstddef>
@@ -37,22 +35,6 @@ class RangeSet {
  private:
   std::map<uint64_t, uint64_t> ranges_;  // begin -> end
   uint64_t total_ = 0;
-};
-
-class CrcLedger {
- public:
-  static constexpr size_t kRangesMax = 65536;
-  // Bytes known already are ignored. Returns the CRC of [0, size) once, when it is complete.
-  std::optional<uint64_t> Add(ByteRange range, uint64_t crc, uint64_t object_bytes);
-  void Clear();
-
- private:
-  struct Entry {
-    uint64_t end;
-    uint64_t crc;
-  };
-  std::map<uint64_t, Entry> entries_;
-  bool closed_ = false;
 };
 
 }  // namespace ossfs2

@@ -1,4 +1,4 @@
-#include "data/read/read_concurrency.h"
+#include "data/read/adaptive_limit.h"
 
 #include <algorithm>
 

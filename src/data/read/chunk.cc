@@ -1,4 +1,4 @@
-#include "data/read/chunk_data.h"
+#include "data/read/chunk.h"
 
 #include <algorithm>
 

@@ -12,13 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "fs/attribute_saver.h"
+#include "fs/file_handle.h"
 #include "fs/fs_context.h"
-#include "fs/handles.h"
-#include "fs/listing.h"
+#include "fs/handle_table.h"
+#include "fs/lister.h"
 #include "fs/name_locker.h"
 #include "fs/open_directories.h"
 #include "fs/parents.h"
-#include "fs/attribute_saver.h"
 #include "fs/publisher.h"
 #include "fs/renamer.h"
 #include "fs/resolver.h"

@@ -1,4 +1,4 @@
-#include "data/read/read_scheduler.h"
+#include "data/read/fetch_scheduler.h"
 
 #include <algorithm>
 #include <thread>

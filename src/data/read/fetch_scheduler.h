@@ -16,7 +16,7 @@
 #include <memory>
 
 #include "base/mutex.h"
-#include "data/read/read_concurrency.h"
+#include "data/read/adaptive_limit.h"
 
 namespace ossfs2 {
 

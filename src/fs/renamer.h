@@ -1,20 +1,21 @@
 // Renamer: renames of files and directories in a store that has only copy and delete.
 //
-// File: an unpublished or dirty source is published, the object is copied (attributes that wait to be stored
-// ride along), the copy is proven, then the source is deleted. Open handles, the inode number and cached
-// bytes stay; handles of a file that it replaces go on without a name (detacher.h). A copy that is not proven, or whose
-// source may not be deleted, is taken back; a file that it has replaced is gone.
-// Directory: all keys below are listed and copied, rename_dir_concurrency at once, each copy proven; only when all
-// are there, the old keys are deleted. A failed rename of a directory removes the copies it made; if even that fails,
-// the same rename may be repeated and goes on.
+// File: an unpublished or dirty source is published, the object is copied (attributes that wait to be stored ride
+// along), the copy is proven, then the source is deleted. Open handles, the inode number and cached bytes stay; handles
+// of a file that it replaces go on without a name (detacher.h). A copy that is not proven, or whose source may not be
+// deleted, is taken back; a file that it has replaced is gone.
+// Directory: all keys below are copied, each copy proven; only when all are there, the old keys are deleted
+// (directory_copier.h). A failed rename of a directory removes the copies it made; if even that fails, the same rename
+// may be repeated and goes on.
 // While old keys are deleted nothing below is taken for gone: listings and look-ups of unknown names wait
 // (Tree::IsLeaving). Other operations on the names (and on all below a directory) wait; nothing is locked over the
-// network that a lookup, read or TryWrite needs. Errors: EMFILE more than rename_dir_limit keys; ENOTSUP renames of
-// directories are off; EIO a copy that could not be proven (the source is kept).
+// network that a lookup, read or TryWrite needs.
+// Threads: any that may block.
+// Errors: EMFILE more than rename_dir_limit keys; ENOTSUP renames of directories are off; EIO a copy that could not be
+// proven (the source is kept).
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "fs/detacher.h"
+#include "fs/directory_copier.h"
 #include "fs/publisher.h"
 #include "fs/resolver.h"
 #include "fs/store_calls.h"
@@ -40,7 +42,8 @@ class Renamer {
         publisher_(publisher),
         saver_(saver),
         parents_(parents),
-        detacher_(detacher) {}
+        detacher_(detacher),
+        copier_(context) {}
 
   struct Names {
     Ino parent = 0;
@@ -59,23 +62,20 @@ class Renamer {
     Ino target = 0;  // 0: the new name is free
     bool target_is_directory = false;
   };
-  struct Copied {
-    ListEntry source;
-    std::string target_key;
-    std::string etag;
-    std::optional<uint64_t> crc64;
-    bool was_there = false;
-    bool replaces_marker = false;  // of an empty directory that has the new name
-  };
-  using Copies = std::map<std::string, std::string>;  // keys of proven copies, and their ETags
+  Result<Pair> Find(const Names& names) EXCLUDES(context_.tree.mutex);
+  Status CheckTypes(const Pair& pair, const Names& names);
+  // The node takes its new name; the old target's node loses it.
+  void Reattach(const Names& names, const Pair& pair) REQUIRES(context_.tree.mutex);
+
+  // --- one file (renamer_file.cc) ---
   struct FileMove {
     CopyJob job;
     std::shared_ptr<OpenFile> file;
     bool takes_attributes = false;  // those that wait to be stored ride along
     uint64_t stamp = 0;             // of the node, when the job was made
-    std::optional<ObjectInfo> newer{};  // what moves is this version, which another host has stored since
+    std::optional<ObjectInfo> newer{};       // what moves is this version, which another host has stored since
     std::unique_ptr<RenameRecord> record{};  // from before the copy on
-    std::optional<std::string> unproven{};  // the ETag of a copy that was made although copying failed
+    std::optional<std::string> unproven{};   // the ETag of a copy that was made although copying failed
   };
   struct MadeCopy {
     std::string from;
@@ -83,10 +83,7 @@ class Renamer {
     std::string to;
     std::string to_etag;
   };
-  Result<Pair> Find(const Names& names) EXCLUDES(context_.tree.mutex);
-  Status CheckTypes(const Pair& pair, const Names& names);
   Status RenameFile(const Names& names, const Pair& pair);
-  // --- one file (renamer_file.cc) ---
   // `copied`: the target has been replaced, whatever comes after.
   Status RenameLink(const Names& names, const Pair& pair, const std::string& from, const std::string& to,
                     bool& copied);
@@ -104,7 +101,8 @@ class Renamer {
   void TakeMoved(const Names& names, const Pair& pair, const FileMove& move, const ObjectVersion& after)
       EXCLUDES(context_.tree.mutex);
   Status ReplaceTarget(Ino target, const std::function<Status(bool& copied)>& move);
-  Status RenameDirectory(const Names& names, const Pair& pair);
+
+  // --- a directory (renamer_directory.cc) ---
   // One file of a directory that moves, as the tree knows it.
   struct FileBelow {
     Ino ino = 0;
@@ -118,29 +116,14 @@ class Renamer {
     std::vector<FileBelow> below;
     std::optional<NodeMark> leaving;  // from the first delete on
   };
+  Status RenameDirectory(const Names& names, const Pair& pair);
   Status MoveKeys(const Pair& pair, const std::string& from, const std::string& to, DirectoryMove& move);
+  // What is known below is not what is there: forgets it, but for open files.
   void DoubtBelow(Ino directory) EXCLUDES(context_.tree.mutex);
-  // --- in the bucket (renamer_copies.cc) ---
-  Result<std::vector<ListEntry>> ListAll(const std::string& prefix);
-  Result<std::vector<Copied>> FilesOf(const std::string& from, const std::string& to);
-  // The target must be empty, except for its own marker and copies that an earlier try of the same rename left. Returns
-  // those of them whose source that try has deleted.
-  Result<Copies> TargetIsFree(const std::string& from, const std::string& to, std::vector<Copied>& files)
-      EXCLUDES(mutex_);
-  Status CopyOne(Copied& file);
-  Status CopyAll(std::vector<Copied>& files);
-  // After copies that failed: deletes those that were made. `settled` ones have no source any more.
-  void TakeBack(const std::string& from, const std::string& to, const std::vector<Copied>& files, Copies settled)
-      EXCLUDES(mutex_);
-  Status DeleteAll(std::vector<std::string> keys);
-  // What the next try of the rename finds in its target; empty: nothing.
-  void NoteUnfinished(const std::string& from, const std::string& to, Copies copies) EXCLUDES(mutex_);
   // The files that are copied as the tree knows them; others were replaced by another host meanwhile.
-  std::vector<FileBelow> FindBelow(Node* directory, const std::string& to, const std::vector<Copied>& files)
-      REQUIRES(context_.tree.mutex);
+  std::vector<FileBelow> FindBelow(Node* directory, const std::string& to,
+                                   const std::vector<DirectoryCopier::File>& files) REQUIRES(context_.tree.mutex);
   void TakeMovedBelow(const std::vector<FileBelow>& below) EXCLUDES(context_.tree.mutex);
-  // The node takes its new name; the old target's node loses it.
-  void Reattach(const Names& names, const Pair& pair) REQUIRES(context_.tree.mutex);
   std::vector<Ino> OpenBelow(Ino directory) EXCLUDES(context_.tree.mutex);
 
   FsContext& context_;
@@ -150,8 +133,7 @@ class Renamer {
   AttributeSaver& saver_;
   Parents& parents_;
   Detacher& detacher_;
-  Mutex mutex_;
-  std::map<std::pair<std::string, std::string>, Copies> unfinished_ GUARDED_BY(mutex_);  // by from and to
+  DirectoryCopier copier_;
 };
 
 }  // namespace ossfs2

@@ -1,14 +1,12 @@
-// Renames of directories: all keys are copied and proven, then the old ones deleted (renamer_copies.cc), and what is known
-// of the files below follows.
+// Renames of directories: all keys are copied and proven, then the old ones deleted (directory_copier.h), and what is
+// known of the files below follows.
 #include <cerrno>
 
-#include "base/log.h"
 #include "base/str.h"
 #include "fs/object_facts.h"
 #include "fs/open_file.h"
 #include "fs/parents.h"
 #include "fs/renamer.h"
-#include "fs/store_calls.h"
 
 namespace ossfs2 {
 namespace {
@@ -78,15 +76,15 @@ Status Renamer::RenameDirectory(const Names& names, const Pair& pair) {
   return *check ? parents_.CheckAfter(names.parent) : Status();
 }
 
-Status Renamer::MoveKeys(const Pair& pair, const std::string& from, const std::string& to,
-                         DirectoryMove& move) {
-  Result<std::vector<Copied>> found = FilesOf(from, to);
+Status Renamer::MoveKeys(const Pair& pair, const std::string& from, const std::string& to, DirectoryMove& move) {
+  Result<std::vector<DirectoryCopier::File>> found = copier_.List(from, to);
   if (!found) return found.error();
-  std::vector<Copied>& files = *found;
-  Result<Copies> settled = TargetIsFree(from, to, files);
+  std::vector<DirectoryCopier::File>& files = *found;
+  Result<DirectoryCopier::Copies> settled = copier_.CheckTarget(from, to, files);
   if (!settled) return settled.error();
-  if (Status copied = CopyAll(files); !copied) {
-    TakeBack(from, to, files, std::move(*settled));
+  const bool goes_on = !settled->empty();
+  if (Status copied = copier_.CopyAll(files); !copied) {
+    copier_.TakeBack(from, to, files, std::move(*settled));
     return copied;
   }
   // From here the new tree is complete. Old keys that stay are deleted by the next try.
@@ -101,18 +99,11 @@ Status Renamer::MoveKeys(const Pair& pair, const std::string& from, const std::s
     if (file.readers) file.readers->Rebind(file.after);
   }
   move.leaving.emplace(context_.tree, pair.source, &Node::leaving);
-  std::vector<std::string> old_keys;
-  for (const Copied& file : files) old_keys.push_back(file.source.key);
-  if (Status deleted = DeleteAll(std::move(old_keys)); !deleted) {
-    for (const Copied& file : files) settled->insert_or_assign(file.target_key, file.etag);
-    NoteUnfinished(from, to, std::move(*settled));
-    Log(LogLevel::kWarning, StrCat("The rename of ", from, " to ", to, " copied all files and could not delete all old keys: ",
-                                   deleted.error().ToString(), ". Repeat the rename to go on."));
+  if (Status deleted = copier_.DeleteSources(from, to, files, std::move(*settled)); !deleted) {
     DoubtBelow(pair.source);
     return deleted;
   }
-  NoteUnfinished(from, to, {});
-  if (!settled->empty()) DoubtBelow(pair.source);  // they were not listed under the old name
+  if (goes_on) DoubtBelow(pair.source);  // what an earlier try has moved was not listed under the old name
   TakeMovedBelow(move.below);
   return {};
 }
@@ -130,9 +121,9 @@ void Renamer::DoubtBelow(Ino directory) {
 }
 
 std::vector<Renamer::FileBelow> Renamer::FindBelow(Node* directory, const std::string& to,
-                                                   const std::vector<Copied>& files) {
+                                                   const std::vector<DirectoryCopier::File>& files) {
   std::vector<FileBelow> below;
-  for (const Copied& file : files) {
+  for (const DirectoryCopier::File& file : files) {
     Node* node = directory;
     std::string_view way = std::string_view(file.target_key).substr(to.size());
     while (node != nullptr && !way.empty()) {

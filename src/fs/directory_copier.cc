@@ -1,11 +1,11 @@
-// What the rename of a directory does in the bucket: listing, copying, taking back and deleting keys.
+#include "fs/directory_copier.h"
+
 #include <algorithm>
 #include <cerrno>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "fs/parallel.h"
-#include "fs/renamer.h"
 #include "fs/store_calls.h"
 
 namespace ossfs2 {
@@ -13,12 +13,11 @@ namespace {
 
 constexpr size_t kDeleteBatch = 1000;  // what one request takes
 constexpr size_t kDeleteWidth = 8;
-constexpr int kDeletePasses = 2;         // for batches that failed while others went through
-constexpr size_t kUnfinishedMax = 8;     // each may remember rename_dir_limit keys
+constexpr int kDeletePasses = 2;  // for batches that failed while others went through
 
 }  // namespace
 
-Result<std::vector<ListEntry>> Renamer::ListAll(const std::string& prefix) {
+Result<std::vector<ListEntry>> DirectoryCopier::ListAll(const std::string& prefix) {
   std::vector<ListEntry> all;
   ListRequest request;
   request.prefix = prefix;
@@ -35,12 +34,12 @@ Result<std::vector<ListEntry>> Renamer::ListAll(const std::string& prefix) {
   return all;
 }
 
-Result<std::vector<Renamer::Copied>> Renamer::FilesOf(const std::string& from, const std::string& to) {
+Result<std::vector<DirectoryCopier::File>> DirectoryCopier::List(const std::string& from, const std::string& to) {
   Result<std::vector<ListEntry>> listed = ListAll(from);
   if (!listed) return listed.error();
-  std::vector<Copied> files;
+  std::vector<File> files;
   for (ListEntry& entry : *listed) {
-    Copied file;
+    File file;
     file.target_key = to + entry.key.substr(from.size());
     if (file.target_key.size() > kKeyBytesMax)
       return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, StrCat(file.target_key, ": more than 1023 bytes."));
@@ -50,30 +49,39 @@ Result<std::vector<Renamer::Copied>> Renamer::FilesOf(const std::string& from, c
   return files;
 }
 
-Result<Renamer::Copies> Renamer::TargetIsFree(const std::string& from, const std::string& to,
-                                              std::vector<Copied>& files) {
-  std::optional<Copies> earlier;
-  {
-    MutexLock lock(mutex_);
-    if (const auto it = unfinished_.find({from, to}); it != unfinished_.end()) earlier = it->second;
-  }
-  const Error not_empty = MakeError(ENOTEMPTY, ErrorKind::kInvalid, StrCat(to, " is not empty."));
-  std::map<std::string, ListEntry> there;
-  if (earlier) {
-    Result<std::vector<ListEntry>> all = ListAll(to);
-    if (!all) return all.error();
-    for (ListEntry& entry : *all) there.emplace(entry.key, std::move(entry));
+// What lies below the prefix, by key; unless `all` is wanted, enough to see whether there is more than a marker.
+Result<std::map<std::string, ListEntry>> DirectoryCopier::ListTarget(const std::string& to, bool all) {
+  std::vector<ListEntry> listed;
+  if (all) {
+    Result<std::vector<ListEntry>> entries = ListAll(to);
+    if (!entries) return entries.error();
+    listed = std::move(*entries);
   } else {
     ListRequest request;
     request.prefix = to;
     request.max_keys = 2;
     Result<ListPage> page = context_.store.List(request);
     if (!page) return page.error();
-    for (ListEntry& entry : page->entries) there.emplace(entry.key, std::move(entry));
+    listed = std::move(page->entries);
   }
+  std::map<std::string, ListEntry> there;
+  for (ListEntry& entry : listed) {
+    std::string key = entry.key;
+    there.emplace(std::move(key), std::move(entry));
+  }
+  return there;
+}
+
+Result<DirectoryCopier::Copies> DirectoryCopier::CheckTarget(const std::string& from, const std::string& to,
+                                                             std::vector<File>& files) {
+  const std::optional<Copies> earlier = FindUnfinished(from, to);
+  const Error not_empty = MakeError(ENOTEMPTY, ErrorKind::kInvalid, StrCat(to, " is not empty."));
+  Result<std::map<std::string, ListEntry>> listed = ListTarget(to, earlier.has_value());
+  if (!listed) return listed.error();
+  std::map<std::string, ListEntry>& there = *listed;
   const bool has_marker = there.erase(to) > 0;
   if (!earlier && !there.empty()) return not_empty;
-  for (Copied& file : files) {
+  for (File& file : files) {
     if (file.target_key == to) file.replaces_marker = has_marker;
     const auto it = there.find(file.target_key);
     if (it == there.end()) continue;
@@ -92,7 +100,7 @@ Result<Renamer::Copies> Renamer::TargetIsFree(const std::string& from, const std
   return settled;
 }
 
-Status Renamer::CopyOne(Copied& file) {
+Status DirectoryCopier::CopyOne(File& file) {
   if (file.source.type == ObjectType::kSymlink) {
     CopyRequest request;
     request.source_key = file.source.key;
@@ -119,15 +127,15 @@ Status Renamer::CopyOne(Copied& file) {
   return {};
 }
 
-Status Renamer::CopyAll(std::vector<Copied>& files) {
+Status DirectoryCopier::CopyAll(std::vector<File>& files) {
   Mutex mutex;
   Status failed;
-  Copied* marker = nullptr;
+  File* marker = nullptr;
   const auto width = static_cast<size_t>(std::max(1, context_.options.rename_dir_concurrency.value()));
-  for (Copied& file : files)
+  for (File& file : files)
     if (file.replaces_marker) marker = &file;
   RunParallel(context_.executor, files.size(), width, [&](size_t i) {
-    Copied& file = files[i];
+    File& file = files[i];
     if (file.was_there || &file == marker) return;
     {
       MutexLock lock(mutex);
@@ -143,13 +151,13 @@ Status Renamer::CopyAll(std::vector<Copied>& files) {
   return failed;
 }
 
-void Renamer::TakeBack(const std::string& from, const std::string& to, const std::vector<Copied>& files,
-                       Copies settled) {
+void DirectoryCopier::TakeBack(const std::string& from, const std::string& to, const std::vector<File>& files,
+                               Copies settled) {
   std::vector<std::string> made;
-  for (const Copied& file : files)
+  for (const File& file : files)
     if (!file.etag.empty()) made.push_back(file.target_key);
   if (!DeleteAll(std::move(made))) {
-    for (const Copied& file : files)
+    for (const File& file : files)
       if (!file.etag.empty()) settled.insert_or_assign(file.target_key, file.etag);
     Log(LogLevel::kWarning, StrCat("The rename of ", from, " to ", to, " failed and left copies under ", to,
                                    ". Repeat the rename to go on."));
@@ -157,7 +165,31 @@ void Renamer::TakeBack(const std::string& from, const std::string& to, const std
   NoteUnfinished(from, to, std::move(settled));
 }
 
-void Renamer::NoteUnfinished(const std::string& from, const std::string& to, Copies copies) {
+Status DirectoryCopier::DeleteSources(const std::string& from, const std::string& to, const std::vector<File>& files,
+                                      Copies settled) {
+  std::vector<std::string> old_keys;
+  for (const File& file : files) old_keys.push_back(file.source.key);
+  const Status deleted = DeleteAll(std::move(old_keys));
+  if (deleted) {
+    NoteUnfinished(from, to, {});
+    return {};
+  }
+  for (const File& file : files) settled.insert_or_assign(file.target_key, file.etag);
+  NoteUnfinished(from, to, std::move(settled));
+  Log(LogLevel::kWarning,
+      StrCat("The rename of ", from, " to ", to, " copied all files and could not delete all old keys: ",
+             deleted.error().ToString(), ". Repeat the rename to go on."));
+  return deleted;
+}
+
+std::optional<DirectoryCopier::Copies> DirectoryCopier::FindUnfinished(const std::string& from,
+                                                                       const std::string& to) {
+  MutexLock lock(mutex_);
+  const auto it = unfinished_.find({from, to});
+  return it == unfinished_.end() ? std::nullopt : std::optional<Copies>(it->second);
+}
+
+void DirectoryCopier::NoteUnfinished(const std::string& from, const std::string& to, Copies copies) {
   MutexLock lock(mutex_);
   unfinished_.erase({from, to});
   if (copies.empty()) return;
@@ -165,7 +197,7 @@ void Renamer::NoteUnfinished(const std::string& from, const std::string& to, Cop
   unfinished_.emplace(std::make_pair(from, to), std::move(copies));
 }
 
-Status Renamer::DeleteAll(std::vector<std::string> keys) {
+Status DirectoryCopier::DeleteAll(std::vector<std::string> keys) {
   for (int pass = 1;; ++pass) {
     const size_t batches = (keys.size() + kDeleteBatch - 1) / kDeleteBatch;
     Mutex mutex;

@@ -35,9 +35,7 @@ bool IsTlsFailure(CURLcode code) {
 }  // namespace
 
 CurlCall::CurlCall(Request call_request, std::shared_ptr<BodySink> call_sink, Done call_done)
-    : request(std::move(call_request)),
-      sink(std::move(call_sink)),
-      done(std::move(call_done)),
+    : LoopCall{std::move(call_request), std::move(call_sink), std::move(call_done)},
       body_bytes_(BodyBytes(request)),
       receiver_(sink.get(), request.collect_bytes_max) {}
 

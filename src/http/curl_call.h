@@ -1,8 +1,7 @@
-// CurlCall: one request over libcurl: sets up an easy handle, streams the bodies in
-// libcurl's callbacks, and turns the outcome into a Response or an Error.
+// CurlCall: one request over libcurl: sets up an easy handle, streams the bodies in libcurl's callbacks, and turns the
+// outcome into a Response or an Error.
 //
-// Loop thread only. The easy handle is borrowed from CurlLoop between Prepare and the
-// end of the transfer.
+// Loop thread only. The easy handle is borrowed from CurlLoop between Prepare and the end of the transfer.
 #pragma once
 
 #include <curl/curl.h>
@@ -13,8 +12,7 @@
 
 #include "http/body_receiver.h"
 #include "http/ca_bundle.h"
-#include "http/event_loop.h"
-#include "http/progress.h"
+#include "http/loop_calls.h"
 #include "http/source_addresses.h"
 
 namespace ossfs2::http {
@@ -26,7 +24,7 @@ struct CurlShared {
   SourceAddresses sources;
 };
 
-class CurlCall {
+class CurlCall : public LoopCall {
  public:
   CurlCall(Request call_request, std::shared_ptr<BodySink> call_sink, Done call_done);
   ~CurlCall();
@@ -46,14 +44,8 @@ class CurlCall {
   // Forgets the handle, which goes back to the loop.
   CURL* Release();
 
-  Request request;
-  std::shared_ptr<BodySink> sink;
-  Done done;
-  Progress progress;
-  EventLoop::TimerId watch;
   CURL* easy = nullptr;  // while the transfer runs
   int sources_tried = 0;
-  bool finished = false;
 
   const std::optional<SocketAddress>& source() const { return source_; }
 

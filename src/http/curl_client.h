@@ -1,7 +1,5 @@
-// CurlClient: the HttpClient over libcurl, for proxies (see CurlLoop).
-//
-// The loops share nothing but the configuration; a call goes to the loop with the
-// fewest calls, as in LeanClient.
+// CurlClient: the HttpClient over libcurl, for proxies (CurlLoop; LoopSet says which loop gets a call). The loops share
+// nothing but the configuration.
 #pragma once
 
 #include <memory>

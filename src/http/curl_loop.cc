@@ -29,7 +29,7 @@ CurlLoop::~CurlLoop() {
 }
 
 void CurlLoop::Start(std::shared_ptr<CurlCall> call) {
-  load_.fetch_add(1, std::memory_order_relaxed);
+  calls_.CountIn();
   loop_.Post([self = shared_from_this(), call = std::move(call)]() mutable { self->Accept(std::move(call)); });
 }
 
@@ -42,8 +42,7 @@ void CurlLoop::Cancel(std::shared_ptr<CurlCall> call) {
 void CurlLoop::Shutdown() {
   loop_.Post([self = shared_from_this()] {
     self->stopping_ = true;
-    const std::vector<CallPtr> calls(self->calls_.begin(), self->calls_.end());
-    for (const CallPtr& call : calls)
+    for (const CallPtr& call : self->calls_.All())
       if (!call->finished) self->Fail(call, CanceledError(call->request));
     // Closes the kept connections here, where the callbacks may still touch the loop.
     for (CURL* const easy : self->idle_handles_) curl_easy_cleanup(easy);
@@ -53,14 +52,13 @@ void CurlLoop::Shutdown() {
 }
 
 void CurlLoop::Accept(CallPtr call) {
-  calls_.insert(call);
-  call->progress.started = loop_.now();
-  if (stopping_) return Finish(call, CanceledError(call->request));
-  if (const Status good = CheckRequest(call->request); !good) return Finish(call, good.error());
+  calls_.Add(call);
+  if (stopping_) return calls_.Finish(call, CanceledError(call->request));
+  if (const Status good = CheckRequest(call->request); !good) return calls_.Finish(call, good.error());
   if (running_.size() >= connections_max_) {
-    if (waiting_.size() >= kWaitingMax)
-      return Finish(call, UnavailableError(call->request, call->progress, loop_.now(), "too many calls wait already"));
-    waiting_.push_back(call);
+    if (!calls_.Wait(call))
+      return calls_.Finish(
+          call, UnavailableError(call->request, call->progress, loop_.now(), "too many calls wait already"));
   } else {
     Run(call);
   }
@@ -152,7 +150,7 @@ void CurlLoop::OnTransferEnd(CURL* easy, CURLcode code) {
   if (call->SourceFailed(code)) shared_->sources.Rest(*call->source());
   auto result = call->Outcome(code, loop_.now());
   Detach(*call);
-  Finish(call, std::move(result));
+  calls_.Finish(call, std::move(result));
 }
 
 // Takes the handle out of libcurl; a transfer in the middle loses its connection.
@@ -168,13 +166,12 @@ void CurlLoop::Detach(CurlCall& call) {
   } else {
     curl_easy_cleanup(easy);
   }
-  if (!waiting_.empty()) loop_.Post([self = shared_from_this()] { self->AdmitWaiting(); });
+  if (calls_.AnyWaits()) loop_.Post([self = shared_from_this()] { self->AdmitWaiting(); });
 }
 
 void CurlLoop::AdmitWaiting() {
-  while (!waiting_.empty() && running_.size() < connections_max_) {
-    const CallPtr call = std::move(waiting_.front());
-    waiting_.pop_front();
+  while (calls_.AnyWaits() && running_.size() < connections_max_) {
+    const CallPtr call = calls_.TakeWaiting();
     Run(call);
     if (!call->finished) ArmWatch(call);
   }
@@ -185,9 +182,7 @@ void CurlLoop::ArmWatch(const CallPtr& call) {
   // libcurl does not tell when the connection is there, from when on stalls count: look in time.
   if (call->easy != nullptr && call->progress.phase < Phase::kSend)
     due = std::min(due, loop_.now() + call->request.stall_timeout);
-  if (call->watch.number != 0 && call->watch.when <= due) return;
-  loop_.CancelTimer(call->watch);
-  if (due != SteadyTime::max()) call->watch = loop_.At(due, [this, call] { OnWatch(call); });
+  calls_.Watch(call, due, [this](const CallPtr& late) { OnWatch(late); });
 }
 
 void CurlLoop::OnWatch(const CallPtr& call) {
@@ -208,21 +203,7 @@ void CurlLoop::OnWatch(const CallPtr& call) {
 void CurlLoop::Fail(const CallPtr& call, Error error) {
   call->NoteUnanswered();
   Detach(*call);
-  Finish(call, std::move(error));
-}
-
-void CurlLoop::Finish(const CallPtr& call, Result<Response> result) {
-  const CallPtr keep = call;
-  if (keep->finished) return;
-  keep->finished = true;
-  loop_.CancelTimer(keep->watch);
-  if (keep->progress.phase == Phase::kQueue)
-    if (const auto it = std::find(waiting_.begin(), waiting_.end(), keep); it != waiting_.end()) waiting_.erase(it);
-  calls_.erase(keep);
-  load_.fetch_sub(1, std::memory_order_relaxed);
-  const Done done = std::move(keep->done);
-  keep->sink.reset();
-  done(std::move(result), keep->progress);
+  calls_.Finish(call, std::move(error));
 }
 
 }  // namespace ossfs2::http

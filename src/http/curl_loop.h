@@ -1,19 +1,16 @@
-// CurlLoop: one event-loop thread of CurlClient: a curl_multi driven by epoll through
-// curl_multi_socket_action, its calls, and the queue before its connection cap.
+// CurlLoop: one event-loop thread of CurlClient: a curl_multi driven by epoll through curl_multi_socket_action, its calls
+// (LoopCalls), and the queue before its connection cap.
 //
 // Threads: Start, Cancel, load and Shutdown from any; the rest on the loop thread.
-// Limits: connections_max transfers run at once, kWaitingMax more wait in order, later
-// ones fail with kUnavailable; kIdleHandlesMax easy handles are kept for reuse.
+// Limits: connections_max transfers run at once, LoopCalls::kWaitingMax more wait in order, later ones fail with
+// kUnavailable; kIdleHandlesMax easy handles are kept for reuse.
 #pragma once
 
 #include <curl/curl.h>
 
-#include <atomic>
-#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "http/curl_call.h"
@@ -22,7 +19,6 @@ namespace ossfs2::http {
 
 class CurlLoop : public std::enable_shared_from_this<CurlLoop> {
  public:
-  static constexpr size_t kWaitingMax = 65536;
   static constexpr size_t kIdleHandlesMax = 32;
 
   CurlLoop(std::shared_ptr<CurlShared> shared, size_t connections_max)
@@ -33,7 +29,7 @@ class CurlLoop : public std::enable_shared_from_this<CurlLoop> {
   void Shutdown();
   void Start(std::shared_ptr<CurlCall> call);
   void Cancel(std::shared_ptr<CurlCall> call);
-  uint32_t load() const { return load_.load(std::memory_order_relaxed); }
+  uint32_t load() const { return calls_.load(); }
   bool InLoop() const { return loop_.InLoop(); }
 
  private:
@@ -62,18 +58,15 @@ class CurlLoop : public std::enable_shared_from_this<CurlLoop> {
   void ArmWatch(const CallPtr& call);
   void OnWatch(const CallPtr& call);
   void Fail(const CallPtr& call, Error error);
-  void Finish(const CallPtr& call, Result<Response> result);
 
   const std::shared_ptr<CurlShared> shared_;
   const size_t connections_max_;
-  std::atomic<uint32_t> load_{0};
   EventLoop loop_;
   CURLM* multi_ = nullptr;
   EventLoop::TimerId timer_;
   std::unordered_map<curl_socket_t, std::unique_ptr<Socket>> sockets_;
   std::unordered_map<CURL*, CallPtr> running_;
-  std::unordered_set<CallPtr> calls_;
-  std::deque<CallPtr> waiting_;
+  LoopCalls<CurlCall> calls_{loop_};
   std::vector<CURL*> idle_handles_;
   bool stopping_ = false;
 };

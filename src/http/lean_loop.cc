@@ -31,7 +31,7 @@ bool Connecting(Phase phase) { return phase == Phase::kConnect || phase == Phase
 }  // namespace
 
 void LeanLoop::Start(std::shared_ptr<LeanCall> call) {
-  load_.fetch_add(1, std::memory_order_relaxed);
+  calls_.CountIn();
   loop_.Post([self = shared_from_this(), call = std::move(call)]() mutable { self->Accept(std::move(call)); });
 }
 
@@ -45,8 +45,7 @@ void LeanLoop::Shutdown() {
   loop_.Post([self = shared_from_this()] {
     self->stopping_ = true;
     self->loop_.CancelTimer(self->sweep_);
-    const std::vector<CallPtr> calls(self->calls_.begin(), self->calls_.end());
-    for (const CallPtr& call : calls)
+    for (const CallPtr& call : self->calls_.All())
       if (!call->finished) self->Fail(call, CanceledError(call->request));
     while (!self->idle_.empty()) self->CloseIdle(*self->idle_.front());
   });
@@ -54,15 +53,14 @@ void LeanLoop::Shutdown() {
 }
 
 void LeanLoop::Accept(CallPtr call) {
-  calls_.insert(call);
-  call->progress.started = loop_.now();
-  if (stopping_) return Finish(call, CanceledError(call->request));
-  if (const Status good = CheckRequest(call->request); !good) return Finish(call, good.error());
+  calls_.Add(call);
+  if (stopping_) return calls_.Finish(call, CanceledError(call->request));
+  if (const Status good = CheckRequest(call->request); !good) return calls_.Finish(call, good.error());
   call->body_bytes = BodyBytes(call->request);
   call->head_text = RequestHeadText(call->request, call->body_bytes);
   if (call->request.tls) {
     // Before anything is sent: a wrong CA place is no matter of the network.
-    if (const auto tls = shared_->Tls(); !tls) return Finish(call, tls.error());
+    if (const auto tls = shared_->Tls(); !tls) return calls_.Finish(call, tls.error());
   }
   call->pool_key = StrCat(call->request.tls ? "https://" : "http://", call->request.host, ":", call->request.port);
   Admit(call);
@@ -73,9 +71,8 @@ void LeanLoop::Admit(const CallPtr& call) {
   if (LeanConnection* const connection = TakeIdle(call)) return connection->Begin(call);
   if (slots_used_ >= connections_max_ && !idle_.empty()) CloseIdle(*idle_.back());
   if (slots_used_ < connections_max_) return TakeSlot(call);
-  if (waiting_.size() >= kWaitingMax)
-    return Fail(call, UnavailableError(call->request, call->progress, loop_.now(), "too many calls wait already"));
-  waiting_.push_back(call);
+  if (!calls_.Wait(call))
+    Fail(call, UnavailableError(call->request, call->progress, loop_.now(), "too many calls wait already"));
 }
 
 void LeanLoop::TakeSlot(const CallPtr& call) {
@@ -172,7 +169,7 @@ void LeanLoop::OnConnectFailed(LeanConnection& connection, std::string_view fail
     CloseConnection(connection);
     Error error = UnavailableError(call->request, call->progress, loop_.now(), why);
     error.retryable = false;
-    return Finish(call, std::move(error));
+    return calls_.Finish(call, std::move(error));
   }
   shared_->resolver.Rest(connection.peer());
   CloseConnection(connection);
@@ -193,7 +190,7 @@ void LeanLoop::OnExchangeEnd(LeanConnection& connection, Exchange::Step step) {
     } else {
       CloseConnection(connection);
     }
-    return Finish(call, std::move(response));
+    return calls_.Finish(call, std::move(response));
   }
   if (exchange.sent_all()) ++call->progress.answers_lost;
   const bool repeat = exchange.died_unanswered() && connection.reused() && !call->needs_fresh &&
@@ -201,7 +198,7 @@ void LeanLoop::OnExchangeEnd(LeanConnection& connection, Exchange::Step step) {
   Error error = exchange.TakeError();
   if (!repeat) {
     CloseConnection(connection);
-    return Finish(call, std::move(error));
+    return calls_.Finish(call, std::move(error));
   }
   StaleRetries().Add();
   call->needs_fresh = true;
@@ -238,7 +235,7 @@ void LeanLoop::MakeIdle(LeanConnection& connection) {
   if (loop_.now() - connection.made_at >= shared_->config.connection_age_max) return CloseConnection(connection);
   connection.idle_since = loop_.now();
   idle_.push_front(&connection);
-  if (!waiting_.empty()) return AdmitWaiting();
+  if (calls_.AnyWaits()) return AdmitWaiting();
   if (sweep_.number == 0) sweep_ = loop_.At(loop_.now() + kSweepInterval, [this] { SweepIdle(); });
 }
 
@@ -267,13 +264,12 @@ void LeanLoop::CloseConnection(LeanConnection& connection) {
 
 void LeanLoop::ReleaseSlot() {
   --slots_used_;
-  if (!waiting_.empty()) loop_.Post([self = shared_from_this()] { self->AdmitWaiting(); });
+  if (calls_.AnyWaits()) loop_.Post([self = shared_from_this()] { self->AdmitWaiting(); });
 }
 
 void LeanLoop::AdmitWaiting() {
-  while (!waiting_.empty() && (slots_used_ < connections_max_ || !idle_.empty())) {
-    const CallPtr call = std::move(waiting_.front());
-    waiting_.pop_front();
+  while (calls_.AnyWaits() && (slots_used_ < connections_max_ || !idle_.empty())) {
+    const CallPtr call = calls_.TakeWaiting();
     Admit(call);
     if (!call->finished && call->watch.number != 0) ArmWatch(call);
   }
@@ -283,10 +279,7 @@ void LeanLoop::ArmWatch(const CallPtr& call) {
   const auto due =
       std::min({call->request.deadline, call->progress.PhaseDue(call->request),
                 Connecting(call->progress.phase) ? call->attempt_due : SteadyTime::max()});
-  // A timer that comes early costs one look; a later one would be late.
-  if (call->watch.number != 0 && call->watch.when <= due) return;
-  loop_.CancelTimer(call->watch);
-  if (due != SteadyTime::max()) call->watch = loop_.At(due, [this, call] { OnWatch(call); });
+  calls_.Watch(call, due, [this](const CallPtr& late) { OnWatch(late); });
 }
 
 void LeanLoop::OnWatch(const CallPtr& call) {
@@ -315,21 +308,7 @@ void LeanLoop::Fail(const CallPtr& call, Error error) {
     CloseConnection(*connection);
   }
   if (std::exchange(call->holds_slot, false)) ReleaseSlot();
-  Finish(call, std::move(error));
-}
-
-void LeanLoop::Finish(const CallPtr& call, Result<Response> result) {
-  const CallPtr keep = call;
-  if (keep->finished) return;
-  keep->finished = true;
-  loop_.CancelTimer(keep->watch);
-  if (keep->progress.phase == Phase::kQueue)
-    if (const auto it = std::find(waiting_.begin(), waiting_.end(), keep); it != waiting_.end()) waiting_.erase(it);
-  calls_.erase(keep);
-  load_.fetch_sub(1, std::memory_order_relaxed);
-  const Done done = std::move(keep->done);
-  keep->sink.reset();
-  done(std::move(result), keep->progress);
+  calls_.Finish(call, std::move(error));
 }
 
 }  // namespace ossfs2::http

@@ -6,16 +6,13 @@
 // replaced by a fresh one, once, when the request may be repeated or was not fully sent.
 //
 // Threads: Start, Cancel, load and Shutdown from any; the rest on the loop thread.
-// Limits: kWaitingMax calls wait for a connection; more fail with kUnavailable.
+// Limits: LoopCalls::kWaitingMax calls wait for a connection; more fail with kUnavailable.
 #pragma once
 
-#include <atomic>
-#include <deque>
 #include <list>
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "base/mutex.h"
@@ -44,8 +41,6 @@ class LeanShared {
 
 class LeanLoop : public std::enable_shared_from_this<LeanLoop> {
  public:
-  static constexpr size_t kWaitingMax = 65536;
-
   LeanLoop(std::shared_ptr<LeanShared> shared, size_t connections_max)
       : shared_(std::move(shared)), connections_max_(connections_max), scratch_(16u << 10) {}
 
@@ -54,7 +49,7 @@ class LeanLoop : public std::enable_shared_from_this<LeanLoop> {
   void Shutdown();
   void Start(std::shared_ptr<LeanCall> call);
   void Cancel(std::shared_ptr<LeanCall> call);
-  uint32_t load() const { return load_.load(std::memory_order_relaxed); }
+  uint32_t load() const { return calls_.load(); }
   bool InLoop() const { return loop_.InLoop(); }
 
   // For LeanConnection.
@@ -87,16 +82,13 @@ class LeanLoop : public std::enable_shared_from_this<LeanLoop> {
   void ArmWatch(const CallPtr& call);
   void OnWatch(const CallPtr& call);
   void Fail(const CallPtr& call, Error error);
-  void Finish(const CallPtr& call, Result<Response> result);
 
   const std::shared_ptr<LeanShared> shared_;
   const size_t connections_max_;
-  std::atomic<uint32_t> load_{0};
   EventLoop loop_;
   std::vector<char> scratch_;
 
-  std::unordered_set<CallPtr> calls_;
-  std::deque<CallPtr> waiting_;
+  LoopCalls<LeanCall> calls_{loop_};
   size_t slots_used_ = 0;  // connections, and calls on their way to one
   std::unordered_map<LeanConnection*, std::unique_ptr<LeanConnection>> connections_;
   std::list<LeanConnection*> idle_;  // the last used one first

@@ -57,7 +57,24 @@ TEST(Docs, HelpShowsOnlyPublicOptionsThatWork) {
     EXPECT_TRUE(completed || !shown) << spec.name;
   }
   EXPECT_EQ(man.rfind(".TH OSSFS2 8", 0), 0u);
-  EXPECT_THAT(VersionText(), testing::StartsWith(StrCat("ossfs2 ", OSSFS2_VERSION)));
+}
+
+TEST(Docs, VersionNamesTheCompiler) {
+  EXPECT_THAT(VersionText(), testing::StartsWith(StrCat("ossfs2 ", OSSFS2_VERSION, " (")));
+  EXPECT_THAT(VersionText(), testing::AnyOf(HasSubstr("(gcc 1"), HasSubstr("(clang ")));
+}
+
+TEST(Docs, ManPageHasTheFirstMountAsAnExample) {
+  const std::string man = ManPage();
+  const size_t synopsis = man.find(".SH SYNOPSIS");
+  const size_t commands = man.find(".SH COMMANDS");
+  const size_t examples = man.find(".SH EXAMPLES");
+  ASSERT_LT(synopsis, commands);
+  ASSERT_NE(examples, std::string::npos);
+  EXPECT_THAT(man.substr(synopsis, commands - synopsis), Not(HasSubstr("oss.conf")));
+  EXPECT_THAT(man.substr(examples), HasSubstr("mkdir \\-p /mnt/oss"));
+  EXPECT_THAT(UsageText(), HasSubstr("mkdir -p /mnt/oss"));
+  EXPECT_THAT(man.substr(examples), HasSubstr("/usr/share/doc/ossfs2"));
 }
 
 TEST(PrintConfig, ShowsValueAndOriginAndMasksSecrets) {

@@ -45,7 +45,7 @@ constexpr OptionSpec kRows[] = {
 
     // --- credentials ---
     {.name = "oss_access_key_id", .group = kCredentials, .since = "2.0.0",
-     .effect = "Access key id. Without it the environment, profiles and roles are asked in turn."},
+     .effect = "Access key id. Without it other options, the environment and profiles are asked in turn."},
     {.name = "oss_access_key_secret", .group = kCredentials, .since = "2.0.0",
      .effect = "Access key secret. Better: a credential_file, a role or the environment.", .secret = true},
     {.name = "oss_security_token", .group = kCredentials, .effect = "STS token that belongs to the key pair.",

@@ -59,13 +59,17 @@ std::string HelpEntry(const OptionSpec& spec) {
 }  // namespace
 
 std::string VersionText() {
-  return StrCat("ossfs2 ", OSSFS2_VERSION, " (", __VERSION__, ", built ", __DATE__, "; ", LibraryText(), ")\n");
+#ifdef __clang__
+  constexpr std::string_view kCompiler = "";  // its __VERSION__ names it
+#else
+  constexpr std::string_view kCompiler = "gcc ";
+#endif
+  return StrCat("ossfs2 ", OSSFS2_VERSION, " (", kCompiler, __VERSION__, ", built ", __DATE__, "; ",
+                LibraryText(), ")\n");
 }
 
-std::string UsageText() {
-  return "ossfs2 mounts an Alibaba Cloud OSS bucket as a file system.\n"
-         "\n"
-         "  ossfs2 mount DIR -c FILE [--option=value ...]   mount (ossfs2 mount --help lists the options)\n"
+std::string CommandLines() {
+  return "  ossfs2 mount DIR -c FILE [--option=value ...]   mount (ossfs2 mount --help lists the options)\n"
          "  ossfs2 umount [--lazy] DIR                      unmount, and wait until everything is saved\n"
          "  ossfs2 list [--json]                            mounts of this host\n"
          "  ossfs2 stats DIR [--watch [SEC]] [--json]       speed, hits, memory, errors, latency\n"
@@ -75,18 +79,25 @@ std::string UsageText() {
          "  ossfs2 check -c FILE [--json] [--model DIR]     find out what is wrong with a set-up\n"
          "  ossfs2 gc -c FILE [--older-than 1d] [--dry-run] abort uploads that were left behind\n"
          "  ossfs2 docs configuration|man|completion        generated references\n"
-         "  ossfs2 --version\n"
-         "\n"
-         "A first mount:\n"
-         "  printf '%s\\n' --oss_endpoint=https://oss-cn-hangzhou-internal.aliyuncs.com --oss_bucket=BUCKET "
+         "  ossfs2 --version\n";
+}
+
+std::string FirstMountLines() {
+  return "  printf '%s\\n' --oss_endpoint=https://oss-cn-hangzhou-internal.aliyuncs.com --oss_bucket=BUCKET "
          "> oss.conf\n"
          "  export OSS_ACCESS_KEY_ID=... OSS_ACCESS_KEY_SECRET=...\n"
+         "  mkdir -p /mnt/oss\n"
          "  ossfs2 mount /mnt/oss -c oss.conf\n";
+}
+
+std::string UsageText() {
+  return StrCat("ossfs2 mounts an Alibaba Cloud OSS bucket as a file system.\n\n", CommandLines(),
+                "\nA first mount:\n", FirstMountLines());
 }
 
 std::string UsageOf(std::string_view command) {
   std::string out;
-  const std::string text = UsageText();
+  const std::string text = CommandLines();
   const std::string begin = StrCat("  ossfs2 ", command, " ");
   for (size_t at = 0; at < text.size();) {
     const size_t end = text.find('\n', at);

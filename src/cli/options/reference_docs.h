@@ -10,8 +10,10 @@
 namespace ossfs2 {
 
 std::string VersionText();
-std::string UsageText();         // all commands
-std::string UsageOf(std::string_view command);  // its lines of UsageText; empty for names that are not there
+std::string UsageText();         // all commands, and a first mount
+std::string CommandLines();      // a line for each command
+std::string FirstMountLines();   // what a shell takes
+std::string UsageOf(std::string_view command);  // its CommandLines; empty for names that are not there
 std::string CommandHelp(std::string_view command);  // and what its options mean; for all but mount
 std::string CommandsManSection();
 std::string RoffText(std::string_view text);  // for the man page

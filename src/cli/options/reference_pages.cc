@@ -36,12 +36,33 @@ std::string MarkdownRow(const OptionSpec& spec) {
 std::string RoffText(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == '\\') out += '\\';
-    if (c == '-') out += '\\';
-    out += c;
+    if (c == '\\') {
+      out += "\\e";
+    } else if (c == '\'') {
+      out += "\\(aq";  // stays straight, so that commands can be copied
+    } else {
+      if (c == '-') out += '\\';
+      out += c;
+    }
   }
-  return out.rfind('.', 0) == 0 || out.rfind('\'', 0) == 0 ? "\\&" + out : out;
+  return out.starts_with('.') ? "\\&" + out : out;
 }
+
+namespace {
+
+// Lines of help as they stand, without their indent.
+std::string RoffLines(std::string_view text) {
+  constexpr std::string_view kIndent = "  ";
+  std::string out = ".nf\n";
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = text.find('\n', at);
+    out += StrCat(RoffText(text.substr(at + kIndent.size(), end - at - kIndent.size())), "\n");
+    at = end + 1;
+  }
+  return out + ".fi\n";
+}
+
+}  // namespace
 
 std::string ConfigurationMarkdown() {
   std::string out =
@@ -72,8 +93,9 @@ std::string ConfigurationMarkdown() {
       "`credential_dir`,\n"
       "  `profile`, `oidc_*` (the others give a notice); else the environment (`OSS_ACCESS_KEY_ID`, "
       "`OSS_ACCESS_KEY_SECRET`,\n"
-      "  `OSS_SESSION_TOKEN`, then `ALIBABA_CLOUD_*`), profiles and the instance's role. `assume_role_*` "
-      "comes on top.\n"
+      "  `OSS_SESSION_TOKEN`, then `ALIBABA_CLOUD_*`), then profiles. The role of an instance is asked only by "
+      "`ram_role`, a profile or\n"
+      "  `ALIBABA_CLOUD_ECS_METADATA`. `assume_role_*` comes on top.\n"
       "  Keys are taken out of the environment at the start: `credential_process` and other children do not inherit "
       "them.\n"
       "- **Memory**: `total_mem_limit` is a hard limit. An eighth of it (at most 256 MiB) serves names and "
@@ -102,16 +124,8 @@ std::string ManPage() {
   std::string out = StrCat(".TH OSSFS2 8 \"\" \"ossfs2 ", OSSFS2_VERSION,
                            "\" \"System administration\"\n.SH NAME\nossfs2 \\- mount an Alibaba Cloud OSS "
                            "bucket as a file system\n"
-                           ".SH SYNOPSIS\n.nf\n");
-  const std::string usage = UsageText();
-  std::string_view rest = usage;
-  while (!rest.empty()) {
-    const size_t end = rest.find('\n');
-    const std::string_view line = rest.substr(0, end);
-    if (line.rfind("  ossfs2 ", 0) == 0) out += StrCat(RoffText(line.substr(2)), "\n");
-    rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
-  }
-  out += StrCat(".fi\n", CommandsManSection(), ".SH OPTIONS\n");
+                           ".SH SYNOPSIS\n",
+                           RoffLines(CommandLines()), CommandsManSection(), ".SH OPTIONS\n");
   for (int group = 0; group < kOptionGroups; ++group) {
     out += StrCat(".SS ", GroupTitle(static_cast<OptionGroup>(group)), "\n");
     for (const OptionSpec& spec : OptionTable()) {
@@ -124,11 +138,13 @@ std::string ManPage() {
                  range.empty() ? "" : StrCat("Allowed: ", RoffText(range), ".\n"));
     }
   }
+  out += StrCat(".SH EXAMPLES\nA first mount:\n.PP\n", RoffLines(FirstMountLines()));
   out +=
       ".SH FILES\n.TP\n.I /var/log/ossfs2/NAME.log\nThe log of a mount (root); otherwise below "
       "$XDG_STATE_HOME/ossfs2.\n"
       ".TP\n.I /var/lib/ossfs2\nJournals and staged files, which survive a crash.\n"
       ".TP\n.I /run/ossfs2\nRecords and sockets of running mounts.\n"
+      ".TP\n.I /usr/share/doc/ossfs2/docs\nGuides: setup, models, troubleshooting, metrics and others.\n"
       ".SH ENVIRONMENT\nOSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_SESSION_TOKEN, ALIBABA_CLOUD_*, "
       "SSL_CERT_FILE, "
       "SSL_CERT_DIR, NOTIFY_SOCKET, OSSFS2_RUNTIME_DIR, OSSFS2_GLIBC (host or carried: which C\n"

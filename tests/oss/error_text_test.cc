@@ -17,6 +17,9 @@ TEST(ErrorTextTest, NamesTheRightThatIsMissing) {
     const Error error = MakeServiceError(denied, {operation, "k", "b", "e"});
     EXPECT_TRUE(Has(error, right)) << error.text;
   }
+  // What sends tags needs a second one.
+  for (const char* operation : {"put", "initiate", "append", "copy"})
+    EXPECT_TRUE(Has(MakeServiceError(denied, {operation, "k", "b", "e"}), "oss:PutObjectTagging")) << operation;
   EXPECT_FALSE(Has(MakeServiceError(denied, {"delete", "k", "b", "e"}), "oss:GetObject"));
 }
 

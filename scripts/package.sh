@@ -7,31 +7,36 @@
 #   libexec    the programs
 #   lib        libfuse3 and every other library, found through $ORIGIN
 #   lib/glibc  the C library and its loader, for hosts with a glibc before 2.35 or none
-#   share      documents, licences, examples, completion, benchmarks
+#   docs, conf documents and examples
+#   share      licences, man page, completion, benchmarks
 #
 # The .deb and .rpm install the same tree under /usr/lib/ossfs2 with links in /usr/bin and /usr/sbin/mount.ossfs2.
 #
 # Usage: scripts/package.sh [--build DIR] [--out DIR] [--no-deb] [--no-rpm]
+#   --build DIR   packs what was built there; without it build/release is brought up to date first
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-build=$root/build/release out=$root/dist deb=1 rpm=1
+build="" out=$root/dist deb=1 rpm=1
 while [ $# -gt 0 ]; do
   case $1 in
     --build) build=$2; shift 2 ;;
     --out) out=$2; shift 2 ;;
     --no-deb) deb=0; shift ;;
     --no-rpm) rpm=0; shift ;;
+    -h | --help) sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "usage: scripts/package.sh [--build DIR] [--out DIR] [--no-deb] [--no-rpm]" >&2; exit 2 ;;
   esac
 done
 
 say() { printf '==> %s\n' "$*"; }
 
-if [ ! -x "$build/ossfs2" ] || [ ! -x "$build/ossfs2-server" ] || [ ! -x "$build/ossfs2-launcher" ]; then
+if [ -z "$build" ]; then
+  build=$root/build/release
   say "building"
-  cmake --preset release -S "$root" -B "$build" -DOSSFS2_BUILD_TESTS=OFF
-  cmake --build "$build"
+  [ -f "$build/CMakeCache.txt" ] || (cd "$root" && cmake --preset release)
+  cmake --build "$build" --target ossfs2 ossfs2-server ossfs2-launcher
 fi
+[ -x "$build/ossfs2-launcher" ] || { echo "nothing is built in $build" >&2; exit 1; }
 
 # Weak dependencies: users mount by fusermount3, and https needs the system's authorities where no ca_file names others.
 recommends=(fuse3 ca-certificates)
@@ -69,9 +74,8 @@ done
 if [ -f "$tree/lib/libstdc++.so.6" ]; then
   python3 "$root/scripts/drop_version.py" "$tree/lib/libstdc++.so.6" GLIBC_2.36 arc4random
 fi
-cp -r "$root/conf" "$tree/share/conf"
-cp "$root/README.md" "$root/LICENSE" "$root/CHANGELOG.md" "$tree/"
-cp -r "$root/docs" "$tree/share/docs"
+# As in the repository, so that their links hold.
+cp -r "$root/README.md" "$root/LICENSE" "$root/CHANGELOG.md" "$root/docs" "$root/conf" "$tree/"
 cp -r "$root/bench" "$tree/share/bench"
 mkdir -p "$tree/share/man" "$tree/share/completion"
 "$build/ossfs2" docs man > "$tree/share/man/ossfs2.8"
@@ -99,7 +103,7 @@ stage_system_tree() {  # $1: where
   ln -s ../lib/ossfs2/bin/ossfs2 "$1/usr/sbin/mount.ossfs2"
   gzip -9n < "$tree/share/man/ossfs2.8" > "$1/usr/share/man/man8/ossfs2.8.gz"
   cp "$tree/share/completion/ossfs2" "$1/usr/share/bash-completion/completions/ossfs2"
-  cp -r "$tree/share/docs" "$tree/share/conf" "$tree/share/licences" "$tree/LICENSE" "$tree/README.md" "$1/usr/share/doc/ossfs2/"
+  cp -r "$tree"/{docs,conf,share/licences,LICENSE,README.md,CHANGELOG.md} "$1/usr/share/doc/ossfs2/"
   cp "$root/conf/ossfs2@.service" "$1/usr/lib/systemd/system/"
 }
 
@@ -123,7 +127,11 @@ EOF
   say "$out/ossfs2_${version}_$deb_arch.deb"
 fi
 
-if [ $rpm = 1 ] && command -v rpmbuild >/dev/null; then
+if [ $rpm = 1 ] && ! command -v rpmbuild >/dev/null; then
+  say "no .rpm: rpmbuild is missing (apt install rpm)"
+  rpm=0
+fi
+if [ $rpm = 1 ]; then
   stage_system_tree "$work/rpmroot"
   cat > "$work/ossfs2.spec" <<EOF
 Name: ossfs2

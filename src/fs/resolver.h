@@ -37,7 +37,8 @@ class Resolver {
   // The name was absent in a listing or an answer of the last moments: enough to create it.
   // ENOENT when the directory itself is gone.
   Result<bool> KnownAbsentForCreate(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
-  // Brings a node up to date by its name; ESTALE when it is no longer there.
+  // Brings a node up to date by its name; ESTALE when it is no longer there. An open file that was unlinked or replaced
+  // here needs no name (resolver_refresh.cc).
   Status Refresh(Ino ino, bool ask = false) EXCLUDES(context_.tree.mutex);
   // HEADs nodes whose attributes are kept in metadata, in parallel. Errors are returned of the first.
   Status FetchMetadata(const std::vector<Ino>& nodes) EXCLUDES(context_.tree.mutex);

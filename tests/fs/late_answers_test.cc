@@ -181,6 +181,29 @@ TEST_F(LateAnswers, AFileThatIsBeingUnlinkedIsNotTakenForRemovedElsewhere) {
   EXPECT_EQ(mount_.Close(handle), 0);
 }
 
+TEST_F(LateAnswers, AnOpenFileThatLosesItsNameHereWhileItIsAskedForGoesOn) {
+  store_->PutContent("d/f", "data");
+  store_->PutContent("e/f", "data");
+  store_->PutContent("e/new", "newer");
+  const auto expect_goes_on = [this](const std::string& path, const std::function<int()>& take_name) {
+    const HandleId handle = *mount_.OpenPath(path, O_RDONLY);
+    const Ino ino = mount_.InoOf(path);
+    clock_.Advance(std::chrono::seconds(61));
+    BeforeAnswer("head", path, [&] {
+      EXPECT_TRUE(mount_.List(path.substr(0, 1)));  // so that nobody waits for this answer
+      EXPECT_EQ(take_name(), 0);
+    });
+    const Result<AttrReply> attr = mount_.fs().GetAttr(ino, handle);
+    ASSERT_TRUE(attr) << path << ": " << attr.error().ToString();
+    EXPECT_EQ(attr->attr.nlink, 0u);
+    EXPECT_EQ(attr->attr.size, 4u);
+    EXPECT_EQ(*mount_.Read(handle, 0, 10), "data");
+    mount_.Close(handle);
+  };
+  expect_goes_on("d/f", [this] { return mount_.Unlink("d/f") != 0 ? EIO : mount_.Rmdir("d"); });
+  expect_goes_on("e/f", [this] { return mount_.Rename("e/new", "e/f"); });
+}
+
 TEST_F(LateAnswers, AListingDoesNotTakeBackAttributesOfTheDirectoryThatWereStoredMeanwhile) {
   store_->PutContent("d/", "");
   store_->PutContent("d/f", "1");

@@ -178,13 +178,17 @@ void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtim
   tree.Recount(node);
 }
 
-void SetCreation(NodeExtra& extra, NodeType type, uint32_t mode, const Caller& caller,
+void SetCreation(NodeExtra& extra, NodeType type, uint32_t mode, const Caller& caller, const Node* directory,
                  const FsOptions& options) {
   const uint32_t usual = type == NodeType::kDirectory ? options.dir_mode : options.file_mode;
+  const Attr above = ShownAttr(directory, options);
+  const bool shares_group = (above.mode & S_ISGID) != 0;
+  const uint32_t gid = shares_group ? above.gid : caller.gid;
   mode &= 07777 & ~caller.umask;
+  if (shares_group && type == NodeType::kDirectory) mode |= S_ISGID;
   if (type != NodeType::kSymlink && mode != (usual & 07777)) extra.mode = mode;
   if (caller.uid != options.uid) extra.uid = caller.uid;
-  if (caller.gid != options.gid) extra.gid = caller.gid;
+  if (gid != options.gid) extra.gid = gid;
   // What somebody made private must not become public in the listing of another mount.
   if (type == NodeType::kFile && (mode & 077) == 0 && (usual & 077) != 0) extra.chosen = true;
   extra.metadata_known = true;

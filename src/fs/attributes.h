@@ -28,8 +28,9 @@ Attr ShownAttr(const Node* node, const FsOptions& options);
 // Takes a HEAD's user metadata over into the node; attributes that wait to be stored stay. `keep_mtime`: the
 // version was shown already, only a chosen mtime replaces what was shown.
 void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtime) REQUIRES(tree.mutex);
-// Mode and owner of a file or directory that a caller makes; what equals the defaults is not kept.
-void SetCreation(NodeExtra& extra, NodeType type, uint32_t mode, const Caller& caller,
+// Mode and owner of what a caller makes in a directory; what equals the defaults is not kept. As on Linux: a directory
+// with the setgid bit gives its group, and the bit to directories.
+void SetCreation(NodeExtra& extra, NodeType type, uint32_t mode, const Caller& caller, const Node* directory,
                  const FsOptions& options);
 // The user metadata that stores the node's attributes.
 Metadata StoredMetadata(const Node* node, const FsOptions& options);

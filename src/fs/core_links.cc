@@ -88,13 +88,13 @@ Result<Entry> CoreFileSystem::Symlink(Ino parent, const std::string& name, const
   made.type = NodeType::kSymlink;
   made.mtime_ns = context_.clock.NowWallNs();
   made.extra = std::make_unique<NodeExtra>();
-  SetCreation(*made.extra, made.type, 0777, caller, context_.options);
   made.extra->link_target = target;
   {
     MutexLock lock(context_.tree.mutex);
     const Node* directory = context_.tree.Find(parent);
     if (directory == nullptr || directory->unlinked) return NoEntry(name);
     key = context_.tree.Key(directory) + name;
+    SetCreation(*made.extra, made.type, 0777, caller, directory, context_.options);
   }
   WriteOptions options;
   options.metadata = StoredMetadata(&made, context_.options);

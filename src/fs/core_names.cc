@@ -49,7 +49,7 @@ Node* CoreFileSystem::AddMade(Ino parent, const std::string& name, NodeType type
   node->local_stamp = context_.tree.NextStamp();
   node->mtime_ns = context_.clock.NowWallNs();
   node->valid_until = context_.ValidUntil();
-  SetCreation(context_.tree.Extra(node), type, mode, caller, context_.options);
+  SetCreation(context_.tree.Extra(node), type, mode, caller, directory, context_.options);
   context_.tree.absent.Erase(parent, name);
   context_.TouchDirectory(directory);
   ++node->lookups;
@@ -70,12 +70,12 @@ Result<Entry> CoreFileSystem::MakeDirectory(Ino parent, const std::string& name,
   made.type = NodeType::kDirectory;
   made.directory = std::make_unique<DirectoryState>();
   made.extra = std::make_unique<NodeExtra>();
-  SetCreation(*made.extra, made.type, mode, caller, context_.options);
   {
     MutexLock lock(context_.tree.mutex);
     const Node* directory = context_.tree.Find(parent);
     if (directory == nullptr || directory->unlinked) return NoEntry(name);
     key = StrCat(context_.tree.Key(directory), name, "/");
+    SetCreation(*made.extra, made.type, mode, caller, directory, context_.options);
   }
   if (key.size() > kKeyBytesMax)
     return MakeError(ENAMETOOLONG, ErrorKind::kInvalid,

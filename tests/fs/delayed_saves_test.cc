@@ -50,6 +50,27 @@ class Hanging {
   int allowed_ GUARDED_BY(mutex_) = 0;
 };
 
+// A FakeClock that may be asked while it is moved: the saver looks at it now and then.
+class SharedClock final : public Clock {
+ public:
+  SteadyTime NowSteady() const override {
+    MutexLock lock(mutex_);
+    return clock_.NowSteady();
+  }
+  int64_t NowWallNs() const override {
+    MutexLock lock(mutex_);
+    return clock_.NowWallNs();
+  }
+  void Advance(std::chrono::nanoseconds by) {
+    MutexLock lock(mutex_);
+    clock_.Advance(by);
+  }
+
+ private:
+  mutable Mutex mutex_;
+  FakeClock clock_ GUARDED_BY(mutex_);
+};
+
 class DelayedSaves : public ::testing::Test {
  protected:
   DelayedSaves() {
@@ -76,7 +97,7 @@ class DelayedSaves : public ::testing::Test {
   void PassDelay() { clock_.Advance(std::chrono::seconds(3)); }
   std::string StoredMode(const std::string& key) { return (*store_->MetadataOf(key))["mode"]; }
 
-  FakeClock clock_;
+  SharedClock clock_;
   Hanging slow_;
   std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore();
   std::unique_ptr<oss::FaultStore> faults_ = oss::MakeFaultStore(*store_);

@@ -108,7 +108,8 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
       extra.xattrs[name] = *before;
     else
       extra.xattrs.erase(name);
-    return MakeError(ENOSPC, ErrorKind::kNoSpace, "All attributes of one object together may have 8 KiB.");
+    return MakeError(ENOSPC, ErrorKind::kNoSpace,
+                     StrCat(context_.tree.Key(*node), ": all attributes of one object together may have 8 KiB"));
   }
   context_.tree.Recount(*node);
   extra.xattrs_changed = extra.pending = true;

@@ -73,6 +73,7 @@ TEST(Docs, ManPageHasTheFirstMountAsAnExample) {
   ASSERT_NE(examples, std::string::npos);
   EXPECT_THAT(man.substr(synopsis, commands - synopsis), Not(HasSubstr("oss.conf")));
   EXPECT_THAT(man.substr(examples), HasSubstr("mkdir \\-p /mnt/oss"));
+  EXPECT_THAT(man.substr(commands, examples - commands), HasSubstr("\\-\\-print\\-config"));
   EXPECT_THAT(UsageText(), HasSubstr("mkdir -p /mnt/oss"));
   EXPECT_THAT(man.substr(examples), HasSubstr("/usr/share/doc/ossfs2"));
 }

@@ -16,6 +16,11 @@ struct Text {
 };
 
 constexpr std::array kTexts = {
+    Text{"mount",
+                "  -c FILE, --conf=FILE   options, one --name=value a line; the command line overrides them\n"
+                "  -f                     stay in the foreground\n"
+                "  --print-config         print every effective value and where it came from, and do not mount\n"
+                "  -h, --help             the options; --original-help lists every one that is understood\n"},
     Text{"umount",
                 "Unmounts DIR and waits until the daemon has saved what was written, at most flush_deadline.\n"
                 "Status 1: it is in use, or mounted elsewhere too (by whom is said), or something could not\n"

@@ -109,15 +109,9 @@ std::string UsageOf(std::string_view command) {
 }
 
 std::string HelpText(bool all) {
-  std::string out =
-      "usage: ossfs2 mount DIR [-c FILE] [-f] [--option=value ...] [--print-config]\n"
-      "\n"
-      "  -c FILE, --conf=FILE   options, one --name=value a line; the command line overrides them\n"
-      "  -f                     stay in the foreground\n"
-      "  --print-config         print every effective value and where it came from, and do not mount\n"
-      "  -h, --help             this text; --original-help lists every option that is understood\n"
-      "\n"
-      "Sizes: 1048576, 8m, 16GiB (all 1024-based). Booleans: --name, --noname, --name=false.\n";
+  std::string out = StrCat(
+      "usage: ossfs2 mount DIR [-c FILE] [-f] [--option=value ...] [--print-config]\n\n", CommandText("mount"),
+      "\nSizes: 1048576, 8m, 16GiB (all 1024-based). Booleans: --name, --noname, --name=false.\n");
   for (int group = 0; group < kOptionGroups; ++group) {
     std::string entries;
     for (const OptionSpec& spec : OptionTable())

@@ -2,7 +2,7 @@
 //
 // Changes wait kAttributeDelay for more changes, then cost one metadata copy (the object onto itself), never the data;
 // a dirty file's attributes go with its upload (publisher.h). Before the first chosen attribute of a directory's file is
-// stored, the directory's marker gets the flag that tells other mounts to look for them.
+// stored, the directory's marker gets the flag that tells other mounts to look for them. Data is stored without it, too.
 // Readers do not notice the copy, also when it changes the ETag (objects sent in parts): see Replacement.
 // A save holds the name (NameLocks), so it never runs beside a rename or unlink. Blocking, except Note.
 // Of the delayed saves kSavesMax run at once, one of a file: one that takes long (a large object, a silent service) holds
@@ -29,6 +29,7 @@ class OpenFile;
 class AttributeSaver {
  public:
   static constexpr auto kAttributeDelay = std::chrono::seconds(2);
+  static constexpr auto kFlagRetryDelay = std::chrono::minutes(10);  // a right is given by hand; each try is a request
   static constexpr size_t kSavesMax = 16;  // each has a thread of the executor; `chmod -R` has one for each file
   AttributeSaver(FsContext& context, NameLocker& locker) : context_(context), locker_(locker) {}
 
@@ -43,6 +44,9 @@ class AttributeSaver {
   Status Save(Ino ino) EXCLUDES(context_.tree.mutex);
   // Marks the directory as one that has kept attributes; no request when it is marked.
   Status EnsureFlag(Ino directory) EXCLUDES(context_.tree.mutex);
+  // The same for who stores a file's data, which the attributes of a directory may not prevent: a marker that is refused
+  // for good is logged and counted, and the directory stays unmarked. It is not asked for again for kFlagRetryDelay.
+  Status TryFlag(Ino directory) EXCLUDES(context_.tree.mutex);
   // Writes the directory's marker with its attributes.
   Status PutMarker(Ino directory) EXCLUDES(context_.tree.mutex);
   // HEADs what the node's object or marker keeps, unless it is known: for xattrs, and before all is written

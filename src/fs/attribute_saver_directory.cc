@@ -1,4 +1,7 @@
 // What AttributeSaver keeps of directories: their markers, with their attributes and the flag of their files.
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/str.h"
 #include "fs/attribute_saver.h"
 #include "fs/attributes.h"
 #include "fs/names.h"
@@ -7,6 +10,12 @@ namespace ossfs2 {
 namespace {
 
 constexpr int kMarkerTriesMax = 8;
+
+Counter& MarksRefused() {
+  static Counter& counter = Registry::Default().counter(
+      "attribute_marks_refused_total", "Directories that could not be marked as having files with attributes of their own.");
+  return counter;
+}
 
 }  // namespace
 
@@ -39,6 +48,27 @@ Status AttributeSaver::EnsureFlag(Ino directory) {
   MutexLock lock(context_.tree.mutex);
   if (Node* node = context_.tree.Find(directory)) node->directory->keeps_attributes = Known::kUnknown;
   return put;
+}
+
+Status AttributeSaver::TryFlag(Ino directory) {
+  std::string key;
+  {
+    MutexLock lock(context_.tree.mutex);
+    const Node* node = context_.tree.Find(directory);
+    if (node == nullptr || context_.clock.NowSteady() < node->directory->flag_refused_until) return {};
+    key = node->parent == nullptr && context_.prefix.empty() ? std::string(kRootFlagName) : context_.tree.Key(node);
+  }
+  Status flagged = EnsureFlag(directory);
+  if (flagged || !IsFinal(flagged.error())) return flagged;
+  MarksRefused().Add();
+  Log(LogLevel::kWarning,
+      StrCat("'", key, "' cannot be put: it tells other mounts that files of this folder have a mode, owner or attributes of their "
+             "own. The files are stored, but those mounts may show the usual ones. Give the key oss:PutObject for it: ",
+             flagged.error().ToString()));
+  MutexLock lock(context_.tree.mutex);
+  if (Node* node = context_.tree.Find(directory))
+    node->directory->flag_refused_until = context_.clock.NowSteady() + kFlagRetryDelay;
+  return {};
 }
 
 Status AttributeSaver::PutMarker(Ino directory) {

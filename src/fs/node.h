@@ -124,6 +124,7 @@ struct DirectoryState {
   uint64_t moved_stamp = 0;                  // Tree::NextStamp of when it got its name
   Known marker = Known::kUnknown;            // the object "dir/"
   Known keeps_attributes = Known::kUnknown;  // some file in it has chosen attributes
+  SteadyTime flag_refused_until{};           // until then nobody who stores data asks for that mark again
   std::string marker_version;                // ETag and date of the marker that was asked last
   uint64_t hidden_keys = 0;                  // names that cannot be shown, in the newest listing
   std::list<Node*>::iterator recent;         // place in Tree's list of directories by use

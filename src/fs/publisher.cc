@@ -58,7 +58,7 @@ Status Publisher::PublishLocked(Ino ino, bool sync) {
   Job& job = *prepared;
   if (!job.writer) return {};
   OSSFS2_RETURN_IF_ERROR(CheckMetadata(job.options.metadata, std::to_string(ino)));
-  if (job.needs_flag) OSSFS2_RETURN_IF_ERROR(saver_.EnsureFlag(job.parent));
+  if (job.needs_flag) OSSFS2_RETURN_IF_ERROR(saver_.TryFlag(job.parent));
   const Storing storing(*job.file);
   Result<Published> published = sync ? job.writer->Sync(job.options) : job.writer->Publish(job.options);
   if (!published) return published.error();

@@ -38,8 +38,8 @@ Result<Renamer::FileMove> Renamer::PrepareMove(const Names& names, const Pair& p
     }
   }
   if (fetches) OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(pair.source));
-  // The new place must know that it has a file with attributes of its own.
-  if (chosen) OSSFS2_RETURN_IF_ERROR(saver_.EnsureFlag(names.new_parent));
+  // The new place should know that it has a file with attributes of its own.
+  if (chosen) OSSFS2_RETURN_IF_ERROR(saver_.TryFlag(names.new_parent));
   MutexLock lock(context_.tree.mutex);
   const Node* node = context_.tree.Find(pair.source);
   if (node == nullptr) return NoEntry(names.name);

@@ -2,11 +2,14 @@
 #include <chrono>
 #include <thread>
 
+#include "base/metrics.h"
 #include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {
 namespace {
+
+uint64_t RefusedMarks() { return Registry::Default().counter("attribute_marks_refused_total", "").Value(); }
 
 class AttributeFaults : public ::testing::Test {
  protected:
@@ -111,6 +114,82 @@ TEST_F(AttributeFaults, AChangeThatComesMeanwhileIsTried) {
   EXPECT_EQ(ModeOf("f"), 0640u);
   EXPECT_EQ(Fsync("f"), 0);
   EXPECT_EQ((*store_->MetadataOf("f"))["mode"], "33184");
+}
+
+// A policy may allow the files of a folder, and not the object "folder/".
+class RefusedMarker : public AttributeFaults {
+ protected:
+  RefusedMarker() { store_->PutContent("d/old", "text"); }
+  void RefuseMarker(ErrorKind kind = ErrorKind::kAccessDenied) {
+    Fail("put", kind == ErrorKind::kAccessDenied ? EACCES : EIO, kind);
+    mount_.InoOf("d");
+  }
+  int MakePrivate(const std::string& path) {
+    const HandleId handle = *mount_.OpenPath(path, O_WRONLY | O_CREAT, 0600);
+    EXPECT_TRUE(mount_.Write(handle, 0, "data"));
+    return mount_.Close(handle);
+  }
+  uint64_t PutsOf(const std::string& path) {
+    const uint64_t before = store_->Requests()["put"] + faults_->FaultsInjected();
+    EXPECT_EQ(MakePrivate(path), 0);
+    return store_->Requests()["put"] + faults_->FaultsInjected() - before;
+  }
+  bool IsMarked() { return store_->MetadataOf("d/") && store_->MetadataOf("d/")->contains("ossfs2-attrs"); }
+};
+
+TEST_F(RefusedMarker, DataIsStoredAllTheSame) {
+  RefuseMarker();
+  const uint64_t counted = RefusedMarks();
+  ASSERT_EQ(MakePrivate("d/f"), 0);
+  EXPECT_EQ(store_->Content("d/f"), "data");
+  EXPECT_EQ((*store_->MetadataOf("d/f"))["mode"], "33152") << "for whoever asks the object";
+  EXPECT_EQ(ModeOf("d/f"), 0600u);
+  EXPECT_EQ(RefusedMarks(), counted + 1);
+  EXPECT_FALSE(IsMarked());
+}
+
+TEST_F(RefusedMarker, IsNotAskedForWithEachFile) {
+  RefuseMarker();
+  EXPECT_EQ(PutsOf("d/f"), 2u);
+  EXPECT_EQ(PutsOf("d/g"), 1u);
+  EXPECT_FALSE(IsMarked());
+  clock_.Advance(std::chrono::minutes(11));
+  EXPECT_EQ(PutsOf("d/h"), 2u) << "somebody may have given the right";
+  EXPECT_TRUE(IsMarked());
+  EXPECT_EQ(PutsOf("d/i"), 1u);
+}
+
+TEST_F(RefusedMarker, AFileMovesIn) {
+  store_->PutContent("f", "text");
+  ASSERT_EQ(mount_.SetAttr("f", Mode(0600)), 0);
+  EXPECT_EQ(Fsync("f"), 0);
+  RefuseMarker();
+  ASSERT_EQ(mount_.Rename("f", "d/f"), 0);
+  EXPECT_EQ(store_->Content("d/f"), "text");
+  EXPECT_EQ((*store_->MetadataOf("d/f"))["mode"], "33152");
+}
+
+// As editors save, and rsync.
+TEST_F(RefusedMarker, APrivateFileReplacesAnother) {
+  RefuseMarker();
+  EXPECT_EQ(MakePrivate("d/.old.tmp"), 0);
+  EXPECT_EQ(mount_.Rename("d/.old.tmp", "d/old"), 0);
+  EXPECT_EQ(store_->Content("d/old"), "data");
+}
+
+// It may go with the next try, and then nothing is missing.
+TEST_F(RefusedMarker, AServiceThatDoesNotAnswerIsAnErrorOfTheClose) {
+  RefuseMarker(ErrorKind::kUnavailable);
+  EXPECT_EQ(MakePrivate("d/f"), EIO);
+  EXPECT_EQ(MakePrivate("d/f"), 0);
+  EXPECT_TRUE(IsMarked());
+}
+
+// Who changes attributes only is told that they are not kept.
+TEST_F(RefusedMarker, AChangeOfAttributesAloneFails) {
+  RefuseMarker();
+  ASSERT_EQ(mount_.SetAttr("d/old", Mode(0600)), 0);
+  EXPECT_EQ(Fsync("d/old"), EACCES);
 }
 
 }  // namespace

@@ -265,14 +265,14 @@ TEST_F(RenameFaults, ALinkWhoseDeleteWasDoneIsMoved) {
   EXPECT_EQ(*mount_.fs().ReadLink(mount_.InoOf("m")), "elsewhere");
 }
 
-TEST_F(RenameFaults, AFlagThatIsRefusedStopsBeforeTheCopy) {
+TEST_F(RenameFaults, AFlagWithoutAnAnswerStopsBeforeTheCopy) {
   store_->PutContent("d/x", "");
   Make("f", "text");
   AttrChange change;
   change.mode = 0600;
   ASSERT_EQ(mount_.SetAttr("f", change), 0);
-  Fail("put", "d/", Refused());
-  EXPECT_EQ(mount_.Rename("f", "d/g"), EACCES);
+  Fail("put", "d/", MakeError(EIO, ErrorKind::kUnavailable, "no answer"));
+  EXPECT_EQ(mount_.Rename("f", "d/g"), EIO);
   EXPECT_FALSE(store_->Content("d/g"));
   EXPECT_EQ(mount_.Rename("f", "d/g"), 0);
   EXPECT_EQ(mount_.Stat("d/g")->mode & 07777, 0600u);

@@ -320,7 +320,7 @@ void MultipartUpload::Abort() {
       if (call) calls.push_back(call);
   }
   for (const auto& call : calls) call->Cancel();
-  services_.Background([self = shared_from_this()] {
+  services_.CleanUp([self = shared_from_this()] {
     // A part that arrives after the abort would stay for ever.
     (void)self->Wait();
     const std::string id = self->upload_id();

@@ -32,8 +32,8 @@ WriteFileImpl::~WriteFileImpl() {
   DropContent();
   // Never finished, and not discarded because the engine goes down: the old version comes back.
   if (provisional_)
-    services_.Background([left = std::shared_ptr<Provisional>(std::move(provisional_))] { left->Undo(); });
-  if (parking_) services_.Background([left = std::shared_ptr<Parking>(std::move(parking_))] { left->End(); });
+    services_.CleanUp([left = std::shared_ptr<Provisional>(std::move(provisional_))] { left->Undo(); });
+  if (parking_) services_.CleanUp([left = std::shared_ptr<Parking>(std::move(parking_))] { left->End(); });
 }
 
 void WriteFileImpl::NoteFailure(const Status& status) {

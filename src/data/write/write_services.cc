@@ -5,8 +5,9 @@
 
 namespace ossfs2 {
 namespace {
-// Uploads being opened or aborted, and early parts being read from disk.
+// Uploads being opened, and early parts being read from disk.
 constexpr size_t kOtherThreadsMax = 16;
+constexpr size_t kEndThreadsMax = 16;
 // 16 MiB of pages, or a 64th of the pool where that is less.
 constexpr uint64_t kSeamBytesMax = 16ull << 20;
 
@@ -59,7 +60,8 @@ WriteServices::WriteServices(ObjectStore& object_store, MemoryPool& memory_pool,
       scheduler(upload_options.concurrency),
       seams(SeamPagesMax(memory_pool.limit_bytes())),
       background("upload", kOtherThreadsMax),
-      copies("upload-copy", static_cast<size_t>(std::max(upload_options.copy_concurrency, 1))) {}
+      copies("upload-copy", static_cast<size_t>(std::max(upload_options.copy_concurrency, 1))),
+      ends("upload-end", kEndThreadsMax) {}
 
 void WriteServices::RunOn(Executor& executor, std::function<void()> task) {
   activity.Start();

@@ -61,6 +61,9 @@ struct WriteServices {
 
   // Runs `task` in the background; counted as activity until it returns. Such tasks never wait for memory.
   void Background(std::function<void()> task) { RunOn(background, std::move(task)); }
+  // The same for what ends an upload, a parked copy or an unfinished version: it waits for copies that are under way, and
+  // nothing that begins waits behind it.
+  void CleanUp(std::function<void()> task) { RunOn(ends, std::move(task)); }
   // The same for a part copy: upload_copy_concurrency of them at once.
   void BackgroundCopy(std::function<void()> task) { RunOn(copies, std::move(task)); }
 
@@ -79,6 +82,7 @@ struct WriteServices {
   Activity activity;
   Executor background;
   Executor copies;
+  Executor ends;
 
  private:
   void RunOn(Executor& executor, std::function<void()> task);

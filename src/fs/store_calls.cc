@@ -148,6 +148,14 @@ Result<WriteResult> PutEmpty(ObjectStore& store, const std::string& key, const W
 
 namespace {
 
+// Some buckets refuse copies above 1 GB (another storage class or encryption), and of appendable objects where versions
+// are kept. Onto itself such an object stays as it is: parts would make it one to which nobody can append.
+bool PartsMayDo(const CopyJob& job, const Error& error) {
+  if (error.kind != ErrorKind::kInvalid) return false;
+  if (error.oss_code == "OperationNotSupported") return job.size > 0 && job.source_key != job.target_key;
+  return job.size >= (1ull << 30);
+}
+
 // A copy or the error; what was made in spite of an error goes to `unproven`.
 Result<WriteResult> CopyAndProve(ObjectStore& store, Executor& executor, CopyJob job,
                                  std::optional<std::string>& unproven) {
@@ -163,8 +171,7 @@ Result<WriteResult> CopyAndProve(ObjectStore& store, Executor& executor, CopyJob
     request.encryption = job.encryption.value_or(Encryption{});
     if (request.replace) request.replace->encryption = request.encryption;
     copied = store.Copy(request);
-    // Some buckets refuse copies above 1 GB (another storage class or encryption); parts always work.
-    if (!*copied && copied->error().kind == ErrorKind::kInvalid && job.size >= (1ull << 30)) copied.reset();
+    if (!*copied && PartsMayDo(job, copied->error())) copied.reset();
   }
   if (!copied) copied = CopyInParts(store, executor, job, unproven);
   if (!*copied) return std::move(*copied);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "oss/fakes/fault_store.h"
 #include "oss/fakes/memory_store.h"
 #include "tests/oss/test_data.h"
@@ -84,6 +86,33 @@ TEST_F(CopyInParts, KeepsWhatIsNotReplaced) {
   EXPECT_TRUE(changed->serving.empty());
   EXPECT_EQ(changed->encryption, own.encryption);
   EXPECT_EQ(*store_->GetTags("g"), own.tags);
+}
+
+// An appendable object in a bucket with versioning.
+TEST_F(CopyInParts, MakesWhatCannotBeCopiedWhole) {
+  job_.whole_bytes_max = kCopyBytesMax;
+  Rule("copy").count = -1;
+  rule_.error = MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "injected");
+  rule_.error.oss_code = "OperationNotSupported";
+  faults_->AddRule(rule_);
+  const auto copied = Copy();
+  ASSERT_TRUE(copied) << copied.error().ToString();
+  EXPECT_EQ(store_->Content("g"), text_);
+  EXPECT_EQ((*store_->MetadataOf("g"))["author"], "me");
+}
+
+// The parts would make it an object to which nobody can append.
+TEST_F(CopyInParts, LeavesAnObjectThatCannotBeCopiedOntoItself) {
+  job_.whole_bytes_max = kCopyBytesMax;
+  job_.target_key = "f";
+  Rule("copy").key_part = "f";
+  rule_.error = MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "injected");
+  rule_.error.oss_code = "OperationNotSupported";
+  faults_->AddRule(rule_);
+  const auto copied = Copy();
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(copied.error().errno_value, EOPNOTSUPP);
+  EXPECT_EQ(store_->Requests()["initiate"], 0u);
 }
 
 TEST_F(CopyInParts, EachRequestMayFail) {

@@ -2,7 +2,7 @@
 //
 // Over a base version (which may be empty): ranges written here are local, the rest comes from
 // the base on demand, and beyond the base's end are zeros. Publishing sends the dirty ranges and
-// copies the clean ones on the server (staging_plan.h). A cell that has been written completely is sent at
+// copies the clean ones on the server (staging_plan.h), or sends them where those copies are refused. A cell that has been written completely is sent at
 // once in the background (once: a cell that is then changed again waits for Publish), so that the end
 // of a large download waits for its tail only.
 //
@@ -111,6 +111,7 @@ class WriteStaged {
   bool changed_;
   bool data_changed_;
   bool detached_ = false;
+  bool copies_refused_ = false;             // the service does not copy parts of the base
   std::map<size_t, uint64_t> generations_;  // of cells that were changed after being sent
   std::map<size_t, uint64_t> early_;        // cells that were sent, and their generation then
   std::shared_ptr<MultipartUpload> upload_;

@@ -13,6 +13,9 @@ namespace ossfs2 {
 namespace {
 // Up to here, fetching the clean bytes and one PUT beat the five requests of a multipart upload.
 constexpr uint64_t kFetchAndPutBytes = 1u << 20;
+
+// Not this object's: it is appendable, and the bucket keeps versions.
+bool IsCopyRefused(const Error& error) { return error.oss_code == "OperationNotSupported"; }
 }  // namespace
 
 MultipartUpload& WriteStaged::Upload() {
@@ -37,7 +40,7 @@ std::vector<ContentRun> WriteStaged::ContentRuns(uint64_t begin, uint64_t end) c
       add(run.begin, run.end, ContentKind::kZero);
     } else {
       const uint64_t border = std::clamp(base_bytes_, run.begin, run.end);
-      add(run.begin, border, ContentKind::kClean);
+      add(run.begin, border, copies_refused_ ? ContentKind::kDirty : ContentKind::kClean);
       add(border, run.end, ContentKind::kZero);
     }
   }
@@ -183,12 +186,17 @@ Result<WriteStaged::Outcome> WriteStaged::PublishByParts(const Publication& publ
 }
 
 Result<WriteStaged::Outcome> WriteStaged::Publish(const Publication& publication) {
-  return FitsOnePut(publication.size) ? PublishByPut(publication) : PublishByParts(publication);
+  if (FitsOnePut(publication.size)) return PublishByPut(publication);
+  Result<Outcome> outcome = PublishByParts(publication);
+  if (outcome || copies_refused_ || !IsCopyRefused(outcome.error())) return outcome;
+  copies_refused_ = true;  // what would have been copied is fetched and sent
+  return PublishByParts(publication);
 }
 
 void WriteStaged::Rebase(const ObjectVersion& base) {
   base_ = base;
   base_bytes_ = base.size;
+  copies_refused_ = false;
   extents_.MarkClean();
   changed_ = size_ != base.size;
   data_changed_ = false;

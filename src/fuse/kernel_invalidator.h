@@ -14,8 +14,10 @@
 #include <atomic>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "fuse/notice_queue.h"
+#include "fuse/page_store.h"
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {
@@ -32,6 +34,7 @@ class KernelInvalidator final : public KernelNotifier {
 
  private:
   fuse_session* const session_;
+  const PageStore pages_;
   std::atomic<bool> stopped_{false};
   NoticeQueue<Ino> inodes_;
   NoticeQueue<std::pair<Ino, std::string>> entries_;

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""Reading processes while another client replaces the objects: every byte belongs to a version that the reader may see.
+"""Reading processes while another client, and programs of this mount, replace the objects: every byte belongs to a
+version that the reader may see.
 
   tests/soak/replaced.py [SECONDS]     (20)
 
-ESTALE (SIGBUS in a map) is right once the object was replaced after the open, never otherwise. A handle that passes the
-page cache by, or is the only one of its file, sees one version only; other handles of a file share its pages, which
-are those of the newest version that was opened here.
+ESTALE (SIGBUS in a map) is right once another client has replaced the object after the open, never otherwise. A handle
+that passes the page cache by, or is the only one of its file, sees one version only; other handles of a file share its
+pages, which are those of the newest version that was opened here. A file that a program of this mount renames over the
+name leaves the handles of the old one as they are; one that it writes anew in place is seen by all as it grows.
 """
 import array
 import errno
 import mmap
+import multiprocessing
 import os
 import random
 import signal
@@ -24,7 +27,9 @@ from common import MIB, SEED, harness
 PAGE = 4096
 EDGES = (0, PAGE, 128 << 10, MIB, 8 * MIB)
 SIZES = sorted({max(0, edge + k) for edge in EDGES for k in (-1, 0, 1)}) + [3 * MIB + 12345]
-SHARED, ALONE, READERS = 3, 3, 8  # files; each of ALONE has one process of its own
+ALONE, READERS, WRITERS = 3, 8, 2  # each of the first files has one reading process of its own
+# Who replaces each file.
+FILES = ["other"] * ALONE + ["other", "other", "other rename", "rename", "rename", "other rewrite", "rewrite"]
 OPTIONS = [["--memory_data_cache_size=16m"], ["--memory_data_cache_size=64m"], ["--total_mem_limit=64m"],
            ["--direct_io=true"], ["--prefetch_concurrency=0"], ["--cache_until_close=true"],
            ["--page_cache_fill_threads=2"], ["--prefetch_chunk_size=1m"], ["--verify_read_crc64=true"],
@@ -32,7 +37,7 @@ OPTIONS = [["--memory_data_cache_size=16m"], ["--memory_data_cache_size=64m"], [
 FAULTS = ["op=get,rate=0.05,kind=status:503:SlowDown", "op=get,rate=0.05,kind=reset", "op=get,rate=0.05,kind=short",
           "op=get,rate=0.3,kind=delay:30", "op=head,rate=0.2,kind=late-answer:30", "op=get,rate=0.02,kind=no-range",
           "op=get,rate=0.3,kind=late-answer:50", "op=put,rate=0.3,kind=late-answer:50"]
-VERSIONS = 4000
+VERSIONS, BLOCK = 4000, 100000
 
 
 def content(number, version, offset, count):
@@ -79,20 +84,23 @@ class Pass:
     """One handle of one file, from its open to its close."""
 
     def __init__(self, number, versions, believed_s, strict):
-        self.number, self.versions, self.strict = number, versions, strict
-        self.oldest = versions.oldest(believed_s)
+        self.number, self.versions, self.ways = number, versions, FILES[number].split()
+        self.strict = (strict or self.ways == ["rename"]) and "rewrite" not in self.ways
+        if len(self.ways) > 1:  # what another client stores while the name is taken here is not asked for
+            believed_s = max(believed_s, 1.3)
+        self.oldest = versions.oldest(believed_s if "other" in self.ways else 0)
         self.candidates = None  # of a strict one
 
     def window(self):
         return range(self.oldest, self.versions.numbers()[0] + 1)
 
     def replaced(self):
-        return len(self.window()) > 1
+        return len(self.window()) > 1 and "other" in self.ways
 
     def fits(self, version, offset, data, count):
         size = self.versions.of(version)[0]
         if not data:
-            return count == 0 or offset >= size
+            return count == 0 or offset >= size or ("rewrite" in self.ways and len(self.window()) > 1)
         return offset + len(data) <= size and data == content(self.number, version, offset, len(data))
 
     def check(self, offset, data, count):
@@ -104,9 +112,9 @@ class Pass:
             self.candidates = set(among)
             good = bool(among)
         else:
-            pieces = [data[at:at + PAGE] for at in range(0, len(data), PAGE)] or [data]
-            good = all(any(self.fits(v, offset + at * PAGE, piece, count) for v in window)
-                       for at, piece in enumerate(pieces))
+            edges = [0, *range(-offset % PAGE or PAGE, len(data), PAGE), len(data)]
+            good = all(any(self.fits(v, offset + at, data[at:end], count) for v in window)
+                       for at, end in zip(edges, edges[1:]))
         if not good:
             low = [struct.unpack_from("<H", data, at)[0] for at in range(0, len(data) - 1, PAGE)]
             raise AssertionError(
@@ -115,8 +123,19 @@ class Pass:
                    self.candidates))
 
 
+def open_to_read(path, more=0):
+    """The kernel tries an open of what was just replaced once more itself; here names are replaced faster than that."""
+    for _ in range(20):
+        try:
+            return os.open(path, os.O_RDONLY | more)
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+    raise AssertionError("cannot open " + path)
+
+
 def read_pass(dice, path, one, way, end):
-    handle = os.open(path, os.O_RDONLY | (os.O_DIRECT if way == "direct" else 0))
+    handle = open_to_read(path, os.O_DIRECT if way == "direct" else 0)
     try:
         block, size, offset = dice.choice((PAGE, 65536, 128 << 10, MIB)), os.fstat(handle).st_size, 0
         buffer = mmap.mmap(-1, block)
@@ -135,7 +154,7 @@ def read_pass(dice, path, one, way, end):
         one.versions.count(False)
     except OSError as error:
         if error.errno != errno.ESTALE or not one.replaced():
-            raise
+            raise AssertionError("f%d, %s: %r" % (one.number, way, error)) from error
         one.versions.count(True)
     finally:
         os.close(handle)
@@ -148,7 +167,7 @@ def map_pass(dice, path, one):
     if pid == 0:
         text = ""
         try:
-            handle = os.open(path, os.O_RDONLY)
+            handle = open_to_read(path)
             size = os.fstat(handle).st_size
             if size > 0:
                 with mmap.mmap(handle, size, prot=mmap.PROT_READ) as view:
@@ -182,43 +201,70 @@ def soak(dice):
     believed_s = 1.3 if "--attr_timeout=1" in time_option else 0
     pause_s = dice.choice((0.02, 0.3, 1))
     print("seed %d: %s, faults %s, a version each %.2f s" % (SEED, options + time_option, faults, pause_s), flush=True)
-    files = [Versions() for _ in range(SHARED + ALONE)]
+    files, locks = [Versions() for _ in FILES], [multiprocessing.Lock() for _ in FILES]
     with harness.Server() as server, harness.Mount(server, *(options + time_option)) as mount:
         client = server.client
 
-        def replace(number, size):
-            version = files[number].numbers()[0] + 1
-            files[number].begin(version, size)
+        def put(number, version, size):
             client.put("f%d" % number, content(number, version, 0, size))
-            files[number].end(version)
-            return version
+
+        def write(path, number, version, size):
+            with open(path, "wb", buffering=0) as stream:
+                for at in range(0, size, BLOCK):
+                    harness.write_all(stream, content(number, version, at, min(BLOCK, size - at)))
+
+        def write_in_place(number, version, size):
+            write(os.path.join(mount.path, "f%d" % number), number, version, size)
+
+        def write_and_rename(number, version, size):
+            beside = os.path.join(mount.path, ".new%d" % number)
+            write(beside, number, version, size)
+            os.rename(beside, os.path.join(mount.path, "f%d" % number))
+
+        def replace(mine, number, store):
+            with locks[number]:
+                version, size = files[number].numbers()[0] + 1, mine.choice(SIZES)
+                if version < VERSIONS:
+                    files[number].begin(version, size)
+                    store(number, version, size)
+                    files[number].end(version)
 
         for number in range(len(files)):
-            replace(number, dice.choice(SIZES))
+            replace(dice, number, put)
         common.set_faults(server, faults, 0)
         end, direct_io = time.monotonic() + seconds, "--direct_io=true" in options
+
+        def read_here(mine, item):
+            number = item if item < ALONE else mine.randrange(ALONE, len(FILES))
+            way = mine.choice(("forward", "forward", "scattered", "direct", "map"))
+            one = Pass(number, files[number], believed_s, item < ALONE or direct_io or way == "direct")
+            path = os.path.join(mount.path, "f%d" % number)
+            if way == "map" and "rewrite" not in one.ways:  # it may end anywhere
+                map_pass(mine, path, one)
+            else:
+                read_pass(mine, path, one, way, end)
+
+        def write_here(mine):
+            number = mine.choice([number for number, ways in enumerate(FILES) if "re" in ways])
+            replace(mine, number, write_in_place if "rewrite" in FILES[number] else write_and_rename)
+            time.sleep(pause_s * mine.random())
 
         def work(item):
             mine = random.Random("%d-%d" % (SEED, item))
             while time.monotonic() < end:
-                number = item if item < ALONE else ALONE + mine.randrange(SHARED)
-                way = mine.choice(("forward", "forward", "scattered", "direct", "map"))
-                one = Pass(number, files[number], believed_s, item < ALONE or direct_io or way == "direct")
-                path = os.path.join(mount.path, "f%d" % number)
-                if way == "map":
-                    map_pass(mine, path, one)
+                if item < ALONE + READERS:
+                    read_here(mine, item)
                 else:
-                    read_pass(mine, path, one, way, end)
+                    write_here(mine)
 
-        processes = harness.Processes(work, range(ALONE + READERS))
+        processes = harness.Processes(work, range(ALONE + READERS + WRITERS))
         stop, failed = threading.Event(), []
 
         def replacing():
             mine = random.Random("%d-versions" % SEED)
             try:
                 while not stop.wait(pause_s * mine.random() * 2):
-                    if replace(mine.randrange(len(files)), mine.choice(SIZES)) >= VERSIONS - 1:
-                        return
+                    replace(mine, mine.choice([number for number, ways in enumerate(FILES) if "other" in ways]), put)
             except BaseException as error:
                 failed.append(error)
 
@@ -233,6 +279,14 @@ def soak(dice):
             raise failed[0]
         facts = [sum(column) for column in zip(*(struct.unpack_from("<IIII", f.memory, 0) for f in files))]
         print("%d versions, %d passes, %d of them refused" % tuple(facts[1:]), flush=True)
+        server.clear_fault()
+        time.sleep(believed_s)
+        for number, versions in enumerate(files):
+            version = versions.numbers()[1]
+            told = content(number, version, 0, versions.of(version)[0])
+            with open(os.path.join(mount.path, "f%d" % number), "rb") as stream:
+                if stream.read() != told or client.get("f%d" % number) != told:
+                    raise AssertionError("f%d is not version %d, of %d bytes" % (number, version, len(told)))
         mount.unmount()
 
 

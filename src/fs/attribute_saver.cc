@@ -101,7 +101,7 @@ void AttributeSaver::TakeStored(Node* node, const Result<ObjectInfo>& stored) {
   if (node->is_directory())
     TakeMarker(context_, node, *stored);
   else
-    TakeMetadata(context_.tree, node, *stored, false);
+    TakeMetadata(context_.tree, node, *stored, MtimeOf::kNewVersion);
 }
 
 Status AttributeSaver::SaveLocked(Ino ino) {
@@ -153,7 +153,7 @@ Status AttributeSaver::FetchForeign(Ino ino, std::optional<Metadata>* stored) {
   if (node->is_directory()) {
     TakeMarker(context_, node, *head);
   } else if (node->etag.Equals(head->etag)) {
-    TakeMetadata(context_.tree, node, *head, true);
+    TakeMetadata(context_.tree, node, *head, MtimeOf::kShownVersion);
     if (stored != nullptr) *stored = std::move(head->metadata);
   } else {
     node->valid_until = {};

@@ -119,7 +119,7 @@ std::optional<std::string> PercentDecode(std::string_view text) {
 
 namespace {
 
-void Take(NodeExtra& extra, Node* node, const ObjectInfo& info, bool keep_mtime) {
+void Take(NodeExtra& extra, Node* node, const ObjectInfo& info, MtimeOf mtime_of) {
   extra.metadata_known = true;
   extra.content_type = info.content_type;
   extra.serving = info.serving;
@@ -143,8 +143,9 @@ void Take(NodeExtra& extra, Node* node, const ObjectInfo& info, bool keep_mtime)
   }
   // On a marker the flag speaks of the files in the directory.
   const bool chosen = find(node->is_directory() ? std::string_view("mtime") : kFlagMetadata).has_value();
+  const bool replaces_mtime = mtime_of == MtimeOf::kNewVersion || chosen;
   if (extra.pending) {
-    if (!extra.mtime_chosen && (!keep_mtime || chosen))
+    if (!extra.mtime_chosen && replaces_mtime)
       if (const auto text = find("mtime")) node->mtime_ns = ParseTime(*text).value_or(node->mtime_ns);
     const auto fill = [&find](std::optional<uint32_t>& field, std::string_view name) {
       if (!field)
@@ -168,13 +169,13 @@ void Take(NodeExtra& extra, Node* node, const ObjectInfo& info, bool keep_mtime)
   const auto atime = find("atime");
   extra.atime_ns = atime ? ParseTime(*atime) : std::nullopt;
   const auto mtime = find("mtime");
-  if (mtime && (!keep_mtime || chosen)) node->mtime_ns = ParseTime(*mtime).value_or(node->mtime_ns);
+  if (mtime && replaces_mtime) node->mtime_ns = ParseTime(*mtime).value_or(node->mtime_ns);
 }
 
 }  // namespace
 
-void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtime) {
-  Take(tree.Extra(node), node, info, keep_mtime);
+void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, MtimeOf mtime_of) {
+  Take(tree.Extra(node), node, info, mtime_of);
   tree.Recount(node);
 }
 

@@ -25,9 +25,10 @@ bool IsAttributeMetadata(std::string_view name);
 // What stat shows.
 Attr ShownAttr(const Node* node, const FsOptions& options);
 
-// Takes a HEAD's user metadata over into the node; attributes that wait to be stored stay. `keep_mtime`: the
-// version was shown already, only a chosen mtime replaces what was shown.
-void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, bool keep_mtime) REQUIRES(tree.mutex);
+// Of a version that was shown already, only an mtime that a user chose replaces the one that was shown.
+enum class MtimeOf : uint8_t { kNewVersion, kShownVersion };
+// Takes a HEAD's user metadata over into the node; attributes that wait to be stored stay.
+void TakeMetadata(Tree& tree, Node* node, const ObjectInfo& info, MtimeOf mtime_of) REQUIRES(tree.mutex);
 // Mode and owner of what a caller makes in a directory; what equals the defaults is not kept. As on Linux: a directory
 // with the setgid bit gives its group, and the bit to directories.
 void SetCreation(NodeExtra& extra, NodeType type, uint32_t mode, const Caller& caller, const Node* directory,

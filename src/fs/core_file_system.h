@@ -141,7 +141,7 @@ class CoreFileSystem final : public FileSystem {
   void NoteWrite(FileHandle& handle, Writer writer = Writer::kCall);
   // Its close is no longer what stores the file.
   static void NoteFlushed(FileHandle& handle);
-  Status PublishHandle(FileHandle& handle, bool sync);
+  Status PublishHandle(FileHandle& handle, PublishFor purpose);
   void DropHandle(const std::shared_ptr<FileHandle>& handle);
   // What of an open file can be copied in the bucket; unset: what it has is not there.
   std::optional<Result<ObjectVersion>> VersionToCopy(FileHandle& source) EXCLUDES(context_.tree.mutex);

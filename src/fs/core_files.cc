@@ -215,7 +215,7 @@ Status CoreFileSystem::ResizeUnopened(Ino ino, uint64_t size) {
     MutexLock lock(context_.tree.mutex);
     has_writers = file->writable_handles > 1;  // they store it
   }
-  if (status && !has_writers) status = publisher_.Publish(ino, false);
+  if (status && !has_writers) status = publisher_.Publish(ino, PublishFor::kClose);
   Release(opened->handle);
   return status;
 }
@@ -234,12 +234,12 @@ bool CoreFileSystem::NothingToFlush(HandleId id) {
   return true;
 }
 
-Status CoreFileSystem::PublishHandle(FileHandle& handle, bool sync) {
+Status CoreFileSystem::PublishHandle(FileHandle& handle, PublishFor purpose) {
   const auto writer = handle.file->writer();
   if (!writer) return {};
   if (Status stuck = writer->sticky_error(); !stuck) return stuck;
   if (!writer->dirty()) return {};
-  return publisher_.Publish(handle.ino, sync);
+  return publisher_.Publish(handle.ino, purpose);
 }
 
 Status CoreFileSystem::Flush(HandleId id) {
@@ -250,7 +250,7 @@ Status CoreFileSystem::Flush(HandleId id) {
   // Another handle is in the middle of writing this file: its close stores all.
   if (handle->file->unflushed > 0 || !context_.options.sync_upload)
     return handle->file->writer()->sticky_error();
-  Status stored = PublishHandle(*handle, false);
+  Status stored = PublishHandle(*handle, PublishFor::kClose);
   handle->file->told = !stored.has_value();
   return stored;
 }
@@ -260,7 +260,7 @@ Status CoreFileSystem::Fsync(HandleId id) {
   if (!handle) return BadHandle();
   if (context_.options.ignore_fsync) return {};
   // The file is meant, not what this handle wrote: sync(1) opens it for reading.
-  OSSFS2_RETURN_IF_ERROR(PublishHandle(*handle, true));
+  OSSFS2_RETURN_IF_ERROR(PublishHandle(*handle, PublishFor::kFsync));
   NoteFlushed(*handle);
   return saver_.Save(handle->ino);
 }

@@ -133,7 +133,7 @@ Result<std::string> CoreFileSystem::ReadLink(Ino ino) {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
     if (head && head->type == ObjectType::kSymlink && node != nullptr && !node->unlinked) {
-      TakeMetadata(context_.tree, node, *head, true);
+      TakeMetadata(context_.tree, node, *head, MtimeOf::kShownVersion);
       if (node->extra->link_target) return *node->extra->link_target;
     }
   }

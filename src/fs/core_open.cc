@@ -39,7 +39,7 @@ bool CoreFileSystem::IsUnavailableArchive(const Node* node) const {
 // The list does not say whether an archived object was restored, and that can change any time; whether its bucket
 // allows direct reads, only a GET tells.
 Status CoreFileSystem::AskArchive(Ino ino) {
-  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, true));
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, Resolver::Trust::kOnlyNew));
   ObjectVersion version;
   {
     MutexLock lock(context_.tree.mutex);
@@ -166,12 +166,13 @@ std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) {
 
 // A key that may write but not read knows no metadata, and so cannot keep any.
 Status CoreFileSystem::AskMetadata(Ino ino) {
-  Status asked = resolver_.Refresh(ino, true);
+  Status asked = resolver_.Refresh(ino, Resolver::Trust::kOnlyNew);
   return !asked && asked.error().kind == ErrorKind::kAccessDenied ? Status() : asked;
 }
 
 Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
-  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, context_.options.close_to_open));
+  OSSFS2_RETURN_IF_ERROR(
+      resolver_.Refresh(ino, context_.options.close_to_open ? Resolver::Trust::kOnlyNew : Resolver::Trust::kFresh));
   const bool writes = WantsWrite(flags) || (flags & O_TRUNC) != 0;
   bool ask_restore = false;
   bool ask_metadata = false;
@@ -187,7 +188,7 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
   }
   if (new_version) {
     // Pages of the old version must not come after the kernel has dropped them for this open.
-    context_.reads.StopFilling(ino, true);
+    context_.reads.StopFilling(ino, ReadEngine::StoresUnderWay::kWait);
     // It drops no attributes for it: the program would read up to the old size. Whoever found the version may not have
     // told it yet.
     if (KernelNotifier* kernel = context_.notifier) kernel->InvalidateAttributes(ino);
@@ -259,7 +260,7 @@ Result<std::pair<Entry, Opened>> CoreFileSystem::Create(Ino parent, const std::s
     // No FLUSH comes for a handle that cannot write: the empty file is stored now, and never over another's.
     const bool store_now = !WantsWrite(flags);
     Status status = PrepareWriter(handle->file, store_now || (flags & O_EXCL) != 0);
-    if (status && store_now) status = publisher_.PublishLocked(handle->ino, false);
+    if (status && store_now) status = publisher_.PublishLocked(handle->ino, PublishFor::kClose);
     guard->Release();
     if (status) {
       context_.Shrink();

@@ -95,7 +95,7 @@ std::vector<std::string> CoreFileSystem::FlushAll(std::chrono::milliseconds dead
   lock.Unlock();
   for (const auto& [ino, path] : unsaved)
     context_.Spawn([this, report, file = ino, name = path] {
-      Status saved = publisher_.Publish(file, false);
+      Status saved = publisher_.Publish(file, PublishFor::kClose);
       if (saved) saved = saver_.Save(file);
       MutexLock done_lock(report->mutex);
       report->waiting.erase(file);

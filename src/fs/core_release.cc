@@ -26,7 +26,7 @@ void CoreFileSystem::Release(HandleId id) {
     // What nobody flushed (an asynchronous close, a mapping written after it, a deferred close). After a close
     // that failed the program knows: another try would keep the name busy for one more deadline.
     if (last_writer && file.dirty() && (!file.unlinked || file.removed_remotely()) && !file.told) {
-      const Status published = publisher_.Publish(handle->ino, false);
+      const Status published = publisher_.Publish(handle->ino, PublishFor::kClose);
       if (!published) {
         MutexLock lock(context_.tree.mutex);
         const Node* node = context_.tree.Find(handle->ino);

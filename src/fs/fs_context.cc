@@ -114,7 +114,7 @@ void FsContext::Tell(const Notices& notices) {
   KernelNotifier* kernel = notifier.load();
   if (kernel == nullptr) return;
   for (const Ino ino : notices.inodes) {
-    reads.StopFilling(ino, false);
+    reads.StopFilling(ino, ReadEngine::StoresUnderWay::kLeave);
     kernel->InvalidateAttributes(ino);
     kernel->InvalidateInode(ino);
   }

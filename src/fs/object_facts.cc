@@ -89,7 +89,7 @@ void TakeHead(FsContext& context, Node* node, const ObjectInfo& info, bool first
   const bool was_known = !first && node->extra && node->extra->metadata_known;
   const bool changed =
       TakeVersion(context, node, {info.size, info.etag, info.mtime_s, info.storage_class}, first, notices);
-  const bool keep_mtime = !changed && !first;
+  const MtimeOf mtime_of = changed || first ? MtimeOf::kNewVersion : MtimeOf::kShownVersion;
   const bool is_known = was_known && !changed && node->extra->metadata_known;
   // Another host may have changed the attributes of what was stored here: the ETag does not tell, and the date was
   // not known.
@@ -102,7 +102,7 @@ void TakeHead(FsContext& context, Node* node, const ObjectInfo& info, bool first
     return;
   }
   const auto atime_ns = is_known ? node->extra->atime_ns : std::nullopt;  // may be known here only
-  TakeMetadata(context.tree, node, info, keep_mtime);
+  TakeMetadata(context.tree, node, info, mtime_of);
   if (!node->extra->atime_ns) node->extra->atime_ns = atime_ns;
 }
 
@@ -110,7 +110,7 @@ void TakeKept(FsContext& context, Node* node, const ObjectInfo& info, Notices& n
   TakeHead(context, node, info, false, notices);
   if (node->extra && node->extra->metadata_known) return;
   const bool is_dirty = node->extra && node->extra->open && node->extra->open->dirty();
-  if (!is_dirty && node->etag.Equals(info.etag)) TakeMetadata(context.tree, node, info, true);
+  if (!is_dirty && node->etag.Equals(info.etag)) TakeMetadata(context.tree, node, info, MtimeOf::kShownVersion);
 }
 
 void TakeWritten(FsContext& context, Node* node, const std::string& etag, std::optional<uint64_t> crc64,
@@ -135,7 +135,7 @@ void TakeMarker(FsContext& context, Node* directory, const ObjectInfo& info) {
   // A flag that was set here lately may be newer than this answer.
   if (flagged || state.keeps_attributes != Known::kYes)
     state.keeps_attributes = flagged ? Known::kYes : Known::kNo;
-  TakeMetadata(context.tree, directory, info, false);
+  TakeMetadata(context.tree, directory, info, MtimeOf::kNewVersion);
   // A time that was chosen here and is not stored yet is newer than this answer.
   const bool chosen = directory->extra && directory->extra->pending && directory->extra->mtime_chosen;
   if (!chosen && !info.metadata.contains("mtime"))

@@ -45,13 +45,13 @@ WriteOptions Publisher::UploadOptionsOf(const Node* node) const {
   return options;
 }
 
-Status Publisher::Publish(Ino ino, bool sync) {
+Status Publisher::Publish(Ino ino, PublishFor purpose) {
   Result<NameLocks::Guard> guard = locker_.LockNode(ino);
   if (!guard) return guard.error();
-  return PublishLocked(ino, sync);
+  return PublishLocked(ino, purpose);
 }
 
-Status Publisher::PublishLocked(Ino ino, bool sync) {
+Status Publisher::PublishLocked(Ino ino, PublishFor purpose) {
   const NodeMark changing(context_.tree, ino, &Node::changing);
   Result<Job> prepared = Prepare(ino);
   if (!prepared) return prepared.error();
@@ -60,7 +60,8 @@ Status Publisher::PublishLocked(Ino ino, bool sync) {
   OSSFS2_RETURN_IF_ERROR(CheckMetadata(job.options.metadata, std::to_string(ino)));
   if (job.needs_flag) OSSFS2_RETURN_IF_ERROR(saver_.TryFlag(job.parent));
   const Storing storing(*job.file);
-  Result<Published> published = sync ? job.writer->Sync(job.options) : job.writer->Publish(job.options);
+  Result<Published> published =
+      purpose == PublishFor::kFsync ? job.writer->Sync(job.options) : job.writer->Publish(job.options);
   if (!published) return published.error();
   int64_t expected = job.written_ns;
   job.file->last_write_ns.compare_exchange_strong(expected, 0);

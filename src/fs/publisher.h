@@ -14,6 +14,9 @@
 
 namespace ossfs2 {
 
+// What a publication is for: a close stores the file as it is, an fsync may leave out space that was only allocated.
+enum class PublishFor : uint8_t { kClose, kFsync };
+
 class Publisher {
  public:
   Publisher(FsContext& context, NameLocker& locker, AttributeSaver& saver)
@@ -24,10 +27,10 @@ class Publisher {
     (void)tree;
   }
 
-  // Makes what was written so far the object. `sync`: space only allocated may be left out (fsync).
-  Status Publish(Ino ino, bool sync) EXCLUDES(context_.tree.mutex);
+  // Makes what was written so far the object.
+  Status Publish(Ino ino, PublishFor purpose) EXCLUDES(context_.tree.mutex);
   // The same by a caller that holds the file's name.
-  Status PublishLocked(Ino ino, bool sync) EXCLUDES(context_.tree.mutex);
+  Status PublishLocked(Ino ino, PublishFor purpose) EXCLUDES(context_.tree.mutex);
   // What the writer should open an upload with.
   WriteOptions UploadOptionsOf(const Node* node) const REQUIRES(context_.tree.mutex);
 

@@ -79,7 +79,7 @@ Status Renamer::RenameFile(const Names& names, const Pair& pair) {
     if (node->extra) file = node->extra->open;
   }
   if (file) file->Freeze();
-  Status status = publisher_.PublishLocked(pair.source, false);
+  Status status = publisher_.PublishLocked(pair.source, PublishFor::kClose);
   if (status) {
     std::string from;
     std::string to;

@@ -57,7 +57,7 @@ Status Renamer::RenameDirectory(const Names& names, const Pair& pair) {
     if (!file) continue;
     file->Freeze();
     frozen.push_back(file);
-    if (status) status = publisher_.PublishLocked(ino, false);
+    if (status) status = publisher_.PublishLocked(ino, PublishFor::kClose);
   }
   Result<bool> check = false;
   DirectoryMove move;

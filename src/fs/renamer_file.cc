@@ -173,7 +173,7 @@ void Renamer::TakeMoved(const Names& names, const Pair& pair, const FileMove& mo
     context_.NoteReplaced(node);
     // With its own attributes: those that were known are of the version before.
     if (!node->extra || !node->extra->mtime_chosen) node->mtime_ns = WallNs(move.newer->mtime_s);
-    TakeMetadata(context_.tree, node, *move.newer, false);
+    TakeMetadata(context_.tree, node, *move.newer, MtimeOf::kNewVersion);
   }
   TakeWritten(context_, node, after.etag, after.crc64);
 }

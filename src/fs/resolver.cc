@@ -88,7 +88,7 @@ Result<bool> Resolver::KnownAbsentForCreate(Ino parent, const std::string& name)
          context_.tree.absent.Has(parent, name, context_.clock.NowSteady() - kAbsentForCreate);
 }
 
-Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
+Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust) {
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   MutexLock lock(context_.tree.mutex);
   Node* directory = context_.tree.Find(parent);
@@ -97,13 +97,14 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
     return MakeError(ENOTDIR, ErrorKind::kInvalid,
                      StrCat(context_.tree.Path(directory), " is not a directory."));
   context_.tree.Pin(directory);
-  const uint64_t called = ask ? context_.tree.NextStamp() : 0;
+  const bool only_new = trust == Trust::kOnlyNew;
+  const uint64_t called = only_new ? context_.tree.NextStamp() : 0;
   int waited_pages = 0;
   bool asked_metadata = false;
   Result<Ino> result = StaleInode();
   for (;;) {
     bool is_bare = false;
-    if (!ask) {
+    if (!only_new) {
       if (auto known = Known(directory, name)) {
         if (*known)
           result = Result<Ino>((**known)->ino);
@@ -132,13 +133,13 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
         result = asked.error();
         break;
       }
-      result = Ask(lock, directory, name, ask);
+      result = Ask(lock, directory, name, trust);
       break;
     }
     const std::shared_ptr<Flight> joined = flight->second;
     while (!joined->done) context_.listed.Wait(lock);
     // Its answer may be from before this call, and then from before a change that the caller was told of.
-    if (joined->begun < called || (ask && !joined->strict) || !joined->result) continue;
+    if (joined->begun < called || (only_new && joined->trust != trust) || !joined->result) continue;
     result = *joined->result;
     break;
   }
@@ -147,9 +148,9 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, bool ask) {
   return result;
 }
 
-Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& name, bool strict) {
+Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& name, Trust trust) {
   const auto flight = std::make_shared<Flight>();
-  flight->strict = strict;
+  flight->trust = trust;
   flight->begun = context_.tree.NextStamp();
   flights_[Key{directory->ino, name}] = flight;
   Notices notices;
@@ -180,7 +181,8 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
     } else if (!context_.tree.HasMovedSince(directory, stamp)) {
       const Node* known = context_.tree.Child(directory, name);
       const bool overtaken = known != nullptr && known->local_stamp > stamp;
-      if (!overtaken || !strict || asks + 1 == kAsksMax) result = Take(directory, name, stamp, *answer, notices);
+      if (!overtaken || trust == Trust::kFresh || asks + 1 == kAsksMax)
+        result = Take(directory, name, stamp, *answer, notices);
     }
     context_.tree.EndRequest(directory, stamp);
   }

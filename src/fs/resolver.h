@@ -21,6 +21,8 @@ namespace ossfs2 {
 
 class Resolver {
  public:
+  // What may answer a look-up: all that is fresh, or only the answer to a question that is asked from now on.
+  enum class Trust : uint8_t { kFresh, kOnlyNew };
   static constexpr uint32_t kColdLookupsBeforeListing = 4;
   static constexpr uint64_t kColdListingPages = 32;
   Resolver(FsContext& context, Lister& lister) : context_(context), lister_(lister) {}
@@ -32,21 +34,20 @@ class Resolver {
 
   // Without the network: the node, ENOENT, or nullopt when the bucket must be asked.
   std::optional<Result<Node*>> Known(Node* directory, std::string_view name) REQUIRES(context_.tree.mutex);
-  // `ask`: what is known is not enough, whatever its age, nor the answer to a question that was asked before.
-  Result<Ino> Resolve(Ino parent, const std::string& name, bool ask = false) EXCLUDES(context_.tree.mutex);
+  Result<Ino> Resolve(Ino parent, const std::string& name, Trust trust = Trust::kFresh) EXCLUDES(context_.tree.mutex);
   // The name was absent in a listing or an answer of the last moments: enough to create it.
   // ENOENT when the directory itself is gone.
   Result<bool> KnownAbsentForCreate(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
   // Brings a node up to date by its name; ESTALE when it is no longer there. An open file that was unlinked or replaced
   // here needs no name (resolver_refresh.cc).
-  Status Refresh(Ino ino, bool ask = false) EXCLUDES(context_.tree.mutex);
+  Status Refresh(Ino ino, Trust trust = Trust::kFresh) EXCLUDES(context_.tree.mutex);
   // HEADs nodes whose attributes are kept in metadata, in parallel. Errors are returned of the first.
   Status FetchMetadata(const std::vector<Ino>& nodes) EXCLUDES(context_.tree.mutex);
 
  private:
   struct Flight {
     uint64_t begun = 0;  // Tree::NextStamp
-    bool strict = false;  // nothing from before counts
+    Trust trust = Trust::kFresh;
     bool done = false;
     std::optional<Result<Ino>> result;  // unset: look again
   };
@@ -58,9 +59,9 @@ class Resolver {
   };
   using Key = std::pair<Ino, std::string>;
 
-  // The lock is open while it asks or waits. `strict`: an answer that another one has overtaken, maybe one to an older
-  // question, is asked for again.
-  Result<Ino> Ask(MutexLock& lock, Node* directory, const std::string& name, bool strict) REQUIRES(context_.tree.mutex);
+  // The lock is open while it asks or waits. With kOnlyNew an answer that another one has overtaken, maybe one to an
+  // older question, is asked for again.
+  Result<Ino> Ask(MutexLock& lock, Node* directory, const std::string& name, Trust trust) REQUIRES(context_.tree.mutex);
   // Unset: the answer is older than a local change, or from the middle of one; ask again.
   std::optional<Result<Ino>> Take(Node* directory, const std::string& name, uint64_t stamp,
                                   const Answer& answer, Notices& notices) REQUIRES(context_.tree.mutex);

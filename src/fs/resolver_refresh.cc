@@ -16,7 +16,7 @@ bool GoesOnUnnamed(const Node* node) {
 
 }  // namespace
 
-Status Resolver::Refresh(Ino ino, bool ask) {
+Status Resolver::Refresh(Ino ino, Trust trust) {
   Ino parent = 0;
   std::string name;
   bool only_marker = false;
@@ -25,7 +25,7 @@ Status Resolver::Refresh(Ino ino, bool ask) {
     Node* node = context_.tree.Find(ino);
     if (node == nullptr) return StaleInode();
     if (node->parent == nullptr) return {};  // the root, or unlinked: nothing to ask for
-    const bool is_fresh = !ask && context_.IsFresh(node);
+    const bool is_fresh = trust == Trust::kFresh && context_.IsFresh(node);
     if (is_fresh && !context_.NeedsMetadata(node)) return {};
     only_marker = is_fresh && node->is_directory();
     if (!node->published) return {};
@@ -33,7 +33,7 @@ Status Resolver::Refresh(Ino ino, bool ask) {
     name = node->name;
   }
   if (only_marker) return FetchMetadata({ino});
-  Result<Ino> found = Resolve(parent, name, ask);
+  Result<Ino> found = Resolve(parent, name, trust);
   if (found && *found == ino) return {};
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);

@@ -102,7 +102,7 @@ TEST(PageFillerTest, StoppedFillingStartsNoMoreAndUndoesWhatHangs) {
   pages.Hold(true);
   harness.ReadRange(*file, 7, 0, 512 * kMiB, kMiB);
   pages.WaitEntered();
-  harness.engine().StopFilling(1, true);  // comes back although a store hangs
+  harness.engine().StopFilling(1, ReadEngine::StoresUnderWay::kWait);  // comes back although a store hangs
   EXPECT_TRUE(pages.stored().empty());
   pages.Hold(false);
   pages.WaitDropped();

@@ -313,7 +313,7 @@ TEST_F(ReadLeadTest, AChangedShardIsStoredNoMoreAndItsShareIsReturned) {
   Make(1024 * kMiB);
   ReadShard(1);
   WaitStored(2, kShardBytes - kWires);
-  harness_->engine().StopFilling(2, true);
+  harness_->engine().StopFilling(2, ReadEngine::StoresUnderWay::kWait);
   harness_->engine().Drop(2);
   versions_[2] = harness_->Put(Key(2), kShardBytes, 99);
   auto file = Open(2);
@@ -359,7 +359,9 @@ TEST_F(ReadLeadTest, RandomLoadersSeeTheContent) {
           for (uint64_t offset = 0; offset < end && !testing::Test::HasFatalFailure(); offset += step)
             if (cold || !pages_.Has(offset, id) || !pages_.Has(std::min(offset + step, kShardBytes) - 1, id))
               harness_->Read(*file, handle, offset, static_cast<size_t>(step));
-          if (random() % 8 == 0) harness_->engine().StopFilling(id, random() % 2 == 0);
+          using Stores = ReadEngine::StoresUnderWay;
+          if (random() % 8 == 0)
+            harness_->engine().StopFilling(id, random() % 2 == 0 ? Stores::kWait : Stores::kLeave);
           if (random() % 8 == 0) harness_->engine().Drop(id);
           if (random() % 2 == 0) file->CloseHandle(handle);
         }

@@ -128,7 +128,7 @@ class ResolverCatcher final : public ReadEngine {
   }
   void SetGoneListener(std::function<void(uint64_t, const ObjectVersion&)>) override {}
   void SetKernelPages(KernelPages*) override {}
-  void StopFilling(uint64_t, bool) override {}
+  void StopFilling(uint64_t, StoresUnderWay) override {}
   std::shared_ptr<const void> HoldFilling(uint64_t file_id) override {
     const auto hold = std::make_shared<const int>(0);
     holds[file_id] = hold;

@@ -68,21 +68,13 @@ MemoryPool::~MemoryPool() {
   }
 }
 
-static_assert(static_cast<size_t>(MemoryTag::kCache) == static_cast<size_t>(MemoryTag::kRead) + 1);
-static_assert(static_cast<size_t>(MemoryTag::kReceive) == static_cast<size_t>(MemoryTag::kUpload) + 1);
-
-size_t MemoryPool::Used(bool upload) const {
-  const size_t first = static_cast<size_t>(upload ? MemoryTag::kUpload : MemoryTag::kRead);
-  return used_[first] + used_[first + 1];
-}
-
 bool MemoryPool::IsShareUsedUp(MemoryTag tag, size_t count) const {
   if (tag == MemoryTag::kReceive) return Used(tag) + count > limit_blocks_ / kReceiveDivisor;
   return tag == MemoryTag::kParked && Used(tag) + count > limit_blocks_ / kParkedDivisor;
 }
 
 bool MemoryPool::Fits(MemoryTag tag, size_t count) const {
-  const size_t uploads = Used(true);
+  const size_t uploads = UsedByUploads();
   const size_t parked = Used(MemoryTag::kParked);
   const size_t wanted = UsedBlocks() + count;
   if (wanted > limit_blocks_ || IsShareUsedUp(tag, count)) return false;
@@ -284,7 +276,7 @@ bool MemoryPool::ReclaimHelps() const {
   if (!read_waiters_.empty()) return true;
   if (!parked_waiters_.empty() && !IsShareUsedUp(MemoryTag::kParked, parked_waiters_.front().count)) return true;
   return !upload_waiters_.empty() &&
-         Used(true) + upload_waiters_.front().count <= limit_blocks_ - reserve_blocks_;
+         UsedByUploads() + upload_waiters_.front().count <= limit_blocks_ - reserve_blocks_;
 }
 
 size_t MemoryPool::Waiters(MemoryTag tag) const {

@@ -53,7 +53,8 @@ class MemoryPool {
   std::vector<BlockRef> TryAllocate(MemoryTag tag, size_t count) EXCLUDES(mutex_);
   // Calls `ready` once with `count` blocks, now or when they come free; waiters of a tag are served in order.
   // The ticket of the wait, for CancelWait; 0: served at once.
-  uint64_t AllocateAsync(MemoryTag tag, size_t count, std::function<void(std::vector<BlockRef>)> ready) EXCLUDES(mutex_);
+  uint64_t AllocateAsync(MemoryTag tag, size_t count, std::function<void(std::vector<BlockRef>)> ready)
+      EXCLUDES(mutex_);
   // Gives a wait up: true, and its `ready` never runs; false when it was served.
   bool CancelWait(uint64_t ticket) EXCLUDES(mutex_);
   // Ends the waits for this tag: each `ready` gets no blocks.
@@ -97,9 +98,10 @@ class MemoryPool {
   };
 
   static bool IsUpload(MemoryTag tag) { return tag == MemoryTag::kUpload || tag == MemoryTag::kReceive; }
-  size_t Used(bool upload) const REQUIRES(mutex_);
-  size_t UsedBlocks() const REQUIRES(mutex_) { return Used(false) + Used(true) + Used(MemoryTag::kParked); }
   size_t Used(MemoryTag tag) const REQUIRES(mutex_) { return used_[static_cast<size_t>(tag)]; }
+  size_t UsedByReads() const REQUIRES(mutex_) { return Used(MemoryTag::kRead) + Used(MemoryTag::kCache); }
+  size_t UsedByUploads() const REQUIRES(mutex_) { return Used(MemoryTag::kUpload) + Used(MemoryTag::kReceive); }
+  size_t UsedBlocks() const REQUIRES(mutex_) { return UsedByReads() + UsedByUploads() + Used(MemoryTag::kParked); }
   // No memory that others give back would help.
   bool IsShareUsedUp(MemoryTag tag, size_t count) const REQUIRES(mutex_);
   bool Fits(MemoryTag tag, size_t count) const REQUIRES(mutex_);

@@ -69,7 +69,7 @@ void CachedFile::Read(uint64_t handle, uint64_t offset, size_t size, ReadDone do
     read->range = range;
     read->done = std::move(done);
     read->started_ns = now_ns;
-    StartRead(read, {}, false);
+    StartRead(read, Memory::kNone);
   }
   DoAfter(after);
 }
@@ -145,7 +145,8 @@ void CachedFile::TakeUnread(Chunk& chunk, uint64_t bytes) {
   unread_bytes_ -= taken;
 }
 
-void CachedFile::StartRead(const PendingRef& read, std::vector<BlockRef> blocks, bool granted) {
+void CachedFile::StartRead(const PendingRef& read, Memory memory, std::vector<BlockRef> blocks) {
+  const bool granted = memory == Memory::kGranted;
   Garbage before;  // of an earlier attempt; freed without the lock
   std::vector<Start> starts;
   std::optional<Error> error;
@@ -180,7 +181,7 @@ void CachedFile::StartRead(const PendingRef& read, std::vector<BlockRef> blocks,
       blocks.clear();
       core_->pool.AllocateAsync(MemoryTag::kRead, BlocksFor(read->range.size()),
                                 [self = shared_from_this(), read](std::vector<BlockRef> got) {
-                                  self->StartRead(read, std::move(got), true);
+                                  self->StartRead(read, Memory::kGranted, std::move(got));
                                 });
       core_->RelievePressure();
       return;
@@ -198,14 +199,14 @@ bool CachedFile::Attach(const PendingRef& read, const std::vector<ByteRange>& ga
     const auto first = blocks.end() - static_cast<ptrdiff_t>(BlocksFor(gap.size()));
     std::vector<BlockRef> own(std::make_move_iterator(first), std::make_move_iterator(blocks.end()));
     blocks.erase(first, blocks.end());
-    starts.push_back(MakeChunk(gap, std::move(own), true, true));
+    starts.push_back(MakeChunk(gap, std::move(own), ChunkFor::kReaders));
   }
   chunks_.Overlapping(read->range, read->chunks);
   return WaitFor(read);
 }
 
 bool CachedFile::AttachPrivate(const PendingRef& read, std::vector<BlockRef>& blocks, std::vector<Start>& starts) {
-  starts.push_back(MakeChunk(read->range, std::move(blocks), true, false));
+  starts.push_back(MakeChunk(read->range, std::move(blocks), ChunkFor::kOneRead));
   blocks.clear();
   read->chunks = {starts.back().chunk};
   return WaitFor(read);

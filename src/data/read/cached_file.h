@@ -69,7 +69,7 @@ class CachedFile final : public ChunkOwner,
   void ExpectAll() EXCLUDES(mutex_);
 
   // --- the engine ---
-  void StopFilling(bool wait) EXCLUDES(mutex_);
+  void StopFilling(ReadEngine::StoresUnderWay stores) EXCLUDES(mutex_);
   // Nothing stays; reads on their way finish.
   void DropAll() EXCLUDES(mutex_);
   // At shutdown: nothing stays, and what is in flight is canceled.
@@ -130,7 +130,9 @@ class CachedFile final : public ChunkOwner,
   void SettleIfRead(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
   void CountPagesAsRead(Chunk& chunk) REQUIRES(mutex_);
   void TakeUnread(Chunk& chunk, uint64_t bytes) REQUIRES(mutex_);
-  void StartRead(const PendingRef& read, std::vector<BlockRef> blocks, bool granted) EXCLUDES(mutex_);
+  // With the memory that it waited for, or with none yet.
+  enum class Memory : uint8_t { kNone, kGranted };
+  void StartRead(const PendingRef& read, Memory memory, std::vector<BlockRef> blocks = {}) EXCLUDES(mutex_);
   bool Attach(const PendingRef& read, const std::vector<ByteRange>& gaps, std::vector<BlockRef>& blocks,
               std::vector<Start>& starts) REQUIRES(mutex_);
   bool AttachPrivate(const PendingRef& read, std::vector<BlockRef>& blocks, std::vector<Start>& starts)
@@ -149,7 +151,9 @@ class CachedFile final : public ChunkOwner,
     std::optional<Error> error;  // of those that failed
     std::optional<ObjectVersion> gone;  // the bucket has another version, or none
   };
-  Start MakeChunk(ByteRange range, std::vector<BlockRef> blocks, bool demand, bool shared) REQUIRES(mutex_);
+  // What a chunk is fetched for: reads that wait for it (and all that come), one read alone, or reads to come.
+  enum class ChunkFor : uint8_t { kReaders, kOneRead, kPrefetch };
+  Start MakeChunk(ByteRange range, std::vector<BlockRef> blocks, ChunkFor purpose) REQUIRES(mutex_);
   void Launch(Start start) EXCLUDES(mutex_);
   void LaunchDemand(std::vector<Start> starts) EXCLUDES(mutex_);
   void WakeFilled(Chunk& chunk, uint64_t filled, std::vector<PendingRef>& ready) REQUIRES(mutex_);

@@ -42,11 +42,12 @@ CachedFile::Garbage::~Garbage() {
   for (const auto& call : cancel) call->Cancel();
 }
 
-CachedFile::Start CachedFile::MakeChunk(ByteRange range, std::vector<BlockRef> blocks, bool demand, bool shared) {
+CachedFile::Start CachedFile::MakeChunk(ByteRange range, std::vector<BlockRef> blocks, ChunkFor purpose) {
+  const bool demand = purpose != ChunkFor::kPrefetch;
   auto chunk = std::make_shared<Chunk>(range, std::move(blocks), demand);
   chunk->generation = served_.generation();
   chunk->used_ns = ReadCore::NowNs();
-  if (shared) chunks_.Insert(chunk);
+  if (purpose != ChunkFor::kOneRead) chunks_.Insert(chunk);
   ++fetches_;
   asked_bytes_ += range.size();
   core_->metrics.gets.Add();
@@ -136,7 +137,7 @@ void CachedFile::OnFetchDone(const ChunkRef& chunk, Status status) {
   for (const PendingRef& read : outcome.ready) Finish(read);
   if (status) MaybeFill(chunk);
   for (const PendingRef& read : outcome.failed) Fail(read, *outcome.error);
-  for (const PendingRef& read : outcome.restart) StartRead(read, {}, false);
+  for (const PendingRef& read : outcome.restart) StartRead(read, Memory::kNone);
   core_->RelievePressure();
   core_->scheduler.Finished(throttled, now_ns);
   Pump();

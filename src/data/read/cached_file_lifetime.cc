@@ -91,7 +91,7 @@ void CachedFile::EndReplacement() {
 }
 
 void CachedFile::Resume(const std::vector<PendingRef>& parked) {
-  for (const PendingRef& read : parked) StartRead(read, {}, false);
+  for (const PendingRef& read : parked) StartRead(read, Memory::kNone);
   Pump();
 }
 

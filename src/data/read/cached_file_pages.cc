@@ -99,12 +99,12 @@ bool CachedFile::StoreStep(const Chunk& chunk, ByteRange step, uint64_t epoch, K
   return true;
 }
 
-void CachedFile::StopFilling(bool wait) {
+void CachedFile::StopFilling(ReadEngine::StoresUnderWay stores) {
   const auto deadline = std::chrono::steady_clock::now() + ReadEngine::kStopFillingWait;
   MutexLock lock(mutex_);
   pages_.Stop();
   planner_.EndLead();
-  if (wait) pages_.WaitUntilIdle(lock, deadline);
+  if (stores == ReadEngine::StoresUnderWay::kWait) pages_.WaitUntilIdle(lock, deadline);
 }
 
 // The chunk leaves memory before anybody came to its tripwire: without this, the tripwire would be asked again.

@@ -91,7 +91,7 @@ bool CachedFile::PumpOne() {
     MutexLock lock(mutex_);
     const std::vector<ByteRange> gaps = chunks_.Gaps(*range);
     if (!Refusal() && gaps.size() == 1 && gaps.front() == *range)
-      start = MakeChunk(*range, std::move(blocks), false, true);
+      start = MakeChunk(*range, std::move(blocks), ChunkFor::kPrefetch);
     if (start) planner_.OnFetch(range->size());
   }
   if (!start) {

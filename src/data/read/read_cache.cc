@@ -29,7 +29,7 @@ void ReadCache::Unlink(Chunk& chunk, List& removed) {
 void ReadCache::AddUnread(const std::weak_ptr<ChunkOwner>& owner, const ChunkRef& chunk, int64_t now_ns) {
   MutexLock lock(mutex_);
   if (chunk->place != Chunk::Place::kNowhere) return;
-  unread_.push_back({owner, chunk, now_ns, 0, false, false});
+  unread_.push_back({.owner = owner, .chunk = chunk, .added_ns = now_ns});
   chunk->cache_entry = std::prev(unread_.end());
   chunk->place = Chunk::Place::kUnread;
   unread_bytes_.fetch_add(Held(*chunk), std::memory_order_relaxed);
@@ -42,7 +42,7 @@ void ReadCache::AddConsumed(const std::weak_ptr<ChunkOwner>& owner, const ChunkR
   if (chunk->place == Chunk::Place::kConsumed) return;
   Unlink(*chunk, removed);
   for (const BlockRef& block : chunk->blocks) pool_.Retag(*block, MemoryTag::kCache);
-  consumed_.push_back({owner, chunk, now_ns, keep_ns, spared, false});
+  consumed_.push_back({.owner = owner, .chunk = chunk, .added_ns = now_ns, .keep_ns = keep_ns, .spared = spared});
   chunk->cache_entry = std::prev(consumed_.end());
   chunk->place = Chunk::Place::kConsumed;
   consumed_bytes_.fetch_add(Held(*chunk), std::memory_order_relaxed);
@@ -71,39 +71,44 @@ size_t ReadCache::Evict(Chunk::CacheEntry entry, bool may_spare) {
   return owner->Evict(entry.chunk, may_spare && !entry.spared) ? blocks : 0;
 }
 
-std::optional<size_t> ReadCache::EvictOne(bool unread, int64_t unread_before_ns) {
+std::optional<size_t> ReadCache::EvictConsumed() {
   List victim;
   {
     MutexLock lock(mutex_);
-    List& list = unread ? unread_ : consumed_;
-    if (list.empty()) return std::nullopt;
-    auto it = list.begin();
-    if (unread) {
-      // Fetched first is not read last: look for one that nobody touches.
-      while (it != list.end() &&
-             std::max(it->added_ns, it->chunk->used_ns.load(std::memory_order_relaxed)) >= unread_before_ns)
-        ++it;
-      if (it == list.end()) return std::nullopt;
-    } else {
-      for (size_t turns = list.size(); turns != 0; --turns, it = list.begin()) {
-        const int64_t used = it->chunk->used_ns.load(std::memory_order_relaxed);
-        if (used <= it->added_ns) break;
-        it->added_ns = used;  // used since it was queued: a second turn
-        if (it->hurried) hurried_.fetch_sub(1, std::memory_order_relaxed);
-        it->hurried = false;
-        list.splice(list.end(), list, it);
-      }
+    if (consumed_.empty()) return std::nullopt;
+    auto it = consumed_.begin();
+    for (size_t turns = consumed_.size(); turns != 0; --turns, it = consumed_.begin()) {
+      const int64_t used = it->chunk->used_ns.load(std::memory_order_relaxed);
+      if (used <= it->added_ns) break;
+      it->added_ns = used;  // used since it was queued: a second turn
+      if (it->hurried) hurried_.fetch_sub(1, std::memory_order_relaxed);
+      it->hurried = false;
+      consumed_.splice(consumed_.end(), consumed_, it);
     }
     Unlink(*it->chunk, victim);
   }
-  return Evict(std::move(victim.front()), !unread);
+  return Evict(std::move(victim.front()), /*may_spare=*/true);
+}
+
+std::optional<size_t> ReadCache::EvictUnread(int64_t unread_before_ns) {
+  List victim;
+  {
+    MutexLock lock(mutex_);
+    // Fetched first is not read last: look for one that nobody touches.
+    const auto it = std::find_if(unread_.begin(), unread_.end(), [=](const Chunk::CacheEntry& entry) {
+      return std::max(entry.added_ns, entry.chunk->used_ns.load(std::memory_order_relaxed)) < unread_before_ns;
+    });
+    if (it == unread_.end()) return std::nullopt;
+    Unlink(*it->chunk, victim);
+  }
+  return Evict(std::move(victim.front()), /*may_spare=*/false);
 }
 
 size_t ReadCache::Reclaim(size_t blocks_wanted, int64_t unread_before_ns) {
   size_t freed = 0;
   // A chunk is spared once, so the loop ends.
   while (freed < blocks_wanted) {
-    const std::optional<size_t> count = EvictOne(false, 0);
+    const std::optional<size_t> count = EvictConsumed();
     if (!count) break;
     freed += *count;
   }
@@ -114,7 +119,7 @@ size_t ReadCache::Reclaim(size_t blocks_wanted, int64_t unread_before_ns) {
 size_t ReadCache::ReclaimUnread(size_t blocks_wanted, int64_t unread_before_ns) {
   size_t freed = 0;
   while (freed < blocks_wanted) {
-    const std::optional<size_t> count = EvictOne(true, unread_before_ns);
+    const std::optional<size_t> count = EvictUnread(unread_before_ns);
     if (!count) break;
     freed += *count;
   }
@@ -122,7 +127,7 @@ size_t ReadCache::ReclaimUnread(size_t blocks_wanted, int64_t unread_before_ns) 
 }
 
 void ReadCache::Trim() {
-  while (OverLimit() && EvictOne(false, 0)) {
+  while (OverLimit() && EvictConsumed()) {
   }
 }
 
@@ -138,7 +143,7 @@ void ReadCache::Expire(int64_t now_ns) {
       it = next;
     }
   }
-  for (Chunk::CacheEntry& entry : expired) Evict(std::move(entry), true);
+  for (Chunk::CacheEntry& entry : expired) Evict(std::move(entry), /*may_spare=*/true);
 }
 
 }  // namespace ossfs2

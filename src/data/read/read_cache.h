@@ -71,7 +71,8 @@ class ReadCache {
   size_t Reclaim(size_t blocks_wanted, int64_t unread_before_ns) EXCLUDES(mutex_);
   size_t ReclaimUnread(size_t blocks_wanted, int64_t unread_before_ns) EXCLUDES(mutex_);
   bool OverLimit() const {
-    return ConsumedBytes() > limit_bytes_.load(std::memory_order_relaxed) || hurried_.load(std::memory_order_relaxed) != 0;
+    return ConsumedBytes() > limit_bytes_.load(std::memory_order_relaxed) ||
+           hurried_.load(std::memory_order_relaxed) != 0;
   }
   void SetKeep(Keep keep);
   void Trim() EXCLUDES(mutex_);
@@ -85,7 +86,8 @@ class ReadCache {
   static uint64_t Held(const Chunk& chunk) { return chunk.blocks.size() * MemoryPool::kBlockBytes; }
   void Unlink(Chunk& chunk, List& removed) REQUIRES(mutex_);
   // Blocks freed; 0 when the victim was spared; nothing when there is none.
-  std::optional<size_t> EvictOne(bool unread, int64_t unread_before_ns) EXCLUDES(mutex_);
+  std::optional<size_t> EvictConsumed() EXCLUDES(mutex_);
+  std::optional<size_t> EvictUnread(int64_t unread_before_ns) EXCLUDES(mutex_);
   size_t Evict(Chunk::CacheEntry entry, bool may_spare);
 
   MemoryPool& pool_;

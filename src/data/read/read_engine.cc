@@ -91,15 +91,15 @@ class Engine final : public ReadEngine {
 
   void SetKernelPages(KernelPages* kernel) override { core_->filler.SetKernel(kernel); }
 
-  void StopFilling(uint64_t file_id, bool wait) override {
+  void StopFilling(uint64_t file_id, StoresUnderWay stores) override {
     if (!core_->filler.on()) return;
-    if (const std::shared_ptr<CachedFile> file = Find(file_id)) file->StopFilling(wait);
+    if (const std::shared_ptr<CachedFile> file = Find(file_id)) file->StopFilling(stores);
   }
 
   std::shared_ptr<const void> HoldFilling(uint64_t file_id) override {
     // First: a CachedFile that is made from now on finds it.
     std::shared_ptr<const void> hold = core_->changing->Hold(file_id);
-    StopFilling(file_id, true);
+    StopFilling(file_id, StoresUnderWay::kWait);
     return hold;
   }
 

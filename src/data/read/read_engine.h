@@ -125,11 +125,12 @@ class ReadEngine {
   virtual void SetGoneListener(std::function<void(uint64_t file_id, const ObjectVersion& version)> listener) = 0;
   // Where fetched bytes may be put before they are read; null, also at the end: nowhere, and no call runs any more.
   virtual void SetKernelPages(KernelPages* kernel) = 0;
-  // Nothing more of the file is put there until it is closed: its bytes change. With `wait` no such call runs any more
+  // Nothing more of the file is put there until it is closed: its bytes change. With kWait no such call runs any more
   // afterwards, unless it hangs for longer than kStopFillingWait; then it is undone when it ends.
   static constexpr std::chrono::milliseconds kStopFillingWait{1000};
-  virtual void StopFilling(uint64_t file_id, bool wait) = 0;
-  // The same, with `wait`, while the answer lives, whoever opens and closes the file meanwhile: it is open for writing.
+  enum class StoresUnderWay : uint8_t { kLeave, kWait };
+  virtual void StopFilling(uint64_t file_id, StoresUnderWay stores) = 0;
+  // The same, with kWait, while the answer lives, whoever opens and closes the file meanwhile: it is open for writing.
   virtual std::shared_ptr<const void> HoldFilling(uint64_t file_id) = 0;
   virtual Explanation Explain(uint64_t file_id) const = 0;
   // Cancels what is in flight and waits for it; later reads fail with EIO.

@@ -4,13 +4,13 @@
 //   fuse_floor --at FOLDER --files 10000 [--direct] [--trials 3]
 //
 // A file system of one file whose reads are answered from `hot-mib` of memory used over and over, and whose writes are
-// received into it and forgotten. A child reads (or writes) `gib` GiB in pieces of 1 MiB, each trial with pages that the
-// page cache does not have yet. Prints GiB/s and the CPU seconds per GiB of the daemon and of the child.
+// received into it and forgotten. A child reads (or writes) `gib` GiB in pieces of 1 MiB, each trial with pages that
+// the page cache does not have yet. Prints GiB/s and the CPU seconds per GiB of the daemon and of the child.
 // With --files: so many files of 128 KiB, each opened, read and closed by one of 128 threads; their names are known to
 // the kernel before the clock starts. Prints files/s and the CPU microseconds per file.
 //
-// No file system in user space can take less: what ossfs2 takes beyond it is the network (http_receive --client raw), and
-// its own work. As root: it sets the read-ahead to 1 MiB, as ossfs2 does.
+// No file system in user space can take less: what ossfs2 takes beyond it is the network (http_receive --client raw),
+// and its own work. As root: it sets the read-ahead to 1 MiB, as ossfs2 does.
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <sys/mman.h>
@@ -172,7 +172,9 @@ bool LookAtSmallFiles() {
 double CpuSeconds(int whose) {
   rusage usage{};
   getrusage(whose, &usage);
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 

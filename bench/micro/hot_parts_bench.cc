@@ -83,8 +83,9 @@ void SignGet(benchmark::State& state) {
 BENCHMARK(SignGet)->Arg(1)->Arg(4)->Arg(40)->ThreadRange(1, 2);
 
 void ParseListOf1000(benchmark::State& state) {
-  std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult><Name>b</Name><Prefix>d/</Prefix>"
-                    "<MaxKeys>1000</MaxKeys><Delimiter>/</Delimiter><IsTruncated>false</IsTruncated><KeyCount>1000</KeyCount>";
+  std::string xml =
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult><Name>b</Name><Prefix>d/</Prefix>"
+      "<MaxKeys>1000</MaxKeys><Delimiter>/</Delimiter><IsTruncated>false</IsTruncated><KeyCount>1000</KeyCount>";
   for (int i = 0; i < 1000; ++i)
     xml += StrCat("<Contents><Key>d/file-", i, ".bin</Key><LastModified>2026-11-26T00:00:00.000Z</LastModified><ETag>",
                   "\"5B3C1A2E053D763E1B002CC607C5A0FE\"</ETag><Type>Normal</Type><Size>131072</Size>",

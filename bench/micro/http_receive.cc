@@ -124,9 +124,8 @@ void ServeConnection(int fd, SSL_CTX* tls, int file, const char* bytes, uint64_t
       last = NumberAfter(head.substr(at), "-");
     }
     const uint64_t left = last + 1 - static_cast<uint64_t>(first);
-    const std::string answer_head =
-        StrCat("HTTP/1.1 206 Partial Content\r\nContent-Length: ", left, "\r\nContent-Range: bytes ", first, "-", last, "/",
-               file_size, "\r\n\r\n");
+    const std::string answer_head = StrCat("HTTP/1.1 206 Partial Content\r\nContent-Length: ", left,
+                                           "\r\nContent-Range: bytes ", first, "-", last, "/", file_size, "\r\n\r\n");
     if (!link.Write(answer_head.data(), answer_head.size()) || !SendBody(link, file, bytes, first, left)) break;
   }
   SSL_free(link.ssl);
@@ -165,7 +164,8 @@ int Serve(const std::string& path, const std::string& certificate, const std::st
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0)
       setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
-    std::thread(ServeConnection, fd, tls, file, static_cast<const char*>(bytes), static_cast<uint64_t>(info.st_size)).detach();
+    std::thread(ServeConnection, fd, tls, file, static_cast<const char*>(bytes), static_cast<uint64_t>(info.st_size))
+        .detach();
   }
 }
 
@@ -241,7 +241,8 @@ class ClientRun {
       sink = sinks_[worker];
     }
     client_.Start(std::move(request), std::move(sink), [this, worker](Result<Response> result, const CallReport&) {
-      const bool good = result && (plan_.put ? result->head.status == 200 : result->streamed_bytes == plan_.range_bytes);
+      const bool good =
+          result && (plan_.put ? result->head.status == 200 : result->streamed_bytes == plan_.range_bytes);
       if (!good) {
         failed_ = true;
         fprintf(stderr, "%s\n", result ? "wrong status or size" : result.error().text.c_str());
@@ -353,9 +354,9 @@ int Main(const Options& options) {
   const bool good = name == "raw" ? RunRaw(plan) : ClientRun(*client, plan).Run();
   const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
   const double cpu = OwnCpuSeconds() - cpu_before;
-  printf("%-4s %s %s parallel=%zu range=%lluMiB: %.2f GiB/s, own CPU %.3f s/GiB%s\n", name.c_str(), plan.put ? "PUT" : "GET", plan.tls ? "https" : "http",
-         plan.parallel, static_cast<unsigned long long>(plan.range_bytes >> 20), gib / wall, cpu / gib,
-         good ? "" : " FAILED");
+  printf("%-4s %s %s parallel=%zu range=%lluMiB: %.2f GiB/s, own CPU %.3f s/GiB%s\n", name.c_str(),
+         plan.put ? "PUT" : "GET", plan.tls ? "https" : "http", plan.parallel,
+         static_cast<unsigned long long>(plan.range_bytes >> 20), gib / wall, cpu / gib, good ? "" : " FAILED");
   return good ? 0 : 1;
 }
 

@@ -48,7 +48,8 @@ double NanosecondsARead(const std::vector<std::shared_ptr<ReadFile>>& files, int
       uint64_t offset = 0;
       for (int i = 0; i < kReads; ++i) {
         bool answered = false;
-        file.Read(static_cast<uint64_t>(t) + 1, offset, request, [&answered](const Result<ReadReply>&) { answered = true; });
+        file.Read(static_cast<uint64_t>(t) + 1, offset, request,
+                  [&answered](const Result<ReadReply>&) { answered = true; });
         if (!answered) waited.fetch_add(1);
         offset = offset + 2 * request <= kFileBytes ? offset + request : 0;
       }
@@ -79,9 +80,11 @@ int main(int argc, char** argv) {
     ReadAll(*files.back(), 1 << 20);
   }
   std::printf("%zu bytes, 1 thread: %.0f ns\n", request, NanosecondsARead(files, 1, request));
-  std::printf("%zu bytes, %d threads, a file each: %.0f ns\n", request, threads, NanosecondsARead(files, threads, request));
+  std::printf("%zu bytes, %d threads, a file each: %.0f ns\n", request, threads,
+              NanosecondsARead(files, threads, request));
   files.resize(1);
-  std::printf("%zu bytes, %d threads, one file: %.0f ns\n", request, threads, NanosecondsARead(files, threads, request));
+  std::printf("%zu bytes, %d threads, one file: %.0f ns\n", request, threads,
+              NanosecondsARead(files, threads, request));
   files.clear();
   return 0;
 }

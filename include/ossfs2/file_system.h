@@ -3,9 +3,9 @@
 // What it is: inodes, names, handles, attribute and listing caches. Frontends (FUSE, tests, tools) drive it; it drives
 // the read and write engines and the object store.
 //
-// Threads: any. Methods named Try*, and Read, Forget, MakeLanding, KeepWaiting and NothingToFlush, never block: nullopt,
-// false or a count that is too small means "call the plain method from a thread that may block". Plain methods may
-// block on the network. No lock is held over the network.
+// Threads: any. Methods named Try*, and Read, Forget, MakeLanding, KeepWaiting and NothingToFlush, never block:
+// nullopt, false or a count that is too small means "call the plain method from a thread that may block". Plain methods
+// may block on the network. No lock is held over the network.
 // Inode numbers: 1 is the root; never reused while the mount lives; not pointers. A name keeps its number while the
 // kernel knows it, and over rename. Handles are numbers, never reused.
 // Ownership: the caller's data is copied or used up before a call returns; a reply to Read keeps its own memory.

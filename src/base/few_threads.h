@@ -1,8 +1,8 @@
 // FewThreads: runs tasks that would mostly wait for one another on a few threads, in order.
 //
-// Why: reads and writes of a file that is being stored wait for its turn, which a publication may have for minutes. With a
-// thread for each, those of one file could take all threads there are, and everything else would wait as long; and each
-// of them would hold the memory of its answer meanwhile.
+// Why: reads and writes of a file that is being stored wait for its turn, which a publication may have for minutes.
+// With a thread for each, those of one file could take all threads there are, and everything else would wait as long;
+// and each of them would hold the memory of its answer meanwhile.
 // Threads: any. Whoever gives it a thread keeps it alive until Run returns.
 #pragma once
 

@@ -1,8 +1,8 @@
 // RunInTurn: runs callbacks that lead to further ones each after the other, not one inside the other.
 //
 // Why: what gives memory or a place back starts who waits for it, and who ends at once gives it back again. With one
-// level of the stack for each, thousands that wait would overflow it. So what a running callback leads to, on its thread,
-// runs when it has returned, in order; the outermost call returns when all have run.
+// level of the stack for each, thousands that wait would overflow it. So what a running callback leads to, on its
+// thread, runs when it has returned, in order; the outermost call returns when all have run.
 // Threads: any; each for itself. A callback must not wait for one that it has led to.
 #pragma once
 

@@ -101,7 +101,8 @@ std::string Registry::PrometheusText() const {
                   family.type == 'c' ? "counter" : family.type == 'g' ? "gauge" : "histogram", "\n");
     for (const auto& [labels, counter] : family.counters)
       out += StrCat(WithLabels(name, labels), " ", counter->Value(), "\n");
-    for (const auto& [labels, gauge] : family.gauges) out += StrCat(WithLabels(name, labels), " ", gauge->Value(), "\n");
+    for (const auto& [labels, gauge] : family.gauges)
+      out += StrCat(WithLabels(name, labels), " ", gauge->Value(), "\n");
     for (const auto& [labels, histogram] : family.histograms) {
       uint64_t seen = 0;
       for (size_t bucket = 0; bucket + 1 < Histogram::kBuckets; ++bucket) {

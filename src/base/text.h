@@ -17,7 +17,8 @@ inline std::string LowerCase(std::string_view text) {
 }
 
 inline bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return LowerCase(x) == LowerCase(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return LowerCase(x) == LowerCase(y); });
 }
 
 // `text` without `blanks` at both ends: spaces and tabs, as HTTP wants it, or what else the caller names.

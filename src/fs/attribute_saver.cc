@@ -16,7 +16,9 @@ bool IsGone(const Error& error) {
   return error.kind == ErrorKind::kVersionChanged || error.kind == ErrorKind::kNotFound;
 }
 
-bool MayBeDone(const Error& error) { return error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kUnavailable; }
+bool MayBeDone(const Error& error) {
+  return error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kUnavailable;
+}
 
 // The gate of an open file closed; null: it is not open.
 class FrozenFile {

@@ -1,12 +1,12 @@
 // AttributeSaver: keeps changed attributes of what is published, in the metadata of objects and markers.
 //
 // Changes wait kAttributeDelay for more changes, then cost one metadata copy (the object onto itself), never the data;
-// a dirty file's attributes go with its upload (publisher.h). Before the first chosen attribute of a directory's file is
-// stored, the directory's marker gets the flag that tells other mounts to look for them. Data is stored without it, too.
-// Readers do not notice the copy, also when it changes the ETag (objects sent in parts): see Replacement.
+// a dirty file's attributes go with its upload (publisher.h). Before the first chosen attribute of a directory's file
+// is stored, the directory's marker gets the flag that tells other mounts to look for them. Data is stored without it,
+// too. Readers do not notice the copy, also when it changes the ETag (objects sent in parts): see Replacement.
 // A save holds the name (NameLocks), so it never runs beside a rename or unlink. Blocking, except Note.
-// Of the delayed saves kSavesMax run at once, one of a file: one that takes long (a large object, a silent service) holds
-// up others only when there are so many. Those of one file follow one another.
+// Of the delayed saves kSavesMax run at once, one of a file: one that takes long (a large object, a silent service)
+// holds up others only when there are so many. Those of one file follow one another.
 // Errors: of a delayed save they go to the log, and it is tried again after kRetryDelay when that may help. What the
 // service refuses for good, to whoever saves, is given up: the log names the object, and the node shows what is stored.
 #pragma once
@@ -44,8 +44,9 @@ class AttributeSaver {
   Status Save(Ino ino) EXCLUDES(context_.tree.mutex);
   // Marks the directory as one that has kept attributes; no request when it is marked.
   Status EnsureFlag(Ino directory) EXCLUDES(context_.tree.mutex);
-  // The same for who stores a file's data, which the attributes of a directory may not prevent: a marker that is refused
-  // for good is logged and counted, and the directory stays unmarked. It is not asked for again for kFlagRetryDelay.
+  // The same for who stores a file's data, which the attributes of a directory may not prevent: a marker that is
+  // refused for good is logged and counted, and the directory stays unmarked. It is not asked for again for
+  // kFlagRetryDelay.
   Status TryFlag(Ino directory) EXCLUDES(context_.tree.mutex);
   // Writes the directory's marker with its attributes.
   Status PutMarker(Ino directory) EXCLUDES(context_.tree.mutex);

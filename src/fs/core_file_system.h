@@ -120,8 +120,8 @@ class CoreFileSystem final : public FileSystem {
   bool IsUnavailableArchive(const Node* node) const REQUIRES(context_.tree.mutex);
   // Whether the kernel may keep its pages at the open that made the handle.
   bool KeepsCache(const Node* node, FileHandle& handle) const REQUIRES(context_.tree.mutex);
-  // The kernel reads, writes or flushes by the handle, so it has taken the answer to its open. A release says less: it also
-  // comes for a program that was killed before the answer.
+  // The kernel reads, writes or flushes by the handle, so it has taken the answer to its open. A release says less: it
+  // also comes for a program that was killed before the answer.
   void NoteAnswered(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   // Whether an archived file can be read by now; the node is told.
   Status AskArchive(Ino ino) EXCLUDES(context_.tree.mutex);

@@ -192,7 +192,8 @@ Status CoreFileSystem::Resize(Ino ino, uint64_t size, std::optional<HandleId> id
     if (node->is_directory()) return MakeError(EISDIR, ErrorKind::kInvalid, "A directory has no size.");
     if (node->type == NodeType::kSymlink)
       return MakeError(EINVAL, ErrorKind::kInvalid, "A symlink has no size.");
-    const bool busy = node->extra && node->extra->open && (node->extra->open->ahead() || node->extra->open->writable_handles > 0);
+    const bool busy =
+        node->extra && node->extra->open && (node->extra->open->ahead() || node->extra->open->writable_handles > 0);
     if (!handle && !busy && node->size == size) {
       TouchTruncated(node, nullptr);
       return {};

@@ -56,8 +56,8 @@ Status CoreFileSystem::AskArchive(Ino ino) {
   return {};
 }
 
-// Until one of them has surely reached the kernel, all answers to opens let it drop the pages: another one might overtake
-// the first, and its program would read pages of the old version.
+// Until one of them has surely reached the kernel, all answers to opens let it drop the pages: another one might
+// overtake the first, and its program would read pages of the old version.
 bool CoreFileSystem::KeepsCache(const Node* node, FileHandle& handle) const {
   if (node->pages_stale()) handle.drops_pages = node->pages_made;
   return !node->pages_stale();
@@ -158,7 +158,8 @@ std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) {
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return Result<Opened>(StaleInode());
   if (Status status = CheckOpen(node, flags); !status) return Result<Opened>(status.error());
-  if (!context_.IsFresh(node) || IsUnavailableArchive(node) || node->unlinked || node->pages_stale() || LosesItsName(node))
+  if (!context_.IsFresh(node) || IsUnavailableArchive(node) || node->unlinked || node->pages_stale() ||
+      LosesItsName(node))
     return std::nullopt;
   const auto handle = MakeHandle(node, flags);
   return Result<Opened>(Opened{handle->id, KeepsCache(node, *handle), context_.options.direct_io});

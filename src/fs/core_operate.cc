@@ -54,8 +54,9 @@ Result<std::vector<std::string>> CoreFileSystem::Explain(const std::string& path
     const double valid_s =
         std::chrono::duration<double>(node->valid_until - context_.clock.NowSteady()).count();
     // The root has no object that could change.
-    lines.push_back(valid_s > 1e9 ? std::string("believed: always")
-                                  : StrCat("believed for another: ", static_cast<int64_t>(std::max(valid_s, 0.0)), " s"));
+    lines.push_back(valid_s > 1e9
+                        ? std::string("believed: always")
+                        : StrCat("believed for another: ", static_cast<int64_t>(std::max(valid_s, 0.0)), " s"));
     lines.push_back(StrCat("kernel references: ", node->lookups));
     if (node->extra && node->extra->pending) lines.push_back("attributes: changed here, not stored yet");
     if (node->extra && node->extra->open)

@@ -2,8 +2,8 @@
 // another, and only when all copies are proven the old keys are deleted. It knows keys, neither nodes nor open files.
 //
 // The steps, in this order: List, CheckTarget, CopyAll, then DeleteSources, or TakeBack when copying failed. What a
-// failure leaves in the bucket is remembered, so that the same rename may be repeated and goes on: copies that are there
-// are not made again, and those whose source is already deleted count as the rename's own.
+// failure leaves in the bucket is remembered, so that the same rename may be repeated and goes on: copies that are
+// there are not made again, and those whose source is already deleted count as the rename's own.
 //
 // Threads: any that may block; renames of other directories may run beside. Copies run on the executor,
 // rename_dir_concurrency at once.

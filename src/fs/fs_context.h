@@ -61,8 +61,8 @@ struct FsContext {
   // A change of the directory's names made here.
   void TouchDirectory(Node* directory) REQUIRES(tree.mutex);
 
-  // Before the file's object is replaced by one with the same bytes. To be kept until the node has the new version: what
-  // is read or opened meanwhile by the old one waits or goes on. Null: an empty file, of which nothing is read.
+  // Before the file's object is replaced by one with the same bytes. To be kept until the node has the new version:
+  // what is read or opened meanwhile by the old one waits or goes on. Null: an empty file, of which nothing is read.
   std::unique_ptr<Replacement> BeginReplacement(Ino ino, const ObjectVersion& before);
   // The new object is there: readers, the writer (null: none) and kept pages go there.
   void Rebind(Replacement* readers, const OpenFile* file, const ObjectVersion& before, const ObjectVersion& after);

@@ -2,9 +2,9 @@
 //
 // A change of (directory, name) wants that name exclusively and every directory on the way to it shared;
 // a rename of a directory wants the directory itself exclusively, so nothing below it changes meanwhile.
-// All wants of one operation are taken together or not at all: no order, no deadlock. Who holds some never asks for more.
-// Changes below a directory may overlap for ever, so whoever waits for the directory itself goes before those that came
-// later; of two that wait so for each other's directory the first is the one that waits for holders only.
+// All wants of one operation are taken together or not at all: no order, no deadlock. Who holds some never asks for
+// more. Changes below a directory may overlap for ever, so whoever waits for the directory itself goes before those
+// that came later; of two that wait so for each other's directory the first is the one that waits for holders only.
 // Waits: executor threads only. Lookups and reads take no name locks.
 #pragma once
 
@@ -68,7 +68,8 @@ class NameLocks {
   CondVar released_;
   uint64_t last_ticket_ GUARDED_BY(mutex_) = 0;
   size_t waiting_ GUARDED_BY(mutex_) = 0;
-  std::map<Key, std::set<uint64_t>> wanted_ GUARDED_BY(mutex_);  // directories: tickets of those who wait to have them alone
+  // Directories: tickets of those who wait to have them alone.
+  std::map<Key, std::set<uint64_t>> wanted_ GUARDED_BY(mutex_);
   std::map<Key, int> held_ GUARDED_BY(mutex_);  // holders that share it; -1: one exclusive holder
 };
 

@@ -30,10 +30,12 @@ Status CheckName(std::string_view name) {
 
 Status CheckGivenName(std::string_view key, std::string_view name) {
   if (!IsValidUtf8(name))
-    return MakeError(EILSEQ, ErrorKind::kInvalid,
-                     StrCat("'", Printable(name), "' is not UTF-8, and OSS takes no other names. Rename it first (convmv)."));
+    return MakeError(
+        EILSEQ, ErrorKind::kInvalid,
+        StrCat("'", Printable(name), "' is not UTF-8, and OSS takes no other names. Rename it first (convmv)."));
   if (key.empty() && name.starts_with('\\'))
-    return MakeError(EINVAL, ErrorKind::kInvalid, StrCat("'", name, "': OSS takes no key that begins with a backslash."));
+    return MakeError(EINVAL, ErrorKind::kInvalid,
+                     StrCat("'", name, "': OSS takes no key that begins with a backslash."));
   return {};
 }
 

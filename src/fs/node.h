@@ -142,8 +142,8 @@ struct Node {
   int64_t mtime_ns = 0;
   PackedTag etag;
   SteadyTime valid_until{};
-  // Tree::NextStamp of the last change made here, and of the last answer that brought news of it: whoever asked before may
-  // know less, so older answers are ignored.
+  // Tree::NextStamp of the last change made here, and of the last answer that brought news of it: whoever asked before
+  // may know less, so older answers are ignored.
   uint64_t local_stamp = 0;
   uint32_t used_stamp = 0;   // of the last answer that named it: kept for a while for who asked
   uint32_t slot = 0;
@@ -154,7 +154,8 @@ struct Node {
   uint16_t changing = 0;  // change the object: answers of the bucket from meanwhile say nothing reliable
   uint16_t leaving = 0;   // take its name away, as holders of the name: opens wait, unless the file is open.
                           // Of a directory: a rename deletes the old keys below it (Tree::IsLeaving)
-  uint32_t date_s = 0;    // Last-Modified as last seen, or the service's time of a change made here; 0: unknown since then
+  // Last-Modified as last seen, or the service's time of a change made here; 0: unknown since then.
+  uint32_t date_s = 0;
   NodeType type = NodeType::kFile;
   StorageClass storage_class = StorageClass::kStandard;
   bool published = true;  // there is an object (or, for a directory, a marker or a child)

@@ -69,8 +69,8 @@ void OpenDirectories::AddDots(Node* directory, uint64_t cookie, Batch& batch) {
   }
 }
 
-// Whoever wants only names is not made to wait for a HEAD of every file: until somebody goes through the directory, files
-// that the kernel does not have come without attributes. Of those that it has it may show old ones.
+// Whoever wants only names is not made to wait for a HEAD of every file: until somebody goes through the directory,
+// files that the kernel does not have come without attributes. Of those that it has it may show old ones.
 void OpenDirectories::AddChild(Node* child, uint64_t cookie, bool plus, Batch& batch) {
   const bool unknown = plus && context_.NeedsMetadata(child);
   const bool asks = child->is_directory() || child->lookups > 0 ||

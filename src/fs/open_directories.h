@@ -2,12 +2,12 @@
 //
 // A cookie is a place: 1 after ".", 2 after "..", slot + 3 after a child. Slots never move while a handle is
 // open that was read; new names come behind, so a seek lands where it did and no entry is skipped or repeated.
-// A handle follows one listing (ListingRun). It takes a new one when it reads from the start, goes back to names that are
-// out of memory, or when the run was canceled. What is there is handed out before a page is waited for.
+// A handle follows one listing (ListingRun). It takes a new one when it reads from the start, goes back to names that
+// are out of memory, or when the run was canceled. What is there is handed out before a page is waited for.
 //
 // Threads: any. Read blocks on the network, without the tree's mutex; Open and Release do not.
-// Ownership: the directory's node is pinned while its handle is open. Each entry with attributes (`plus`) that was taken
-// counts as a lookup of its node.
+// Ownership: the directory's node is pinned while its handle is open. Each entry with attributes (`plus`) that was
+// taken counts as a lookup of its node.
 // Errors: EBADF for an unknown handle, ENOTDIR, ESTALE for a node that is gone; a listing that failed is an error after
 // the entries before it were handed out, never a short directory.
 #pragma once

@@ -39,8 +39,8 @@ class OpenFile {
   // The writer knows more than the node: not stored, or stored just now (`storing`).
   bool ahead() const EXCLUDES(mutex_) { return storing || dirty(); }
 
-  // Its name is gone in the bucket. After an unlink or a replacing rename here the handles go on without a name; this file
-  // has nowhere to go.
+  // Its name is gone in the bucket. After an unlink or a replacing rename here the handles go on without a name; this
+  // file has nowhere to go.
   bool removed_remotely() const EXCLUDES(mutex_);
 
   // --- the gate ---

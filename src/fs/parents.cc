@@ -3,8 +3,8 @@
 namespace ossfs2 {
 namespace {
 
-// Looked at for one that is known to be there; a millisecond or less, with the tree's mutex held. In a larger directory of
-// which nothing was heard lately a question to the bucket costs less than a look at all names.
+// Looked at for one that is known to be there; a millisecond or less, with the tree's mutex held. In a larger directory
+// of which nothing was heard lately a question to the bucket costs less than a look at all names.
 constexpr size_t kChildrenLookedAtMax = 4096;
 
 }  // namespace

@@ -27,7 +27,8 @@ class Storing {
 
 Error RemovedRemotely(const Node* node) {
   return MakeError(ESTALE, ErrorKind::kNotFound,
-                   StrCat("'", node->name, "' was removed or replaced in the bucket while it was open here. What was written since "
+                   StrCat("'", node->name,
+                          "' was removed or replaced in the bucket while it was open here. What was written since "
                           "cannot be stored under that name; write it to a new file."));
 }
 
@@ -81,7 +82,8 @@ Status Publisher::PublishLocked(Ino ino, PublishFor purpose) {
   return {};
 }
 
-// The object may be whole without its attributes: one copy was refused (for its size), or failed. The saver has more ways.
+// The object may be whole without its attributes: one copy was refused (for its size), or failed. The saver has more
+// ways.
 void Publisher::NoteOptions(Node* node, bool stored) {
   NodeExtra& extra = context_.tree.Extra(node);
   if (stored) return MarkStored(extra);

@@ -1,8 +1,8 @@
 // RemovedNames: names that were removed from a directory while requests about it are under way: their answers may still
 // tell of them.
 //
-// A name is kept until every request that was sent before its removal has ended, and kNamesMax are at most: then the oldest
-// goes, and answers to requests from before its removal are good for nothing (IsComplete); they are asked again.
+// A name is kept until every request that was sent before its removal has ended, and kNamesMax are at most: then the
+// oldest goes, and answers to requests from before its removal are good for nothing (IsComplete); they are asked again.
 // Not thread-safe: Tree::mutex guards it. Stamps are Tree::NextStamp's: no two are the same.
 #pragma once
 

@@ -3,9 +3,9 @@
 // In this order: the known node while fresh; the directory's fresh listing (also for "no"); the own cache of
 // absent names; the listing that is under way; then a HEAD of the key and, in parallel, a list of one key
 // below "key/" (a name known as a file is only HEADed first). One question per name at a time; others wait
-// for its answer. While a rename deletes the keys below a directory nothing is asked there: what is known stays, and other
-// names wait for its end. After kColdLookupsBeforeListing names found so in one directory its listing begins in the
-// background. Errors: ENOENT; ESTALE for a number whose file is gone; what the store answered otherwise.
+// for its answer. While a rename deletes the keys below a directory nothing is asked there: what is known stays, and
+// other names wait for its end. After kColdLookupsBeforeListing names found so in one directory its listing begins in
+// the background. Errors: ENOENT; ESTALE for a number whose file is gone; what the store answered otherwise.
 #pragma once
 
 #include <map>
@@ -70,8 +70,8 @@ class Resolver {
   // --- kept attributes of listed files (resolver_metadata.cc) ---
   // Listed, but its kept attributes are not known.
   bool IsBare(const Node* node) const REQUIRES(context_.tree.mutex);
-  // HEADs such a file, and beside it more and more of those that come next when somebody goes through the directory. The
-  // lock is open meanwhile. Error: that of the file's own HEAD.
+  // HEADs such a file, and beside it more and more of those that come next when somebody goes through the directory.
+  // The lock is open meanwhile. Error: that of the file's own HEAD.
   Status AskMetadata(Node* directory, const Node* file) REQUIRES(context_.tree.mutex);
   void AskAhead(Node* directory, std::vector<Ino> files) REQUIRES(context_.tree.mutex);
   // No request when another look-up of the name is under way.

@@ -10,8 +10,8 @@ namespace {
 
 constexpr uint32_t kWindowFirst = 8;
 constexpr size_t kGapMax = 64;  // names of other kinds may lie between two files
-// So many look-ups in no order, and so many of a directory's names, do not come from somebody who wants a few files only:
-// programs that sort by inode number (du, find), shuffled data sets.
+// So many look-ups in no order, and so many of a directory's names, do not come from somebody who wants a few files
+// only: programs that sort by inode number (du, find), shuffled data sets.
 constexpr size_t kJumpsMin = 16;
 constexpr size_t kJumpsShare = 64;
 constexpr size_t kNeighboursLookedAtMax = 4096;  // with the tree's mutex held

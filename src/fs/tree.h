@@ -5,10 +5,10 @@
 // nodes that the kernel forgot stay as cache until the budget needs their memory.
 // Numbers come from a hash of the key: the same key has the same number in every mount, unless the number
 // is taken (by a renamed node): then the next free one. A number in use is never given to another node.
-// Stamps order changes, requests and news: an answer to a request that was sent before a local change of the same name, or
-// before another answer made or changed it, says nothing about it.
-// Limits: metadata_bytes_max, estimated, with what objects keep in metadata; when nothing can be dropped, the kernel is asked
-// to forget.
+// Stamps order changes, requests and news: an answer to a request that was sent before a local change of the same name,
+// or before another answer made or changed it, says nothing about it.
+// Limits: metadata_bytes_max, estimated, with what objects keep in metadata; when nothing can be dropped, the kernel is
+// asked to forget.
 #pragma once
 
 #include <string>
@@ -48,7 +48,8 @@ class Tree {
   // A rename of the node, or of a directory above it, is just deleting old keys: that a key is not there says
   // nothing. FsContext::listed is notified at the end.
   bool IsLeaving(const Node* node) const REQUIRES(mutex);
-  // Whether something under the node exists only here: new, dirty or changed files, and those whose names are just taken away.
+  // Whether something under the node exists only here: new, dirty or changed files, and those whose names are just
+  // taken away.
   bool HasLocalState(const Node* node) const REQUIRES(mutex);
   NodeExtra& Extra(Node* node) REQUIRES(mutex);
   // After texts of its Extra changed: counts them anew.

@@ -78,7 +78,8 @@ bool Tree::NoteDroppable(size_t names) {
 std::vector<std::pair<Ino, std::string>> Tree::Shrink() {
   std::vector<std::pair<Ino, std::string>> forget;
   const uint64_t high = HighBytes();
-  const bool nothing_new = bytes_ < shrink_again_at_ && stamp_ < shrink_again_stamp_ && droppable_bytes_ < bytes_max_ / kPassShare;
+  const bool nothing_new =
+      bytes_ < shrink_again_at_ && stamp_ < shrink_again_stamp_ && droppable_bytes_ < bytes_max_ / kPassShare;
   if (bytes_ <= high || nothing_new) return forget;
   droppable_bytes_ = 0;
   const uint64_t target = high - bytes_max_ / 16;

@@ -1,9 +1,9 @@
 // WrittenPages: pages of files that were written here which the kernel does not keep.
 //
-// Why: the kernel keeps the pages that a program writes, but not one that two writes share, nor the last one when it was
-// not filled to its end; whoever reads the file next (the hash after a download, a data set that tar made) would cost one
-// small GET for each. The bytes could be put into the page cache instead, but a write that comes meanwhile has that page
-// locked until it is answered, and holding writers out while such a store waits could stop both.
+// Why: the kernel keeps the pages that a program writes, but not one that two writes share, nor the last one when it
+// was not filled to its end; whoever reads the file next (the hash after a download, a data set that tar made) would
+// cost one small GET for each. The bytes could be put into the page cache instead, but a write that comes meanwhile has
+// that page locked until it is answered, and holding writers out while such a store waits could stop both.
 // Pages belong to one version (key, ETag, size) and are given to readers of exactly that version.
 // Bounds: kFilesMax files and `bytes_max` of memory; what was written longest ago goes first. Thread-safe.
 #pragma once

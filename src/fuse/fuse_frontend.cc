@@ -75,7 +75,8 @@ Status CheckMountPoint(const FuseOptions& options) {
   const auto empty = IsEmptyDirectory(options.mount_point);
   if (!empty) return bad(empty.error().errno_value, empty.error().text);
   if (!*empty)
-    return bad(ENOTEMPTY, "the directory is not empty, and its files would be hidden; choose an empty one or add --nonempty");
+    return bad(ENOTEMPTY,
+               "the directory is not empty, and its files would be hidden; choose an empty one or add --nonempty");
   return {};
 }
 
@@ -85,13 +86,14 @@ Status CheckDevice() {
     close(fd);
     return {};
   }
-  const char* next = errno == EACCES && geteuid() != 0
-                         ? "this user may not use it: as root chmod 666 /dev/fuse, or mount as root"
-                     : errno == ENOENT ? "load the module (modprobe fuse), or give the container the device (--device /dev/fuse)"
-                     : errno == EPERM || errno == EACCES
-                         ? "the container or user may not use it; add --device /dev/fuse --cap-add SYS_ADMIN"
-                         : "check the device";
-  return MakeError(errno, ErrorKind::kAccessDenied, StrCat("/dev/fuse cannot be opened: ", strerror(errno), "; ", next));
+  const char* next =
+      errno == EACCES && geteuid() != 0 ? "this user may not use it: as root chmod 666 /dev/fuse, or mount as root"
+      : errno == ENOENT ? "load the module (modprobe fuse), or give the container the device (--device /dev/fuse)"
+      : errno == EPERM || errno == EACCES
+          ? "the container or user may not use it; add --device /dev/fuse --cap-add SYS_ADMIN"
+          : "check the device";
+  return MakeError(errno, ErrorKind::kAccessDenied,
+                   StrCat("/dev/fuse cannot be opened: ", strerror(errno), "; ", next));
 }
 
 bool UnmountPath(const std::string& path) {
@@ -110,7 +112,9 @@ class Frontend final : public FuseFrontend {
  public:
   Frontend(FileSystem& file_system, Executor& executor, Executor& writers, const FuseOptions& options)
       : options_(options),
-        context_{file_system, executor, writers, options_, DirectoryCacheClock(options.dir_cache_timeout_s, Clock::Real()), {}},
+        context_{
+            file_system, executor, writers, options_, DirectoryCacheClock(options.dir_cache_timeout_s, Clock::Real()),
+            {}},
         stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   ~Frontend() override {
@@ -131,10 +135,11 @@ class Frontend final : public FuseFrontend {
     const std::string target =
         options_.device_fd >= 0 ? StrCat("/dev/fd/", options_.device_fd) : options_.mount_point;
     if (fuse_session_mount(session_, target.c_str()) != 0) {
-      return MakeError(EIO, ErrorKind::kOther,
-                       StrCat("mounting on ", options_.mount_point,
-                              " failed; the line above from libfuse tells why. Users other than root need the package fuse3 "
-                              "(fusermount3), a directory of their own, and mount_max and user_allow_other of /etc/fuse.conf"));
+      return MakeError(
+          EIO, ErrorKind::kOther,
+          StrCat("mounting on ", options_.mount_point,
+                 " failed; the line above from libfuse tells why. Users other than root need the package fuse3 "
+                 "(fusermount3), a directory of their own, and mount_max and user_allow_other of /etc/fuse.conf"));
     }
     mounted_ = options_.device_fd < 0;
     return InstallSessionIo(session_);

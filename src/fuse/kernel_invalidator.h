@@ -1,12 +1,12 @@
 // KernelInvalidator: tells the kernel to drop what it cached.
 //
-// Why queues: to drop pages waits for those that are being read, and these reads are answered by other threads of ours; to
-// drop a name waits for what changes its directory, a rename for minutes. A caller in the middle of an operation must wait
-// for neither, and pages and names not for one another. Attributes are dropped on the caller's thread: that waits for
-// nothing, and who answers an open must know that it was done. StorePages runs on its caller's thread, which is one of the
-// page filler's.
-// Threads: any. Stop ends the queues and drops later notices. Errors of the kernel (ENOENT: it had nothing cached) are of
-// no interest.
+// Why queues: to drop pages waits for those that are being read, and these reads are answered by other threads of ours;
+// to drop a name waits for what changes its directory, a rename for minutes. A caller in the middle of an operation
+// must wait for neither, and pages and names not for one another. Attributes are dropped on the caller's thread: that
+// waits for nothing, and who answers an open must know that it was done. StorePages runs on its caller's thread, which
+// is one of the page filler's.
+// Threads: any. Stop ends the queues and drops later notices. Errors of the kernel (ENOENT: it had nothing cached) are
+// of no interest.
 #pragma once
 
 #include <fuse_lowlevel.h>

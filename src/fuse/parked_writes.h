@@ -1,7 +1,7 @@
 // ParkedWrites: gives writes that have to wait a thread, to a few of each file at once.
 //
-// Why: they wait for the turn of their file, which a publication may have for minutes. The kernel writes a shared map back
-// with hundreds of requests at once; with a thread for each, the closes of all other files would wait as long.
+// Why: they wait for the turn of their file, which a publication may have for minutes. The kernel writes a shared map
+// back with hundreds of requests at once; with a thread for each, the closes of all other files would wait as long.
 // Threads: any. Those of one file begin in order.
 #pragma once
 

@@ -27,12 +27,14 @@ void InstallWakeHandler() {
 }
 
 bool IsAnswered(uint32_t opcode) {
-  return opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET && opcode != FUSE_INTERRUPT && opcode != FUSE_NOTIFY_REPLY;
+  return opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET && opcode != FUSE_INTERRUPT &&
+         opcode != FUSE_NOTIFY_REPLY;
 }
 
 // Of reads of the device (fs/fuse/dev.c, fuse_dev_do_read): the connection was ended, by an unmount or an abort
-// (ECONNABORTED to who was taking a request), or there is none, or the buffer is too small. After any other error the kernel
-// has ended the one request that it could not copy, for want of memory mostly, with EIO, and the connection goes on.
+// (ECONNABORTED to who was taking a request), or there is none, or the buffer is too small. After any other error the
+// kernel has ended the one request that it could not copy, for want of memory mostly, with EIO, and the connection goes
+// on.
 bool IsFinal(int error) {
   return error == ENODEV || error == ECONNABORTED || error == EBADF || error == EPERM || error == EINVAL;
 }

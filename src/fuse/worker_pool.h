@@ -1,9 +1,9 @@
 // WorkerPool: threads that read requests from /dev/fuse and process them.
 //
-// They leave when the session has ended (unmounted, or an error of the device that stays), or with StopServing, which lets
-// no request go that was taken. From then until End one thread refuses what comes, with EIO: a request that nobody takes
-// keeps its pages locked, and a notice to the kernel that needs such a page would wait for ever, in a thread that no signal
-// ends.
+// They leave when the session has ended (unmounted, or an error of the device that stays), or with StopServing, which
+// lets no request go that was taken. From then until End one thread refuses what comes, with EIO: a request that nobody
+// takes keeps its pages locked, and a notice to the kernel that needs such a page would wait for ever, in a thread that
+// no signal ends.
 // Processing never blocks on the network (operations.h). Threads: Start, StopServing and End from one thread.
 #pragma once
 

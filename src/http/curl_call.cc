@@ -138,7 +138,8 @@ void CurlCall::SetConnection(CurlShared& shared) {
   curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, seconds(config.connection_age_max));
   curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, seconds(config.dns_cache_ttl));
   curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
-  curl_easy_setopt(easy, CURLOPT_IPRESOLVE, static_cast<long>(config.ipv6 ? CURL_IPRESOLVE_WHATEVER : CURL_IPRESOLVE_V4));
+  curl_easy_setopt(easy, CURLOPT_IPRESOLVE,
+                   static_cast<long>(config.ipv6 ? CURL_IPRESOLVE_WHATEVER : CURL_IPRESOLVE_V4));
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &CurlCall::OnOpenSocket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
   has_proxy_ = !config.proxy.empty();

@@ -1,5 +1,5 @@
-// CurlLoop: one event-loop thread of CurlClient: a curl_multi driven by epoll through curl_multi_socket_action, its calls
-// (LoopCalls), and the queue before its connection cap.
+// CurlLoop: one event-loop thread of CurlClient: a curl_multi driven by epoll through curl_multi_socket_action, its
+// calls (LoopCalls), and the queue before its connection cap.
 //
 // Threads: Start, Cancel, load and Shutdown from any; the rest on the loop thread.
 // Limits: connections_max transfers run at once, LoopCalls::kWaitingMax more wait in order, later ones fail with

@@ -9,7 +9,8 @@ namespace ossfs2::http {
 
 Result<Response> HttpClient::Fetch(Request request) {
   const auto answer = std::make_shared<Awaited<Result<Response>>>();
-  Start(std::move(request), nullptr, [answer](Result<Response> result, const CallReport&) { answer->Set(std::move(result)); });
+  Start(std::move(request), nullptr,
+        [answer](Result<Response> result, const CallReport&) { answer->Set(std::move(result)); });
   return answer->Take();
 }
 

@@ -80,7 +80,8 @@ void LeanConnection::OnConnected() {
   }
   if (failure != 0) return owner_.OnConnectFailed(*this, strerror(failure), CauseOfConnectError(failure));
   transport_ = owner_.NewTransport(*call_, fd_);
-  if (transport_ == nullptr) return owner_.OnConnectFailed(*this, "OpenSSL cannot set up a connection for this host name", Cause::kOther);
+  if (transport_ == nullptr)
+    return owner_.OnConnectFailed(*this, "OpenSSL cannot set up a connection for this host name", Cause::kOther);
   if (call_->request.tls) call_->progress.phase = Phase::kTls;
   state_ = State::kHandshake;
   Shake();

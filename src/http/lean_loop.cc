@@ -16,7 +16,8 @@ constexpr size_t kAddressesPerConnectTimeout = 3;
 constexpr auto kSweepInterval = std::chrono::seconds(5);
 
 Gauge& OpenConnections() {
-  static Gauge& gauge = Registry::Default().gauge("http_connections_open", "Connections of the own HTTP client, idle ones counted");
+  static Gauge& gauge =
+      Registry::Default().gauge("http_connections_open", "Connections of the own HTTP client, idle ones counted");
   return gauge;
 }
 Counter& StaleRetries() {
@@ -288,7 +289,8 @@ void LeanLoop::OnWatch(const CallPtr& call) {
   const auto now = loop_.now();
   const bool stalled = progress.phase >= Phase::kSend && progress.PhaseDue(call->request) <= now &&
                        !(call->connection != nullptr && progress.StillSending(call->connection->fd(), now));
-  const bool late = call->request.deadline <= now || (progress.phase < Phase::kSend && progress.PhaseDue(call->request) <= now);
+  const bool late =
+      call->request.deadline <= now || (progress.phase < Phase::kSend && progress.PhaseDue(call->request) <= now);
   if (late || stalled) {
     if (Connecting(progress.phase) && call->connection != nullptr)
       shared_->resolver.Rest(call->connection->peer());

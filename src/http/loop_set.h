@@ -1,8 +1,8 @@
 // LoopSet: the event loops of one client, and which of them takes the next call.
 //
-// A call goes to the loop with the fewest calls; among equals to the loop that asks, else the first, so that single calls
-// in a row share one kept connection. A client owns min(loop_threads, connections_max) loops, and each its share of
-// connections_max.
+// A call goes to the loop with the fewest calls; among equals to the loop that asks, else the first, so that single
+// calls in a row share one kept connection. A client owns min(loop_threads, connections_max) loops, and each its share
+// of connections_max.
 // Threads: Start from any; Add before the first Start. The destructor ends every call with kCanceled and joins.
 // Ownership: a Call that outlives the set does nothing.
 #pragma once

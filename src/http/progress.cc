@@ -51,7 +51,8 @@ const char* NextStep(const CallReport& report) {
 }
 
 std::string Describe(const Request& request, const Progress& progress, SteadyTime now, std::string_view what) {
-  std::string out = StrCat(request.method, " to ", request.tls ? "https://" : "http://", request.host, ":", request.port);
+  std::string out =
+      StrCat(request.method, " to ", request.tls ? "https://" : "http://", request.host, ":", request.port);
   if (!progress.address.empty()) out += StrCat(" (", progress.address, ")");
   out += StrCat(" failed while ", Doing(progress.phase), ": ", what, ", ", Seconds(now - progress.started),
                 " after the start");
@@ -119,8 +120,9 @@ Error LateError(const Request& request, Progress& progress, SteadyTime now) {
   if (progress.cause == Cause::kOther && (progress.phase == Phase::kConnect || progress.phase == Phase::kTls))
     progress.cause = Cause::kUnreachable;
   if (request.deadline <= now)
-    return UnavailableError(request, progress, now,
-                            StrCat("the deadline of the call (", Seconds(request.deadline - progress.started), ") passed"));
+    return UnavailableError(
+        request, progress, now,
+        StrCat("the deadline of the call (", Seconds(request.deadline - progress.started), ") passed"));
   if (progress.phase < Phase::kSend)
     return UnavailableError(request, progress, now,
                             StrCat("no connection within ", Seconds(request.connect_timeout), " (timed out)"));

@@ -99,8 +99,9 @@ Status TlsContext::Trust(const CaLocation& ca) {
   std::error_code ignored;
   if (ca.dir.empty()) return {};
   if (!std::filesystem::is_directory(ca.dir, ignored) || SSL_CTX_load_verify_dir(context_, ca.dir.c_str()) != 1)
-    return MakeError(EINVAL, ErrorKind::kInvalid,
-                     StrCat("ca_dir ", ca.dir, " is not a directory of certificates; name one that `openssl rehash` prepared"));
+    return MakeError(
+        EINVAL, ErrorKind::kInvalid,
+        StrCat("ca_dir ", ca.dir, " is not a directory of certificates; name one that `openssl rehash` prepared"));
   return {};
 }
 
@@ -109,7 +110,8 @@ Result<std::unique_ptr<TlsContext>> TlsContext::Make(const HttpConfig& config) {
   if (!ca) return ca.error();
   std::unique_ptr<TlsContext> out(new TlsContext);
   SSL_CTX* const context = out->context_ = SSL_CTX_new(TLS_client_method());
-  if (context == nullptr) return MakeError(ENOMEM, ErrorKind::kNoSpace, StrCat("OpenSSL could not be set up: ", LastReason()));
+  if (context == nullptr)
+    return MakeError(ENOMEM, ErrorKind::kNoSpace, StrCat("OpenSSL could not be set up: ", LastReason()));
   OSSFS2_RETURN_IF_ERROR(out->Trust(*ca));
   // A system policy may ask for more than 1.2.
   if (SSL_CTX_get_min_proto_version(context) < TLS1_2_VERSION) SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);

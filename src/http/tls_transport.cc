@@ -129,8 +129,9 @@ std::string TlsTransport::WhyNot() const {
   const unsigned long code = ERR_peek_error();
   const char* const reason = ERR_reason_error_string(code);
   if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-    return StrCat("the certificate of ", host_, " is not accepted: ",
-                  X509_verify_cert_error_string(SSL_get_verify_result(ssl_)), " (trusted: ", context_.trust_place(), ")");
+    return StrCat("the certificate of ", host_,
+                  " is not accepted: ", X509_verify_cert_error_string(SSL_get_verify_result(ssl_)),
+                  " (trusted: ", context_.trust_place(), ")");
   return StrCat("TLS: ", reason != nullptr ? reason : "the protocol was broken");
 }
 

@@ -39,7 +39,8 @@ ElfFile::ElfFile(const char* path) : fd_(Open(path)) {
                     header_.e_ident[EI_CLASS] == ELFCLASS64 && header_.e_machine == kMachine &&
                     header_.e_phentsize == sizeof(Elf64_Phdr) && header_.e_phnum <= kSegmentsMax;
   const unsigned long size = read ? header_.e_phnum * sizeof(Elf64_Phdr) : 0;
-  if (!read || ReadAt(fd_, segments_, size, static_cast<long>(header_.e_phoff)) != static_cast<long>(size)) error_ = ENOEXEC;
+  if (!read || ReadAt(fd_, segments_, size, static_cast<long>(header_.e_phoff)) != static_cast<long>(size))
+    error_ = ENOEXEC;
 }
 
 ElfFile::~ElfFile() {
@@ -115,7 +116,8 @@ int GlibcMinorOf(const char* path) {
   const char* const end = reinterpret_cast<const char*>(place) + size;
   for (const char* at = reinterpret_cast<const char*>(place); at < end && minor == 0; ++at) {
     if (*at != kBanner[0] || !StartsWith(at, static_cast<unsigned long>(end - at), kBanner)) continue;
-    for (at += sizeof(kBanner) - 1; at < end && *at >= '0' && *at <= '9' && minor < 1000; ++at) minor = 10 * minor + (*at - '0');
+    for (at += sizeof(kBanner) - 1; at < end && *at >= '0' && *at <= '9' && minor < 1000; ++at)
+      minor = 10 * minor + (*at - '0');
   }
   Unmap(place, static_cast<unsigned long>(size));
   return minor;

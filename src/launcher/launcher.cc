@@ -1,20 +1,21 @@
 // bin/ossfs2 and bin/ossfs2-server of the packages: runs libexec/NAME with a C library that fits it.
 //
-// The programs need glibc 2.35 (kHostGlibcMinor). Where the host has that, libexec/NAME is executed and uses it, with the
-// host's name services and the host's updates. Elsewhere (Alibaba Cloud Linux 2 and 3, CentOS, Debian 11, Alpine) the
-// glibc that lies in lib/glibc is used. OSSFS2_GLIBC=host or =carried in the environment decides otherwise.
+// The programs need glibc 2.35 (kHostGlibcMinor). Where the host has that, libexec/NAME is executed and uses it, with
+// the host's name services and the host's updates. Elsewhere (Alibaba Cloud Linux 2 and 3, CentOS, Debian 11, Alpine)
+// the glibc that lies in lib/glibc is used. OSSFS2_GLIBC=host or =carried in the environment decides otherwise.
 //
-// A program names its loader by an absolute path, and the packages may lie anywhere, so the kernel cannot find the carried
-// one. This launcher puts it into memory and goes on in it with the arguments that its command line form takes:
+// A program names its loader by an absolute path, and the packages may lie anywhere, so the kernel cannot find the
+// carried one. This launcher puts it into memory and goes on in it with the arguments that its command line form takes:
 //
 //   ld.so --argv0 NAME --inhibit-cache --library-path lib/glibc libexec/ossfs2 ARGUMENTS
 //
 // The process stays what was started, which execve of the loader would not do: the kernel's records of its name
-// (`ps`, `pidof`, `killall`), command line (`pgrep -f`) and program (/proc/PID/exe) are untouched, as is the environment,
-// so that children find nothing foreign there. --inhibit-cache: the host's libraries belong to another glibc.
+// (`ps`, `pidof`, `killall`), command line (`pgrep -f`) and program (/proc/PID/exe) are untouched, as is the
+// environment, so that children find nothing foreign there. --inhibit-cache: the host's libraries belong to another
+// glibc.
 //
-// It is a static program without any C library: that of a static one would leave its own thread data registered with the
-// kernel. One thread, no memory from a heap.
+// It is a static program without any C library: that of a static one would leave its own thread data registered with
+// the kernel. One thread, no memory from a heap.
 #include <errno.h>
 
 #include <initializer_list>
@@ -99,7 +100,8 @@ struct Path {
   char digits[24] = "";
   char* number = digits + sizeof(digits) - 1;
   for (long rest = error; rest > 0; rest /= 10) *--number = static_cast<char>('0' + rest % 10);
-  for (const char* part : {"ossfs2: ", what, object, error > 0 ? ": error " : "", static_cast<const char*>(number), "\n"})
+  for (const char* part :
+       {"ossfs2: ", what, object, error > 0 ? ": error " : "", static_cast<const char*>(number), "\n"})
     Write(2, part, Length(part));
   Exit(127);
 }
@@ -114,7 +116,9 @@ struct Start {
   unsigned long fact_count = 1;  // with the end mark
 
   explicit Start(unsigned long* stack)
-      : argument_count(stack[0]), arguments(reinterpret_cast<char**>(stack + 1)), environment(arguments + argument_count + 1) {
+      : argument_count(stack[0]),
+        arguments(reinterpret_cast<char**>(stack + 1)),
+        environment(arguments + argument_count + 1) {
     while (environment[environment_count] != nullptr) ++environment_count;
     facts = reinterpret_cast<Elf64_auxv_t*>(environment + environment_count + 1);
     while (facts[fact_count - 1].a_type != AT_NULL) ++fact_count;
@@ -223,6 +227,7 @@ extern "C" [[noreturn]] void LauncherMain(unsigned long* stack) {
   while (folder > 0 && self[folder - 1] != '/') --folder;
   const Path program(self, folder, "libexec/", self + name);
   const Path library_folder(self, folder, "lib/glibc");
-  if (UsesHostLibrary(start, program)) Fail("cannot start ", program.text, -Execute(program.text, start.arguments, start.environment));
+  if (UsesHostLibrary(start, program))
+    Fail("cannot start ", program.text, -Execute(program.text, start.arguments, start.environment));
   RunWithCarriedLibrary(start, library_folder, program);
 }

@@ -1,5 +1,5 @@
-// GetAttempt: one request of a GetExchange. Judges the head of its answer and, when its exchange lets it, passes the body
-// on.
+// GetAttempt: one request of a GetExchange. Judges the head of its answer and, when its exchange lets it, passes the
+// body on.
 //
 // It may be answered after its exchange has ended and the context is gone: until it has claimed its round it uses only
 // what it owns. Threads: the HTTP client's, one call after another.

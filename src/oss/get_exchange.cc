@@ -88,8 +88,8 @@ class GetExchange final : public StoreCall,
     hedge_timer_ = context_.timer.After(delay, [self = shared_from_this(), delay] { self->Hedge(delay); });
   }
 
-  // The second attempt of the first round, when nothing has come. While processors are short, what is late is most likely
-  // this machine, and a second request would make it later: looks again after the same time.
+  // The second attempt of the first round, when nothing has come. While processors are short, what is late is most
+  // likely this machine, and a second request would make it later: looks again after the same time.
   void Hedge(std::chrono::nanoseconds delay) EXCLUDES(mutex_) {
     {
       MutexLock lock(mutex_);

@@ -1,8 +1,8 @@
 // HedgePolicy: when a GET is slow to answer, whether a second one may be started.
 //
 // Keeps the times to first byte of recent GETs: a GET that has had no answer for three times their median,
-// and at least 200 ms, may be hedged, as long as hedges stay below 5 % of all GETs and processors of this machine are not
-// short (OssConfig::is_short_of_processors). Thread-safe.
+// and at least 200 ms, may be hedged, as long as hedges stay below 5 % of all GETs and processors of this machine are
+// not short (OssConfig::is_short_of_processors). Thread-safe.
 #pragma once
 
 #include <array>

@@ -50,7 +50,8 @@ std::string EncodeMetadataValue(std::string_view value) {
 size_t MetadataWireBytes(const Metadata& metadata) {
   constexpr size_t kMarkBytes = kPutMarkHeader.size() + 20;  // and a number
   size_t bytes = kMarkBytes;
-  for (const auto& [name, value] : metadata) bytes += kMetadataPrefix.size() + name.size() + EncodeMetadataValue(value).size();
+  for (const auto& [name, value] : metadata)
+    bytes += kMetadataPrefix.size() + name.size() + EncodeMetadataValue(value).size();
   return bytes;
 }
 

@@ -41,7 +41,8 @@ void OrphanUploads::End(const std::string& key, const std::string& upload_id) {
 void OrphanUploads::LookFor(Search search) {
   MutexLock lock(mutex_);
   // The service's clock has seconds: what two searches of one key look for may lie in the same one.
-  const auto same = std::find_if(jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.search.key == search.key; });
+  const auto same =
+      std::find_if(jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.search.key == search.key; });
   if (same != jobs_.end()) {
     search.from_s = std::min(search.from_s, same->search.from_s);
     search.to_s = std::max(search.to_s, same->search.to_s);
@@ -108,7 +109,8 @@ OrphanUploads::Verdict OrphanUploads::Choose(const Search& search, std::vector<U
 OrphanUploads::Verdict OrphanUploads::Look(const Search& search) {
   Result<std::vector<UploadInfo>> uploads = RunListUploadsOf(context_, search.key);
   if (!uploads) {
-    Log(LogLevel::kInfo, StrCat("an upload of ", search.key, " may be left, ossfs2 gc ends it: ", uploads.error().text));
+    Log(LogLevel::kInfo,
+        StrCat("an upload of ", search.key, " may be left, ossfs2 gc ends it: ", uploads.error().text));
     return Verdict::kDone;
   }
   if (Choose(search, *uploads) == Verdict::kLater) return Verdict::kLater;

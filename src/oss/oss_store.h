@@ -45,7 +45,8 @@ struct OssConfig {
   std::chrono::milliseconds throttle_delay_min{1000};  // in place of retry_delay_min after 429 and 503
   // An upload whose answer was lost is looked for, and ended, so long after (orphan_uploads.h).
   std::chrono::milliseconds orphan_age{2000};
-  // Whether programs of this machine wait for a processor (CpuPressure): then no GET is hedged. Any thread; must not block.
+  // Whether programs of this machine wait for a processor (CpuPressure): then no GET is hedged. Any thread; must not
+  // block.
   std::function<bool()> is_short_of_processors{};
   bool check_crc64 = true;
   // Put on every object written (empty: not sent).

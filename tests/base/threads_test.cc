@@ -130,7 +130,8 @@ TEST(TimerTest, CancelOfARunningCallbackIsFalseAndDestructionDropsTheRest) {
     Timer timer;
     std::promise<Timer::Id> id;
     std::promise<bool> canceled;
-    id.set_value(timer.After(std::chrono::nanoseconds(0), [&] { canceled.set_value(timer.Cancel(id.get_future().get())); }));
+    id.set_value(
+        timer.After(std::chrono::nanoseconds(0), [&] { canceled.set_value(timer.Cancel(id.get_future().get())); }));
     EXPECT_FALSE(canceled.get_future().get());
     timer.After(std::chrono::hours(1), [&] { dropped_ran = true; });
   }

@@ -81,13 +81,21 @@ TEST(StatusTest, ErrorsPassThroughAndSuccessGoesOn) {
 
 TEST(SizeTest, Parses) {
   for (const auto& [text, bytes] : std::initializer_list<std::pair<const char*, uint64_t>>{
-           {"0", 0}, {"1048576", 1048576}, {"5b", 5}, {"8MiB", 8u << 20}, {"16g", 16ull << 30}, {"1KB", 1024}, {"2Ti", 2ull << 40},
-           {"16383P", 16383ull << 50}, {"18446744073709551615", std::numeric_limits<uint64_t>::max()}}) {
+           {"0", 0},
+           {"1048576", 1048576},
+           {"5b", 5},
+           {"8MiB", 8u << 20},
+           {"16g", 16ull << 30},
+           {"1KB", 1024},
+           {"2Ti", 2ull << 40},
+           {"16383P", 16383ull << 50},
+           {"18446744073709551615", std::numeric_limits<uint64_t>::max()}}) {
     const auto size = ParseSize(text);
     ASSERT_TRUE(size) << text;
     EXPECT_EQ(*size, bytes) << text;
   }
-  for (const char* text : {"", "g", "-1", "1.5g", "1 g", "1gx", "1i", "0x10", "16384P", "18446744073709551616", "1gibb"}) {
+  for (const char* text :
+       {"", "g", "-1", "1.5g", "1 g", "1gx", "1i", "0x10", "16384P", "18446744073709551616", "1gibb"}) {
     const auto size = ParseSize(text);
     ASSERT_FALSE(size) << text;
     EXPECT_EQ(size.error().errno_value, EINVAL);
@@ -189,7 +197,8 @@ TEST(MetricsTest, TextAndJson) {
   EXPECT_THAT(text, HasSubstr("ossfs2_memory_bytes -7\n"));
   EXPECT_THAT(text, HasSubstr("ossfs2_latency_bucket{le=\"2e-06\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("ossfs2_latency_bucket{le=\"4e-06\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("ossfs2_latency_bucket{le=\"+Inf\"} 1\nossfs2_latency_sum 3e-06\nossfs2_latency_count 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("ossfs2_latency_bucket{le=\"+Inf\"} 1\nossfs2_latency_sum 3e-06\nossfs2_latency_count 1\n"));
   EXPECT_THAT(registry.JsonText(), HasSubstr("\"requests{verb=\\\"GET\\\"}\":3"));
   EXPECT_THAT(registry.JsonText(), HasSubstr("\"memory_bytes\":-7"));
 }

@@ -1,4 +1,5 @@
-// FakeDaemon: what commands find of a running mount: its record, its lock and its socket, in a runtime folder of the test.
+// FakeDaemon: what commands find of a running mount: its record, its lock and its socket, in a runtime folder of the
+// test.
 #pragma once
 
 #include <gtest/gtest.h>

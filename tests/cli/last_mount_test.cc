@@ -37,7 +37,8 @@ TEST(TakeMountLock, TellsOfADaemonThatStaysForAnotherMountOfItsFiles) {
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("waiting for it"));
   ASSERT_FALSE(lock);
   EXPECT_EQ(lock.error().errno_value, EBUSY);
-  EXPECT_THAT(lock.error().text, AllOf(HasSubstr("umount /proc"), HasSubstr(StrCat("kill ", getpid())), HasSubstr("mount again")));
+  EXPECT_THAT(lock.error().text,
+              AllOf(HasSubstr("umount /proc"), HasSubstr(StrCat("kill ", getpid())), HasSubstr("mount again")));
 }
 
 TEST(TakeMountLock, ADaemonThatSavesIsGivenItsTimeAndNoMore) {

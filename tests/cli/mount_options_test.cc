@@ -84,9 +84,10 @@ TEST(MountOptions, RefuseTyposAndRemount) {
 
 // What the kernel's table shows comes with every remount, and so does what fstab says to others.
 TEST(MountOptions, ARemountKnowsTyposFromWhatIsNotForUs) {
-  EXPECT_THAT(RemountTypos("remount,rw,atr_timeout=5,attr_timeout=5,noreaddirplus,_netdev,nofail,x-systemd.automount,relatime,"
-                           "nosuid,nodev,user_id=0,group_id=0,default_permissions,allow_other,max_read=1048576,conf=/a"),
-              ElementsAre("unknown option \"atr_timeout\" is ignored; did you mean \"attr_timeout\"?"));
+  EXPECT_THAT(
+      RemountTypos("remount,rw,atr_timeout=5,attr_timeout=5,noreaddirplus,_netdev,nofail,x-systemd.automount,relatime,"
+                   "nosuid,nodev,user_id=0,group_id=0,default_permissions,allow_other,max_read=1048576,conf=/a"),
+      ElementsAre("unknown option \"atr_timeout\" is ignored; did you mean \"attr_timeout\"?"));
 }
 
 TEST(MountHelper, UnderstandsWhatMountPasses) {

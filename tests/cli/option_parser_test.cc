@@ -73,9 +73,11 @@ TEST(CommandLine, RefusesWhatItDoesNotKnow) {
             "command line: unknown option \"oss_buket\"; did you mean \"oss_bucket\"?");
   EXPECT_EQ(ErrorOf({"--oss_bucket"}), "command line: --oss_bucket needs a value: --oss_bucket=VALUE");
   EXPECT_THAT(ErrorOf({"--upload_concurrency=0"}), HasSubstr("1..1024"));
-  EXPECT_EQ(ErrorOf({"--no_such=1"}), "command line: unknown option \"no_such\"; `ossfs2 mount --help` lists the options");
+  EXPECT_EQ(ErrorOf({"--no_such=1"}),
+            "command line: unknown option \"no_such\"; `ossfs2 mount --help` lists the options");
   EXPECT_THAT(ErrorOf({"--norename_dir_limit"}), StartsWith("command line: unknown option"));
-  EXPECT_THAT(ErrorOf({"--oss_access_key_secrt:hush"}), AllOf(HasSubstr("\"oss_access_key_secrt\""), Not(HasSubstr("hush"))));
+  EXPECT_THAT(ErrorOf({"--oss_access_key_secrt:hush"}),
+              AllOf(HasSubstr("\"oss_access_key_secrt\""), Not(HasSubstr("hush"))));
   EXPECT_THAT(ErrorOf({"-c"}), HasSubstr("needs a value"));
   EXPECT_THAT(ErrorOf({"-c", "/no/such/file"}), HasSubstr("/no/such/file: No such file"));
 }
@@ -183,7 +185,8 @@ TEST(ConfigFile, NamesFileAndLineOfEachMistake) {
         BadFile{"oss_bucket: b\n", ":1: options need two dashes: write --oss_bucket=VALUE"},
         BadFile{"\xE2\x80\x93oss_bucket=b\n",
                 ":1: the dashes are not two \"-\", perhaps from a text with typography: write --oss_bucket=VALUE"},
-        BadFile{"{\"oss_access_key_secret\": \"hush\"}\n", ":1: this line is not understood; write one --name=value a line"},
+        BadFile{"{\"oss_access_key_secret\": \"hush\"}\n",
+                ":1: this line is not understood; write one --name=value a line"},
         BadFile{"# x\n\n--\n", ":3: \"--\" is not an option; write --name=value"}}) {
     const std::string file = folder.Write("conf", bad.content);
     OptionSet options;
@@ -197,11 +200,15 @@ TEST(ConfigFile, TellsWhatIsTakenAsPartOfAValue) {
   TestFolder folder;
   OptionSet options;
   const std::string path = folder.Write(
-      "conf", "--oss_access_key_secret='hush'\n--oss_bucket=b # mine\n--oss_region=x#y\n--oss_endpoint=http://h\n", 0600);
+      "conf", "--oss_access_key_secret='hush'\n--oss_bucket=b # mine\n--oss_region=x#y\n--oss_endpoint=http://h\n",
+      0600);
   ASSERT_TRUE(ReadConfigFile(path, options));
-  EXPECT_THAT(options.notices(),
-              ElementsAre(StrCat(path, ":1: the quotes are taken as part of the value of oss_access_key_secret; write it without them"),
-                          StrCat(path, ":2: what follows # is taken as part of the value of oss_bucket; a comment needs a line of its own")));
+  EXPECT_THAT(
+      options.notices(),
+      ElementsAre(
+          StrCat(path, ":1: the quotes are taken as part of the value of oss_access_key_secret; write it without them"),
+          StrCat(path,
+                 ":2: what follows # is taken as part of the value of oss_bucket; a comment needs a line of its own")));
 }
 
 TEST(ConfigFile, PatternsOfProgramNamesSwitchLinesOnAndOff) {

@@ -89,7 +89,8 @@ TEST(ProbeAdvice, EachCauseHasItsSentence) {
 TEST(ProbeAdvice, ARegionIsNoEndpoint) {
   Settings settings;
   settings.oss.endpoint = "cn-hangzhou";
-  const Error given = MakeError(EIO, ErrorKind::kUnavailable, "cannot resolve the host name. Next: check oss_endpoint.");
+  const Error given =
+      MakeError(EIO, ErrorKind::kUnavailable, "cannot resolve the host name. Next: check oss_endpoint.");
   EXPECT_THAT(AdviseProbe(given, settings).text, HasSubstr("write https://oss-cn-hangzhou-internal.aliyuncs.com"));
   settings.oss.endpoint = "https://oss-cn-hangzou.aliyuncs.com";
   EXPECT_EQ(AdviseProbe(given, settings).text, given.text);
@@ -232,9 +233,11 @@ TEST(ProbeAdvice, LeavesATroubleOfTheKeysToItsSource) {
   Settings settings;
   settings.oss.endpoint = "http://h";
   settings.http.proxy = "http://proxy:1";
-  const Error given = MakeError(EACCES, ErrorKind::kUnavailable, "there are no valid credentials: the role answered HTTP 503");
+  const Error given =
+      MakeError(EACCES, ErrorKind::kUnavailable, "there are no valid credentials: the role answered HTTP 503");
   EXPECT_EQ(AdviseProbe(given, settings).text, given.text);
-  EXPECT_EQ(AdviseCredentials(given).text, "no credentials: the role answered HTTP 503. Next: correct what is named, or give the keys in another way");
+  EXPECT_EQ(AdviseCredentials(given).text,
+            "no credentials: the role answered HTTP 503. Next: correct what is named, or give the keys in another way");
   const Error advised = MakeError(EACCES, ErrorKind::kAccessDenied, "the role is gone. Next: check ram_role");
   EXPECT_EQ(AdviseCredentials(advised).text, "no credentials: " + advised.text);
 }

@@ -128,7 +128,8 @@ TEST(Warmup, OnlyAllIsAHundredPercent) {
 
 TEST(Warmup, SaysThatTheMountEnded) {
   EXPECT_EQ(WarmupReason(ENOTCONN), "the mount has ended; mount it again");
-  EXPECT_EQ(WarmupReason(EACCES), "Permission denied: not for this user, or archived and not restored; the log of the mount tells");
+  EXPECT_EQ(WarmupReason(EACCES),
+            "Permission denied: not for this user, or archived and not restored; the log of the mount tells");
   EXPECT_EQ(WarmupReason(ECONNABORTED), "the mount has ended; mount it again");
 }
 

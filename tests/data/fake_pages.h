@@ -101,7 +101,8 @@ inline uint64_t ReadBehind(ReadHarness& harness, ReadFile& file, FakePages& page
                            uint64_t begin = 0) {
   uint64_t asked = 0;
   for (uint64_t offset = begin; offset < size && !testing::Test::HasFatalFailure(); offset += 128 * kKiB) {
-    if (offset % (8 * kMiB) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));  // a reader with work of its own
+    // A reader with work of its own.
+    if (offset % (8 * kMiB) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
     if (pages.Has(offset, file_id)) continue;
     harness.Read(file, 7, offset, static_cast<size_t>(std::min<uint64_t>(128 * kKiB, size - offset)));
     asked += 128 * kKiB;

@@ -53,7 +53,8 @@ TEST(JournalEntry, OfARename) {
 }
 
 TEST(JournalEntry, OfARunBeforeThereWereRenames) {
-  const Result<JournalEntry> entry = DecodeJournalEntry("ossfs2-upload-journal 1\nkind upload\nkey a\nstarted 5\nupload U\nend\n");
+  const Result<JournalEntry> entry =
+      DecodeJournalEntry("ossfs2-upload-journal 1\nkind upload\nkey a\nstarted 5\nupload U\nend\n");
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->kind, JournalKind::kUpload);
   EXPECT_EQ(entry->upload_id, "U");

@@ -1,4 +1,5 @@
-// Thousands that wait for memory or a place, and end at once when they get it: the stack must not grow with their number.
+// Thousands that wait for memory or a place, and end at once when they get it: the stack must not grow with their
+// number.
 #include <gtest/gtest.h>
 
 #include <algorithm>

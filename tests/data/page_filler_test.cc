@@ -129,10 +129,12 @@ class ClosedFillTest : public testing::Test {
     const uint64_t before = pages_.Stores(file_id);
     ReadBehind(harness_, file, pages_, kReadBytes, file_id);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (pages_.Stores(file_id) < before + 8 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    while (pages_.Stores(file_id) < before + 8 && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
     ASSERT_GE(pages_.Stores(file_id), before + 8);
   }
-  // What is read of another file pushes the chunks of a closed one out of memory, and its stores queue up behind theirs.
+  // What is read of another file pushes the chunks of a closed one out of memory, and its stores queue up behind
+  // theirs.
   void PushOut() {
     const uint64_t id = next_id_++;
     ReadAndAwaitStores(*harness_.engine().Open(id, other_), id);

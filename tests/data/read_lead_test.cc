@@ -179,7 +179,8 @@ class ReadLeadTest : public testing::Test {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     std::string lines;
     for (uint64_t other = 1; other <= kShards; ++other)
-      for (const std::string& line : harness_->engine().Explain(other)) lines += "\n" + std::to_string(other) + ": " + line;
+      for (const std::string& line : harness_->engine().Explain(other))
+        lines += "\n" + std::to_string(other) + ": " + line;
     ASSERT_GE(pages_.StoredBytes(id), bytes) << "of shard " << id << lines;
   }
   // The GETs of a shard from the `skip`th on.
@@ -200,7 +201,8 @@ class ReadLeadTest : public testing::Test {
   }
   void WaitLed(uint64_t id) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!Led(id) && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (!Led(id) && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     ASSERT_TRUE(Led(id)) << "shard " << id;
   }
   void CheckStored(uint64_t id) {

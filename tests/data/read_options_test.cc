@@ -51,7 +51,8 @@ TEST(ReadOptionsTest, ConcurrencyPerFileBoundsThePrefetchOfAFile) {
   ReadOptions options;
   options.chunk_bytes = kMiB;
   options.concurrency_per_file = 2;
-  EXPECT_LE(Held(options).harness.store().HeldCalls(), 2u + 1u) << "and what the reader waits for (that more are used without it: e2e/test_options.py)";
+  EXPECT_LE(Held(options).harness.store().HeldCalls(), 2u + 1u)
+      << "and what the reader waits for (that more are used without it: e2e/test_options.py)";
 }
 
 TEST(ReadOptionsTest, ChunksBoundWhatIsHeldAhead) {

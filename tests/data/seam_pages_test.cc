@@ -64,7 +64,8 @@ TEST_F(SeamPagesTest, HalvesWithAGapAreNotAPage) {
   Write(1001, std::string(kPage - 1001, 'b'));
   EXPECT_TRUE(Known(kPage).empty());
   Write(0, std::string(1001, 'c'));  // in front of what is known
-  EXPECT_EQ(Known(kPage), (std::map<uint64_t, std::string>{{0, std::string(1001, 'c') + std::string(kPage - 1001, 'b')}}));
+  EXPECT_EQ(Known(kPage),
+            (std::map<uint64_t, std::string>{{0, std::string(1001, 'c') + std::string(kPage - 1001, 'b')}}));
 }
 
 TEST_F(SeamPagesTest, AGivenPageStaysAsItWas) {

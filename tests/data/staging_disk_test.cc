@@ -8,8 +8,8 @@
 namespace ossfs2 {
 namespace {
 
-// No file of this process grows beyond `bytes`, nor is anything changed behind them: a write over that place is short, as
-// on a disk that is full.
+// No file of this process grows beyond `bytes`, nor is anything changed behind them: a write over that place is short,
+// as on a disk that is full.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(uint64_t bytes) : handler_(signal(SIGXFSZ, SIG_IGN)) {

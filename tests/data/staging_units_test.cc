@@ -23,7 +23,8 @@ TEST(StagingExtents, MatchAnArray) {
       extents.Clear(begin, end);
     else
       extents.Set(begin, end, static_cast<ExtentKind>(kind));
-    std::fill(model.begin() + static_cast<std::ptrdiff_t>(begin), model.begin() + static_cast<std::ptrdiff_t>(end), kind);
+    std::fill(model.begin() + static_cast<std::ptrdiff_t>(begin), model.begin() + static_cast<std::ptrdiff_t>(end),
+              kind);
     uint64_t local = 0;
     uint64_t missing = 0;
     for (size_t i = 0; i < kSize; ++i) {

@@ -56,7 +56,8 @@ TEST(StreamTrackerTest, RoomIsMadeByTheOldestCandidate) {
   StreamTracker tracker;
   tracker.OnRead(1, {0, kMiB}, 1);
   tracker.OnRead(1, {kMiB, 2 * kMiB}, 2);
-  for (uint64_t i = 1; i <= 2 * StreamTracker::kStreamsMax; ++i) tracker.OnRead(1, {i * 100 * kMiB, i * 100 * kMiB + 4096}, 3);
+  for (uint64_t i = 1; i <= 2 * StreamTracker::kStreamsMax; ++i)
+    tracker.OnRead(1, {i * 100 * kMiB, i * 100 * kMiB + 4096}, 3);
   EXPECT_EQ(tracker.all().size(), StreamTracker::kStreamsMax);
   EXPECT_EQ(tracker.ActiveCount(0), 1u);
 }
@@ -179,8 +180,10 @@ TEST(WholeFileDetectorTest, RunsAllOverAreDetectedRandomReadsAreNot) {
   const uint64_t file = 640 * kMiB;
   for (uint64_t run = 0; run < 8; ++run) {
     runs.OnRunConfirmed();
-    for (uint64_t i = 0; i < 16; ++i) runs.OnRead({run * 80 * kMiB + i * 128 * kKiB, run * 80 * kMiB + (i + 1) * 128 * kKiB}, i != 0, file);
-    for (uint64_t i = 0; i < 16; ++i) random.OnRead({run * 80 * kMiB + i * 4 * kMiB, run * 80 * kMiB + i * 4 * kMiB + 128 * kKiB}, false, file);
+    for (uint64_t i = 0; i < 16; ++i)
+      runs.OnRead({run * 80 * kMiB + i * 128 * kKiB, run * 80 * kMiB + (i + 1) * 128 * kKiB}, i != 0, file);
+    for (uint64_t i = 0; i < 16; ++i)
+      random.OnRead({run * 80 * kMiB + i * 4 * kMiB, run * 80 * kMiB + i * 4 * kMiB + 128 * kKiB}, false, file);
   }
   EXPECT_TRUE(runs.Detected(file));
   EXPECT_FALSE(random.Detected(file));

@@ -14,7 +14,11 @@ namespace files = std::filesystem;
 class CrashStore final : public ObjectStore {
  public:
   CrashStore(ObjectStore& store, int survive, bool last_takes_effect, std::string journal, std::string snapshot)
-      : store_(store), left_(survive), effect_(last_takes_effect), journal_(std::move(journal)), snapshot_(std::move(snapshot)) {}
+      : store_(store),
+        left_(survive),
+        effect_(last_takes_effect),
+        journal_(std::move(journal)),
+        snapshot_(std::move(snapshot)) {}
 
   bool crashed() const { return dead_; }
 
@@ -73,7 +77,8 @@ class CrashStore final : public ObjectStore {
   Result<WriteResult> CompleteUpload(const std::string& key, const std::string& upload_id,
                                      const std::vector<PartResult>& parts, std::optional<uint64_t> crc64,
                                      bool forbid_overwrite) override {
-    return Call<Result<WriteResult>>([&] { return store_.CompleteUpload(key, upload_id, parts, crc64, forbid_overwrite); });
+    return Call<Result<WriteResult>>(
+        [&] { return store_.CompleteUpload(key, upload_id, parts, crc64, forbid_overwrite); });
   }
   Status AbortUpload(const std::string& key, const std::string& upload_id) override {
     return Call<Status>([&] { return store_.AbortUpload(key, upload_id); });

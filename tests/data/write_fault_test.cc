@@ -196,7 +196,8 @@ TEST_F(WriteFault, EarlyPartsThatFailAreSentAgain) {
   const std::string data = Random(3 * kMiB, 6);
   ASSERT_TRUE(file->Truncate(data.size()));
   Fail("part", EIO, ErrorKind::kUnavailable, 1);
-  for (size_t at = data.size(); at > 0; at -= kPart) MustWrite(*file, at - kPart, std::string_view(data).substr(at - kPart, kPart));
+  for (size_t at = data.size(); at > 0; at -= kPart)
+    MustWrite(*file, at - kPart, std::string_view(data).substr(at - kPart, kPart));
   MustPublish(*file);
   ExpectContent("file", data);
 }

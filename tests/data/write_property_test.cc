@@ -11,7 +11,8 @@ class WriteProperty : public WriteFixture {
   // What goes to readers with a version is what the version has.
   void CheckPages(const Published& published, const std::string& model) {
     for (const KeptPage& page : published.pages) {
-      const std::string wanted = model.substr(page.offset, std::min(kKeptPageBytes, published.version.size - page.offset));
+      const std::string wanted =
+          model.substr(page.offset, std::min(kKeptPageBytes, published.version.size - page.offset));
       ASSERT_EQ(page.bytes->size(), wanted.size());
       ASSERT_EQ(std::memcmp(page.bytes->data(), wanted.data(), wanted.size()), 0) << "the page at " << page.offset;
       ++pages_seen_;

@@ -106,7 +106,8 @@ TEST_F(WriteWaitingTest, WithoutADiskOnlySoManyLieInMemory) {
   const Gauge& in_memory = Registry::Default().gauge("write_waits_in_memory_bytes", "");
   std::map<char, FetchLanding> runs;
   const auto keep = [&](char name) {
-    waiting.Keep(Bytes(std::string(Landing::kBytes, name)), [&, name](FetchLanding fetch) { runs[name] = std::move(fetch); });
+    waiting.Keep(Bytes(std::string(Landing::kBytes, name)),
+                 [&, name](FetchLanding fetch) { runs[name] = std::move(fetch); });
   };
   for (int round = 0; round < 2; ++round) {
     for (char name : {'a', 'b', 'c', 'd', 'e', 'f'}) keep(name);

@@ -52,7 +52,8 @@ TEST_F(Attributes, DefaultsAndCreation) {
   EXPECT_EQ(store_->MetadataOf("own")->at("uid"), "1000");
 }
 
-// As tar does: a file of several parts whose upload was opened before its time was chosen. One copy is refused over 5 GiB.
+// As tar does: a file of several parts whose upload was opened before its time was chosen. One copy is refused over 5
+// GiB.
 TEST_F(Attributes, OfAnUploadThatOneCopyCouldNotGiveAreStoredAfterwards) {
   const auto faults = oss::MakeFaultStore(*store_);
   TestMount mount(*faults);

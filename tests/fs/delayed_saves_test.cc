@@ -142,7 +142,8 @@ TEST_F(DelayedSaves, RunSixteenAtOnceAndGoOnAsThoseEnd) {
   PassDelay();
   ASSERT_TRUE(Await([this] { return slow_.now() == kSavesAtOnce; }));
   slow_.LetGo(1);
-  ASSERT_TRUE(Await([this] { return slow_.calls() == kSavesAtOnce + 1; })) << "one place is free, for any of the others";
+  ASSERT_TRUE(Await([this] { return slow_.calls() == kSavesAtOnce + 1; }))
+      << "one place is free, for any of the others";
   slow_.LetGo(kFiles);
   EXPECT_TRUE(Await([this] { return slow_.calls() == kFiles && slow_.now() == 0; }));
   EXPECT_EQ(slow_.peak(), kSavesAtOnce);

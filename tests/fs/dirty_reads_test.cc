@@ -56,7 +56,8 @@ TEST(DirtyReads, OfAFileThatIsBeingStoredLeaveThreadsToOthers) {
   gate.WaitUntilSomebodyCame();
   for (int i = 0; i < kReads; ++i)
     mount.fs().Read(stored, 5, 2, [&](const Result<ReadReply>& reply) {
-      if (reply && reply->bytes == 2 && std::string(static_cast<const char*>(reply->parts[0].iov_base), 2) == "of") ++good;
+      if (reply && reply->bytes == 2 && std::string(static_cast<const char*>(reply->parts[0].iov_base), 2) == "of")
+        ++good;
       ++answered;
       answered.notify_all();
     });

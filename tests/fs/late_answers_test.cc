@@ -22,7 +22,8 @@ class LateAnswers : public ::testing::Test {
     return change;
   }
   // Runs between the request in the bucket and its answer here, once.
-  void BeforeAnswer(const std::string& operation, const std::string& key_part, std::function<void()> work, int skip = 0) {
+  void BeforeAnswer(const std::string& operation, const std::string& key_part, std::function<void()> work,
+                    int skip = 0) {
     oss::FaultRule rule;
     rule.operation = operation;
     rule.key_part = key_part;

@@ -26,7 +26,8 @@ class MarkedDirectory : public ::testing::Test {
   uint64_t Heads() { return CountOf(*store_, {"head"}); }
   bool HeadsReach(uint64_t count) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (Heads() < count && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    while (Heads() < count && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return Heads() >= count;
   }
   void ExpectMode(size_t file, uint32_t mode) {

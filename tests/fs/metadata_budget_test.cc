@@ -23,7 +23,8 @@ class MetadataBudget : public ::testing::Test {
   bool Fits(bool fits = true) {
     const auto is_so = [&] { return (Bytes() <= static_cast<int64_t>(kBudget)) == fits; };
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!is_so() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    while (!is_so() && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return is_so();
   }
   // As the first reply to a program that wants the first names only.

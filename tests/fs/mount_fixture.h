@@ -239,8 +239,8 @@ class TestMount {
     if (!entry) return entry.error().errno_value;
     return ErrnoOf(ToStatus(fs_->SetAttr(entry->attr.ino, change, std::nullopt)));
   }
-  // Names in the order they come, without the dots; with `attrs` as `ls -l`, which looks up what comes without attributes,
-  // or with `bare` as `ls`, which does not.
+  // Names in the order they come, without the dots; with `attrs` as `ls -l`, which looks up what comes without
+  // attributes, or with `bare` as `ls`, which does not.
   Result<std::vector<std::string>> List(const std::string& path, std::map<std::string, Attr>* attrs = nullptr,
                                         std::vector<std::string>* bare = nullptr) {
     Result<Entry> directory = Find(path);

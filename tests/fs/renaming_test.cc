@@ -165,7 +165,8 @@ TEST_F(Renaming, AHandleOfTheReplacedFileKeepsItsSize) {
   EXPECT_EQ(*mount_.Get("target"), "new");
 }
 
-// The copy of an object that was sent in parts has another ETag, and a directory's rename has not looked at the sources.
+// The copy of an object that was sent in parts has another ETag, and a directory's rename has not looked at the
+// sources.
 class RenamingParts : public Renaming {
  protected:
   RenamingParts() {
@@ -173,7 +174,8 @@ class RenamingParts : public Renaming {
     const auto sent = std::make_shared<Awaited<Result<PartResult>>>();
     UploadBody body;
     body.spans.push_back(std::as_bytes(std::span(kText.data(), kText.size())));
-    const auto call = store_->UploadPartAsync("d/f", id, 1, body, [sent](Result<PartResult> part) { sent->Set(std::move(part)); });
+    const auto call =
+        store_->UploadPartAsync("d/f", id, 1, body, [sent](Result<PartResult> part) { sent->Set(std::move(part)); });
     EXPECT_TRUE(store_->CompleteUpload("d/f", id, {*sent->Take()}, std::nullopt, false));
   }
   void BendCopy(std::function<void(WriteResult&)> bend) {

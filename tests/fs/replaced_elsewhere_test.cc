@@ -1,4 +1,5 @@
-// Another host replaces or removes an object that is believed here: no mix of versions, and the next open sees what is there.
+// Another host replaces or removes an object that is believed here: no mix of versions, and the next open sees what is
+// there.
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {

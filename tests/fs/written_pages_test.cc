@@ -84,8 +84,8 @@ TEST(WrittenPagesTest, TheOldestGoFirst) {
   EXPECT_EQ(Answered(pages, {"large", 13 * kPage, "e", std::nullopt}, 0, 1), "no");
 }
 
-// A file is written in odd pieces, patched, cut, renamed, given attributes and replaced; what the kernel asks for page by
-// page is what the model has.
+// A file is written in odd pieces, patched, cut, renamed, given attributes and replaced; what the kernel asks for page
+// by page is what the model has.
 class WrittenPagesProperty : public ::testing::Test {
  protected:
   std::string Random(size_t size) {

@@ -30,7 +30,8 @@ TEST_P(ClientBodyTest, SendsTheRequestAsItIs) {
   EXPECT_THAT(head, HasSubstr(StrCat("Host: 127.0.0.1:", server.port(), "\r\n")));
   EXPECT_THAT(head, HasSubstr("Range: bytes=0-9\r\n"));
   EXPECT_THAT(head, HasSubstr("X-Empty:"));
-  for (const char* unwanted : {"Expect", "Accept", "Content-", "User-Agent"}) EXPECT_THAT(head, Not(HasSubstr(unwanted)));
+  for (const char* unwanted : {"Expect", "Accept", "Content-", "User-Agent"})
+    EXPECT_THAT(head, Not(HasSubstr(unwanted)));
 }
 
 TEST_P(ClientBodyTest, ContentLength) {
@@ -44,7 +45,8 @@ TEST_P(ClientBodyTest, ContentLength) {
 
 TEST_P(ClientBodyTest, ChunkedWithExtensionsAndTrailers) {
   const auto response = FetchScripted(
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n00A\r\n 12345678 \r\n0\r\nX-T: 1\r\n\r\n");
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n00A\r\n 12345678 \r\n0\r\nX-T: "
+      "1\r\n\r\n");
   ASSERT_TRUE(response) << response.error().text;
   EXPECT_EQ(response->body, "hello 12345678 ");
 }
@@ -67,8 +69,9 @@ TEST_P(ClientBodyTest, NoBody) {
 }
 
 TEST_P(ClientBodyTest, InterimAnswersAreSkipped) {
-  const auto response =
-      FetchScripted("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\ny");
+  const auto response = FetchScripted(
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
+      "1\r\n\r\ny");
   ASSERT_TRUE(response) << response.error().text;
   EXPECT_EQ(response->head.status, 200);
   EXPECT_EQ(response->head.Find("Link"), std::nullopt);

@@ -13,7 +13,8 @@ namespace {
 
 class ClientConnectionTest : public ClientTest {};
 
-INSTANTIATE_TEST_SUITE_P(Both, ClientConnectionTest, testing::Values("lean", "curl", "lean_tls", "curl_tls"), ClientName);
+INSTANTIATE_TEST_SUITE_P(Both, ClientConnectionTest, testing::Values("lean", "curl", "lean_tls", "curl_tls"),
+                         ClientName);
 
 TEST_P(ClientConnectionTest, KeepsAConnectionForCallsInARow) {
   ScriptedServer server(AnswerEverything);
@@ -207,7 +208,8 @@ TEST(LeanClientTest, NewConnectionsSpreadOverAllAddressesAndDeadOnesRest) {
   auto client = MakeLeanClient(HttpConfig{}, [&](const std::string& host) -> Result<Resolver::Addresses> {
     EXPECT_EQ(host, "two.test");
     ++lookups;
-    return Resolver::Addresses{*SocketAddress::FromLiteral("127.0.0.9", 0), *SocketAddress::FromLiteral("127.0.0.1", 0)};
+    return Resolver::Addresses{*SocketAddress::FromLiteral("127.0.0.9", 0),
+                               *SocketAddress::FromLiteral("127.0.0.1", 0)};
   });
   ASSERT_TRUE(client);
   for (int n = 0; n < 6; ++n) {

@@ -70,8 +70,9 @@ class ClientUser {
   std::future<Result<Response>> Go(Request request, std::shared_ptr<BodySink> sink = nullptr) {
     auto promise = std::make_shared<std::promise<Result<Response>>>();
     auto future = promise->get_future();
-    call = client->Start(std::move(request), std::move(sink),
-                         [promise](Result<Response> result, const CallReport&) { promise->set_value(std::move(result)); });
+    call = client->Start(std::move(request), std::move(sink), [promise](Result<Response> result, const CallReport&) {
+      promise->set_value(std::move(result));
+    });
     return future;
   }
   // How the call ended, besides what came of it.

@@ -101,7 +101,8 @@ TEST_P(TlsStreamTest, AnUploadWaitsForAServerThatReadsLittleByLittle) {
       },
       tls);
   Request request = To(server, "PUT");
-  for (size_t at = 0; at < body.size(); at += 262'144) request.body.push_back(Bytes(std::string_view(body).substr(at, 262'144)));
+  for (size_t at = 0; at < body.size(); at += 262'144)
+    request.body.push_back(Bytes(std::string_view(body).substr(at, 262'144)));
   auto result = Go(std::move(request));
   begun.get_future().wait();
   go_on.set_value();
@@ -126,7 +127,8 @@ TEST_P(TlsStreamTest, ABodyThatIsCutIsNeverShortData) {
                 FailsWith(ErrorKind::kUnavailable, "after 5 of 9 body bytes"));
     EXPECT_THAT(fetch("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n12345", goodbye),
                 FailsWith(ErrorKind::kUnavailable, "inside the chunked body"));
-    EXPECT_THAT(fetch("HTTP/1.1 200 OK\r\nContent-", goodbye), FailsWith(ErrorKind::kUnavailable, "inside the headers"));
+    EXPECT_THAT(fetch("HTTP/1.1 200 OK\r\nContent-", goodbye),
+                FailsWith(ErrorKind::kUnavailable, "inside the headers"));
     // Whole answers: it does not matter how the connection ends.
     EXPECT_TRUE(fetch("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345", goodbye));
     EXPECT_TRUE(fetch("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", goodbye));

@@ -78,7 +78,8 @@ TEST_F(TlsTest, OldVersionsAreRefused) {
 }
 
 TEST_F(TlsTest, AServerOfPlainHttpIsNamedAsSuch) {
-  ScriptedServer server([](Peer& peer) { peer.Write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"); }, nullptr);
+  ScriptedServer server([](Peer& peer) { peer.Write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"); },
+                        nullptr);
   EXPECT_THAT(client->Fetch(To(server)), FailsWith(ErrorKind::kUnavailable, "wrong version number"));
   EXPECT_EQ(ReportOf(To(server)).cause, Cause::kNotHttp);
 }
@@ -144,7 +145,8 @@ TEST_F(TlsTest, AnAddressThatHangsIsLeftForTheNext) {
   ASSERT_EQ(bind(listener, mute.get(), mute.length), 0);
   ASSERT_EQ(listen(listener, 8), 0);
   Make(TestCertificates::Get().authority(), [](const std::string&) -> Result<Resolver::Addresses> {
-    return Resolver::Addresses{*SocketAddress::FromLiteral("127.0.0.9", 0), *SocketAddress::FromLiteral("127.0.0.1", 0)};
+    return Resolver::Addresses{*SocketAddress::FromLiteral("127.0.0.9", 0),
+                               *SocketAddress::FromLiteral("127.0.0.1", 0)};
   });
   Request request = To(server, "two.test");
   request.connect_timeout = std::chrono::seconds(3);  // half of it for the first
@@ -255,7 +257,8 @@ TEST_F(TlsTest, SessionsOfAHostAreResumedOnNewConnections) {
         },
         TestCertificates::Server(wish));
     // One after the other; another name has a session of its own.
-    for (const char* host : {"localhost", "localhost", "127.0.0.1", "localhost"}) ASSERT_TRUE(client->Fetch(To(server, host)));
+    for (const char* host : {"localhost", "localhost", "127.0.0.1", "localhost"})
+      ASSERT_TRUE(client->Fetch(To(server, host)));
     EXPECT_THAT(resumed, testing::ElementsAre(false, true, false, true)) << version;
   }
 }

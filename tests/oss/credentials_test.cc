@@ -242,8 +242,9 @@ TEST_F(CredentialsTest, SourcesAreUsedInOrder) {
   EXPECT_NE(uses().find("RAM role reader"), std::string::npos) << uses();
   options_.anonymous = true;
   EXPECT_EQ(uses(), "anonymous");
-  const std::vector<std::string> order = {"anonymous",       "ram_role",       "credential_process", "oss_access_key_id",
-                                          "credential_file", "credential_dir", "profile"};
+  const std::vector<std::string> order = {
+      "anonymous",      "ram_role", "credential_process", "oss_access_key_id", "credential_file",
+      "credential_dir", "profile"};
   EXPECT_EQ(GivenSources(options_), order);
 }
 
@@ -379,7 +380,8 @@ TEST_F(CredentialsTest, ProfilesOfTheCommandLine) {
     options_.profile = wrong;
     EXPECT_FALSE(Keys()) << wrong;
   }
-  EXPECT_NE(Keys().error().text.find("no profile none in " + path + ". Next: give one of p1, p2, loop, odd"), std::string::npos);
+  EXPECT_NE(Keys().error().text.find("no profile none in " + path + ". Next: give one of p1, p2, loop, odd"),
+            std::string::npos);
   Write("config.json", "{");
   EXPECT_FALSE(Keys());
   unlink(path.c_str());
@@ -424,8 +426,8 @@ TEST_F(CredentialsTest, TheCommandOfAProfileIsFoundByPath) {
     {"name":"sso","mode":"External","process_command":"give-keys --of p"},
     {"name":"none","mode":"External","process_command":"no-such-command login"}]})");
   setenv("ALIBABA_CLOUD_CONFIG_FILE", path.c_str(), 1);
-  Write("give-keys", "#!/bin/sh\n[ \"$*\" = '--of p' ] && printf '%s' '" + SetJson("by-path", "2099-01-01T00:00:00Z") + "'\n",
-        0700);
+  Write("give-keys",
+        "#!/bin/sh\n[ \"$*\" = '--of p' ] && printf '%s' '" + SetJson("by-path", "2099-01-01T00:00:00Z") + "'\n", 0700);
   const std::string before = getenv("PATH");
   setenv("PATH", (folder_ + ":" + before).c_str(), 1);
   const auto keys = Keys();

@@ -10,10 +10,11 @@ bool Has(const Error& error, std::string_view part) { return error.text.find(par
 
 TEST(ErrorTextTest, NamesTheRightThatIsMissing) {
   const ServiceError denied{403, "AccessDenied", "denied", "id", "", ""};
-  for (const auto& [operation, right] : {std::pair("delete", "oss:DeleteObject"), std::pair("delete_many", "oss:DeleteObject"),
-                                         std::pair("get", "oss:GetObject"), std::pair("put", "oss:PutObject"),
-                                         std::pair("copy", "oss:GetObject and oss:PutObject"),
-                                         std::pair("abort", "oss:AbortMultipartUpload"), std::pair("list", "oss:ListObjects")}) {
+  for (const auto& [operation, right] :
+       {std::pair("delete", "oss:DeleteObject"), std::pair("delete_many", "oss:DeleteObject"),
+        std::pair("get", "oss:GetObject"), std::pair("put", "oss:PutObject"),
+        std::pair("copy", "oss:GetObject and oss:PutObject"), std::pair("abort", "oss:AbortMultipartUpload"),
+        std::pair("list", "oss:ListObjects")}) {
     const Error error = MakeServiceError(denied, {operation, "k", "b", "e"});
     EXPECT_TRUE(Has(error, right)) << error.text;
   }
@@ -26,7 +27,8 @@ TEST(ErrorTextTest, NamesTheRightThatIsMissing) {
 // The object to restore is the one that is copied.
 TEST(ErrorTextTest, ACopyNamesItsSource) {
   const ServiceError archived{403, "InvalidObjectState", "", "id", "", ""};
-  EXPECT_TRUE(Has(MakeServiceError(archived, {"copy", "new", "b", "e", "old"}), "copy of old to new in bucket b failed"));
+  EXPECT_TRUE(
+      Has(MakeServiceError(archived, {"copy", "new", "b", "e", "old"}), "copy of old to new in bucket b failed"));
   EXPECT_TRUE(Has(MakeServiceError(archived, {"copy", "same", "b", "e", "same"}), "copy of same in bucket b failed"));
 }
 

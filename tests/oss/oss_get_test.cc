@@ -269,7 +269,8 @@ TEST_F(OssGetTest, HedgesNothingWhileProcessorsAreShort) {
   is_hanging = true;
   std::promise<Status> ended;
   auto sink = std::make_shared<StringSink>();
-  const auto call = store_->GetAsync({"k", 0, 10, ""}, sink, [&](Status status) { ended.set_value(std::move(status)); });
+  const auto call =
+      store_->GetAsync({"k", 0, 10, ""}, sink, [&](Status status) { ended.set_value(std::move(status)); });
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   for (const int before = looks; looks < before + 3 && std::chrono::steady_clock::now() < deadline;)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -22,7 +22,8 @@ struct Pair {
   End hedge;
   bool is_canceled;  // while both answer
   std::string Name() const {
-    return StrCat(kEndNames[static_cast<int>(first)], "-", kEndNames[static_cast<int>(hedge)], is_canceled ? "-canceled" : "");
+    return StrCat(kEndNames[static_cast<int>(first)], "-", kEndNames[static_cast<int>(hedge)],
+                  is_canceled ? "-canceled" : "");
   }
   bool Has(End end) const { return first == end || hedge == end; }
 };

@@ -12,7 +12,8 @@ namespace {
 
 constexpr const char* kTagging = "x-oss-tagging";
 constexpr const char* kTagsXml =
-    "<Tagging><TagSet><Tag><Key>a b</Key><Value>1&amp;2</Value></Tag><Tag><Key>c</Key><Value></Value></Tag></TagSet></Tagging>";
+    "<Tagging><TagSet><Tag><Key>a "
+    "b</Key><Value>1&amp;2</Value></Tag><Tag><Key>c</Key><Value></Value></Tag></TagSet></Tagging>";
 
 class OssTagsTest : public StoreFixture {
  protected:

@@ -22,7 +22,8 @@ class OssVersioningTest : public StoreFixture {
       }
       reply.status = request.method == "HEAD" ? reply.status : 200;
       reply.headers.push_back({"x-oss-version-id", "CAEQ"});
-      if (request.method == "POST") std::erase_if(reply.headers, [](const auto& h) { return h.name == "Content-Length"; });
+      if (request.method == "POST")
+        std::erase_if(reply.headers, [](const auto& h) { return h.name == "Content-Length"; });
       return reply;
     });
     ASSERT_EQ(store_->Head("seen")->version_id, "CAEQ");

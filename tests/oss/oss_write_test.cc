@@ -169,7 +169,8 @@ TEST_F(OssCopyTest, TagsReplaceTheSources) {
   config_.tagging = "a=b";
   for (const bool replaces : {false, true}) {
     ServeInTurn({Copied()});
-    ASSERT_TRUE(store_->Copy({"s", "", "t", false, replaces ? std::optional<WriteOptions>(WriteOptions{}) : std::nullopt}));
+    ASSERT_TRUE(
+        store_->Copy({"s", "", "t", false, replaces ? std::optional<WriteOptions>(WriteOptions{}) : std::nullopt}));
     EXPECT_EQ(http_->Seen().at(0).Header("x-oss-tagging"), "a=b");
     EXPECT_EQ(http_->Seen().at(0).Header("x-oss-tagging-directive"), "Replace");
   }

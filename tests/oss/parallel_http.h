@@ -34,14 +34,15 @@ class ParallelHttp final : public http::HttpClient {
     SeenRequest seen{request.method, request.host, request.target, request.headers, ""};
     MutexLock lock(mutex_);
     ++running_;
-    threads_.emplace_back([this, call, seen = std::move(seen), sink = std::move(sink), done = std::move(done)]() mutable {
-      Run(*call, seen, sink.get(), done);
-      sink.reset();
-      done = nullptr;
-      MutexLock ended(mutex_);
-      --running_;
-      changed_.NotifyAll();
-    });
+    threads_.emplace_back(
+        [this, call, seen = std::move(seen), sink = std::move(sink), done = std::move(done)]() mutable {
+          Run(*call, seen, sink.get(), done);
+          sink.reset();
+          done = nullptr;
+          MutexLock ended(mutex_);
+          --running_;
+          changed_.NotifyAll();
+        });
     return call;
   }
 
@@ -55,7 +56,8 @@ class ParallelHttp final : public http::HttpClient {
   bool WaitForCalls(size_t count) {
     MutexLock lock(mutex_);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (running_ != count && std::chrono::steady_clock::now() < deadline) changed_.WaitFor(lock, std::chrono::seconds(1));
+    while (running_ != count && std::chrono::steady_clock::now() < deadline)
+      changed_.WaitFor(lock, std::chrono::seconds(1));
     return running_ == count;
   }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The packages of scripts/package.sh in an empty system: inside.sh says what must work there.
 #
-# Usage, as root: tests/package/chroot_test.sh [--packages DIR] [--build DIR] [--suite NAME] [--chroot DIR] [--old-kernel]
+# Usage, as root: tests/package/chroot_test.sh [--packages DIR] [--build DIR] [--suite NAME] [--chroot DIR]
+# [--old-kernel]
 #   --packages  the folder with the .tar.gz and the .deb; default: made from --build (default build/release, which is not rebuilt)
 #   --suite     trixie, bookworm (default), jammy: the host's glibc is used;
 #               bullseye, buster, focal: it is too old, so the carried one; busybox: there is none, so the carried one

@@ -25,7 +25,8 @@ start_server() {  # NAME OPTIONS...: the port, and the process in $server
   port=$(sed -n 's/.*listening on 127.0.0.1://p' "$name.log")
   [ -n "$port" ] || fail "no server"
 }
-check_process() {  # PID NAME WORD: it is known by its name, its command line begins with what was typed, and it has the right glibc
+# PID NAME WORD: it is known by its name, its command line begins with what was typed, and it has the right glibc.
+check_process() {
   case $library in
     carried) grep -q '/lib/glibc/libc.so.6$' "/proc/$1/maps" || fail "$2 does not use the carried glibc" ;;
     *) ! grep -q '/lib/glibc/' "/proc/$1/maps" || fail "$2 uses the carried glibc" ;;

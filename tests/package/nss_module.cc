@@ -1,5 +1,5 @@
-// For chroot_test.sh: libnss_foreign.so.2, a name service of a host. It leaves a mark when it is loaded, and knows no name.
-// Without a C library, so that every glibc can load it.
+// For chroot_test.sh: libnss_foreign.so.2, a name service of a host. It leaves a mark when it is loaded, and knows no
+// name. Without a C library, so that every glibc can load it.
 #include "launcher/system_calls.h"
 
 using ossfs2::launcher::Call;

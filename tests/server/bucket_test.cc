@@ -34,7 +34,8 @@ TEST_F(BucketTest, GivesItsStorageClass) {
 
 TEST_F(BucketTest, AppendsTakeNeitherAKeyNorColdArchive) {
   StartWith("Standard");
-  EXPECT_EQ(Append("a", {{"x-oss-server-side-encryption", "KMS"}, {"x-oss-server-side-encryption-key-id", "k"}}).status, 400);
+  EXPECT_EQ(Append("a", {{"x-oss-server-side-encryption", "KMS"}, {"x-oss-server-side-encryption-key-id", "k"}}).status,
+            400);
   EXPECT_EQ(Append("a", {{"x-oss-storage-class", "ColdArchive"}}).Header("x-oss-ec"), "0016-00000503");
   EXPECT_EQ(Append("a", {{"x-oss-server-side-encryption", "KMS"}, {"x-oss-storage-class", "IA"}}).status, 200);
   Stop();

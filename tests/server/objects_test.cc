@@ -65,10 +65,12 @@ TEST_F(ObjectsTest, ChecksOfUploads) {
   for (const char* name : {"x-oss-meta-a.b", "x-oss-meta-a~b", "x-oss-meta-"})
     EXPECT_EQ(Do("PUT", "a", {}, "y", {{name, "x"}}).Code(), "InvalidArgument") << name;
   EXPECT_EQ(Do("PUT", "a", {}, "y", {{"x-oss-object-acl", "secret"}}).Code(), "InvalidArgument");
-  EXPECT_EQ(Do("PUT", "a", {}, "y", {{"x-oss-server-side-encryption", "ROT13"}}).Code(), "InvalidEncryptionAlgorithmError");
+  EXPECT_EQ(Do("PUT", "a", {}, "y", {{"x-oss-server-side-encryption", "ROT13"}}).Code(),
+            "InvalidEncryptionAlgorithmError");
   for (const char* tags : {"a=b=c", "=b", "a=1&a=2", "a=%23", "a=1&", "1&2&3&4&5&6&7&8&9&10&11"})
     EXPECT_EQ(Do("PUT", "a", {}, "y", {{"x-oss-tagging", tags}}).Code(), "InvalidTag") << tags;
-  EXPECT_EQ(Do("PUT", "tagged", {}, "y", {{"x-oss-tagging", "a=b%3Dc&d"}, {"x-oss-object-acl", "private"}}).status, 200);
+  EXPECT_EQ(Do("PUT", "tagged", {}, "y", {{"x-oss-tagging", "a=b%3Dc&d"}, {"x-oss-object-acl", "private"}}).status,
+            200);
   EXPECT_EQ(Do("PUT", std::string(1024, 'k'), {}, "x").Code(), "InvalidObjectName");
   EXPECT_EQ(Do("PUT", "/k", {}, "x").Code(), "InvalidObjectName");
   EXPECT_EQ(Do("PUT", "caf\xe9", {}, "x").Code(), "InvalidObjectName");
@@ -197,7 +199,8 @@ TEST_F(ObjectsTest, TagsAreCountedToldAndCopied) {
   EXPECT_NE(xml.find("<Value>1+2</Value>"), std::string::npos) << xml;
   EXPECT_EQ(Do("GET", "absent", {{"tagging", ""}}).Code(), "NoSuchKey");
   // A copy keeps them, also with metadata of its own, unless it is told otherwise.
-  const NameValues replaced = {{"x-oss-copy-source", "/bkt/src"}, {"x-oss-metadata-directive", "REPLACE"}, {"x-oss-tagging", "d=4"}};
+  const NameValues replaced = {
+      {"x-oss-copy-source", "/bkt/src"}, {"x-oss-metadata-directive", "REPLACE"}, {"x-oss-tagging", "d=4"}};
   EXPECT_EQ(Do("PUT", "dst", {}, "", replaced).status, 200);
   EXPECT_EQ(Do("HEAD", "dst").Header("x-oss-tagging-count"), "2");
   NameValues all_replaced = replaced;
@@ -220,8 +223,9 @@ TEST_F(ObjectsTest, CopiesKeepHeadersButNotTheEncryption) {
             200);
   EXPECT_EQ(Do("HEAD", "dst").Header("x-oss-server-side-encryption"), "KMS");
   EXPECT_EQ(Do("GET", "dst").Header("x-oss-server-side-encryption-key-id"), "key-1");
-  EXPECT_EQ(Do("PUT", "dst", {}, "", {{"x-oss-copy-source", "/bkt/src"}, {"x-oss-metadata-directive", "REPLACE"}}).status,
-            200);
+  EXPECT_EQ(
+      Do("PUT", "dst", {}, "", {{"x-oss-copy-source", "/bkt/src"}, {"x-oss-metadata-directive", "REPLACE"}}).status,
+      200);
   EXPECT_EQ(Do("HEAD", "dst").Header("Cache-Control"), "");
 }
 

@@ -100,7 +100,8 @@ Result<std::string> AskDaemon(const std::string& socket_path, const std::string&
                      StrCat("the daemon closed its socket ", socket_path,
                             " without an answer: it is ending, or has too many questions at once; try again"));
   if (!answer)
-    return MakeError(ETIMEDOUT, ErrorKind::kUnavailable, StrCat("the daemon does not answer on its socket ", socket_path, " within ",
+    return MakeError(ETIMEDOUT, ErrorKind::kUnavailable,
+                     StrCat("the daemon does not answer on its socket ", socket_path, " within ",
                             std::chrono::duration_cast<std::chrono::seconds>(answer_limit).count(),
                             " s; it hangs or is stopped: look at its log, or end it (`ossfs2 list` has both)"));
   return *answer;

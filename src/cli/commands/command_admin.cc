@@ -33,8 +33,10 @@ std::string WhyNoDaemon(const std::string& path_or_pid) {
   const std::string path = ResolveMountPoint(path_or_pid);
   std::string mount_point;
   for (const MountInfo& mount : ReadMountInfo())
-    if (mount.type == "fuse.ossfs2" && (path + "/").starts_with(mount.mount_point + "/")) mount_point = mount.mount_point;
-  if (mount_point.empty()) return StrCat("no running mount of this user is at ", path_or_pid, "; `ossfs2 list` shows them");
+    if (mount.type == "fuse.ossfs2" && (path + "/").starts_with(mount.mount_point + "/"))
+      mount_point = mount.mount_point;
+  if (mount_point.empty())
+    return StrCat("no running mount of this user is at ", path_or_pid, "; `ossfs2 list` shows them");
   if (HealthOf(mount_point) == MountHealth::kDead)
     return StrCat("the daemon of ", mount_point, " has died: mount it again, or `ossfs2 umount ", mount_point, "`");
   return StrCat(mount_point, " was mounted by another user, or with another XDG_RUNTIME_DIR; ask as that user");

@@ -43,7 +43,8 @@ class LiveUploads {
   std::set<std::string> keys_;
 };
 
-// Whether a mount that runs on this host needs the backup or parked copy. Read anew each time: they are few, and mounts go on.
+// Whether a mount that runs on this host needs the backup or parked copy. Read anew each time: they are few, and mounts
+// go on.
 bool IsInUse(const Settings& settings, const std::string& key) {
   for (const std::string& folder : JournalFolders(settings))
     for (const JournalEntry& entry : ReadLiveRuns(folder))
@@ -58,8 +59,8 @@ void TellLeftover(const Leftover& item, bool dry_run) {
     return;
   }
   const bool would = dry_run && item.action != LeftoverAction::kKeep;
-  printf("%s%s %s%s%s (%s)\n", would ? "would " : "", kWords[static_cast<size_t>(item.action)], Printable(item.key).c_str(),
-         item.action == LeftoverAction::kRestore ? " as " : "",
+  printf("%s%s %s%s%s (%s)\n", would ? "would " : "", kWords[static_cast<size_t>(item.action)],
+         Printable(item.key).c_str(), item.action == LeftoverAction::kRestore ? " as " : "",
          item.action == LeftoverAction::kRestore ? Printable(item.target).c_str() : "", item.reason.c_str());
 }
 
@@ -114,7 +115,8 @@ int GcCommand(const Arguments& arguments) {
   if (!leftovers) return FailWith(1, AdviseProbe(leftovers.error(), *settings).ToString());
   printf("%zu leftover objects %s, %zu %s, %zu younger ones, %zu of running mounts and %zu unclear ones kept%s\n",
          leftovers->deleted, dry_run ? "would be deleted" : "deleted", leftovers->restored,
-         dry_run ? "would be restored" : "restored", leftovers->younger, leftovers->in_use, leftovers->kept, FailedText(leftovers->failed).c_str());
+         dry_run ? "would be restored" : "restored", leftovers->younger, leftovers->in_use, leftovers->kept,
+         FailedText(leftovers->failed).c_str());
   return count.failed + leftovers->failed == 0 ? 0 : 1;
 }
 

@@ -165,9 +165,9 @@ void PrintText(const Warmup& warmup, const WarmupArguments& arguments, double se
   if (failures.size() > kFailuresShownMax)
     fprintf(stderr, "ossfs2: and %zu more\n", failures.size() - kFailuresShownMax);
   if (arguments.check) {
-    printf("%.1f %% resident (%s of %s in %llu files)\n", ResidentPercent(progress.bytes_resident, progress.bytes_total),
-           FormatSize(progress.bytes_resident).c_str(), FormatSize(progress.bytes_total).c_str(),
-           static_cast<unsigned long long>(progress.files_total));
+    printf("%.1f %% resident (%s of %s in %llu files)\n",
+           ResidentPercent(progress.bytes_resident, progress.bytes_total), FormatSize(progress.bytes_resident).c_str(),
+           FormatSize(progress.bytes_total).c_str(), static_cast<unsigned long long>(progress.files_total));
   } else {
     const double rate = seconds > 0 ? static_cast<double>(progress.bytes_done) / seconds : 0;
     printf("read %s in %llu files in %.1f s (%s/s)\n", FormatSize(progress.bytes_done).c_str(),

@@ -107,7 +107,8 @@ void Doctor::Memory(const Show& show) {
   if (model_directory_.empty()) return;
   const Warmup files({model_directory_});
   for (const WarmupFailure& failure : files.failures())
-    show({"page cache", Verdict::kFail, StrCat(failure.path, ": ", failure.reason), "give --model a folder that can be read"});
+    show({"page cache", Verdict::kFail, StrCat(failure.path, ": ", failure.reason),
+          "give --model a folder that can be read"});
   if (!files.failures().empty()) return;
   const uint64_t model = files.progress().bytes_total;
   const uint64_t room =

@@ -175,8 +175,8 @@ void BucketDoctor::Versioning(const Show& show, const std::string& scratch_key) 
   const bool off = head->version_id.empty();
   show({"versioning", off ? Verdict::kPass : Verdict::kWarn,
         off ? "the bucket keeps no old versions"
-            : "the bucket keeps old versions: O_EXCL, mkdir and RENAME_NOREPLACE are not exclusive between hosts, and what is "
-              "replaced or deleted goes on costing storage",
+            : "the bucket keeps old versions: O_EXCL, mkdir and RENAME_NOREPLACE are not exclusive between hosts, and "
+              "what is replaced or deleted goes on costing storage",
         off ? "" : "a lifecycle rule that expires noncurrent versions; see docs/known-issues.md"});
 }
 

@@ -53,7 +53,8 @@ bool MayAskForPages(int fd, const std::string& path) {
 std::string WarmupReason(int error) {
   // What the kernel answers once nobody serves the mount.
   if (error == ENOTCONN || error == ECONNABORTED) return "the mount has ended; mount it again";
-  if (error == EACCES) return "Permission denied: not for this user, or archived and not restored; the log of the mount tells";
+  if (error == EACCES)
+    return "Permission denied: not for this user, or archived and not restored; the log of the mount tells";
   return strerror(error);
 }
 

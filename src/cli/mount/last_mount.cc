@@ -28,8 +28,8 @@ Status AwaitLastMount(const MountRecord& last, StartReport& report, std::chrono:
     if (!copies.empty())
       return MakeError(EBUSY, ErrorKind::kInvalid,
                        StrCat("the daemon of the last mount here (pid ", last.pid,
-                              ") has stored everything and stays, since its file system is mounted elsewhere too: ", copies,
-                              "; or end the daemon (kill ", last.pid, "), then mount again"));
+                              ") has stored everything and stays, since its file system is mounted elsewhere too: ",
+                              copies, "; or end the daemon (kill ", last.pid, "), then mount again"));
   }
   return {};
 }

@@ -117,7 +117,8 @@ std::string WhyNotSet(const OptionSpec& spec) {
   if (spec.support == OptionSupport::kNotice) return StrCat(spec.name, " has no effect: ", spec.note);
   if (spec.support == OptionSupport::kRefused) return StrCat(spec.name, " is not supported: ", spec.note);
   if (spec.group == OptionGroup::kCredentials)
-    return StrCat(spec.name, " is not set by a command, which others can see; change the config file, then: kill -HUP ", getpid());
+    return StrCat(spec.name, " is not set by a command, which others can see; change the config file, then: kill -HUP ",
+                  getpid());
   return StrCat(spec.name, " needs a new mount; change the config file and mount again");
 }
 

@@ -100,8 +100,8 @@ int MountService::Start() {
   RaiseDescriptorLimit();
   if (Status made = PrepareLogDirectory(settings()); !made) return Fail(1, made.error().ToString());
   if (Status set = SetupLog(settings().log); !set) return Fail(1, set.error().ToString());
-  Log(LogLevel::kInfo, StrCat("ossfs2 ", OSSFS2_VERSION, " starts, pid ", getpid(), ", ", settings().Source(),
-                              " at ", settings().oss.endpoint, " on ", settings().mount_point, ", with ", LibraryText()));
+  Log(LogLevel::kInfo, StrCat("ossfs2 ", OSSFS2_VERSION, " starts, pid ", getpid(), ", ", settings().Source(), " at ",
+                              settings().oss.endpoint, " on ", settings().mount_point, ", with ", LibraryText()));
   Log(LogLevel::kInfo, settings().memory.ToString());
   if (settings().core_dumps) AllowCoreDumps();
   signals_ = std::make_unique<SignalThread>();

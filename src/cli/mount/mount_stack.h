@@ -2,8 +2,8 @@
 //
 // Build makes http, credentials, store, pool, engines, file system and frontend, asks the bucket once (Probe)
 // and finishes what a crash left; nothing is mounted before all of that succeeded. Mount, Run and Stop are
-// the frontend's. Save publishes unsaved files until the deadline, when all requests to the bucket are canceled, so that
-// one which does not answer holds nothing up. Close unmounts and ends every part. Threads:
+// the frontend's. Save publishes unsaved files until the deadline, when all requests to the bucket are canceled, so
+// that one which does not answer holds nothing up. Close unmounts and ends every part. Threads:
 // Build, Mount, Run, Save and Close on one thread; Stop and the facts from any. Build starts threads, so a daemon
 // forks before. Errors: sentences for the terminal; bucket_check tells those of the probe.
 #pragma once

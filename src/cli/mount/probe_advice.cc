@@ -98,9 +98,10 @@ Error AdviseProbe(const Error& error, const Settings& settings) {
   // Neither the bucket nor the network was asked: the source of the keys says what is wrong.
   if (Contains(error.text, "there are no valid credentials")) return advised;
   if (settings.credentials.anonymous && error.kind == ErrorKind::kAccessDenied) {
-    advised.text = StrCat(error.text.substr(0, error.text.find(" Next: ")),
-                          " Next: no request is signed (anonymous), and the bucket is not public: leave anonymous out and "
-                          "give a key.");
+    advised.text =
+        StrCat(error.text.substr(0, error.text.find(" Next: ")),
+               " Next: no request is signed (anonymous), and the bucket is not public: leave anonymous out and "
+               "give a key.");
     return advised;
   }
   const bool no_answer = error.http_status == 0 && error.kind == ErrorKind::kUnavailable;
@@ -118,7 +119,8 @@ Error AdviseProbe(const Error& error, const Settings& settings) {
     advised.text = StrCat(advice, " [", error.text, "]");
   }
   if (const std::string host = SplitEndpoint(settings.oss.endpoint).host;
-      no_answer && Contains(error.text, "resolve") && host.find('.') == std::string::npos && host.find('-') != std::string::npos)
+      no_answer && Contains(error.text, "resolve") && host.find('.') == std::string::npos &&
+      host.find('-') != std::string::npos)
     advised.text += StrCat(" A region alone is no endpoint: write https://oss-", host, "-internal.aliyuncs.com.");
   // A server of plain HTTP answers a TLS hello with silence.
   if (handshake)

@@ -47,7 +47,8 @@ void StartReport::Progress(const std::string& text) {
     Line('P', text);
   } else {
     // As patient as AwaitStart: what an earlier run left may take longer than TimeoutStartSec.
-    NotifyServiceManager(StrCat("EXTEND_TIMEOUT_USEC=", std::chrono::microseconds(kSilenceMax).count(), "\nSTATUS=", text));
+    NotifyServiceManager(
+        StrCat("EXTEND_TIMEOUT_USEC=", std::chrono::microseconds(kSilenceMax).count(), "\nSTATUS=", text));
   }
 }
 

@@ -51,7 +51,8 @@ std::optional<std::string> WhyNoOption(std::string_view line) {
 
 std::optional<std::string> ValueNotice(std::string_view name, std::string_view value) {
   value = TrimSpace(value, " \t\r\n");
-  const bool quoted = value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front();
+  const bool quoted =
+      value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front();
   if (quoted) return StrCat("the quotes are taken as part of the value of ", name, "; write it without them");
   if (value.find(" #") != std::string_view::npos)
     return StrCat("what follows # is taken as part of the value of ", name, "; a comment needs a line of its own");

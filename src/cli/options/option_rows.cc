@@ -74,13 +74,15 @@ constexpr OptionSpec kRows[] = {
     {.name = "assume_role_external_id", .group = kCredentials, .effect = "External id that the role asks for."},
     {.name = "oidc_role_arn", .group = kCredentials, .effect = "RAM role for an OIDC token (RRSA)."},
     {.name = "oidc_provider_arn", .group = kCredentials, .effect = "OIDC provider of that role."},
-    {.name = "oidc_token_file", .group = kCredentials, .effect = "File with the OIDC token; read anew at each refresh."},
+    {.name = "oidc_token_file", .group = kCredentials,
+     .effect = "File with the OIDC token; read anew at each refresh."},
     {.name = "sts_endpoint", .group = kCredentials,
      .effect = "STS service for assumed and OIDC roles. Empty: sts.aliyuncs.com."},
 
     // --- metadata ---
     {.name = "attr_timeout", .type = kSeconds, .default_value = "60", .min = 0, .unit = "s", .group = kMetadata,
-     .since = "2.0.0", .effect = "How long attributes and listings are believed, by ossfs2 and by the kernel.", .runtime = true},
+     .since = "2.0.0",
+     .effect = "How long attributes and listings are believed, by ossfs2 and by the kernel.", .runtime = true},
     {.name = "fuse_attr_timeout", .type = kSeconds, .default_value = "-1", .min = -1, .unit = "s",
      .group = kMetadata, .kind = kExperimental, .since = "-",
      .effect = "How long the kernel believes attributes; -1: attr_timeout.", .runtime = true},
@@ -90,7 +92,8 @@ constexpr OptionSpec kRows[] = {
     {.name = "negative_timeout", .type = kSeconds, .default_value = "0", .min = 0, .unit = "s", .group = kMetadata,
      .since = "2.0.0", .effect = "How long the kernel remembers that a name does not exist.", .runtime = true},
     {.name = "oss_negative_cache_timeout", .type = kSeconds, .default_value = "0", .min = 0, .unit = "s",
-     .group = kMetadata, .since = "2.0.2", .effect = "How long ossfs2 remembers that a name does not exist; 0: off.", .runtime = true},
+     .group = kMetadata, .since = "2.0.2",
+     .effect = "How long ossfs2 remembers that a name does not exist; 0: off.", .runtime = true},
     {.name = "oss_negative_cache_size", .type = kInt, .default_value = "10000", .min = 0, .group = kMetadata,
      .since = "2.0.2", .effect = "Absent names remembered at most."},
     {.name = "readdirplus", .type = kBool, .default_value = "true", .group = kMetadata, .since = "2.0.0",
@@ -101,7 +104,8 @@ constexpr OptionSpec kRows[] = {
      .effect = "Ask the service at each open, so that changes of other hosts are seen at once. Turns sync_upload on."},
     {.name = "metadata_mem_limit", .type = kSize, .default_value = "0", .min = 0, .unit = "bytes",
      .group = kMetadata,
-     .effect = "Memory for names, attributes and listings, inside total_mem_limit. 0: an eighth of it, at most 256 MiB."},
+     .effect = "Memory for names, attributes and listings, inside total_mem_limit. 0: an eighth of it, at most 256 "
+               "MiB."},
     {.name = "enable_xattr", .type = kBool, .default_value = "true", .group = kMetadata, .since = "2.0.10",
      .effect = "Extended attributes, kept in the object's metadata. (The existing client: only OSS-HDFS.)"},
     {.name = "keep_attributes", .type = kBool, .default_value = "true", .group = kMetadata,
@@ -118,7 +122,8 @@ constexpr OptionSpec kRows[] = {
      .kind = kExperimental, .support = kNotice, .since = "-", .effect = "Inodes before the kernel is asked to forget.",
      .note = "metadata_mem_limit bounds the memory of names and attributes instead"},
     {.name = "inode_cache_eviction_interval_ms", .type = kInt, .default_value = "30000", .min = 0, .unit = "ms",
-     .group = kMetadata, .kind = kExperimental, .support = kNotice, .since = "-", .effect = "How often that is looked at.",
+     .group = kMetadata, .kind = kExperimental, .support = kNotice, .since = "-",
+     .effect = "How often that is looked at.",
      .note = "metadata_mem_limit bounds the memory of names and attributes instead"},
     {.name = "allow_mark_dir_stale_recursively", .type = kBool, .default_value = "false", .group = kMetadata,
      .kind = kHidden, .support = kNotice, .since = "-", .effect = "None in the existing client either.",
@@ -164,7 +169,8 @@ constexpr OptionSpec kRows[] = {
     {.name = "prefetch_concurrency", .type = kInt, .default_value = "256", .min = 0, .max = 4096, .group = kPrefetch,
      .since = "2.0.0", .effect = "GETs in flight at most, all files; 0: no prefetch."},
     {.name = "prefetch_concurrency_per_file", .type = kInt, .default_value = "64", .min = 1, .max = 4096,
-     .group = kPrefetch, .since = "2.0.0", .effect = "Prefetching GETs in flight at most for one file; what a reader waits for comes on top."},
+     .group = kPrefetch, .since = "2.0.0",
+     .effect = "Prefetching GETs in flight at most for one file; what a reader waits for comes on top."},
     {.name = "prefetch_chunk_size", .type = kSize, .default_value = "8388608", .min = kMiB, .max = 128 * kMiB,
      .unit = "bytes", .group = kPrefetch, .since = "2.0.0", .effect = "Bytes of one prefetching GET at most."},
     {.name = "prefetch_chunks", .type = kInt, .default_value = "0", .min = -1, .group = kPrefetch, .since = "2.0.0",
@@ -172,9 +178,9 @@ constexpr OptionSpec kRows[] = {
     {.name = "detect_whole_file", .type = kBool, .default_value = "true", .group = kPrefetch,
      .effect = "When page faults spread over a file, fetch the rest of it in order ahead of them."},
     {.name = "prefetch_next_shard", .type = kBool, .default_value = "true", .group = kPrefetch,
-     .effect = "Near the end of model-00001-of-00009 begin with model-00002-of-00009. Where the page cache is filled ahead "
-               "(page_cache_fill_threads), fetch as many bytes of the next files into it as were read whole before, at most a "
-               "sixteenth of the memory and 8 GiB."},
+     .effect = "Near the end of model-00001-of-00009 begin with model-00002-of-00009. Where the page cache is filled "
+               "ahead (page_cache_fill_threads), fetch as many bytes of the next files into it as were read whole "
+               "before, at most a sixteenth of the memory and 8 GiB."},
     {.name = "page_cache_fill_threads", .type = kInt, .default_value = "-1", .min = -1, .max = 64, .group = kPrefetch,
      .effect = "Threads that put fetched bytes into the page cache before a sequential or mapped reader comes to them; "
                "0: none. -1: an eighth of the cores, at most 8, on hosts with 8 cores or more and 8 GiB of memory "
@@ -209,8 +215,9 @@ constexpr OptionSpec kRows[] = {
     {.name = "ignore_fsync", .type = kBool, .default_value = "false", .group = kUpload, .kind = kHidden, .since = "-",
      .effect = "fsync returns at once without saving. (The existing client's default is true.)", .runtime = true},
     {.name = "flush_deadline", .type = kInt, .default_value = "60", .min = 1, .max = kDaySeconds, .unit = "s",
-     .group = kUpload, .effect = "How long SIGTERM and umount may save unsaved files before they are given up. Then requests under way "
-                                 "are canceled, and the daemon ends about 2 s later.",
+     .group = kUpload,
+     .effect = "How long SIGTERM and umount may save unsaved files before they are given up. Then requests under way "
+               "are canceled, and the daemon ends about 2 s later.",
      .runtime = true},
     {.name = "enable_appendable_object", .type = kBool, .default_value = "false", .group = kUpload, .since = "2.0.0",
      .effect = "Write Appendable objects."},
@@ -236,8 +243,8 @@ constexpr OptionSpec kRows[] = {
      .unit = "bytes", .group = kRandomWrite, .kind = kHidden, .support = kNotice, .since = "2.0.9",
      .effect = "Unit of staging.", .note = "only the bytes that a write needs are fetched, so there is no unit"},
     {.name = "state_dir", .group = kRandomWrite,
-     .effect = "Directory for what must survive a crash: journals and staged files. Empty: /var/lib/ossfs2 as root, else "
-               "$XDG_STATE_HOME/ossfs2."},
+     .effect = "Directory for what must survive a crash: journals and staged files. Empty: /var/lib/ossfs2 as root, "
+               "else $XDG_STATE_HOME/ossfs2."},
     {.name = "journal_dir", .group = kRandomWrite,
      .effect = "Journal of open uploads; the next start finishes or aborts them. Empty: below state_dir."},
 
@@ -263,8 +270,8 @@ constexpr OptionSpec kRows[] = {
      .group = kObject, .effect = "ACL of written objects. Empty: the bucket's."},
     {.name = "tagging", .group = kObject, .effect = "Tags of written objects: k1=v1&k2=v2, URL-encoded."},
     {.name = "user_metadata", .group = kObject,
-     .effect = "Metadata of written objects: name=value;name=value (sent as x-oss-meta-name). Names of letters, digits and '-'; "
-               "not mode, uid, gid, mtime, atime, xattr."},
+     .effect = "Metadata of written objects: name=value;name=value (sent as x-oss-meta-name). Names of letters, digits "
+               "and '-'; not mode, uid, gid, mtime, atime, xattr."},
     {.name = "requester_pays", .type = kBool, .default_value = "false", .group = kObject,
      .effect = "Agree to pay for requests to a bucket of somebody else."},
     {.name = "traffic_limit", .type = kInt, .default_value = "0", .min = 0, .max = 838'860'800, .unit = "bit/s",
@@ -311,7 +318,8 @@ constexpr OptionSpec kRows[] = {
 
     // --- network ---
     {.name = "oss_request_timeout_ms", .type = kInt, .default_value = "60000", .min = 1000, .max = 900000,
-     .unit = "ms", .group = kNetwork, .since = "2.0.0", .effect = "Deadline of one operation with all its retries.", .runtime = true},
+     .unit = "ms", .group = kNetwork, .since = "2.0.0",
+     .effect = "Deadline of one operation with all its retries.", .runtime = true},
     {.name = "connect_timeout_ms", .type = kInt, .default_value = "5000", .min = 100, .max = 900000, .unit = "ms",
      .group = kNetwork, .effect = "Deadline of making one connection."},
     {.name = "stall_timeout_ms", .type = kInt, .default_value = "15000", .min = 1000, .max = 900000, .unit = "ms",
@@ -344,8 +352,8 @@ constexpr OptionSpec kRows[] = {
     {.name = "log_file_max_count", .type = kInt, .default_value = "8", .min = 1, .max = 1000, .group = kOperation,
      .since = "2.0.3", .effect = "Log files kept, the current one counted."},
     {.name = "core_dumps", .type = kBool, .default_value = "false", .group = kOperation,
-     .effect = "Let the system write a core dump when the daemon crashes. It holds access keys and file data: only for a "
-               "diagnosis."},
+     .effect = "Let the system write a core dump when the daemon crashes. It holds access keys and file data: only for "
+               "a diagnosis."},
     {.name = "metrics_port", .type = kInt, .default_value = "0", .min = 0, .max = 65535, .group = kOperation,
      .kind = kPublic, .since = "-", .effect = "Port of a Prometheus endpoint (/metrics); 0: none."},
     {.name = "metrics_ip", .default_value = "127.0.0.1", .group = kOperation, .kind = kPublic, .since = "-",

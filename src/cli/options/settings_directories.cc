@@ -100,8 +100,8 @@ Status PrepareStateDirectories(Settings& settings) {
   if (settings.fs.read_only) return {};
   OSSFS2_RETURN_IF_ERROR(PrepareStaging(settings));
   if (Status made = MakeDirectories(settings.upload.journal_dir, 0700); !made) {
-    settings.notices.push_back(
-        StrCat("no journal, so a crash may leave parts of uploads behind: ", made.error().text, "; give another state_dir"));
+    settings.notices.push_back(StrCat("no journal, so a crash may leave parts of uploads behind: ", made.error().text,
+                                      "; give another state_dir"));
     settings.upload.journal_dir.clear();
   }
   return {};

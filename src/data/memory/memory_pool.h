@@ -10,9 +10,9 @@
 // after use; it is the first to go: when nothing is free the pool asks reclaimers.
 // kReceive is where WRITE requests land before a part keeps them: on the side of uploads, at most a
 // sixteenth of the limit, never worth reclaiming for.
-// kParked is what writes hold that have to wait: at most an eighth of the limit, and never of the upload reserve, because
-// they wait for uploads. While some of them wait for this memory, reads leave them a sixteenth, and so some always get it.
-// TryAllocate never overtakes a waiter of the same side. A waiter asks for at most what its
+// kParked is what writes hold that have to wait: at most an eighth of the limit, and never of the upload reserve,
+// because they wait for uploads. While some of them wait for this memory, reads leave them a sixteenth, and so some
+// always get it. TryAllocate never overtakes a waiter of the same side. A waiter asks for at most what its
 // side may ever have (reads: limit less the upload reserve), or it would wait for ever.
 //
 // Threads: all methods from any thread; `ready` callbacks run on the thread that freed

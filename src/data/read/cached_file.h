@@ -110,8 +110,8 @@ class CachedFile final : public ChunkOwner,
     return delivered && delivered->end >= chunk.range.end;
   }
 
-  // For what was delivered, as in ReadCore; but O_DIRECT leaves nothing in the page cache, and some programs (llama.cpp)
-  // read a little through it before they read the same bytes with O_DIRECT.
+  // For what was delivered, as in ReadCore; but O_DIRECT leaves nothing in the page cache, and some programs
+  // (llama.cpp) read a little through it before they read the same bytes with O_DIRECT.
   bool PageCacheKeeps() const REQUIRES(mutex_) {
     return delivered_.TotalBytes() >= kLongReadBytes && !pages_.AnyDirectSinceOpen() && core_->PageCacheKeeps();
   }
@@ -204,8 +204,8 @@ class CachedFile final : public ChunkOwner,
   uint64_t unread_bytes_ GUARDED_BY(mutex_) = 0;  // prefetched, in flight or here, not read; those of its chunks
   int prefetches_ GUARDED_BY(mutex_) = 0;         // in flight
   int fetches_ GUARDED_BY(mutex_) = 0;            // in flight or queued, all
-  // Where the last chunk begins that was read to its end. Not a reference, which could become the last one to its memory,
-  // under the lock.
+  // Where the last chunk begins that was read to its end. Not a reference, which could become the last one to its
+  // memory, under the lock.
   uint64_t last_consumed_ GUARDED_BY(mutex_) = 0;
   bool pumping_ GUARDED_BY(mutex_) = false;
   bool pump_again_ GUARDED_BY(mutex_) = false;

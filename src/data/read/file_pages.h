@@ -1,8 +1,8 @@
 // FilePages: whether a file's bytes may be put into the kernel's page cache, and how to stop that.
 //
 // They may not while it is open with O_DIRECT, and not while the file changes: then whoever stops it waits for stores
-// that run, and a store that was prepared before everything was dropped is void. Value without a lock: the file's, which
-// WaitUntilIdle gives up while it waits.
+// that run, and a store that was prepared before everything was dropped is void. Value without a lock: the file's,
+// which WaitUntilIdle gives up while it waits.
 #pragma once
 
 #include <chrono>

@@ -1,7 +1,7 @@
 // GoneListener: who is told that a GET did not find the version that it asked for.
 //
-// Threads: any. The call runs under the listener's own lock, so that none runs after Set(nullptr); it must not come back to
-// the engine.
+// Threads: any. The call runs under the listener's own lock, so that none runs after Set(nullptr); it must not come
+// back to the engine.
 #pragma once
 
 #include <cstdint>

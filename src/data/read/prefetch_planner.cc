@@ -13,7 +13,8 @@ namespace {
 constexpr int64_t kPauseNs = 1'000'000'000;           // after a failed prefetch
 constexpr int64_t kStreamIdleNs = 30'000'000'000;     // then a stream is forgotten
 constexpr uint64_t kNextFileBytesMax = 256ull << 20;  // of the next shard, before anybody opens it
-constexpr uint64_t kFileHeadBytes = 8ull << 20;       // streams that begin there take over the window of the file before
+// Streams that begin there take over the window of the file before.
+constexpr uint64_t kFileHeadBytes = 8ull << 20;
 constexpr uint64_t kReaderBytes = 2ull << 20;         // so close ahead of a reader its own read-ahead is faster
 constexpr int64_t kReaderNs = 1'000'000'000;          // of a reader of a file that is fetched whole
 
@@ -226,7 +227,8 @@ size_t PrefetchPlanner::CountActive(int64_t now_ns, uint64_t& window_bytes) cons
 
 void PrefetchPlanner::Explain(Explanation& lines) const {
   lines.push_back(StrCat("whole-file pull: ", pull_.on() ? "on" : "off"));
-  if (lead_.on()) lines.push_back(StrCat("fetched ahead as the next of a run: ", lead_.held_bytes(), " bytes not read yet"));
+  if (lead_.on())
+    lines.push_back(StrCat("fetched ahead as the next of a run: ", lead_.held_bytes(), " bytes not read yet"));
   for (const Stream& stream : streams_.all()) {
     if (!stream.confirmed) continue;
     lines.push_back(StrCat("stream at ", stream.Edge(), ": ", stream.backward ? "backward" : "forward", ", window ",

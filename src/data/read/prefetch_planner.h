@@ -10,13 +10,13 @@
 // From the same knowledge it says which bytes are to be put into the page cache ahead of a reader (WantsPageFill), and
 // when the file after this one is worth beginning (AfterRead).
 //
-// Invariants. A range of Next touches nothing that a chunk holds, and nothing that was delivered, unless its stream reads
-// again what was. Planning is not asking: until the file has made a chunk of it, the same range may be given again.
-// What a stream has ahead is bounded by its window, what a pull or a lead has ahead by FileView::unread_bytes; all of
-// them by the stream's share of the memory (ReadCore::StreamBudget).
+// Invariants. A range of Next touches nothing that a chunk holds, and nothing that was delivered, unless its stream
+// reads again what was. Planning is not asking: until the file has made a chunk of it, the same range may be given
+// again. What a stream has ahead is bounded by its window, what a pull or a lead has ahead by FileView::unread_bytes;
+// all of them by the stream's share of the memory (ReadCore::StreamBudget).
 //
-// Threads: a value without a lock; the file's lock covers all calls. What it learns goes to ReadPace and ShardLead, whose
-// locks are leaves. It calls nobody back.
+// Threads: a value without a lock; the file's lock covers all calls. What it learns goes to ReadPace and ShardLead,
+// whose locks are leaves. It calls nobody back.
 #pragma once
 
 #include <cstdint>

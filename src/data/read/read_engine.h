@@ -8,8 +8,8 @@
 // Threads: any. Read never blocks: `done` runs inside the call when all bytes are there, otherwise on a network thread
 // when the last missing byte arrives; it must not block.
 // Ownership: the engine keeps files by id; a reply (ossfs2/read_reply.h) pins its memory.
-// Errors: ESTALE (kVersionChanged) once the object was replaced, or (kNotFound) once it was deleted, for reads that need
-// bytes that are not here; the errno of the failed GET otherwise, only for reads that need bytes that could not be
+// Errors: ESTALE (kVersionChanged) once the object was replaced, or (kNotFound) once it was deleted, for reads that
+// need bytes that are not here; the errno of the failed GET otherwise, only for reads that need bytes that could not be
 // fetched, after one demand retry when the failed fetch was a prefetch. Reads past the end are short, then empty.
 // Idle handles own nothing.
 #pragma once
@@ -76,10 +76,11 @@ class ReadFile {
   virtual void CloseHandle(uint64_t handle) = 0;
 };
 
-// While it lives, the object of a file is being replaced here by one with the same bytes: copied onto itself, or to another
-// key and then deleted. A read whose GET finds the old object changed or gone waits for Rebind (ReplacementWait) instead of
-// getting an error, and an Open with the old version gives the same file. Its end lets those that still wait ask
-// again: what they find then counts, so ESTALE when another host replaced the object. Any thread.
+// While it lives, the object of a file is being replaced here by one with the same bytes: copied onto itself, or to
+// another key and then deleted. A read whose GET finds the old object changed or gone waits for Rebind
+// (ReplacementWait) instead of getting an error, and an Open with the old version gives the same file. Its end lets
+// those that still wait ask again: what they find then counts, so ESTALE when another host replaced the object. Any
+// thread.
 class Replacement {
  public:
   virtual ~Replacement() = default;
@@ -119,9 +120,9 @@ class ReadEngine {
   // must not block. Without one, there is no next-shard prefetch.
   virtual void SetNextFileResolver(
       std::function<std::optional<std::pair<uint64_t, ObjectVersion>>(uint64_t file_id)> resolver) = 0;
-  // Told that a GET found another version in the bucket, or nothing, before the reads that wait for it fail: whoever opens the
-  // file next should ask. On a network thread; must not wait, nor come back to the engine. Null, also at the end: nobody, and
-  // no call runs any more.
+  // Told that a GET found another version in the bucket, or nothing, before the reads that wait for it fail: whoever
+  // opens the file next should ask. On a network thread; must not wait, nor come back to the engine. Null, also at the
+  // end: nobody, and no call runs any more.
   virtual void SetGoneListener(std::function<void(uint64_t file_id, const ObjectVersion& version)> listener) = 0;
   // Where fetched bytes may be put before they are read; null, also at the end: nowhere, and no call runs any more.
   virtual void SetKernelPages(KernelPages* kernel) = 0;

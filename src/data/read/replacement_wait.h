@@ -1,8 +1,8 @@
 // ReplacementWait: the reads of a file that wait while its object is replaced here by one with the same bytes.
 //
-// Such a copy changes the ETag at a moment that nobody is told of: from then until its answer a GET of the old version is
-// refused although nothing changed. While a replacement runs, that is no answer yet: the reads that need bytes wait here,
-// hold no memory, and ask again when the new version is known or the replacement has ended.
+// Such a copy changes the ETag at a moment that nobody is told of: from then until its answer a GET of the old version
+// is refused although nothing changed. While a replacement runs, that is no answer yet: the reads that need bytes wait
+// here, hold no memory, and ask again when the new version is known or the replacement has ended.
 // Bound: ReadOptions::replacement_wait_max after the first refusal they are given up. Threads: guarded by the mutex of
 // the CachedFile that owns it.
 #pragma once

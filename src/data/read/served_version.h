@@ -30,8 +30,9 @@ class ServedVersion {
   const std::optional<Error>& stale() const { return stale_; }
   const std::optional<Error>& deleted() const { return deleted_; }
 
-  // Whether the file serves that version too: the same bytes, maybe under another key, which it then takes; or the one that
-  // was replaced here by the present one. `replacing`: a replacement runs, and whoever runs it knows the version best.
+  // Whether the file serves that version too: the same bytes, maybe under another key, which it then takes; or the one
+  // that was replaced here by the present one. `replacing`: a replacement runs, and whoever runs it knows the version
+  // best.
   bool Adopt(const ObjectVersion& version, bool replacing, int64_t now_ns);
   // The same bytes have this key and ETag now. False: they had them before.
   bool Rebind(const ObjectVersion& version, int64_t now_ns);

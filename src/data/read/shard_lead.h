@@ -2,8 +2,8 @@
 //
 // A loader reads model-00001-of-00016 to its end, then the next. What was read whole of such a
 // run is its credit: so much of the files after it may be fetched ahead, up to a bound by the machine's memory,
-// so that a run that ends early has cost at most as much again. A large file that is closed with less than half of it read,
-// or kIdleNs without a file read whole, ends the credit.
+// so that a run that ends early has cost at most as much again. A large file that is closed with less than half of it
+// read, or kIdleNs without a file read whole, ends the credit.
 //
 // A file that was read whole through the page cache lies there, so it is not fetched ahead again (16 programs
 // read 16 shards at once and end in any order). When one is read from here once more, the kernel has let it go, and

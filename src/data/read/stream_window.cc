@@ -30,7 +30,8 @@ uint64_t GrownWindow(uint64_t window, uint64_t bound, uint64_t budget) {
 
 uint64_t PieceBytes(uint64_t window, uint64_t chunk_bytes, uint64_t budget, uint64_t pieces) {
   constexpr uint64_t kBlock = MemoryPool::kBlockBytes;
-  uint64_t piece = std::clamp(window / std::max<uint64_t>(pieces, 1), kPieceBytesMin, std::max(chunk_bytes, kPieceBytesMin));
+  uint64_t piece =
+      std::clamp(window / std::max<uint64_t>(pieces, 1), kPieceBytesMin, std::max(chunk_bytes, kPieceBytesMin));
   // With little memory: at least two pieces in the budget, one block each if need be.
   piece = std::min({piece, std::max(budget / 2, kBlock), std::max(window, kBlock)});
   return std::max(piece / kBlock * kBlock, kBlock);

@@ -24,7 +24,8 @@ namespace ossfs2 {
 inline constexpr uint64_t kWindowBytesMin = 512ull << 10;
 inline constexpr uint64_t kWindowFreeBytes = 8ull << 20;  // allowed to any confirmed stream of 4 MiB
 inline constexpr uint64_t kSteadyWindowBytesMax = 64ull << 20;
-inline constexpr uint64_t kNearWindowBytesMax = 128ull << 20;  // waits beyond that are for the processor, not the network
+// Waits beyond that are for the processor, not the network.
+inline constexpr uint64_t kNearWindowBytesMax = 128ull << 20;
 inline constexpr uint64_t kHotWindowBytesMax = 16ull << 20;
 inline constexpr uint64_t kPieceBytesMin = 1ull << 20;
 inline constexpr uint64_t kNearPieces = 4;

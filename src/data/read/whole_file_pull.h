@@ -1,7 +1,7 @@
 // WholeFilePull: a file that is read in pieces, from several places, is fetched in order ahead of all its readers.
 //
-// It begins when the detector recognises such readers, and ends when nothing is left to fetch, or for good when too much
-// of what it fetched left memory unread. How much it may hold is the file's to say; here is what has been decided.
+// It begins when the detector recognises such readers, and ends when nothing is left to fetch, or for good when too
+// much of what it fetched left memory unread. How much it may hold is the file's to say; here is what has been decided.
 // Value without a lock: the file's.
 #pragma once
 

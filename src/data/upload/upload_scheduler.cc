@@ -32,8 +32,8 @@ bool UploadScheduler::TakeNext(Job& job) {
 }
 
 void UploadScheduler::Pump() {
-  // A job that is refused ends inside its start: the loop below goes on with the next. One level of the stack for each of
-  // thousands of jobs would overflow it.
+  // A job that is refused ends inside its start: the loop below goes on with the next. One level of the stack for each
+  // of thousands of jobs would overflow it.
   thread_local const UploadScheduler* pumping = nullptr;
   if (pumping == this) return;
   const UploadScheduler* const outer = std::exchange(pumping, this);

@@ -133,8 +133,8 @@ Result<SourcePtr> ReadProfile(http::HttpClient& http, const CredentialOptions& o
   if (!text && name.empty()) return text.error();
   if (!text)
     return Naming("profile", MakeError(text.error().errno_value, text.error().kind,
-                                       StrCat(text.error().text, ". Next: make it with `aliyun configure --profile ", name,
-                                              "`, or give the keys in another way")));
+                                       StrCat(text.error().text, ". Next: make it with `aliyun configure --profile ",
+                                              name, "`, or give the keys in another way")));
   const auto file = ParseProfileJson(*text, path);
   if (!file) return file.error();
   return Resolve(http, options, *file, name.empty() ? file->current : name, clock, 0);

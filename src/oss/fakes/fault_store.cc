@@ -110,8 +110,9 @@ class FaultStoreImpl final : public FaultStore {
   Result<WriteResult> CompleteUpload(const std::string& key, const std::string& upload_id,
                                      const std::vector<PartResult>& parts, std::optional<uint64_t> crc64,
                                      bool forbid_overwrite) override {
-    return Call("complete", key, [&] { return wrapped_.CompleteUpload(key, upload_id, parts, crc64, forbid_overwrite); },
-                crc64.has_value());
+    return Call(
+        "complete", key, [&] { return wrapped_.CompleteUpload(key, upload_id, parts, crc64, forbid_overwrite); },
+        crc64.has_value());
   }
   Status AbortUpload(const std::string& key, const std::string& upload_id) override {
     return Call("abort", key, [&] { return wrapped_.AbortUpload(key, upload_id); });

@@ -25,7 +25,8 @@ struct FaultRule {
   bool wrong_crc64 = false;
   // Run first, in the caller's thread; the call is then made and answered as if there were no rule.
   std::function<void()> meanwhile = nullptr;
-  // Of the calls that block: the call is made as if there were no rule, then this runs, before the caller has the answer.
+  // Of the calls that block: the call is made as if there were no rule, then this runs, before the caller has the
+  // answer.
   std::function<void()> afterwards = nullptr;
   // For "copy" and "complete": the call is made, and its good answer changed so.
   std::function<void(WriteResult&)> bend = nullptr;

@@ -111,7 +111,8 @@ Result<ObjectInfo> MemoryBucket::Head(const std::string& key) const {
   info.metadata = object->metadata;
   info.serving = object->serving;
   info.encryption = object->encryption;
-  if (!object->tags.empty()) info.tag_count = static_cast<uint64_t>(std::count(object->tags.begin(), object->tags.end(), '&')) + 1;
+  if (!object->tags.empty())
+    info.tag_count = static_cast<uint64_t>(std::count(object->tags.begin(), object->tags.end(), '&')) + 1;
   return info;
 }
 

@@ -2,8 +2,9 @@
 // (If-Match, forbid-overwrite, multipart, CRC64, 1000 a page, ETags), for tests and tools.
 //
 // Async calls complete on an own thread, in order of their due time; the destructor ends what is left with
-// kCanceled. EndCalls ends data calls only: nothing else waits. Counts every request by name so that tests can assert on them. Head of a symlink describes the
-// link itself (size: bytes of its target), also when it dangles; Get follows it one level. Thread-safe.
+// kCanceled. EndCalls ends data calls only: nothing else waits. Counts every request by name so that tests can assert
+// on them. Head of a symlink describes the link itself (size: bytes of its target), also when it dangles; Get follows
+// it one level. Thread-safe.
 #pragma once
 
 #include <chrono>

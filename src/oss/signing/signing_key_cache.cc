@@ -21,7 +21,8 @@ SigningKey SigningKeyCache::Key(std::string_view secret, const ScopeV4& scope) {
   {
     MutexLock lock(mutex_);
     for (const Entry& entry : entries_) {
-      if (entry.date == date && entry.secret == secret && entry.region == scope.region && entry.product == scope.product)
+      if (entry.date == date && entry.secret == secret && entry.region == scope.region &&
+          entry.product == scope.product)
         return entry.key;
     }
     ++derived_;

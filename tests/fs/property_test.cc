@@ -125,7 +125,10 @@ class Model {
   std::map<std::string, bool> directories_;
 };
 
-int ErrnoOrZero(const Result<Attr>& attr) { return attr ? 0 : attr.error().errno_value; }
+template <class T>
+int ErrnoOrZero(const Result<T>& result) {
+  return result ? 0 : result.error().errno_value;
+}
 
 void CompareTrees(TestMount& mount, const Model& model) {
   for (const auto& [path, text] : model.files()) {
@@ -143,125 +146,160 @@ void CompareTrees(TestMount& mount, const Model& model) {
   }
 }
 
+// Random operations on a mount and on the model, by names and by handles that outlive them.
+class RandomOperations {
+ public:
+  RandomOperations(TestMount& mount, uint64_t seed) : mount_(mount), random_(seed) {}
+
+  Model& model() { return model_; }
+
+  void Step(int step) {
+    const std::string path = RandomPath();
+    const std::string other = RandomPath();
+    const std::string text(Pick(2000), static_cast<char>('A' + Pick(26)));
+    const uint64_t what = Pick(14);
+    Errnos errnos;
+    if (what >= 10)
+      ByHandle(what, path, text, errnos);
+    else
+      ByName(what, path, other, text, errnos);
+    if (::testing::Test::HasFatalFailure()) return;
+    const auto same = [](int number) { return number == ENOTDIR ? ENOENT : number; };
+    ASSERT_EQ(same(errnos.got), same(errnos.expected))
+        << "step " << step << " operation " << what << " " << path << " " << other;
+  }
+
+  void CloseAll() {
+    while (!handles_.empty() && !::testing::Test::HasFatalFailure()) Close(0);
+  }
+
+ private:
+  struct Handle {
+    HandleId id = 0;
+    Model::Content content;
+  };
+  struct Errnos {
+    int expected = 0;
+    int got = 0;
+  };
+
+  uint64_t Pick(uint64_t count) { return random_() % count; }
+  std::string RandomPath() {
+    std::string out;
+    const uint64_t depth = 1 + Pick(3);
+    for (uint64_t i = 0; i < depth; ++i)
+      out += (i > 0 ? "/" : "") + std::string(1, static_cast<char>('a' + Pick(4)));
+    return out;
+  }
+  void Close(size_t index) {
+    ASSERT_EQ(mount_.Close(handles_[index].id), 0);
+    handles_.erase(handles_.begin() + static_cast<std::ptrdiff_t>(index));
+  }
+
+  void ByHandle(uint64_t what, const std::string& path, const std::string& text, Errnos& errnos) {
+    if (what == 10) return Open(path, errnos);
+    if (handles_.empty()) return;
+    const size_t index = Pick(handles_.size());
+    if (what == 13) return Close(index);
+    const Handle& handle = handles_[index];  // whatever became of the name
+    const size_t offset = Pick(3000);
+    if (what == 11) {
+      ASSERT_TRUE(mount_.Write(handle.id, offset, text + "y"));
+      Model::PatchContent(*handle.content, offset, text + "y");
+      return;
+    }
+    const Result<std::string> read = mount_.Read(handle.id, offset, 10000);
+    ASSERT_TRUE(read) << read.error().ToString();
+    ASSERT_EQ(*read, offset < handle.content->size() ? handle.content->substr(offset) : "");
+  }
+
+  void Open(const std::string& path, Errnos& errnos) {
+    if (handles_.size() == 6) Close(Pick(handles_.size()));
+    errnos.expected = model_.CheckParent(path) != 0 ? model_.CheckParent(path) : !model_.Exists(path) ? ENOENT : 0;
+    if (errnos.expected == 0 && model_.IsDir(path)) errnos.expected = EISDIR;
+    const Result<HandleId> handle = mount_.OpenPath(path, O_RDWR);
+    errnos.got = ErrnoOrZero(handle);
+    if (handle && errnos.expected == 0) handles_.push_back({*handle, model_.files().at(path)});
+  }
+
+  void ByName(uint64_t what, const std::string& path, const std::string& other, const std::string& text,
+              Errnos& errnos) {
+    switch (what) {
+      case 0:
+        errnos = {model_.Mkdir(path), mount_.Mkdir(path)};
+        return;
+      case 1:
+        errnos = {model_.Rmdir(path), mount_.Rmdir(path)};
+        return;
+      case 2:
+        errnos = {model_.Unlink(path), mount_.Unlink(path)};
+        return;
+      case 3:
+      case 4:
+        errnos = {model_.Put(path, text), mount_.Put(path, text)};
+        return;
+      case 5:
+        return Patch(path, text + "x", errnos);
+      case 6: {
+        const size_t size = Pick(3000);
+        errnos = {model_.Truncate(path, size), mount_.Truncate(path, size)};
+        return;
+      }
+      case 7:
+      case 8: {
+        const bool no_replace = Pick(4) == 0;
+        errnos.expected = model_.Rename(path, other, no_replace);
+        errnos.got = mount_.Rename(path, other, no_replace ? RENAME_NOREPLACE : 0);
+        return;
+      }
+      default:
+        return Stat(path, errnos);
+    }
+  }
+
+  void Patch(const std::string& path, const std::string& text, Errnos& errnos) {
+    const size_t offset = Pick(3000);
+    errnos.expected = model_.Patch(path, offset, text);
+    const Result<HandleId> handle = mount_.OpenPath(path, O_WRONLY);
+    errnos.got = ErrnoOrZero(handle);
+    if (!handle) return;
+    ASSERT_TRUE(mount_.Write(*handle, offset, text));
+    errnos.got = mount_.Close(*handle);
+  }
+
+  void Stat(const std::string& path, Errnos& errnos) {
+    errnos.expected = model_.CheckParent(path) != 0 ? model_.CheckParent(path) : model_.Exists(path) ? 0 : ENOENT;
+    const Result<Attr> attr = mount_.Stat(path);
+    errnos.got = ErrnoOrZero(attr);
+    if (attr && model_.files().contains(path)) {
+      ASSERT_EQ(attr->size, model_.files().at(path)->size()) << path;
+    }
+  }
+
+  TestMount& mount_;
+  std::mt19937_64 random_;
+  Model model_;
+  std::vector<Handle> handles_;
+};
+
 void RunProperty(double attr_timeout_s, int steps) {
-  const uint64_t seed = TestSeed();
-  std::mt19937_64 random(seed);
   auto store = oss::MakeMemoryStore();
   FsOptions options;
   options.attr_timeout_s = attr_timeout_s;
   options.list_page_size = 3;
   TestMount mount(*store, options);
-  Model model;
-  const auto pick = [&](uint64_t count) { return random() % count; };
-  const auto path = [&] {
-    std::string out;
-    const uint64_t depth = 1 + pick(3);
-    for (uint64_t i = 0; i < depth; ++i)
-      out += (i > 0 ? "/" : "") + std::string(1, static_cast<char>('a' + pick(4)));
-    return out;
-  };
-  struct Handle {
-    HandleId id = 0;
-    Model::Content content;
-  };
-  std::vector<Handle> handles;  // they outlive names
-  const auto close = [&](size_t index) {
-    ASSERT_EQ(mount.Close(handles[index].id), 0);
-    handles.erase(handles.begin() + static_cast<std::ptrdiff_t>(index));
-  };
+  RandomOperations operations(mount, TestSeed());
   for (int step = 0; step < steps; ++step) {
-    const std::string p = path();
-    const std::string q = path();
-    const std::string text(pick(2000), static_cast<char>('A' + pick(26)));
-    int expected = 0;
-    int got = 0;
-    const uint64_t what = pick(14);
-    switch (what) {
-      case 10: {
-        if (handles.size() == 6) close(pick(handles.size()));
-        expected = model.CheckParent(p) != 0 ? model.CheckParent(p) : !model.Exists(p) ? ENOENT : 0;
-        if (expected == 0 && model.IsDir(p)) expected = EISDIR;
-        const Result<HandleId> handle = mount.OpenPath(p, O_RDWR);
-        got = handle ? 0 : handle.error().errno_value;
-        if (handle && expected == 0) handles.push_back({*handle, model.files().at(p)});
-        break;
-      }
-      case 11:
-      case 12: {  // through a handle, whatever became of the name
-        if (handles.empty()) break;
-        const Handle& handle = handles[pick(handles.size())];
-        const size_t offset = pick(3000);
-        if (what == 11) {
-          ASSERT_TRUE(mount.Write(handle.id, offset, text + "y"));
-          Model::PatchContent(*handle.content, offset, text + "y");
-        } else {
-          const Result<std::string> read = mount.Read(handle.id, offset, 10000);
-          ASSERT_TRUE(read) << read.error().ToString();
-          ASSERT_EQ(*read, offset < handle.content->size() ? handle.content->substr(offset) : "");
-        }
-        break;
-      }
-      case 13:
-        if (!handles.empty()) close(pick(handles.size()));
-        break;
-      case 0:
-        expected = model.Mkdir(p), got = mount.Mkdir(p);
-        break;
-      case 1:
-        expected = model.Rmdir(p), got = mount.Rmdir(p);
-        break;
-      case 2:
-        expected = model.Unlink(p), got = mount.Unlink(p);
-        break;
-      case 3:
-      case 4:
-        expected = model.Put(p, text), got = mount.Put(p, text);
-        break;
-      case 5: {
-        const size_t offset = pick(3000);
-        const std::string patch = text + "x";
-        expected = model.Patch(p, offset, patch);
-        Result<HandleId> handle = mount.OpenPath(p, O_WRONLY);
-        got = handle ? 0 : handle.error().errno_value;
-        if (handle) {
-          ASSERT_TRUE(mount.Write(*handle, offset, patch));
-          got = mount.Close(*handle);
-        }
-        break;
-      }
-      case 6: {
-        const size_t size = pick(3000);
-        expected = model.Truncate(p, size), got = mount.Truncate(p, size);
-        break;
-      }
-      case 7:
-      case 8: {
-        const bool no_replace = pick(4) == 0;
-        expected = model.Rename(p, q, no_replace);
-        got = mount.Rename(p, q, no_replace ? RENAME_NOREPLACE : 0);
-        break;
-      }
-      default: {
-        expected = model.CheckParent(p) != 0 ? model.CheckParent(p) : model.Exists(p) ? 0 : ENOENT;
-        const Result<Attr> attr = mount.Stat(p);
-        got = ErrnoOrZero(attr);
-        if (attr && model.files().contains(p)) {
-          ASSERT_EQ(attr->size, model.files().at(p)->size()) << p;
-        }
-      }
-    }
-    ASSERT_EQ(got == ENOTDIR ? ENOENT : got, expected == ENOTDIR ? ENOENT : expected)
-        << "step " << step << " operation " << what << " " << p << " " << q;
-    if (step % 500 == 499) {
-      CompareTrees(mount, model);
-      if (::testing::Test::HasFatalFailure()) return;
-    }
+    operations.Step(step);
+    if (::testing::Test::HasFatalFailure()) return;
+    if (step % 500 == 499) CompareTrees(mount, operations.model());
+    if (::testing::Test::HasFatalFailure()) return;
   }
-  while (!handles.empty()) close(0);
-  CompareTrees(mount, model);
+  operations.CloseAll();
+  CompareTrees(mount, operations.model());
   if (::testing::Test::HasFatalFailure()) return;
   TestMount fresh(*store);
-  CompareTrees(fresh, model);
+  CompareTrees(fresh, operations.model());
 }
 
 TEST(Property, RandomOperationsMatchAModel) { RunProperty(60, 10'000); }

@@ -5,15 +5,11 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <chrono>
 #include <fstream>
-#include <future>
 #include <thread>
 #include <vector>
 
@@ -25,11 +21,6 @@ namespace ossfs2 {
 namespace {
 
 using FuseFrontendTest = FuseMountTest;
-
-std::string ReadAll(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 TEST_F(FuseFrontendTest, ShowsItsTypeAndSource) {
   Enter();
@@ -69,108 +60,6 @@ TEST_F(FuseFrontendTest, ReadsFastAndSlowPaths) {
   EXPECT_GT(fake_.slow_lookups, 0);
   EXPECT_NE(access(Path("absent").c_str(), F_OK), 0);
   EXPECT_EQ(errno, ENOENT);
-}
-
-TEST_F(FuseFrontendTest, ParkedWritesKeepTheirBytes) {
-  fake_.park_writes = true;
-  fake_.content = std::string(16 << 20, 0);
-  Enter();
-  std::vector<std::thread> writers;
-  for (int w = 0; w < 8; ++w) {
-    writers.emplace_back([this, w] {
-      const int fd = open(Path("data").c_str(), O_WRONLY);
-      ASSERT_GE(fd, 0);
-      const std::string piece(1 << 20, static_cast<char>('a' + w));
-      for (int i = 0; i < 2; ++i)
-        EXPECT_EQ(pwrite(fd, piece.data(), piece.size(), (w * 2 + i) * (1 << 20)), 1 << 20);
-      close(fd);
-    });
-  }
-  for (std::thread& writer : writers) writer.join();
-  std::string expected;
-  for (int w = 0; w < 8; ++w) expected += std::string(2 << 20, static_cast<char>('a' + w));
-  EXPECT_TRUE(fake_.Content() == expected);
-}
-
-// More programs may wait in write(2) than there are threads for them: look-ups go on.
-TEST_F(FuseFrontendTest, WritersThatWaitDoNotHoldUpLookups) {
-  fake_.park_writes = true;
-  fake_.fast_lookups = false;
-  fake_.content = std::string(1 << 20, 0);
-  threads_ = 1;
-  Enter();
-  fake_.write_gate.Close();
-  std::thread writer([this] {
-    const int fd = open(Path("data").c_str(), O_WRONLY);
-    ASSERT_GE(fd, 0);
-    const std::string piece(1 << 20, 'w');
-    EXPECT_EQ(pwrite(fd, piece.data(), piece.size(), 0), 1 << 20);
-    close(fd);
-  });
-  while (fake_.write_gate.waiting() == 0) std::this_thread::yield();
-  EXPECT_EQ(access(Path("sub").c_str(), F_OK), 0);
-  fake_.write_gate.Open();
-  writer.join();
-}
-
-TEST_F(FuseFrontendTest, AParkedWriteThatFailsAfterSomeBytesIsShort) {
-  fake_.take_of_landed = Landing::kPieceBytes;
-  Enter();
-  const int fd = open(Path("data").c_str(), O_WRONLY);
-  ASSERT_GE(fd, 0);
-  const std::string piece(1 << 20, 'p');
-  ASSERT_EQ(pwrite(fd, piece.data(), piece.size(), 0), 1 << 20);  // from now on workers receive into landings
-  fake_.write_error = ENOSPC;
-  ssize_t written = 1 << 20;
-  for (int i = 1; i < 200 && written == 1 << 20; ++i) written = pwrite(fd, piece.data(), piece.size(), 0);
-  if (written >= 0) {
-    EXPECT_EQ(written, static_cast<ssize_t>(Landing::kPieceBytes));
-  } else {
-    EXPECT_EQ(errno, ENOSPC);
-  }
-  EXPECT_GT(fake_.landed_writes, 0);
-  close(fd);
-}
-
-// Large writes make the workers receive into landings; what is not a large write must come through as before.
-TEST_F(FuseFrontendTest, LandedWritesAndOtherRequestsBetweenThemKeepTheirBytes) {
-  fake_.take_of_landed = Landing::kPieceBytes + 1000;  // so that some of most has to wait
-  Enter();
-  const int fd = open(Path("data").c_str(), O_WRONLY);
-  ASSERT_GE(fd, 0);
-  std::string expected;
-  const size_t sizes[] = {1 << 20, 1 << 20, 300'001, 4096, 1, 1 << 20, (1 << 20) - 1, Landing::kPieceBytes, 77};
-  for (int round = 0; round < 8; ++round) {
-    for (const size_t size : sizes) {
-      std::string piece(size, '\0');
-      for (size_t i = 0; i < size; ++i) piece[i] = static_cast<char>((i * 31 + expected.size() + i / 4096) % 251);
-      EXPECT_EQ(pwrite(fd, piece.data(), size, static_cast<off_t>(expected.size())), static_cast<ssize_t>(size));
-      expected += piece;
-    }
-    // Longer than what stands before the bytes of a WRITE, and longer than a piece is not possible here.
-    const std::string name = "user.k" + std::string(100, static_cast<char>('a' + round));
-    const std::string value(60'000, static_cast<char>('A' + round));
-    EXPECT_EQ(setxattr(Path("data").c_str(), name.c_str(), value.data(), value.size(), 0), 0);
-    std::string got(value.size(), '\0');
-    EXPECT_EQ(getxattr(Path("data").c_str(), name.c_str(), got.data(), got.size()), 60'000);
-    EXPECT_TRUE(got == value);
-    EXPECT_NE(access(Path(std::string(200, 'x').c_str()).c_str(), F_OK), 0);
-  }
-  close(fd);
-  EXPECT_GT(fake_.landed_writes, 8);
-  EXPECT_TRUE(fake_.Content() == expected);
-}
-
-TEST_F(FuseFrontendTest, WithoutMemoryForLandingsWritesAreCopied) {
-  fake_.give_landings = false;
-  Enter();
-  const int fd = open(Path("data").c_str(), O_WRONLY);
-  ASSERT_GE(fd, 0);
-  const std::string piece(1 << 20, 'p');
-  for (int i = 0; i < 4; ++i) EXPECT_EQ(pwrite(fd, piece.data(), piece.size(), i * (1 << 20)), 1 << 20);
-  close(fd);
-  EXPECT_EQ(fake_.landed_writes, 0);
-  EXPECT_TRUE(fake_.Content() == std::string(4 << 20, 'p'));
 }
 
 // The answer has 32 bits for the count, and kernels before 6.17 ask for more.
@@ -256,24 +145,6 @@ TEST_F(FuseFrontendTest, NamesAndAttributesDoNotWaitForPages) {
   reads.Shutdown();
 }
 
-// As a task of the executor does that saves a file while the mount ends.
-TEST_F(FuseFrontendTest, ANotifierOutlivesRun) {
-  fake_.content = "x";
-  Enter();
-  EXPECT_EQ(ReadAll(Path("data")), "x");
-  KernelNotifier* const taken = fake_.notifier;
-  frontend_->Unmount();
-  frontend_->Stop();
-  runner_.join();
-  EXPECT_EQ(fake_.notifier.load(), taken);
-  frontend_->EndNotices();
-  EXPECT_EQ(fake_.notifier.load(), nullptr);
-  taken->InvalidateAttributes(FakeFileSystem::kDataIno);
-  taken->InvalidateInode(FakeFileSystem::kDataIno);
-  taken->InvalidateEntry(1, "data");
-  Destroy();
-}
-
 TEST_F(FuseFrontendTest, ListsWithoutCountingDots) {
   Enter();
   DIR* directory = opendir(folder_.c_str());
@@ -329,140 +200,6 @@ TEST_F(FuseFrontendTest, TimesThatNanosecondsCannotHoldBecomeTheNearest) {
   ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), far, 0), 0);
   EXPECT_EQ(fake_.chosen_atime_ns, -9'000'000'000'000'000'000);
   EXPECT_EQ(fake_.chosen_mtime_ns, 9'000'000'000'000'000'000);
-}
-
-TEST_F(FuseFrontendTest, ExternalUnmountEndsRun) {
-  Enter();
-  ASSERT_EQ(system(("umount " + folder_).c_str()), 0);
-  runner_.join();
-  EXPECT_TRUE(run_status_) << run_status_.error().text;
-  Destroy();
-}
-
-// A worker that is just taking a request then gets another error than one that waits for the next.
-TEST_F(FuseFrontendTest, AForcedUnmountUnderLoadEndsRunWell) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root";
-  constexpr int kMounts = 50;
-  constexpr int kPrograms = 4;
-  for (int i = 0; i < kMounts; ++i) {
-    Enter();
-    std::atomic<int> started{0};
-    std::vector<std::thread> programs;
-    for (int program = 0; program < kPrograms; ++program) {
-      programs.emplace_back([&] {
-        struct stat attr{};
-        ++started;
-        while (stat(Path("data").c_str(), &attr) == 0) {
-        }
-      });
-    }
-    while (started < kPrograms) std::this_thread::yield();
-    EXPECT_EQ(umount2(folder_.c_str(), MNT_FORCE | MNT_DETACH), 0);
-    runner_.join();
-    for (std::thread& program : programs) program.join();
-    EXPECT_TRUE(run_status_) << "mount " << i << ": " << run_status_.error().text;
-    Destroy();
-  }
-}
-
-TEST_F(FuseFrontendTest, StopEndsRunWithAFileOpen) {
-  fake_.content = "x";
-  Enter();
-  const int fd = open(Path("data").c_str(), O_RDONLY);
-  frontend_->Unmount();
-  frontend_->Stop();
-  runner_.join();
-  Destroy();
-  EXPECT_FALSE(FindMount(folder_));
-  close(fd);
-}
-
-// The requests of programs that go on after Run has ended. Should nobody answer them, the mount is aborted, so that the
-// test fails instead of hanging in the kernel.
-class AfterRunTest : public FuseMountTest {
- protected:
-  static constexpr auto kHangs = std::chrono::seconds(20);
-
-  void TearDown() override {
-    if (aborted_) ADD_FAILURE() << "requests hung until the mount was aborted";
-    FuseMountTest::TearDown();
-  }
-
-  void EndRun() {
-    frontend_->Stop();
-    runner_.join();
-  }
-
-  // Joins them.
-  void Await(std::vector<std::thread>& programs) {
-    std::promise<void> ended;
-    std::thread guard([this, done = ended.get_future()] {
-      if (done.wait_for(kHangs) == std::future_status::ready) return;
-      aborted_ = true;
-      umount2(folder_.c_str(), MNT_FORCE | MNT_DETACH);
-    });
-    for (std::thread& program : programs) program.join();
-    ended.set_value();
-    guard.join();
-  }
-
- private:
-  std::atomic<bool> aborted_{false};
-};
-
-TEST_F(AfterRunTest, AStoreDoesNotWaitForAReadThatNobodyTakes) {
-  fake_.content = std::string(4096, 'x');
-  Enter();
-  const int fd = open(Path("data").c_str(), O_RDONLY);
-  ASSERT_GE(fd, 0);
-  struct stat attr{};
-  EXPECT_EQ(fstat(fd, &attr), 0);
-  KernelNotifier* const notifier = fake_.notifier;
-  EndRun();
-  std::vector<std::thread> programs;
-  for (int i = 0; i < 4; ++i) {
-    programs.emplace_back([fd] {
-      std::vector<char> bytes(4096);
-      for (int read = 0; read < 50; ++read) {
-        EXPECT_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
-        const ssize_t got = pread(fd, bytes.data(), bytes.size(), 0);
-        EXPECT_TRUE(got == 4096 || errno == EIO) << strerror(errno);  // the former when the store came first
-      }
-    });
-  }
-  programs.emplace_back([notifier] {
-    std::string page(4096, 'y');
-    for (int i = 0; i < 50; ++i) notifier->StorePages(FakeFileSystem::kDataIno, 0, {{page.data(), page.size()}});
-  });
-  Await(programs);
-  close(fd);
-  frontend_->Unmount();
-  Destroy();
-}
-
-TEST_F(AfterRunTest, NoRequestIsLostWhenServingStops) {
-  constexpr int kMounts = 50;
-  constexpr int kPrograms = 4;
-  for (int i = 0; i < kMounts && !HasFailure(); ++i) {
-    Enter();
-    std::atomic<int> started{0};
-    std::vector<std::thread> programs;
-    for (int program = 0; program < kPrograms; ++program) {
-      programs.emplace_back([&] {
-        struct stat attr{};
-        ++started;
-        while (stat(Path("data").c_str(), &attr) == 0) {
-        }
-        // The other one where serving ended before INIT was answered.
-        EXPECT_TRUE(errno == EIO || errno == ECONNREFUSED) << errno;
-      });
-    }
-    while (started < kPrograms) std::this_thread::yield();
-    EndRun();
-    Await(programs);
-    frontend_->Unmount();
-    Destroy();
-  }
 }
 
 TEST_F(FuseFrontendTest, RefusesBadMountPoints) {

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,6 +65,11 @@ class FuseMountTest : public testing::Test {
   }
 
   std::string Path(const char* name) const { return folder_ + "/" + name; }
+
+  static std::string ReadAll(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
 
   size_t threads_ = 8;  // of each executor
   std::string folder_;

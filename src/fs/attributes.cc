@@ -200,7 +200,7 @@ Metadata StoredMetadata(const Node* node, const FsOptions& options) {
   const NodeExtra* extra = node->extra.get();
   if (extra != nullptr) metadata = extra->foreign;
   if (extra != nullptr && node->type == NodeType::kSymlink && extra->link_target)
-    metadata[std::string(kLinkMetadata)] = oss::PercentEncode(*extra->link_target, true);
+    metadata[std::string(kLinkMetadata)] = oss::PercentEncodePath(*extra->link_target);
   const bool flagged = node->is_directory() && node->directory->keeps_attributes == Known::kYes;
   if (flagged || (extra != nullptr && extra->chosen)) metadata[std::string(kFlagMetadata)] = "1";
   if (!options.keep_attributes) return metadata;

@@ -102,12 +102,12 @@ std::string RegionOfEndpoint(std::string_view endpoint) {
 }
 
 std::string Endpoint::Target(std::string_view key, const NameValues& query) const {
-  std::string target = StrCat(path_prefix, "/", PercentEncode(key, true));
+  std::string target = StrCat(path_prefix, "/", PercentEncodePath(key));
   char separator = '?';
   for (const auto& [name, value] : query) {
     target += separator;
-    target += PercentEncode(name, false);
-    if (!value.empty()) target.append("=").append(PercentEncode(value, false));
+    target += PercentEncode(name);
+    if (!value.empty()) target.append("=").append(PercentEncode(value));
     separator = '&';
   }
   return target;

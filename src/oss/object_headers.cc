@@ -44,7 +44,7 @@ std::string EncodeMetadataValue(std::string_view value) {
   const bool is_plain =
       std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7f && c != '%' && c != '"'; });
   if (is_plain && !value.starts_with(' ') && !value.ends_with(' ')) return std::string(value);
-  return PercentEncode(value, false);
+  return PercentEncode(value);
 }
 
 size_t MetadataWireBytes(const Metadata& metadata) {

@@ -21,7 +21,7 @@ void AllowSilence(const OssContext& context, OssRequest& request) {
 void AddSource(const OssContext& context, const std::string& key, const std::string& etag, OssRequest& request) {
   request.source = key;
   request.headers.emplace_back("x-oss-copy-source",
-                               StrCat("/", context.endpoint.bucket, "/", PercentEncode(key, true)));
+                               StrCat("/", context.endpoint.bucket, "/", PercentEncodePath(key)));
   if (!etag.empty()) request.headers.emplace_back("x-oss-copy-source-if-match", StrCat("\"", etag, "\""));
 }
 

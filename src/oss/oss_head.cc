@@ -68,7 +68,7 @@ Result<WriteResult> RunPutSymlink(OssContext& context, const std::string& key, c
                                   const WriteOptions& options) {
   OssRequest request = SymlinkRequest("symlink", "PUT", key);
   OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, key, options, request.headers));
-  request.headers.emplace_back("x-oss-symlink-target", PercentEncode(target, true));
+  request.headers.emplace_back("x-oss-symlink-target", PercentEncodePath(target));
   if (options.forbid_overwrite) OSSFS2_RETURN_IF_ERROR(CheckAbsent(context, key));
   const std::string mark = options.forbid_overwrite ? OssContext::RandomText() : "";
   if (!mark.empty()) request.headers.emplace_back(kPutMarkHeader, mark);

@@ -198,7 +198,7 @@ Result<std::string> ParseTagsXml(std::string_view xml) {
     const std::string_view key = tag.child("Key").text().get();
     if (key.empty()) return Malformed("Tagging");
     if (!tags.empty()) tags += '&';
-    tags += StrCat(PercentEncode(key, false), "=", PercentEncode(tag.child("Value").text().get(), false));
+    tags += StrCat(PercentEncode(key), "=", PercentEncode(tag.child("Value").text().get()));
   }
   return tags;
 }

@@ -127,7 +127,7 @@ std::string WithEquals(const std::string& canonical, const Exchange& e) {
     query.append(query.empty() ? "" : "&").append(name);
     for (size_t i = 0; i < e.query.size(); ++i) {
       if (e.had_equals[i] && e.query[i].second.empty() &&
-          oss::PercentEncode(e.query[i].first, false) == name) {
+          oss::PercentEncode(e.query[i].first) == name) {
         query += '=';
         break;
       }

@@ -93,7 +93,7 @@ Reply<HttpResponse> CopyObject(HandlerContext& context, Exchange& e) {
   if (!source) return Failure(source.error());
   auto record = MakeCopy(e, *source);
   if (!record) return Failure(record.error());
-  if (context.copies_change_etag) (*record)->etag = oss::HexEncode(oss::Md5((*record)->etag), true);
+  if (context.copies_change_etag) (*record)->etag = oss::HexEncodeUpper(oss::Md5((*record)->etag));
   if (auto stored = PutUnlessRefused(e, *record); !stored) return Failure(stored.error());
   XmlWriter xml;
   xml.Open("CopyObjectResult");

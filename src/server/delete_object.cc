@@ -35,7 +35,7 @@ Reply<HttpResponse> DeleteObjects(HandlerContext&, Exchange& e) {
     if (!deleted) return Internal(deleted.error());
     if (request->quiet) continue;
     xml.Open("Deleted");
-    xml.Element("Key", encoded ? oss::PercentEncode(key, true) : key);
+    xml.Element("Key", encoded ? oss::PercentEncodePath(key) : key);
     xml.Close();
   }
   if (request->quiet && !e.dialect.s3) return HttpResponse();

@@ -84,7 +84,7 @@ class Answer {
 
  private:
   std::string Encoded(const std::string& text) const {
-    return encodes_ ? oss::PercentEncode(text, true) : text;
+    return encodes_ ? oss::PercentEncodePath(text) : text;
   }
 
   void Contents(const std::string& key, const ObjectRecord& record) {

@@ -22,7 +22,7 @@ Reply<int> PageSize(const Exchange& e, const char* name, int fallback) {
 }
 
 std::string Encoded(const Exchange& e, const std::string& text) {
-  return e.QueryOr("encoding-type", "") == "url" ? oss::PercentEncode(text, true) : text;
+  return e.QueryOr("encoding-type", "") == "url" ? oss::PercentEncodePath(text) : text;
 }
 
 void AddUpload(const Exchange& e, const ListedUpload& upload, XmlWriter& xml) {

@@ -16,7 +16,7 @@ namespace {
 std::string NewUploadId() {
   unsigned char bytes[16];
   RAND_bytes(bytes, sizeof(bytes));
-  return oss::HexEncode(std::string_view(reinterpret_cast<char*>(bytes), sizeof(bytes)), true);
+  return oss::HexEncodeUpper(std::string_view(reinterpret_cast<char*>(bytes), sizeof(bytes)));
 }
 
 Reply<int> PartNumber(const Exchange& e) {
@@ -106,7 +106,7 @@ Reply<std::shared_ptr<ObjectRecord>> Assemble(const AskedParts& asked, const Upl
   }
   if (record->size > kObjectBytesMax)
     return Fail(400, "EntityTooLarge", "The object is larger than 48.8 TB.");
-  record->etag = StrCat(oss::HexEncode(oss::Md5(etags), true), "-", asked.size());
+  record->etag = StrCat(oss::HexEncodeUpper(oss::Md5(etags)), "-", asked.size());
   return record;
 }
 
@@ -125,7 +125,7 @@ Reply<HttpResponse> InitiateUpload(HandlerContext&, Exchange& e) {
   xml.Open("InitiateMultipartUploadResult");
   if (encoded) xml.Element("EncodingType", "url");
   xml.Element("Bucket", e.bucket_name);
-  xml.Element("Key", encoded ? oss::PercentEncode(e.key, true) : e.key);
+  xml.Element("Key", encoded ? oss::PercentEncodePath(e.key) : e.key);
   xml.Element("UploadId", id);
   return XmlAnswer(xml.Take());
 }
@@ -195,9 +195,9 @@ Reply<HttpResponse> CompleteUpload(HandlerContext&, Exchange& e) {
   xml.Open("CompleteMultipartUploadResult");
   if (encoded) xml.Element("EncodingType", "url");
   xml.Element("Location",
-              StrCat("http://", e.http.HeaderOr("Host", ""), "/", oss::PercentEncode(e.key, true)));
+              StrCat("http://", e.http.HeaderOr("Host", ""), "/", oss::PercentEncodePath(e.key)));
   xml.Element("Bucket", e.bucket_name);
-  xml.Element("Key", encoded ? oss::PercentEncode(e.key, true) : e.key);
+  xml.Element("Key", encoded ? oss::PercentEncodePath(e.key) : e.key);
   xml.Element("ETag", QuotedEtag(e, (*record)->etag));
   HttpResponse response = XmlAnswer(xml.Take());
   AddUploadHeaders(e, (*record)->etag, (*record)->crc64, response);

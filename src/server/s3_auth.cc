@@ -127,7 +127,7 @@ Reply<void> AuthenticateS3(const KeyRing& keys, const AuthConfig& config, int64_
   if (!key) return Failure(key.error());
   std::string canonical;
   // The path as sent is what almost all clients signed; some send one form and sign another.
-  for (const std::string& path : {e.http.path, oss::PercentEncode(oss::PercentDecode(e.http.path), true)}) {
+  for (const std::string& path : {e.http.path, oss::PercentEncodePath(oss::PercentDecode(e.http.path))}) {
     canonical = oss::S3CanonicalRequest(e.http.method, path, e.query, e.http.headers, parts->signed_headers,
                                         parts->payload_hash);
     if (SameSignature(oss::S3Signature(key->secret, parts->scope, canonical), parts->signature)) {

@@ -20,7 +20,7 @@ Reply<HttpResponse> PutSymlink(HandlerContext&, Exchange& e) {
   if (record->symlink_target.size() > kKeyBytesMax) return InvalidArgument("The symlink target is too long.");
   record->size = record->symlink_target.size();
   record->crc64 = Crc64(0, record->symlink_target.data(), record->size);
-  record->etag = oss::HexEncode(oss::Md5(record->symlink_target), true);
+  record->etag = oss::HexEncodeUpper(oss::Md5(record->symlink_target));
   record->mtime_s = std::time(nullptr);
   if (auto stored = PutUnlessRefused(e, record); !stored) return Failure(stored.error());
   HttpResponse response;
@@ -33,7 +33,7 @@ Reply<HttpResponse> GetSymlink(HandlerContext&, Exchange& e) {
   if (record == nullptr) return NoSuchKey();
   if (record->kind != ObjectKind::kSymlink) return Fail(400, "NotSymlink", "The object is not a symlink.");
   HttpResponse response;
-  response.Add("x-oss-symlink-target", oss::PercentEncode(record->symlink_target, true));
+  response.Add("x-oss-symlink-target", oss::PercentEncodePath(record->symlink_target));
   response.Add("ETag", QuotedEtag(e, record->etag));
   response.Add("Last-Modified", oss::HttpDate(record->mtime_s));
   for (const auto& [name, value] : record->metadata) response.Add(StrCat("x-oss-meta-", name), value);

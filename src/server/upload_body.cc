@@ -192,7 +192,7 @@ Reply<ReceivedBody> ReceiveBody(HandlerContext& context, Exchange& e, const Exte
   const std::string raw_md5 = md5.Raw();
   if (auto good = CheckMd5(e, raw_md5); !good) return Failure(good.error());
   if (auto good = CheckCrc(e, received.crc64); !good) return Failure(good.error());
-  received.etag = raw_md5.empty() ? OpaqueEtag(received.crc64, received.size) : oss::HexEncode(raw_md5, true);
+  received.etag = raw_md5.empty() ? OpaqueEtag(received.crc64, received.size) : oss::HexEncodeUpper(raw_md5);
   if (!raw_md5.empty()) received.content_md5 = oss::Base64Encode(raw_md5);
   received.extents = target.Finish(received.crc64);
   return received;

@@ -64,7 +64,7 @@ TEST(Names, TimesAndXattrsRoundTrip) {
   const std::map<std::string, std::string> percent{{"user.50%", "x"}};
   EXPECT_EQ(DecodeXattrs(EncodeXattrs(percent)), percent);
   // As it was once written: encoded here and on the wire.
-  EXPECT_EQ(DecodeXattrs(oss::PercentEncode(EncodeXattrs(xattrs), true)), xattrs);
+  EXPECT_EQ(DecodeXattrs(oss::PercentEncodePath(EncodeXattrs(xattrs))), xattrs);
   for (const char* text : {"", "[]", "{", "%7B%22a%22%3A1%7D", "%7B%22a%22%3A%22*%22%7D"})
     EXPECT_FALSE(DecodeXattrs(text).has_value()) << text;
   EXPECT_TRUE(IsValidUtf8("aü€😀"));

@@ -15,7 +15,7 @@ class AuthTest : public ServerTest {
     std::string text = "GET /bkt/a%20b";
     char separator = '?';
     for (const auto& [name, value] : query) {
-      text += StrCat(separator, oss::PercentEncode(name, false), "=", oss::PercentEncode(value, false));
+      text += StrCat(separator, oss::PercentEncode(name), "=", oss::PercentEncode(value));
       separator = '&';
     }
     text += " HTTP/1.1\r\n";

@@ -118,11 +118,11 @@ std::string ServerTest::Build(const std::string& method, const std::string& key,
                               const std::string& body, NameValues headers) {
   oss::SignableRequest request{method, bucket_, key, query, std::move(headers)};
   oss::SignRequest(request, keys_, signing_, "cn-hangzhou", std::time(nullptr) + clock_shift_s_);
-  std::string text = StrCat(method, " /", bucket_, "/", oss::PercentEncode(key, true));
+  std::string text = StrCat(method, " /", bucket_, "/", oss::PercentEncodePath(key));
   char separator = '?';
   for (const auto& [name, value] : query) {
-    text += StrCat(separator, oss::PercentEncode(name, false), value.empty() ? "" : "=",
-                   oss::PercentEncode(value, false));
+    text += StrCat(separator, oss::PercentEncode(name), value.empty() ? "" : "=",
+                   oss::PercentEncode(value));
     separator = '&';
   }
   text += " HTTP/1.1\r\nHost: 127.0.0.1\r\n";

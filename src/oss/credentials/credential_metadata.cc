@@ -42,7 +42,7 @@ class MetadataSource final : public CredentialSource {
             "the metadata service names no RAM role. Next: attach one to this machine, or set ram_role");
       }
     }
-    const auto answer = Get(kRolePath + PercentEncode(role_, false), headers);
+    const auto answer = Get(kRolePath + PercentEncode(role_), headers);
     if (!answer) return answer.error();
     return ParseCredentialJson(*answer, Name());
   }

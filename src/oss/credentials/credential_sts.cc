@@ -18,7 +18,7 @@ std::string Form(const Parameters& parameters) {
   std::string out;
   for (const auto& [name, value] : parameters) {
     if (!out.empty()) out += '&';
-    out += StrCat(PercentEncode(name, false), "=", PercentEncode(value, false));
+    out += StrCat(PercentEncode(name), "=", PercentEncode(value));
   }
   return out;
 }
@@ -126,7 +126,7 @@ class AssumeRoleSource final : public StsSource {
     // RPC signature 1.0 covers query and body together.
     Parameters all = query;
     all.insert(body.begin(), body.end());
-    const std::string to_sign = StrCat("POST&%2F&", PercentEncode(Form(all), false));
+    const std::string to_sign = StrCat("POST&%2F&", PercentEncode(Form(all)));
     query["Signature"] = Base64Encode(HmacSha1(base->keys.access_key_secret + "&", to_sign));
     return Call(query, body);
   }

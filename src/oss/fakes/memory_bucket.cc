@@ -17,7 +17,7 @@ Error Fail(int status, std::string_view code, std::string_view operation, std::s
                           {operation, key, "memory", "memory"});
 }
 
-std::string EtagOf(const std::string& content) { return HexEncode(Md5(content), true); }
+std::string EtagOf(const std::string& content) { return HexEncodeUpper(Md5(content)); }
 
 uint64_t CrcOf(const std::string& content) { return Crc64(0, content.data(), content.size()); }
 
@@ -198,7 +198,7 @@ Result<WriteResult> MemoryBucket::Append(const std::string& key, uint64_t positi
 Result<std::string> MemoryBucket::InitiateUpload(const std::string& key, const WriteOptions& options,
                                                  int64_t now_s) {
   OSSFS2_RETURN_IF_ERROR(CheckNew("initiate", key, options.forbid_overwrite));
-  std::string upload_id = HexEncode(Md5(StrCat("upload ", next_upload_++)), true);
+  std::string upload_id = HexEncodeUpper(Md5(StrCat("upload ", next_upload_++)));
   uploads_[upload_id] = {key, options, now_s, {}};
   return upload_id;
 }

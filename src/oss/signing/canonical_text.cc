@@ -43,7 +43,7 @@ std::string CanonicalQuery(const NameValues& query, std::string_view left_out, b
   encoded.reserve(query.size());
   for (const auto& [name, value] : query) {
     if (name == left_out) continue;
-    encoded.emplace_back(PercentEncode(name, false), PercentEncode(value, false));
+    encoded.emplace_back(PercentEncode(name), PercentEncode(value));
   }
   std::sort(encoded.begin(), encoded.end());
   std::string out;

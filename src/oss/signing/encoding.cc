@@ -128,9 +128,7 @@ std::optional<int64_t> JoinUtc(int year, int month, int day, int hour, int minut
   return static_cast<int64_t>(timegm(&parts));
 }
 
-}  // namespace
-
-std::string PercentEncode(std::string_view bytes, bool keep_slash) {
+std::string Escaped(std::string_view bytes, bool keep_slash) {
   std::string out;
   out.reserve(bytes.size() + bytes.size() / 4);
   for (const char c : bytes) {
@@ -146,6 +144,21 @@ std::string PercentEncode(std::string_view bytes, bool keep_slash) {
   }
   return out;
 }
+
+std::string Hex(std::string_view bytes, std::string_view digits) {
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    out += digits[static_cast<unsigned char>(c) >> 4];
+    out += digits[static_cast<unsigned char>(c) & 15];
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string PercentEncode(std::string_view bytes) { return Escaped(bytes, /*keep_slash=*/false); }
+std::string PercentEncodePath(std::string_view bytes) { return Escaped(bytes, /*keep_slash=*/true); }
 
 std::string PercentDecode(std::string_view text) {
   std::string out;
@@ -207,16 +220,8 @@ std::optional<std::string> Base64Decode(std::string_view text) {
   return out;
 }
 
-std::string HexEncode(std::string_view bytes, bool upper) {
-  const std::string_view digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
-  std::string out;
-  out.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    out += digits[static_cast<unsigned char>(c) >> 4];
-    out += digits[static_cast<unsigned char>(c) & 15];
-  }
-  return out;
-}
+std::string HexEncode(std::string_view bytes) { return Hex(bytes, "0123456789abcdef"); }
+std::string HexEncodeUpper(std::string_view bytes) { return Hex(bytes, "0123456789ABCDEF"); }
 
 std::string HmacSha1(std::string_view key, std::string_view data) { return Hmac(Sha1Algorithm(), key, data); }
 std::string HmacSha256(std::string_view key, std::string_view data) { return Hmac(Sha256Algorithm(), key, data); }

@@ -8,14 +8,17 @@
 
 namespace ossfs2::oss {
 
-// A-Z a-z 0-9 - . _ ~ stay, everything else %XX; '/' stays when keep_slash.
-std::string PercentEncode(std::string_view bytes, bool keep_slash);
+// A-Z a-z 0-9 - . _ ~ stay, everything else becomes %XX.
+std::string PercentEncode(std::string_view bytes);
+// The same, but '/' stays too.
+std::string PercentEncodePath(std::string_view bytes);
 // Bad escapes are left as they are. '+' stays '+'.
 std::string PercentDecode(std::string_view text);
 
 std::string Base64Encode(std::string_view bytes);
 std::optional<std::string> Base64Decode(std::string_view text);
-std::string HexEncode(std::string_view bytes, bool upper = false);
+std::string HexEncode(std::string_view bytes);       // 0-9 a-f
+std::string HexEncodeUpper(std::string_view bytes);  // 0-9 A-F
 
 std::string HmacSha1(std::string_view key, std::string_view data);    // 20 raw bytes
 std::string HmacSha256(std::string_view key, std::string_view data);  // 32 raw bytes

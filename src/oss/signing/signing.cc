@@ -154,7 +154,7 @@ std::string ScopeV4::ToString() const {
 std::string CanonicalRequestV4(const SignableRequest& request, const std::vector<std::string>& additional) {
   const auto headers = NormalHeaders(request.headers);
   const std::vector<std::string> extra = EffectiveAdditional(headers, additional);
-  std::string out = StrCat(request.method, "\n", PercentEncode(ResourcePath(request), true), "\n",
+  std::string out = StrCat(request.method, "\n", PercentEncodePath(ResourcePath(request)), "\n",
                            CanonicalQuery(request.query, "x-oss-signature", false), "\n");
   for (const auto& [name, value] : headers) {
     if (IsDefaultSigned(name) || std::binary_search(extra.begin(), extra.end(), name)) {

@@ -1,6 +1,8 @@
 // Whether a name is free, for writes that may not overwrite: a bucket with versioning (version_watch.h) ignores
 // x-oss-forbid-overwrite, so such a write is preceded by a HEAD there. That narrows the gap between two hosts; nothing
 // closes it. Elsewhere nothing is asked.
+//
+// Threads: any. CheckAbsent blocks; StartIfAbsent returns at once.
 #pragma once
 
 #include <functional>

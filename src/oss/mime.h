@@ -1,4 +1,6 @@
 // Content types by file name, for objects written without a given one.
+//
+// Pure; any thread.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,6 @@
 // Reading bytes back to find out whether an object is the one that was written, after a lost answer.
+//
+// Blocking, with the retries of a GET. Errors: those of the GET.
 #pragma once
 
 #include <cstdint>

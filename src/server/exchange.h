@@ -1,4 +1,6 @@
 // Exchange: one request after addressing: dialect, bucket, key, decoded query, and what it is asked to do.
+//
+// Threads: the one of its connection.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 // HashedBody: an upload whose SHA-256 the client signed (x-amz-content-sha256 with a real hash). The bytes
 // pass through; the end of the body is an error when the hash differs.
+//
+// Threads: the one of its connection.
 #pragma once
 
 #include <memory>

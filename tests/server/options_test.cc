@@ -127,10 +127,10 @@ TEST(OptionsTest, MistakesAreNamed) {
 
 TEST(OptionsTest, HelpNamesEveryFlag) {
   for (const char* flag :
-       {"--root", "--listen", "--bucket", "--access-key-id", "--secret-file", "--security-token", "--region", "--public",
-        "--latency", "--rate-per-connection", "--discard", "--copies-change-etag", "--no-copy-crc", "--versioned",
-        "--storage-class", "--synthetic", "--fault", "--requests-log", "--tls-cert", "--tls-key", "--cname",
-        "--endpoint", "--restore-seconds", "--page-entries-max"}) {
+       {"--root", "--listen", "--bucket", "--access-key-id", "--secret-file", "--security-token", "--region",
+        "--public", "--latency", "--rate-per-connection", "--discard", "--copies-change-etag", "--no-copy-crc",
+        "--versioned", "--storage-class", "--synthetic", "--fault", "--requests-log", "--tls-cert", "--tls-key",
+        "--cname", "--endpoint", "--restore-seconds", "--page-entries-max"}) {
     EXPECT_THAT(HelpText(), testing::HasSubstr(flag));
   }
 }

@@ -1,6 +1,7 @@
 // MetricsEndpoint: HTTP for Prometheus. GET /metrics gives the registry, GET /healthz "ok".
 //
 // Bound to metrics_ip:metrics_port, no TLS, no secrets in any answer. Requests are bounded to 8 KiB.
+// Threads: those of SocketServer answer; Start and the destructor from one thread. Errors: of binding the port.
 #pragma once
 
 #include <memory>

@@ -4,6 +4,7 @@
 // failed network or credential check the later ones that need it are left out. It writes and removes one
 // scratch object below the prefix (not with ro), reads it back, and opens and ends an upload; nothing else is changed.
 // Each step has a time limit.
+// Blocking, from one thread.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,6 @@
 // The options of check and gc: those of mount, plus a few words of their own.
+//
+// Errors: of the options and of the config file, with the next step.
 #pragma once
 
 #include "cli/app.h"

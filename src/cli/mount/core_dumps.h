@@ -3,6 +3,7 @@
 // A process without them is "not dumpable" (PR_SET_DUMPABLE): also programs of the same user without CAP_SYS_PTRACE
 // cannot read its memory (/proc/PID/mem, ptrace, gdb), its environment or its list of open files; root can. Children
 // inherit it until they start another program. What ossfs2 reads of itself below /proc stays readable.
+// Both act on the whole process.
 #pragma once
 
 namespace ossfs2 {

@@ -1,4 +1,7 @@
 // Mounts left behind by a daemon that died ("Transport endpoint is not connected"), and those whose daemon hangs.
+//
+// Blocking: for commands and for a mount that starts, never on a thread that serves. Errors: of umount2(2), with the
+// next step.
 #pragma once
 
 #include <string>

@@ -2,6 +2,7 @@
 // with a copy of every mount, and at the place of a bind mount.
 //
 // An unmount takes one of them away. The kernel ends the file system, and with it the daemon, only with the last one.
+// Blocking: looks at every process below /proc that this user may see.
 #pragma once
 
 #include <sys/types.h>

@@ -4,6 +4,7 @@
 // while mounted are changed; those that say what is so already are passed over. Anything else fails with "needs a new
 // mount". mount(8) also passes what the kernel's table shows (user_id=0): names that ossfs2 does not know are skipped,
 // with a notice when one looks like a typo.
+// Blocking; runs in the process that mount(8) starts, not in the daemon.
 #pragma once
 
 #include <string>

@@ -1,6 +1,8 @@
 // AwsChunkedBody: the bytes inside an aws-chunked upload, with the signature of every chunk checked when
 // the request is signed with STREAMING-AWS4-HMAC-SHA256-PAYLOAD. One chunk of at most 16 MiB is held in
 // memory.
+//
+// Threads: the one of its connection.
 #pragma once
 
 #include <string>

@@ -59,6 +59,7 @@ class Resolver {
   };
   using Key = std::pair<Ino, std::string>;
 
+  // --- asking the bucket (resolver_ask.cc) ---
   // The lock is open while it asks or waits. With kOnlyNew an answer that another one has overtaken, maybe one to an
   // older question, is asked for again.
   Result<Ino> Ask(MutexLock& lock, Node* directory, const std::string& name, Trust trust) REQUIRES(context_.tree.mutex);

@@ -31,7 +31,7 @@ class CurlCall : public LoopCall {
   CurlCall(const CurlCall&) = delete;
   CurlCall& operator=(const CurlCall&) = delete;
 
-  // Sets every option on a fresh or reset handle.
+  // Sets every option on a fresh or reset handle (curl_call_setup.cc).
   void Prepare(CURL* easy, CurlShared& shared);
   // What libcurl's result means. May be called once.
   Result<Response> Outcome(CURLcode code, SteadyTime now);

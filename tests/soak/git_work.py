@@ -47,6 +47,9 @@ class Git:
                                       text=True, check=False).stdout
                 os.killpg(git.pid, signal.SIGKILL)
                 raise Failed("git %s hangs:\n%s" % (" ".join(arguments), busy)) from None
+            except BaseException:
+                os.killpg(git.pid, signal.SIGKILL)  # or it would be waited for
+                raise
         if git.returncode != 0:
             raise Failed("git %s: %d\n%s" % (" ".join(arguments), git.returncode, said[-3000:]))
         return said

@@ -138,6 +138,9 @@ class CoreFileSystem final : public FileSystem {
   std::shared_ptr<ReadFile> ReaderOf(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   bool ReadsOldVersion(std::optional<HandleId> id);
   void ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, ReadDone done);
+  void ReadOfLost(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, Error error, ReadDone done)
+      EXCLUDES(context_.tree.mutex);
+  bool LostHere(const FileHandle& handle) EXCLUDES(context_.tree.mutex);
   void NoteWrite(FileHandle& handle, Writer writer = Writer::kCall);
   // Its close is no longer what stores the file.
   static void NoteFlushed(FileHandle& handle);

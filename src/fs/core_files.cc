@@ -57,10 +57,32 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone do
     return ReadDirty(std::move(handle), offset, size, std::move(done));
   if (writer && writer->detached() && writer->size() == 0) return done(ReadReply());
   const auto reader = ReaderOf(*handle);
-  if (!reader) return done(StaleInode());
+  if (!reader) return ReadOfLost(std::move(handle), offset, size, StaleInode(), std::move(done));
   if (ReadReply reply; !reader->stale() && context_.written_pages.Answer(reader->version(), offset, size, reply))
     return done(std::move(reply));
-  reader->Read(handle->id, offset, size, std::move(done));
+  const HandleId reads_as = handle->id;
+  reader->Read(reads_as, offset, size,
+               [this, handle = std::move(handle), offset, size, done = std::move(done)](Result<ReadReply> reply) mutable {
+                 if (reply || reply.error().errno_value != ESTALE) return done(std::move(reply));
+                 ReadOfLost(std::move(handle), offset, size, reply.error(), std::move(done));
+               });
+}
+
+// The object is not what was opened any more. Where this mount takes its name (Detacher) the writer has the bytes, or
+// knows where they are; it has its turn as soon as the name is gone.
+void CoreFileSystem::ReadOfLost(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, Error error,
+                                ReadDone done) {
+  if (!LostHere(*handle)) return done(std::move(error));
+  ReadDirty(std::move(handle), offset, size, std::move(done));
+}
+
+bool CoreFileSystem::LostHere(const FileHandle& handle) {
+  const auto writer = handle.file->writer();
+  if (!writer) return false;
+  if (writer->detached()) return true;
+  MutexLock lock(context_.tree.mutex);
+  const Node* node = context_.tree.Find(handle.ino);
+  return node != nullptr && node->leaving > 0;
 }
 
 void CoreFileSystem::ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size,

@@ -1,4 +1,5 @@
 // Answers that come late: something changed, here or on another host, after the question was asked.
+#include <chrono>
 #include <functional>
 #include <future>
 #include <thread>
@@ -260,6 +261,63 @@ TEST_F(LateAnswers, NothingIsFoundInADirectoryThatWasRemovedMeanwhile) {
   });
   const Result<Entry> found = mount_.Lookup(directory, "f");
   EXPECT_FALSE(found) << "its node would be left behind without its directory";
+}
+
+// A read that was on its way when its file lost its name here finds another object, or none.
+TEST_F(LateAnswers, AReadOfAFileThatIsReplacedMeanwhileGetsItsBytes) {
+  for (const char* key : {"f", "other"}) store_->PutContent(key, key);
+  const HandleId handle = *mount_.OpenPath("f", O_RDONLY);
+  oss::FaultRule rule;
+  rule.operation = "get";
+  rule.meanwhile = [this] { EXPECT_EQ(mount_.Rename("other", "f"), 0); };
+  faults_->AddRule(rule);
+  const Result<std::string> bytes = mount_.Read(handle, 0, 10);
+  ASSERT_TRUE(bytes) << bytes.error().ToString();
+  EXPECT_EQ(*bytes, "f");
+  EXPECT_EQ(*mount_.Get("f"), "other");
+  EXPECT_EQ(mount_.Close(handle), 0);
+}
+
+TEST_F(LateAnswers, AReadOfAFileThatIsRemovedMeanwhileGetsItsBytes) {
+  store_->PutContent("f", "text");
+  const HandleId handle = *mount_.OpenPath("f", O_RDONLY);
+  oss::FaultRule rule;
+  rule.operation = "get";
+  rule.meanwhile = [this] { EXPECT_EQ(mount_.Unlink("f"), 0); };
+  faults_->AddRule(rule);
+  const Result<std::string> bytes = mount_.Read(handle, 0, 10);
+  ASSERT_TRUE(bytes) << bytes.error().ToString();
+  EXPECT_EQ(*bytes, "text");
+  EXPECT_EQ(mount_.Close(handle), 0);
+}
+
+// The bucket has the new object, and the rename here has not been told so yet.
+TEST_F(LateAnswers, AReadInTheMiddleOfAReplacingRenameGetsItsBytes) {
+  for (const char* key : {"f", "other"}) store_->PutContent(key, key);
+  const HandleId handle = *mount_.OpenPath("f", O_RDONLY);
+  std::future<Result<std::string>> read;
+  BeforeAnswer("copy", "f", [&] {
+    const auto gets = [this] { return store_->Requests()["get"]; };
+    const uint64_t before = gets();
+    read = std::async(std::launch::async, [&] { return mount_.Read(handle, 0, 10); });
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (gets() == before && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  });
+  EXPECT_EQ(mount_.Rename("other", "f"), 0);
+  const Result<std::string> bytes = read.get();
+  ASSERT_TRUE(bytes) << bytes.error().ToString();
+  EXPECT_EQ(*bytes, "f");
+  EXPECT_EQ(mount_.Close(handle), 0);
+}
+
+TEST_F(LateAnswers, AReadOfAFileThatAnotherHostReplacedFails) {
+  store_->PutContent("f", "old");
+  const HandleId handle = *mount_.OpenPath("f", O_RDWR);
+  store_->PutContent("f", "new");
+  const Result<std::string> bytes = mount_.Read(handle, 0, 10);
+  ASSERT_FALSE(bytes);
+  EXPECT_EQ(bytes.error().errno_value, ESTALE);
+  mount_.Close(handle);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // One upload alone: what its parts are after some of them failed.
-#include "data/write/upload_multipart.h"
+#include "data/write/multipart_upload.h"
 
 #include <chrono>
 #include <future>

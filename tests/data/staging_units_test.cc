@@ -3,7 +3,7 @@
 
 #include "data/staging/extent_map.h"
 #include "data/staging/staging_file.h"
-#include "data/write/staging_plan.h"
+#include "data/write/publication_plan.h"
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {

@@ -2,7 +2,7 @@
 //
 // Streams: a part is part_bytes at first and a thousandth of the offset later, so that part
 // numbers last; what one part holds must be in memory, so the cap comes from the pool. (When
-// the 10,000 numbers end all the same, the file compacts: see write_file.h.)
+// the 10,000 numbers end all the same, the file compacts: see write_file_impl.h.)
 // Staged files: a fixed grid of cells, each with three part numbers of its own, so that a cell
 // can be sent early and a cell that changed in the middle can be copy + data + copy.
 // Pure functions and constants; safe from any thread.

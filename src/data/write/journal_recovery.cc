@@ -4,8 +4,8 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "data/write/provisional.h"
 #include "data/write/rename_record.h"
-#include "data/write/write_provisional.h"
 
 namespace ossfs2 {
 namespace {

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "data/write/write_backup.h"
+#include "data/write/backup.h"
 
 namespace ossfs2 {
 namespace {

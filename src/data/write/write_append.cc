@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 #include "data/upload/upload_zeros.h"
-#include "data/write/write_transfer.h"
+#include "data/write/object_transfer.h"
 #include "oss/copy_options.h"
 
 namespace ossfs2 {

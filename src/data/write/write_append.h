@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "data/upload/part_buffer.h"
-#include "data/write/write_provisional.h"
+#include "data/write/provisional.h"
 #include "data/write/write_services.h"
 
 namespace ossfs2 {

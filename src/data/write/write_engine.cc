@@ -6,10 +6,10 @@
 #include "base/mutex.h"
 #include "data/write/journal_recovery.h"
 #include "data/write/rename_record.h"
-#include "data/write/write_file.h"
+#include "data/write/waiting_writes.h"
+#include "data/write/write_file_impl.h"
 #include "data/write/write_landing.h"
 #include "data/write/write_services.h"
-#include "data/write/write_waiting.h"
 
 namespace ossfs2 {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/size.h"
 #include "base/str.h"
-#include "data/write/write_transfer.h"
+#include "data/write/object_transfer.h"
 
 namespace ossfs2 {
 namespace {

@@ -2,7 +2,7 @@
 //
 // Over a base version (which may be empty): ranges written here are local, the rest comes from
 // the base on demand, and beyond the base's end are zeros. Publishing sends the dirty ranges and
-// copies the clean ones on the server (staging_plan.h), or sends them where those copies are refused. A cell that has been written completely is sent at
+// copies the clean ones on the server (publication_plan.h), or sends them where those copies are refused. A cell that has been written completely is sent at
 // once in the background (once: a cell that is then changed again waits for Publish), so that the end
 // of a large download waits for its tail only.
 //
@@ -23,8 +23,8 @@
 
 #include "data/staging/extent_map.h"
 #include "data/staging/staging_file.h"
-#include "data/write/staging_plan.h"
-#include "data/write/upload_multipart.h"
+#include "data/write/multipart_upload.h"
+#include "data/write/publication_plan.h"
 #include "data/write/write_services.h"
 
 namespace ossfs2 {

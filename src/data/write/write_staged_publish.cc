@@ -6,8 +6,8 @@
 #include "base/crc64.h"
 #include "base/str.h"
 #include "data/upload/upload_zeros.h"
+#include "data/write/object_transfer.h"
 #include "data/write/write_staged.h"
-#include "data/write/write_transfer.h"
 
 namespace ossfs2 {
 namespace {

@@ -5,7 +5,7 @@
 #include <iterator>
 #include <utility>
 
-#include "data/write/write_transfer.h"
+#include "data/write/object_transfer.h"
 
 namespace ossfs2 {
 namespace {

@@ -2,7 +2,7 @@
 //
 // Its bytes are, from the start: a seed (the base object, copied on the server) or the head (the
 // first part, kept here unsent while memory allows, so that a header patched at the end, or a
-// whole small file in any order, costs nothing), then sent parts (write_sent_parts.h), then the tail that is
+// whole small file in any order, costs nothing), then sent parts (sent_parts.h), then the tail that is
 // being filled. What is in head and tail can be read back, and of the sent parts those that are still somewhere.
 // While memory is short one of head and tail may lie on disk (write_spill.h).
 //
@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "data/upload/part_buffer.h"
-#include "data/write/upload_multipart.h"
-#include "data/write/write_sent_parts.h"
+#include "data/write/multipart_upload.h"
+#include "data/write/sent_parts.h"
 #include "data/write/write_services.h"
 #include "data/write/write_spill.h"
 

@@ -5,8 +5,8 @@
 
 #include "base/crc64.h"
 #include "data/upload/upload_zeros.h"
+#include "data/write/object_transfer.h"
 #include "data/write/write_stream.h"
-#include "data/write/write_transfer.h"
 
 namespace ossfs2 {
 namespace {

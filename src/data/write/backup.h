@@ -1,4 +1,4 @@
-// Backups: the old version of a file while an unfinished one lies under its key (write_provisional.h).
+// Backups: the old version of a file while an unfinished one lies under its key (provisional.h).
 //
 // Their names say what the unfinished version is, so that `ossfs2 gc` can put things right without the journal:
 //   <folder>.ossfs2-backup-<kind>-<size>-<crc64, hex, or x>-<id>=<name of the file>

@@ -1,9 +1,9 @@
-#include "data/write/write_leftovers.h"
+#include "data/write/leftovers.h"
 
 #include <utility>
 
 #include "base/str.h"
-#include "data/write/write_backup.h"
+#include "data/write/backup.h"
 #include "data/write/write_engine.h"
 
 namespace ossfs2 {

@@ -1,4 +1,4 @@
-#include "data/write/write_file.h"
+#include "data/write/write_file_impl.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "base/str.h"
-#include "data/write/write_operation.h"
-#include "data/write/write_transfer.h"
+#include "data/write/object_transfer.h"
+#include "data/write/write_file_impl_operation.h"
 
 namespace ossfs2 {
 namespace {

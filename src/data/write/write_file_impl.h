@@ -7,14 +7,14 @@
 //   staged_    anything else (write_staged.h)
 // A stream becomes staged at the first write that does not fit it. If bytes of it are only in parts already
 // sent, which nobody can read, the upload is first completed under the real key, provisionally
-// (write_provisional.h), and the staged file goes on over that version: nothing is sent twice. The same
+// (provisional.h), and the staged file goes on over that version: nothing is sent twice. The same
 // happens when the 10,000 part numbers run out: the next stream is seeded with the version, by few large
 // copies, and so files grow to 48.8 TiB.
 // A detached file (no name any more) is at rest or staged_ for good, over a parked copy of its base.
 //
-// Threads: calls take their turn in order (write_turn.h). size(), dirty() and sticky_error() never wait.
-// The methods lie in write_file.cc (writing, reading, giving up), write_file_landed.cc, write_file_content.cc (from one
-// state to another), write_file_size.cc, write_file_publish.cc, write_file_detach.cc and write_file_facts.cc.
+// Threads: calls take their turn in order (turn.h). size(), dirty() and sticky_error() never wait.
+// The methods lie in write_file_impl.cc (writing, reading, giving up), _landed.cc, _content.cc (from one state to
+// another), _size.cc, _publish.cc, _detach.cc and _facts.cc.
 #pragma once
 
 #include <atomic>
@@ -22,16 +22,16 @@
 #include <optional>
 #include <string>
 
+#include "data/write/parking.h"
+#include "data/write/provisional.h"
 #include "data/write/seam_pages.h"
+#include "data/write/sticky_error.h"
+#include "data/write/turn.h"
 #include "data/write/write_append.h"
 #include "data/write/write_engine.h"
-#include "data/write/write_parking.h"
-#include "data/write/write_provisional.h"
 #include "data/write/write_services.h"
 #include "data/write/write_staged.h"
-#include "data/write/write_sticky_error.h"
 #include "data/write/write_stream.h"
-#include "data/write/write_turn.h"
 
 namespace ossfs2 {
 

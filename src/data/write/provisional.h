@@ -1,7 +1,7 @@
 // Provisional: an unfinished file stored under its real key, so that its bytes can be read and
 // copied, in a way that a crash undoes.
 //
-// Order: (1) an older version is copied to a backup (write_backup.h); (2) the journal says, on disk, that
+// Order: (1) an older version is copied to a backup (backup.h); (2) the journal says, on disk, that
 // this upload of this size and checksum is being completed; (3) it is completed, and the journal
 // gets its ETag; later (4) the finished file is stored, the journal says so, and the backup goes. A crash
 // between (2) and (4) is undone by UndoProvisional: the key gets the backup again, or is deleted, if what
@@ -14,7 +14,7 @@
 #include <string>
 
 #include "data/journal/journal_entry.h"
-#include "data/write/write_backup.h"
+#include "data/write/backup.h"
 #include "data/write/write_services.h"
 
 namespace ossfs2 {

@@ -1,4 +1,4 @@
-#include "data/write/write_waiting.h"
+#include "data/write/waiting_writes.h"
 
 #include <algorithm>
 #include <cerrno>

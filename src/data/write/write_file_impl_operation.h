@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "data/write/write_file.h"
+#include "data/write/write_file_impl.h"
 
 namespace ossfs2 {
 

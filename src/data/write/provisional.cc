@@ -1,4 +1,4 @@
-#include "data/write/write_provisional.h"
+#include "data/write/provisional.h"
 
 #include <utility>
 

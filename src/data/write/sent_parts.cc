@@ -1,9 +1,9 @@
-#include "data/write/write_sent_parts.h"
+#include "data/write/sent_parts.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "data/write/write_transfer.h"
+#include "data/write/object_transfer.h"
 
 namespace ossfs2 {
 

@@ -1,4 +1,4 @@
-#include "data/write/write_backup.h"
+#include "data/write/backup.h"
 
 #include <unistd.h>
 

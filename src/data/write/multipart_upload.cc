@@ -1,4 +1,4 @@
-#include "data/write/upload_multipart.h"
+#include "data/write/multipart_upload.h"
 
 #include <cerrno>
 #include <utility>

@@ -1,9 +1,9 @@
 // Writes whose bytes lie in a landing.
 #include <algorithm>
 
-#include "data/write/write_file.h"
+#include "data/write/write_file_impl.h"
+#include "data/write/write_file_impl_operation.h"
 #include "data/write/write_landing.h"
-#include "data/write/write_operation.h"
 
 namespace ossfs2 {
 

@@ -1,4 +1,4 @@
-#include "data/write/write_transfer.h"
+#include "data/write/object_transfer.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,11 +1,11 @@
-#include "data/write/write_parking.h"
+#include "data/write/parking.h"
 
 #include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "data/write/write_backup.h"
+#include "data/write/backup.h"
 
 namespace ossfs2 {
 

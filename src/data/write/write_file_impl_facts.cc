@@ -2,8 +2,8 @@
 #include <utility>
 
 #include "base/str.h"
-#include "data/write/write_file.h"
-#include "data/write/write_operation.h"
+#include "data/write/write_file_impl.h"
+#include "data/write/write_file_impl_operation.h"
 
 namespace ossfs2 {
 

@@ -1,12 +1,12 @@
 // What `ossfs2 gc` does with backups and parked copies that no journal knows.
-#include "data/write/write_leftovers.h"
+#include "data/write/leftovers.h"
 
 #include <limits>
 #include <map>
 #include <set>
 
 #include "base/crc64.h"
-#include "data/write/write_backup.h"
+#include "data/write/backup.h"
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {

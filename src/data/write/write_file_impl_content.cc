@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
-#include "data/write/write_file.h"
+#include "data/write/write_file_impl.h"
 
 namespace ossfs2 {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/write/staging_plan.h"
+#include "data/write/publication_plan.h"
 
 #include <algorithm>
 

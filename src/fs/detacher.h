@@ -1,6 +1,6 @@
 // Detacher: takes the name of a file that may be open, so that its handles go on as POSIX wants it.
 //
-// Handles of an unlinked or replaced file keep reading and writing: its WriteFile is detached (write_engine.h), and
+// Handles of an unlinked or replaced file keep reading and writing: its WriteFile is detached (write_file.h), and
 // what is only in the bucket is copied to a parked object below the mount's prefix, which ends with the last
 // close. A file that nobody has open costs nothing. Since the kernel reports a close a moment late, handles that have
 // flushed are waited for, kCloseWait at most, before they count as open.

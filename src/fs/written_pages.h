@@ -18,8 +18,8 @@
 #include "base/metrics.h"
 #include "base/mutex.h"
 #include "data/read/read_engine.h"
+#include "data/write/kept_page.h"
 #include "data/write/seam_pages.h"
-#include "data/write/write_engine.h"
 
 namespace ossfs2 {
 

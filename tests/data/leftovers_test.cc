@@ -7,6 +7,7 @@
 
 #include "base/crc64.h"
 #include "data/write/backup.h"
+#include "data/write/private_names.h"
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {

@@ -17,6 +17,7 @@
 #include "cli/mount/switchable_credentials.h"
 #include "cli/options/settings.h"
 #include "data/memory/memory_pool.h"
+#include "data/write/write_engine.h"
 #include "ossfs2/file_system.h"
 #include "ossfs2/object_store.h"
 

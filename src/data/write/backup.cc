@@ -1,28 +1,18 @@
 #include "data/write/backup.h"
 
-#include <unistd.h>
-
-#include <atomic>
 #include <charconv>
 #include <cstdio>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "base/random.h"
 #include "base/str.h"
 #include "data/upload/upload_geometry.h"
-#include "data/write/write_engine.h"
+#include "data/write/private_names.h"
 #include "oss/copy_options.h"
 
 namespace ossfs2 {
 namespace {
-
-std::string UniqueId() {
-  static std::atomic<uint64_t> counter{0};
-  static const uint64_t random = RandomSeed();
-  return StrCat(random, ".", getpid(), ".", counter.fetch_add(1));
-}
 
 template <class T>
 bool TakeNumber(std::string_view text, int base, T& out) {
@@ -67,21 +57,12 @@ Result<WriteResult> CopyByParts(ObjectStore& store, const ObjectInfo& from, cons
 
 }  // namespace
 
-std::string_view FolderOf(std::string_view key) {
-  const size_t slash = key.rfind('/');
-  return slash == std::string_view::npos ? std::string_view() : key.substr(0, slash + 1);
-}
-
-std::string PrivateKey(std::string_view folder, std::string_view name_start) {
-  return StrCat(folder, name_start, UniqueId());
-}
-
 std::string MakeBackupKey(const BackupName& backup) {
   const std::string_view folder = FolderOf(backup.key);
   char crc[20] = "x";
   if (backup.crc64) snprintf(crc, sizeof(crc), "%llx", static_cast<unsigned long long>(*backup.crc64));
-  const std::string start = StrCat(folder, kBackupNameStart, std::string(1, static_cast<char>(backup.kind)), "-",
-                                   backup.size, "-", std::string_view(crc), "-", UniqueId());
+  const std::string start = PrivateKey(folder, StrCat(kBackupNameStart, std::string(1, static_cast<char>(backup.kind)),
+                                                      "-", backup.size, "-", std::string_view(crc), "-"));
   const std::string whole = StrCat(start, "=", std::string_view(backup.key).substr(folder.size()));
   return whole.size() <= kKeyBytesMax ? whole : start;
 }

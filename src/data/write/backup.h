@@ -32,11 +32,6 @@ std::string MakeBackupKey(const BackupName& backup);
 // Unset: not a backup of ours.
 std::optional<BackupName> ParseBackupKey(std::string_view key);
 
-// "<folder><name_start><id>": a key that no other process makes. The folder is empty or ends in '/'.
-std::string PrivateKey(std::string_view folder, std::string_view name_start);
-// "a/b/" of "a/b/c".
-std::string_view FolderOf(std::string_view key);
-
 // The object of that ETag (empty: any) with its metadata; by parts where one copy is refused for its size.
 Result<WriteResult> CopyWhole(ObjectStore& store, const std::string& from, const std::string& from_etag,
                               const std::string& to, bool forbid_overwrite = false);

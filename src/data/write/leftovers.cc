@@ -4,7 +4,7 @@
 
 #include "base/str.h"
 #include "data/write/backup.h"
-#include "data/write/write_engine.h"
+#include "data/write/private_names.h"
 
 namespace ossfs2 {
 namespace {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "data/read/read_engine.h"
 #include "data/upload/part_buffer.h"
 #include "data/write/write_services.h"
 

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "data/read/read_engine.h"
 #include "data/write/write_services.h"
 
 namespace ossfs2 {

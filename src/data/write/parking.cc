@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "data/write/backup.h"
+#include "data/write/private_names.h"
 
 namespace ossfs2 {
 

@@ -8,7 +8,8 @@
 #include <memory>
 
 #include "data/journal/journal_entry.h"
-#include "data/write/write_engine.h"
+#include "data/read/read_engine.h"
+#include "data/write/write_file.h"
 #include "data/write/write_services.h"
 
 namespace ossfs2 {

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "data/journal/journal_entry.h"
+#include "data/read/read_engine.h"
 #include "data/write/backup.h"
 #include "data/write/write_services.h"
 

@@ -1,53 +1,28 @@
 #include "data/write/rename_record.h"
 
 #include <cstdlib>
+#include <memory>
+#include <utility>
 
 #include "base/awaited.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "data/write/backup.h"
+#include "data/write/private_names.h"
 
 namespace ossfs2 {
 namespace {
 
-// How far the date of the copy may be from that of the record: the time that a copy takes, and clocks that differ. An equal
-// object that was made at another time is not the copy.
+// How far the date of the copy may be from that of the record: the time that a copy takes, and clocks that differ. An
+// equal object that was made at another time is not the copy.
 constexpr int64_t kCopySecondsMax = 300;
 
 int64_t NowSeconds() { return Clock::Real().NowWallNs() / 1'000'000'000; }
 
-class JournaledRename final : public RenameRecord {
- public:
-  JournaledRename(Journal& journal, JournalEntry entry) : journal_(journal), entry_(std::move(entry)) {
-    Result<Journal::Id> begun = journal_.Begin(entry_);
-    if (begun)
-      record_ = *begun;
-    else
-      Tell(begun.error());
-  }
-  ~JournaledRename() override {
-    if (!left_) journal_.End(record_);
-  }
-
-  void Update(const std::string& from_etag, const std::string& to_etag) override {
-    entry_.started_s = NowSeconds();
-    entry_.from_etag = from_etag;
-    entry_.etag = to_etag;
-    if (Status written = journal_.Update(record_, entry_); !written) Tell(written.error());
-  }
-  void Leave() override { left_ = true; }
-
- private:
-  static void Tell(const Error& error) {
-    LogLimited(LogLevel::kWarning, StrCat("a rename goes on without the journal, so a crash may leave both names: ", error.text));
-  }
-
-  Journal& journal_;
-  JournalEntry entry_;
-  Journal::Id record_ = 0;
-  bool left_ = false;
-};
+void TellMissing(const Error& error) {
+  LogLimited(LogLevel::kWarning,
+             StrCat("a rename goes on without the journal, so a crash may leave both names: ", error.text));
+}
 
 // A folder without a marker must not go with its last file.
 Status KeepFolder(ObjectStore& store, const std::string& key) {
@@ -83,16 +58,30 @@ Result<std::optional<ObjectInfo>> FindVersion(ObjectStore& store, const std::str
 
 }  // namespace
 
-std::unique_ptr<RenameRecord> BeginRenameRecord(Journal& journal, const std::string& from, const std::string& from_etag,
-                                                const std::string& to) {
-  JournalEntry entry;
-  entry.kind = JournalKind::kRename;
-  entry.key = to;
-  entry.started_s = NowSeconds();
-  entry.from_key = from;
-  entry.from_etag = from_etag;
-  entry.etag = from_etag;
-  return std::make_unique<JournaledRename>(journal, std::move(entry));
+RenameRecord::RenameRecord(Journal& journal, const std::string& from, const std::string& from_etag,
+                           const std::string& to)
+    : journal_(journal) {
+  entry_.kind = JournalKind::kRename;
+  entry_.key = to;
+  entry_.started_s = NowSeconds();
+  entry_.from_key = from;
+  entry_.from_etag = from_etag;
+  entry_.etag = from_etag;
+  if (Result<Journal::Id> begun = journal_.Begin(entry_))
+    record_ = *begun;
+  else
+    TellMissing(begun.error());
+}
+
+RenameRecord::~RenameRecord() {
+  if (!left_) journal_.End(record_);
+}
+
+void RenameRecord::Update(const std::string& from_etag, const std::string& to_etag) {
+  entry_.started_s = NowSeconds();
+  entry_.from_etag = from_etag;
+  entry_.etag = to_etag;
+  if (Status written = journal_.Update(record_, entry_); !written) TellMissing(written.error());
 }
 
 Status FinishRename(ObjectStore& store, const JournalEntry& entry) {
@@ -113,11 +102,13 @@ Status FinishRename(ObjectStore& store, const JournalEntry& entry) {
   Status deleted = store.Delete(entry.from_key);
   if (!deleted && deleted.error().kind != ErrorKind::kAccessDenied) return deleted;
   if (!deleted) {
-    Log(LogLevel::kWarning, StrCat("the last run had copied ", entry.from_key, " to ", entry.key,
-                                   " to rename it. The old object may not be deleted, and both stay: ", deleted.error().text));
+    Log(LogLevel::kWarning,
+        StrCat("the last run had copied ", entry.from_key, " to ", entry.key,
+               " to rename it. The old object may not be deleted, and both stay: ", deleted.error().text));
     return {};
   }
-  Log(LogLevel::kInfo, StrCat("finished the rename of ", entry.from_key, " to ", entry.key, ", which the last run had begun"));
+  Log(LogLevel::kInfo,
+      StrCat("finished the rename of ", entry.from_key, " to ", entry.key, ", which the last run had begun"));
   return {};
 }
 

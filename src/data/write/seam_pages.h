@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "base/metrics.h"
-#include "data/write/write_engine.h"
+#include "data/write/kept_page.h"
 
 namespace ossfs2 {
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "data/read/read_engine.h"
 #include "data/upload/part_buffer.h"
 #include "data/write/provisional.h"
 #include "data/write/write_services.h"

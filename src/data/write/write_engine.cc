@@ -55,7 +55,7 @@ class WriteEngineImpl final : public WriteEngine {
 
   std::unique_ptr<RenameRecord> BeginRename(const std::string& from, const std::string& from_etag,
                                             const std::string& to) override {
-    return BeginRenameRecord(services_.journal, from, from_etag, to);
+    return std::make_unique<RenameRecord>(services_.journal, from, from_etag, to);
   }
 
   Status Recover() override { return RecoverJournal(services_.store, services_.journal); }

@@ -1,4 +1,4 @@
-// WriteFileImpl: the state machine of one file (write_engine.h says what it promises).
+// WriteFileImpl: the state machine of one file (write_file.h says what it promises).
 //
 // Its content is one of
 //   at rest    [0, base_bytes_) of the base, then zeros up to size()
@@ -28,7 +28,7 @@
 #include "data/write/sticky_error.h"
 #include "data/write/turn.h"
 #include "data/write/write_append.h"
-#include "data/write/write_engine.h"
+#include "data/write/write_file.h"
 #include "data/write/write_services.h"
 #include "data/write/write_staged.h"
 #include "data/write/write_stream.h"

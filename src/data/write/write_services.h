@@ -20,7 +20,7 @@
 #include "data/upload/upload_memory.h"
 #include "data/upload/upload_scheduler.h"
 #include "data/write/seam_pages.h"
-#include "data/write/write_engine.h"
+#include "data/write/upload_options.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2 {

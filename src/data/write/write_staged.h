@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "data/read/read_engine.h"
 #include "data/staging/extent_map.h"
 #include "data/staging/staging_file.h"
 #include "data/write/multipart_upload.h"

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "data/read/read_engine.h"
 #include "data/upload/part_buffer.h"
 #include "data/write/multipart_upload.h"
 #include "data/write/sent_parts.h"

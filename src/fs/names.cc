@@ -4,7 +4,7 @@
 
 #include "base/str.h"
 #include "base/text.h"
-#include "data/write/private_names.h"
+#include "data/recovery/private_names.h"
 
 namespace ossfs2 {
 

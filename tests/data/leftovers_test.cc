@@ -1,13 +1,13 @@
 // What `ossfs2 gc` does with backups and parked copies that no journal knows.
-#include "data/write/leftovers.h"
+#include "data/recovery/leftovers.h"
 
 #include <limits>
 #include <map>
 #include <set>
 
 #include "base/crc64.h"
-#include "data/write/backup.h"
-#include "data/write/private_names.h"
+#include "data/recovery/backup_name.h"
+#include "data/recovery/private_names.h"
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {

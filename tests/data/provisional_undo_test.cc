@@ -1,5 +1,5 @@
 // UndoProvisional beside a Complete that the ended run had sent and the service does only now.
-#include "data/write/provisional.h"
+#include "data/recovery/provisional.h"
 
 #include "base/crc64.h"
 #include "tests/data/write_fixture.h"

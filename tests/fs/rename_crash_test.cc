@@ -1,7 +1,7 @@
 // A daemon that ends in the middle of a rename: the next start leaves one name, if nobody has touched them since.
 #include <filesystem>
 
-#include "data/write/rename_record.h"
+#include "data/recovery/rename_record.h"
 #include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 

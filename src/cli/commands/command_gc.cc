@@ -1,5 +1,5 @@
 // `ossfs2 gc -c FILE [--older-than 1d] [--dry-run]`: aborts multipart uploads that nobody will finish, and puts
-// right what runs left whose journal was lost (data/write/leftovers.h).
+// right what runs left whose journal was lost (data/recovery/leftovers.h).
 #include <cstdio>
 #include <set>
 
@@ -11,7 +11,7 @@
 #include "cli/mount/mount_stack.h"
 #include "cli/mount/probe_advice.h"
 #include "data/journal/journal.h"
-#include "data/write/leftovers.h"
+#include "data/recovery/leftovers.h"
 
 namespace ossfs2 {
 namespace {

@@ -164,7 +164,7 @@ Result<ObjectVersion> ConvertOver(WriteServices& services, const ObjectVersion& 
 }  // namespace
 
 Result<ObjectVersion> ConvertToAppendable(WriteServices& services, const ObjectVersion& base) {
-  Result<std::unique_ptr<Provisional>> record = Provisional::Begin(services, base.key, base);
+  Result<std::unique_ptr<Provisional>> record = Provisional::Begin(services.store, services.journal, base.key, base);
   if (!record) return record.error();
   Result<ObjectVersion> made = ConvertOver(services, base, **record);
   if (made)

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "data/read/read_engine.h"
+#include "data/recovery/provisional.h"
 #include "data/upload/part_buffer.h"
-#include "data/write/provisional.h"
 #include "data/write/write_services.h"
 
 namespace ossfs2 {

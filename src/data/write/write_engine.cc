@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/mutex.h"
-#include "data/write/journal_recovery.h"
-#include "data/write/rename_record.h"
+#include "data/recovery/journal_recovery.h"
+#include "data/recovery/rename_record.h"
 #include "data/write/waiting_writes.h"
 #include "data/write/write_file_impl.h"
 #include "data/write/write_landing.h"

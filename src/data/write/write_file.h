@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "data/read/read_engine.h"
+#include "data/recovery/parking.h"
 #include "data/write/kept_page.h"
 #include "ossfs2/landing.h"
 #include "ossfs2/object_store.h"
@@ -56,8 +57,7 @@ inline constexpr uint64_t kDetachedStoreBytes = 1ull << 30;
 // How a file that is open loses its name (unlink, or a rename onto it): WriteFile::Detach.
 struct NameLoss {
   std::string parking_folder;  // ends in '/', or empty: where kParkedNameStart objects go
-  // Copies that version to the key, proven; returns the copy.
-  std::function<Result<ObjectVersion>(const ObjectVersion& from, const std::string& to)> park;
+  Parking::Copy park;
   // Deletes or replaces the object under the name. `parked`: where the bytes that are only in the bucket are read
   // from now on; no key: none are needed. `stored`: there is an object under the name, maybe only since now.
   std::function<Status(const ObjectVersion& parked, bool stored)> take;

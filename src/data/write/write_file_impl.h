@@ -22,8 +22,8 @@
 #include <optional>
 #include <string>
 
-#include "data/write/parking.h"
-#include "data/write/provisional.h"
+#include "data/recovery/parking.h"
+#include "data/recovery/provisional.h"
 #include "data/write/seam_pages.h"
 #include "data/write/sticky_error.h"
 #include "data/write/turn.h"

@@ -165,7 +165,8 @@ Status WriteFileImpl::StoreProvisionally() {
   if (!provisional_) {
     std::optional<ObjectVersion> old_version;
     if (exists_) old_version = base_;
-    Result<std::unique_ptr<Provisional>> begun = Provisional::Begin(services_, base_.key, old_version);
+    Result<std::unique_ptr<Provisional>> begun =
+        Provisional::Begin(services_.store, services_.journal, base_.key, old_version);
     if (!begun) return begun.error();
     provisional_ = std::move(*begun);
   }

@@ -38,12 +38,14 @@ Status WriteFileImpl::Detach(const NameLoss& loss) {
   const Status readable = too_much || given_up ? Status() : MakeReadable();
   std::unique_ptr<Parking> parking;
   if (exists_ && (staged_ ? staged_->NeedsBase() : !stream_ && !append_ && base_bytes_ > 0)) {
-    Result<std::unique_ptr<Parking>> begun = Parking::Begin(services_, base_, loss);
+    Result<std::unique_ptr<Parking>> begun =
+        Parking::Begin(services_.store, services_.journal, base_, loss.parking_folder, loss.park);
     if (begun)
       parking = std::move(*begun);
     else if (IsLost(begun.error()))
-      LogLimited(LogLevel::kWarning, StrCat(base_.key, " loses its name while it is open, and could not be kept for its readers: ",
-                                            begun.error().ToString()));
+      LogLimited(LogLevel::kWarning,
+                 StrCat(base_.key, " loses its name while it is open, and could not be kept for its readers: ",
+                        begun.error().ToString()));
     else
       return begun.error();
   }

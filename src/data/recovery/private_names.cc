@@ -1,4 +1,4 @@
-#include "data/write/private_names.h"
+#include "data/recovery/private_names.h"
 
 #include <unistd.h>
 

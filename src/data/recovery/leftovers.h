@@ -1,6 +1,6 @@
 // Leftovers: objects that only a run of ours needs, and that no run cleans up any more (its journal was lost).
 //
-// Two kinds: backups of old versions (backup.h) and copies of unlinked files (kParkedNameStart). A copy is
+// Two kinds: backups of old versions (backup_name.h) and copies of unlinked files (kParkedNameStart). A copy is
 // deleted. A backup is put back under its file's key when that is missing or still holds the unfinished version that
 // the backup's name describes, and deleted when the file is whole: the same as the backup, or another version.
 // A backup whose file is not known, or that cannot be compared, is kept. Younger ones than the bound are left

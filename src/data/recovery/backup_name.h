@@ -1,17 +1,16 @@
-// Backups: the old version of a file while an unfinished one lies under its key (provisional.h).
+// BackupName: what the name of a backup says, an object that holds the old version of a file while an unfinished one
+// lies under its key (provisional.h).
 //
-// Their names say what the unfinished version is, so that `ossfs2 gc` can put things right without the journal:
+// It says what the unfinished version is, so that `ossfs2 gc` can put things right without the journal:
 //   <folder>.ossfs2-backup-<kind>-<size>-<crc64, hex, or x>-<id>=<name of the file>
 // Without the last part, where the key would be too long, nobody but the journal knows the file.
-// Threads: any; CopyWhole blocks.
+// Pure functions but for the unique id of a new name; any thread.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "ossfs2/object_store.h"
 
 namespace ossfs2 {
 
@@ -31,9 +30,5 @@ struct BackupName {
 std::string MakeBackupKey(const BackupName& backup);
 // Unset: not a backup of ours.
 std::optional<BackupName> ParseBackupKey(std::string_view key);
-
-// The object of that ETag (empty: any) with its metadata; by parts where one copy is refused for its size.
-Result<WriteResult> CopyWhole(ObjectStore& store, const std::string& from, const std::string& from_etag,
-                              const std::string& to, bool forbid_overwrite = false);
 
 }  // namespace ossfs2

@@ -1,7 +1,7 @@
 // Provisional: an unfinished file stored under its real key, so that its bytes can be read and
 // copied, in a way that a crash undoes.
 //
-// Order: (1) an older version is copied to a backup (backup.h); (2) the journal says, on disk, that
+// Order: (1) an older version is copied to a backup (backup_name.h); (2) the journal says, on disk, that
 // this upload of this size and checksum is being completed; (3) it is completed, and the journal
 // gets its ETag; later (4) the finished file is stored, the journal says so, and the backup goes. A crash
 // between (2) and (4) is undone by UndoProvisional: the key gets the backup again, or is deleted, if what
@@ -12,22 +12,23 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
-#include "data/journal/journal_entry.h"
+#include "data/journal/journal.h"
 #include "data/read/read_engine.h"
-#include "data/write/backup.h"
-#include "data/write/write_services.h"
+#include "data/recovery/backup_name.h"
+#include "ossfs2/object_store.h"
 
 namespace ossfs2 {
 
 class Provisional {
  public:
-  // `old_version` when one exists.
-  static Result<std::unique_ptr<Provisional>> Begin(WriteServices& services, const std::string& key,
+  // `old_version` when one exists. Store and journal must outlive it.
+  static Result<std::unique_ptr<Provisional>> Begin(ObjectStore& store, Journal& journal, const std::string& key,
                                                     const std::optional<ObjectVersion>& old_version);
-  Provisional(WriteServices& services, JournalEntry entry, Journal::Id record,
+  Provisional(ObjectStore& store, Journal& journal, JournalEntry entry, Journal::Id record,
               const std::optional<ObjectVersion>& old_version)
-      : services_(services), entry_(std::move(entry)), record_(record), old_version_(old_version) {}
+      : store_(store), journal_(journal), entry_(std::move(entry)), record_(record), old_version_(old_version) {}
 
   // Steps (1) and (2).
   Status BeforeComplete(const std::string& upload_id, uint64_t size, std::optional<uint64_t> crc64);
@@ -46,7 +47,8 @@ class Provisional {
   // The name of a backup says what the unfinished version is, so a later one needs another backup.
   Status MakeBackup(BackupKind kind, uint64_t size, std::optional<uint64_t> crc64);
 
-  WriteServices& services_;
+  ObjectStore& store_;
+  Journal& journal_;
   JournalEntry entry_;
   Journal::Id record_;
   const std::optional<ObjectVersion> old_version_;

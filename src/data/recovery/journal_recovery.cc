@@ -1,11 +1,11 @@
-#include "data/write/journal_recovery.h"
+#include "data/recovery/journal_recovery.h"
 
 #include <cstdlib>
 
 #include "base/log.h"
 #include "base/str.h"
-#include "data/write/provisional.h"
-#include "data/write/rename_record.h"
+#include "data/recovery/provisional.h"
+#include "data/recovery/rename_record.h"
 
 namespace ossfs2 {
 namespace {

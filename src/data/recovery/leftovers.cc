@@ -1,10 +1,11 @@
-#include "data/write/leftovers.h"
+#include "data/recovery/leftovers.h"
 
 #include <utility>
 
 #include "base/str.h"
-#include "data/write/backup.h"
-#include "data/write/private_names.h"
+#include "data/recovery/backup_name.h"
+#include "data/recovery/private_names.h"
+#include "data/recovery/whole_copy.h"
 
 namespace ossfs2 {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/write/rename_record.h"
+#include "data/recovery/rename_record.h"
 
 #include <cstdlib>
 #include <memory>
@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "data/write/private_names.h"
+#include "data/recovery/private_names.h"
 
 namespace ossfs2 {
 namespace {

@@ -1,10 +1,11 @@
-#include "data/write/provisional.h"
+#include "data/recovery/provisional.h"
 
 #include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "data/recovery/whole_copy.h"
 
 namespace ossfs2 {
 namespace {
@@ -19,7 +20,8 @@ bool Matches(const JournalEntry& entry, const ObjectInfo& there) {
 Status EndUpload(ObjectStore& store, const JournalEntry& entry) {
   Status aborted = store.AbortUpload(entry.key, entry.upload_id);
   if (aborted || aborted.error().kind != ErrorKind::kAccessDenied) return aborted;
-  Log(LogLevel::kWarning, StrCat("an unfinished upload of ", entry.key, " stays in the bucket: ", aborted.error().text));
+  Log(LogLevel::kWarning,
+      StrCat("an unfinished upload of ", entry.key, " stays in the bucket: ", aborted.error().text));
   return {};
 }
 
@@ -58,15 +60,15 @@ Result<bool> IsOurs(ObjectStore& store, const JournalEntry& entry) {
 
 }  // namespace
 
-Result<std::unique_ptr<Provisional>> Provisional::Begin(WriteServices& services, const std::string& key,
+Result<std::unique_ptr<Provisional>> Provisional::Begin(ObjectStore& store, Journal& journal, const std::string& key,
                                                         const std::optional<ObjectVersion>& old_version) {
   JournalEntry entry;
   entry.kind = JournalKind::kProvisional;
   entry.key = key;
   entry.started_s = Clock::Real().NowWallNs() / 1'000'000'000;
-  Result<Journal::Id> record = services.journal.Begin(entry);
+  Result<Journal::Id> record = journal.Begin(entry);
   if (!record) return record.error();
-  return std::make_unique<Provisional>(services, std::move(entry), *record, old_version);
+  return std::make_unique<Provisional>(store, journal, std::move(entry), *record, old_version);
 }
 
 Status Provisional::MakeBackup(BackupKind kind, uint64_t size, std::optional<uint64_t> crc64) {
@@ -77,16 +79,16 @@ Status Provisional::MakeBackup(BackupKind kind, uint64_t size, std::optional<uin
   const std::string key = MakeBackupKey({kind, size, crc64, entry_.key});
   if (!have_one) {
     entry_.backup_key = key;
-    OSSFS2_RETURN_IF_ERROR(services_.journal.Update(record_, entry_));
+    OSSFS2_RETURN_IF_ERROR(journal_.Update(record_, entry_));
   }
-  Result<WriteResult> copied = have_one ? CopyWhole(services_.store, last_key, entry_.backup_etag, key)
-                                        : CopyWhole(services_.store, old_version_->key, old_version_->etag, key);
+  Result<WriteResult> copied = have_one ? CopyWhole(store_, last_key, entry_.backup_etag, key)
+                                        : CopyWhole(store_, old_version_->key, old_version_->etag, key);
   if (!copied) return copied.error();
   entry_.backup_key = key;
   entry_.backup_etag = copied->etag;
-  OSSFS2_RETURN_IF_ERROR(services_.journal.Update(record_, entry_));
+  OSSFS2_RETURN_IF_ERROR(journal_.Update(record_, entry_));
   // Of a later one, or of a try that failed. If it stays, `ossfs2 gc` finds it.
-  if (!last_key.empty()) (void)services_.store.Delete(last_key);
+  if (!last_key.empty()) (void)store_.Delete(last_key);
   return {};
 }
 
@@ -96,39 +98,40 @@ Status Provisional::BeforeComplete(const std::string& upload_id, uint64_t size, 
   entry_.completing = true;
   entry_.size = size;
   entry_.crc64 = crc64;
-  return services_.journal.Update(record_, entry_);
+  return journal_.Update(record_, entry_);
 }
 
 Status Provisional::Completed(const std::string& etag) {
   entry_.completing = false;
   entry_.provisional_etags.push_back(etag);
-  return services_.journal.Update(record_, entry_);
+  return journal_.Update(record_, entry_);
 }
 
 Status Provisional::BeforeConvert() {
   OSSFS2_RETURN_IF_ERROR(MakeBackup(BackupKind::kConverting, old_version_->size, old_version_->crc64));
   entry_.converting = true;
-  return services_.journal.Update(record_, entry_);
+  return journal_.Update(record_, entry_);
 }
 
 void Provisional::Settle() {
   entry_.settled = true;
-  const Status written = services_.journal.Update(record_, entry_);
+  const Status written = journal_.Update(record_, entry_);
   if (!written) Log(LogLevel::kWarning, StrCat(entry_.key, ": ", written.error().text));
   if (!entry_.backup_key.empty()) {
-    if (Status status = services_.store.Delete(entry_.backup_key); !status) {
-      Log(LogLevel::kWarning, StrCat("the backup ", entry_.backup_key, " could not be deleted; the next start does it: ",
-                                     status.error().text));
+    if (Status status = store_.Delete(entry_.backup_key); !status) {
+      Log(LogLevel::kWarning,
+          StrCat("the backup ", entry_.backup_key,
+                 " could not be deleted; the next start does it: ", status.error().text));
       return;
     }
   }
-  services_.journal.End(record_, !written);
+  journal_.End(record_, !written);
 }
 
 void Provisional::Undo() {
   // Were the record to come back, it could take the same content, written again, for the unfinished file.
-  if (Status status = UndoProvisional(services_.store, entry_); status)
-    services_.journal.End(record_, true);
+  if (Status status = UndoProvisional(store_, entry_); status)
+    journal_.End(record_, true);
   else
     Log(LogLevel::kError, StrCat(entry_.key, " holds an unfinished file; the next start puts the old version back: ",
                                  status.error().text));

@@ -1,0 +1,43 @@
+#include "data/recovery/parking.h"
+
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "data/recovery/private_names.h"
+
+namespace ossfs2 {
+
+Result<std::unique_ptr<Parking>> Parking::Begin(ObjectStore& store, Journal& journal, const ObjectVersion& base,
+                                                const std::string& folder, const Copy& copy) {
+  JournalEntry entry;
+  entry.kind = JournalKind::kProvisional;
+  entry.key = base.key;
+  entry.started_s = Clock::Real().NowWallNs() / 1'000'000'000;
+  entry.backup_key = PrivateKey(folder, kParkedNameStart);
+  entry.settled = true;  // after a crash nothing but this copy must go
+  Result<Journal::Id> record = journal.Begin(entry);
+  if (!record) return record.error();
+  ObjectVersion version;
+  version.key = entry.backup_key;
+  auto parking = std::make_unique<Parking>(store, journal, std::move(version), *record);
+  Result<ObjectVersion> copied = copy(base, entry.backup_key);
+  if (!copied) {
+    parking->End();  // the answer may be lost, and the copy there
+    return copied.error();
+  }
+  parking->version_ = std::move(*copied);
+  return parking;
+}
+
+void Parking::End() {
+  if (Status status = store_.Delete(version_.key); status)
+    journal_.End(record_);
+  else
+    Log(LogLevel::kWarning,
+        StrCat("the copy ", version_.key,
+               " of an unlinked file could not be deleted; the next start does it: ", status.error().text));
+}
+
+}  // namespace ossfs2

@@ -3,21 +3,18 @@
 #include <algorithm>
 #include <cerrno>
 #include <utility>
-#include <vector>
 
-#include "base/str.h"
 #include "data/upload/upload_zeros.h"
 #include "data/write/object_transfer.h"
-#include "oss/copy_options.h"
 
 namespace ossfs2 {
 namespace {
 
 constexpr uint64_t kBlock = MemoryPool::kBlockBytes;
-constexpr uint64_t kConvertPieceBytes = 1u << 20;
 constexpr uint64_t kZeroAppendBytes = 64ull << 20;
 
-// One append; `version` becomes what the object then is.
+}  // namespace
+
 Result<WriteResult> AppendBody(WriteServices& services, ObjectVersion& version, UploadBody body, uint64_t size,
                                const WriteOptions& options) {
   Result<WriteResult> result = services.store.Append(version.key, version.size, body, options);
@@ -27,8 +24,6 @@ Result<WriteResult> AppendBody(WriteServices& services, ObjectVersion& version, 
   version.crc64 = result->crc64;
   return result;
 }
-
-}  // namespace
 
 WriteAppend::WriteAppend(WriteServices& services, ObjectVersion base, bool exists, WriteOptions options)
     : services_(services), base_(std::move(base)), exists_(exists), options_(std::move(options)) {}
@@ -116,62 +111,6 @@ Result<ObjectVersion> WriteAppend::Publish(uint64_t size) {
   appended_ = false;
   services_.metrics.published_append.Add();
   return base_;
-}
-
-namespace {
-
-// The bytes of `backup` as a new appendable object under `key`; the backup's head comes as `old`.
-Result<ObjectVersion> AppendCopyOf(WriteServices& services, const ObjectVersion& backup, const ObjectInfo& old,
-                                   const std::string& key) {
-  ObjectVersion made;
-  made.key = key;
-  const Result<WriteOptions> options = oss::CopyOptionsOf(services.store, old);
-  if (!options) return options.error();
-  Result<std::vector<BlockRef>> blocks = services.memory.Acquire(kConvertPieceBytes / kBlock);
-  if (!blocks) return blocks.error();
-  while (made.size < backup.size || made.etag.empty()) {
-    UploadBody body;
-    uint64_t got = 0;
-    for (const BlockRef& block : *blocks) {
-      const uint64_t piece = std::min<uint64_t>(kBlock, backup.size - made.size - got);
-      if (piece == 0) break;
-      const auto window = block->span().first(static_cast<size_t>(piece));
-      OSSFS2_RETURN_IF_ERROR(FetchRange(services.store, backup, made.size + got, window));
-      body.spans.push_back(window);
-      got += piece;
-    }
-    OSSFS2_RETURN_IF_ERROR(AppendBody(services, made, std::move(body), got, *options));
-  }
-  if (made.crc64 && old.crc64 && *made.crc64 != *old.crc64)
-    return MakeError(EIO, ErrorKind::kCorrupt, StrCat("the appendable copy of ", key, " has another CRC64"));
-  return made;
-}
-
-Result<ObjectVersion> ConvertOver(WriteServices& services, const ObjectVersion& base, Provisional& record) {
-  // The record says from here on that the key is being made anew.
-  OSSFS2_RETURN_IF_ERROR(record.BeforeConvert());
-  ObjectVersion backup = base;
-  backup.key = record.backup_key();
-  backup.etag = record.backup_etag();
-  const Result<ObjectInfo> old = services.store.Head(backup.key);
-  if (!old) return old.error();
-  if (old->size != base.size)
-    return MakeError(EIO, ErrorKind::kCorrupt, StrCat("the backup of ", base.key, " has another size"));
-  OSSFS2_RETURN_IF_ERROR(services.store.Delete(base.key));
-  return AppendCopyOf(services, backup, *old, base.key);
-}
-
-}  // namespace
-
-Result<ObjectVersion> ConvertToAppendable(WriteServices& services, const ObjectVersion& base) {
-  Result<std::unique_ptr<Provisional>> record = Provisional::Begin(services.store, services.journal, base.key, base);
-  if (!record) return record.error();
-  Result<ObjectVersion> made = ConvertOver(services, base, **record);
-  if (made)
-    (*record)->Settle();
-  else
-    (*record)->Undo();
-  return made;
 }
 
 }  // namespace ossfs2

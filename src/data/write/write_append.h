@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "data/read/read_engine.h"
-#include "data/recovery/provisional.h"
 #include "data/upload/part_buffer.h"
 #include "data/write/write_services.h"
 
@@ -61,8 +60,8 @@ class WriteAppend {
   int64_t mtime_s_ = 0;
 };
 
-// Makes the normal object `base` an appendable one of the same bytes: backup, delete, append from the
-// backup; the backup goes last, and a crash in between brings it back.
-Result<ObjectVersion> ConvertToAppendable(WriteServices& services, const ObjectVersion& base);
+// One append; `version` becomes what the object then is.
+Result<WriteResult> AppendBody(WriteServices& services, ObjectVersion& version, UploadBody body, uint64_t size,
+                               const WriteOptions& options);
 
 }  // namespace ossfs2

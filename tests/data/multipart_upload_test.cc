@@ -1,5 +1,5 @@
 // One upload alone: what its parts are after some of them failed.
-#include "data/write/multipart_upload.h"
+#include "data/upload/multipart_upload.h"
 
 #include <chrono>
 #include <future>
@@ -19,7 +19,7 @@ TEST(MultipartUpload, APartThatCannotBeLoadedDoesNotLeaveTheOneBeforeIt) {
   MemoryPool pool(64 * kMiB);
   UploadOptions options;
   options.staging_dir = folder.path();
-  WriteServices services(*store, pool, options);
+  UploadServices services(*store, pool, options);
   const std::string content = Random(kMiB, 61);
   const auto upload = MultipartUpload::Begin(services, 1, "file", {});
   upload->SendMemory(1, Bytes(content), nullptr);
@@ -44,7 +44,7 @@ TEST(MultipartUpload, ManyThatAreGivenUpHoldUpNoOther) {
   MemoryPool pool(64 * kMiB);
   UploadOptions options;
   options.staging_dir = folder.path();
-  WriteServices services(*faults, pool, options);
+  UploadServices services(*faults, pool, options);
   std::promise<void> answers;
   oss::FaultRule slow;
   slow.operation = "abort";

@@ -15,7 +15,7 @@
 #include "cli/options/memory_plan.h"
 #include "cli/options/option_set.h"
 #include "data/read/read_engine.h"
-#include "data/write/upload_options.h"
+#include "data/upload/upload_options.h"
 #include "fs/make_file_system.h"
 #include "fuse/fuse_frontend.h"
 #include "http/http_client.h"

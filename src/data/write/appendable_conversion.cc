@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 #include "data/recovery/provisional.h"
-#include "data/write/object_transfer.h"
+#include "data/write/fetch_range.h"
 #include "data/write/write_append.h"
 #include "oss/copy_options.h"
 

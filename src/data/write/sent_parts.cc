@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "data/write/object_transfer.h"
+#include "data/write/fetch_range.h"
 
 namespace ossfs2 {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "data/upload/upload_zeros.h"
-#include "data/write/object_transfer.h"
+#include "data/write/fetch_range.h"
 
 namespace ossfs2 {
 namespace {

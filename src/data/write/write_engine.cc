@@ -31,6 +31,7 @@ class WriteEngineImpl final : public WriteEngine {
     relief_->Stop();
     services_.activity.WaitUntilIdle();
     services_.background.Shutdown();
+    services_.copies.Shutdown();
     services_.ends.Shutdown();
   }
 

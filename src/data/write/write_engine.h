@@ -18,7 +18,7 @@
 #include "data/memory/memory_pool.h"
 #include "data/read/read_engine.h"
 #include "data/recovery/rename_record.h"
-#include "data/write/upload_options.h"
+#include "data/upload/upload_options.h"
 #include "data/write/write_file.h"
 #include "ossfs2/landing.h"
 #include "ossfs2/object_store.h"

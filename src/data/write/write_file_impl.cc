@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "base/str.h"
-#include "data/write/object_transfer.h"
+#include "data/write/fetch_range.h"
 #include "data/write/write_file_impl_operation.h"
 
 namespace ossfs2 {

@@ -6,7 +6,7 @@
 
 #include "base/size.h"
 #include "base/str.h"
-#include "data/write/object_transfer.h"
+#include "data/write/fetch_range.h"
 
 namespace ossfs2 {
 namespace {

@@ -24,7 +24,7 @@
 #include "data/read/read_engine.h"
 #include "data/staging/extent_map.h"
 #include "data/staging/staging_file.h"
-#include "data/write/multipart_upload.h"
+#include "data/upload/multipart_upload.h"
 #include "data/write/publication_plan.h"
 #include "data/write/write_services.h"
 

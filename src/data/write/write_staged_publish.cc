@@ -5,8 +5,9 @@
 
 #include "base/crc64.h"
 #include "base/str.h"
+#include "data/upload/put_object.h"
 #include "data/upload/upload_zeros.h"
-#include "data/write/object_transfer.h"
+#include "data/write/fetch_range.h"
 #include "data/write/write_staged.h"
 
 namespace ossfs2 {

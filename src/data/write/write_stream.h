@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "data/read/read_engine.h"
+#include "data/upload/multipart_upload.h"
 #include "data/upload/part_buffer.h"
-#include "data/write/multipart_upload.h"
 #include "data/write/sent_parts.h"
 #include "data/write/write_services.h"
 #include "data/write/write_spill.h"

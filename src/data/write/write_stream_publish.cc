@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/crc64.h"
+#include "data/upload/put_object.h"
 #include "data/upload/upload_zeros.h"
-#include "data/write/object_transfer.h"
 #include "data/write/write_stream.h"
 
 namespace ossfs2 {

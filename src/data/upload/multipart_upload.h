@@ -19,15 +19,15 @@
 #include "base/mutex.h"
 #include "data/read/read_engine.h"
 #include "data/upload/part_buffer.h"
-#include "data/write/write_services.h"
+#include "data/upload/upload_services.h"
 
 namespace ossfs2 {
 
 class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
  public:
-  static std::shared_ptr<MultipartUpload> Begin(WriteServices& services, uint64_t owner, std::string key,
+  static std::shared_ptr<MultipartUpload> Begin(UploadServices& services, uint64_t owner, std::string key,
                                                 WriteOptions options);
-  MultipartUpload(WriteServices& services, uint64_t owner, std::string key, WriteOptions options);
+  MultipartUpload(UploadServices& services, uint64_t owner, std::string key, WriteOptions options);
   MultipartUpload(const MultipartUpload&) = delete;
   MultipartUpload& operator=(const MultipartUpload&) = delete;
 
@@ -72,7 +72,7 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
   void CheckPart(Result<PartResult>& result, int number, uint64_t size, std::optional<uint64_t> crc) const;
   std::optional<Error> Refusal() const EXCLUDES(mutex_);
 
-  WriteServices& services_;
+  UploadServices& services_;
   const uint64_t owner_;
   const std::string key_;
   const WriteOptions options_;

@@ -1,4 +1,4 @@
-#include "data/write/object_transfer.h"
+#include "data/write/fetch_range.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -35,24 +35,6 @@ Status FetchRange(ObjectStore& store, const ObjectVersion& version, uint64_t off
   request.etag = version.etag;
   const auto call = store.GetAsync(std::move(request), std::make_shared<SpanSink>(out),
                                    [answer](Status status) { answer->Set(std::move(status)); });
-  return answer->Take();
-}
-
-Result<WriteResult> PutObject(WriteServices& services, uint64_t owner, const std::string& key, UploadBody body,
-                              const WriteOptions& options) {
-  const auto answer = std::make_shared<Awaited<Result<WriteResult>>>();
-  services.activity.Start();
-  services.scheduler.Submit(owner, [&services, answer, key, body = std::move(body),
-                                    options](UploadScheduler::Done done) mutable {
-    services.metrics.uploads_in_flight.Add(1);
-    services.store.PutAsync(key, std::move(body), options,
-                            [&services, answer, done = std::move(done)](Result<WriteResult> result) {
-                              services.metrics.uploads_in_flight.Add(-1);
-                              done();
-                              answer->Set(std::move(result));
-                              services.activity.End();
-                            });
-  });
   return answer->Take();
 }
 

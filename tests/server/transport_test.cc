@@ -1,4 +1,10 @@
 // HTTP as clients speak it: keep-alive, pipelines, chunks, 100-continue, limits, a quick end.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <filesystem>
+
 #include "base/str.h"
 #include "tests/server/test_client.h"
 
@@ -6,6 +12,33 @@ namespace ossfs2::server {
 namespace {
 
 class TransportTest : public ServerTest {};
+
+// The open descriptor of this process that listens on `port`, or -1.
+int ListenerOf(uint16_t port) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int fd = std::stoi(entry.path().filename().string());
+    int listens = 0;
+    socklen_t size = sizeof(listens);
+    sockaddr_in address{};
+    socklen_t length = sizeof(address);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0 &&
+        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0 && ntohs(address.sin_port) == port) {
+      return fd;
+    }
+  }
+  return -1;
+}
+
+// Where the system's default is bbr, a connection that is accepted with it keeps its timers for good.
+TEST_F(TransportTest, ConnectionsAreAcceptedWithoutBbr) {
+  Start();
+  const int listener = ListenerOf(port());
+  ASSERT_GE(listener, 0);
+  char name[16] = {};
+  socklen_t size = sizeof(name) - 1;
+  ASSERT_EQ(getsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, name, &size), 0);
+  EXPECT_TRUE(std::string(name) == "cubic" || std::string(name) == "reno") << name;
+}
 
 TEST_F(TransportTest, PipelinedRequestsAreAnsweredInOrder) {
   Start();

@@ -54,6 +54,7 @@ Status HttpServer::Start(const HttpServerConfig& config) {
   if (listener_ < 0) return ErrnoError(errno, where);
   const int one = 1;
   ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+  ChooseCongestionControl(listener_);
   socklen_t length = sizeof(address);
   auto* generic = reinterpret_cast<sockaddr*>(&address);
   if (::bind(listener_, generic, length) != 0 || ::listen(listener_, 1024) != 0 ||

@@ -77,10 +77,13 @@ void Stream::ResetOnClose() {
 
 std::unique_ptr<Stream> MakePlainStream(int fd) { return std::make_unique<PlainStream>(fd); }
 
-void TuneSocket(int fd, int timeout_s) {
-  if (::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0) {
-    ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+void ChooseCongestionControl(int listener) {
+  if (::setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0) {
+    ::setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
   }
+}
+
+void TuneSocket(int fd, int timeout_s) {
   const int one = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
   const timeval limit{timeout_s, 0};

@@ -66,7 +66,12 @@ class TlsContext {
 std::unique_ptr<TlsContext> MakeTlsContext(const char* certificate_file, const char* key_file,
                                            std::string& error);
 
-// TCP_CONGESTION cubic, else reno (bbr without fq halves loopback speed), NODELAY, time-outs.
+// Cubic, else reno, for the connections that `listener` will accept: bbr without fq halves loopback speed. To be
+// called before listen. A connection that began with bbr has its packets paced by a kernel timer for good, also
+// when another control is chosen for it later.
+void ChooseCongestionControl(int listener);
+
+// NODELAY and time-outs, for an accepted connection.
 void TuneSocket(int fd, int timeout_s);
 
 }  // namespace ossfs2::server

@@ -233,7 +233,6 @@ int ServeMountInBackground(Configuration configuration, const ReadConfiguration&
   }
   EndWithStarter(starter);
   close(channel[0]);
-  setsid();
   if (chdir("/") != 0) _exit(1);
   const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null_fd >= 0) {

@@ -64,6 +64,9 @@ void StartReport::Ready(const std::string& text) {
   if (std::exchange(done_, true)) return;
   if (fd_ >= 0) {
     prctl(PR_SET_PDEATHSIG, 0);  // EndWithStarter: now it may go
+    // Not before: systemd runs mount(8) in its own process group, and every process outside of that which looks at
+    // the mount point of an automount is made to wait for this very mount.
+    setsid();
     Line('R', text);
     Close();
     // Until now libfuse's messages went to the user's terminal; from now on nobody may wait for its end.

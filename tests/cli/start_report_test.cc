@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <functional>
 
@@ -162,6 +163,16 @@ TEST(NotifyServiceManager, AStartAtWorkIsGivenTime) {
   EXPECT_EQ(manager.Received(), "READY=1\nSTATUS=mounted");
   report.Progress("late");
   EXPECT_EQ(manager.Received(), "");
+}
+
+TEST(NotifyServiceManager, AFailureIsToldWithItsErrno) {
+  const NotifySocket manager;
+  testing::internal::CaptureStderr();
+  StartReport(-1).Failed(256 - EACCES, "the secret is wrong");
+  EXPECT_EQ(manager.Received(), "STATUS=the secret is wrong\nERRNO=13");
+  StartReport(-1).Failed(1, "another ossfs2 serves /mnt");
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(manager.Received(), "STATUS=another ossfs2 serves /mnt");
 }
 
 }  // namespace

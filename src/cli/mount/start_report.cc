@@ -86,7 +86,10 @@ void StartReport::Failed(int exit_status, const std::string& text) {
   } else {
     fprintf(stderr, "ossfs2: %s\n", text.c_str());
   }
-  NotifyServiceManager(StrCat("STATUS=", text, "\nERRNO=", exit_status));
+  // Above 1 it is the low byte of a negative errno; `systemctl status` shows the errno as words.
+  std::string state = StrCat("STATUS=", text);
+  if (exit_status > 1) state += StrCat("\nERRNO=", 256 - exit_status);
+  NotifyServiceManager(state);
 }
 
 namespace {

@@ -1,8 +1,10 @@
 // Failures: what reaches the writer, what stays in the bucket, and little memory or disk.
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "data/journal/journal.h"
 #include "tests/data/write_fixture.h"
@@ -200,6 +202,32 @@ TEST_F(WriteFault, EarlyPartsThatFailAreSentAgain) {
     MustWrite(*file, at - kPart, std::string_view(data).substr(at - kPart, kPart));
   MustPublish(*file);
   ExpectContent("file", data);
+}
+
+// A program that writes out of order learns it while it writes, as one that streams does; some never look at close.
+TEST_F(WriteFault, AStagedFileThatTheServiceRefusesTakesNoMore) {
+  for (const auto& [errno_value, kind] : {std::pair{EACCES, ErrorKind::kAccessDenied}, {EDQUOT, ErrorKind::kNoSpace}}) {
+    auto file = NewFile();
+    const std::string data = Random(8 * kPart, 13);
+    ASSERT_TRUE(file->Truncate(data.size()));
+    Fail("initiate", errno_value, kind, 0, -1);
+    const auto write = [&](uint64_t part) {
+      return WriteAt(*file, part * kPart, std::string_view(data).substr(part * kPart, kPart));
+    };
+    ASSERT_TRUE(write(7));
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    Status status;
+    while ((status = write(7)) && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    EXPECT_EQ(ErrnoOf(status), errno_value);
+    EXPECT_EQ(file->Publish({}).error().errno_value, errno_value);
+    EXPECT_EQ(ErrnoOf(write(6)), errno_value);
+    faults_->ClearRules();  // the right was given: the next fsync or close stores what was taken
+    MustPublish(*file);
+    for (uint64_t part = 0; part < 7; ++part) ASSERT_TRUE(write(part));
+    MustPublish(*file);
+    ExpectContent("file", data);
+    file->Discard();
+  }
 }
 
 TEST_F(WriteFault, ReplacedBaseIsStale) {

@@ -70,9 +70,18 @@ Status WriteStaged::Reserve(uint64_t bytes) {
   return services_.space.Reserve(bytes);
 }
 
+Status WriteStaged::Refusal() const {
+  if (!upload_) return {};
+  Status status = upload_->failure();
+  const bool refused = !status && (status.error().kind == ErrorKind::kAccessDenied ||
+                                   status.error().kind == ErrorKind::kNoSpace);
+  return refused ? status : Status();
+}
+
 Status WriteStaged::Write(uint64_t offset, std::span<const std::byte> data) {
   const uint64_t end = offset + data.size();
   OSSFS2_RETURN_IF_ERROR(CheckRange(end));
+  OSSFS2_RETURN_IF_ERROR(Refusal());
   uint64_t missing = extents_.MissingBytes(offset, end);
   if (missing > 0) {
     OSSFS2_RETURN_IF_ERROR(Reserve(missing));

@@ -1,7 +1,9 @@
 #include "fs/publisher.h"
 
 #include <cerrno>
+#include <utility>
 
+#include "base/metrics.h"
 #include "base/str.h"
 #include "fs/attributes.h"
 #include "fs/object_facts.h"
@@ -25,11 +27,23 @@ class Storing {
   OpenFile& file_;
 };
 
+Counter& Failures() {
+  static Counter& counter =
+      Registry::Default().counter("publish_errors_total", "Closes, fsyncs and renames that could not store a file");
+  return counter;
+}
+
 Error RemovedRemotely(const Node* node) {
   return MakeError(ESTALE, ErrorKind::kNotFound,
                    StrCat("'", node->name,
                           "' was removed or replaced in the bucket while it was open here. What was written since "
                           "cannot be stored under that name; write it to a new file."));
+}
+
+// The marker's error names the folder only.
+Error NotStored(const std::string& key, Error error) {
+  error.text = StrCat("'", key, "' is not stored, since its folder's marker is not: ", error.text);
+  return error;
 }
 
 }  // namespace
@@ -53,13 +67,21 @@ Status Publisher::Publish(Ino ino, PublishFor purpose) {
 }
 
 Status Publisher::PublishLocked(Ino ino, PublishFor purpose) {
+  Status status = Store(ino, purpose);
+  if (!status) Failures().Add();
+  return status;
+}
+
+Status Publisher::Store(Ino ino, PublishFor purpose) {
   const NodeMark changing(context_.tree, ino, &Node::changing);
   Result<Job> prepared = Prepare(ino);
   if (!prepared) return prepared.error();
   Job& job = *prepared;
   if (!job.writer) return {};
   OSSFS2_RETURN_IF_ERROR(CheckMetadata(job.options.metadata, std::to_string(ino)));
-  if (job.needs_flag) OSSFS2_RETURN_IF_ERROR(saver_.TryFlag(job.parent));
+  if (job.needs_flag) {
+    if (Status flagged = saver_.TryFlag(job.parent); !flagged) return NotStored(job.key, std::move(flagged.error()));
+  }
   const Storing storing(*job.file);
   Result<Published> published =
       purpose == PublishFor::kFsync ? job.writer->Sync(job.options) : job.writer->Publish(job.options);
@@ -118,6 +140,7 @@ Result<Publisher::Job> Publisher::Prepare(Ino ino) {
     job.options.metadata["mtime"] = FormatTime(node->mtime_ns);
   job.needs_flag = node->extra->chosen && context_.options.keep_attributes;
   job.parent = node->parent->ino;
+  if (job.needs_flag) job.key = context_.tree.Key(node);
   job.stamp = node->local_stamp;
   return job;
 }

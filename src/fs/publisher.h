@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "fs/attribute_saver.h"
 #include "fs/fs_context.h"
@@ -39,11 +40,13 @@ class Publisher {
     std::shared_ptr<OpenFile> file;
     std::shared_ptr<WriteFile> writer;  // null: there is nothing to publish
     WriteOptions options;
+    std::string key;
     Ino parent = 0;
     bool needs_flag = false;
     int64_t written_ns = 0;
     uint64_t stamp = 0;  // of the node, when the options were taken
   };
+  Status Store(Ino ino, PublishFor purpose) EXCLUDES(context_.tree.mutex);
   Result<Job> Prepare(Ino ino) EXCLUDES(context_.tree.mutex);
   void NoteOptions(Node* node, bool stored) REQUIRES(context_.tree.mutex);
 

@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/metrics.h"
 #include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 
@@ -12,11 +13,12 @@ namespace {
 
 class Close : public ::testing::Test {
  protected:
-  void FailPuts(int count) {
+  void FailPuts(int count, ErrorKind kind = ErrorKind::kOther) {
     oss::FaultRule rule;
     rule.operation = "put";
     rule.count = count;
-    rule.error = MakeError(EIO, ErrorKind::kOther, "injected");
+    rule.error = MakeError(EIO, kind, "injected");
+    rule.error.retryable = kind == ErrorKind::kUnavailable;
     faults_->AddRule(rule);
   }
   std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore();
@@ -46,6 +48,31 @@ TEST_F(Close, AfterAFailureTheReleaseDoesNotTryAgain) {
   EXPECT_EQ(mount_.Stat("f").error().errno_value, ENOENT);
   EXPECT_EQ(mount_.Put("f", "again"), 0);
   EXPECT_EQ(store_->Content("f"), "again");
+}
+
+// A small file is one PUT, kept for the next try: no upload failed for good, and the program got an error all the same.
+TEST_F(Close, AFailureIsCounted) {
+  const auto failures = [] { return Registry::Default().counter("publish_errors_total", "").Value(); };
+  const uint64_t before = failures();
+  FailPuts(1);
+  EXPECT_EQ(mount_.Put("f", "text"), EIO);
+  EXPECT_EQ(failures(), before + 1);
+  EXPECT_EQ(mount_.Put("f", "again"), 0);
+  EXPECT_EQ(failures(), before + 1);
+}
+
+TEST_F(Close, WhatFailsForTheFoldersMarkerNamesTheFile) {
+  ASSERT_EQ(mount_.Mkdir("d"), 0);
+  const HandleId handle = *mount_.OpenPath("d/model", O_WRONLY | O_CREAT);
+  ASSERT_TRUE(mount_.Write(handle, 0, "text"));
+  AttrChange change;
+  change.mode = 0600;
+  ASSERT_EQ(mount_.SetAttr("d/model", change), 0);
+  FailPuts(1, ErrorKind::kUnavailable);
+  const Status closed = mount_.fs().Flush(handle);
+  ASSERT_FALSE(closed);
+  EXPECT_NE(closed.error().text.find("d/model"), std::string::npos) << closed.error().text;
+  mount_.Close(handle);
 }
 
 TEST_F(Close, TheNextWriterWaitsUntilTheUnfinishedVersionIsGone) {

@@ -171,7 +171,7 @@ std::string Trouble(const Samples& s) {
   return Line("trouble",
               StrCat(Decimal(s.Sum("retries_total"), 0), " retries, ", Decimal(s.Value("hedges_total"), 0),
                      " second GETs, ", Decimal(s.Value("read_errors_total"), 0), " failed reads, ",
-                     Decimal(s.Value("write_errors_stuck_total"), 0), " failed writes",
+                     Decimal(s.Value("publish_errors_total"), 0), " failed closes and fsyncs",
                      errors.empty() ? "" : StrCat("; ", errors)));
 }
 

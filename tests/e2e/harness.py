@@ -13,10 +13,8 @@ Standard library only.
 import atexit
 import contextlib
 import faulthandler
-import hashlib
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -24,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import unittest
 import urllib.error
 import urllib.request
@@ -35,13 +32,15 @@ sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.dirname(HERE))
 sys.dont_write_bytecode = True
 
-from oss_client import OssClient  # noqa: E402 (needs the path above)
+# They need the path above. Tests import what they use of these from here.
+from oss_client import OssClient  # noqa: E402
+from payloads import MIB, block, check_file, content, payload, sha256, tree_hashes, write_all, write_file  # noqa
+from programs import Processes, clean_environment, in_threads, needs, run, wait_until  # noqa
 
 OSSFS2 = os.environ.get("OSSFS2_BIN", os.path.join(ROOT, "build/release/ossfs2"))
 SERVER = os.environ.get("OSSFS2_SERVER_BIN", os.path.join(ROOT, "build/release/ossfs2-server"))
 KEY_ID = "TESTKEYID0123456"
 KEY_SECRET = "testSecretThatMustNotLeak9876543"
-MIB = 1 << 20
 GIB = 1 << 30
 
 _temporary = {}  # parent -> the one folder that this program has there
@@ -64,27 +63,6 @@ def register(thing):
 def unregister(thing):
     if thing in _running:
         _running.remove(thing)
-
-
-def clean_environment(**more):
-    """The environment without any credentials of the caller."""
-    drop = ("OSS_ACCESS", "OSS_", "ALIBABA_CLOUD", "AWS_", "http_proxy", "https_proxy",
-            "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-    env = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
-    env.update(more)
-    return env
-
-
-def wait_until(condition, seconds=20.0, what="a condition"):
-    """Polls until condition() is true. The only waiting that tests do."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError("waited %.0f s in vain for %s" % (seconds, what))
-        time.sleep(0.02)
 
 
 def free_port():
@@ -350,164 +328,6 @@ def tail(path, count=4000):
             stream.seek(max(0, stream.tell() - count))
             return stream.read().decode(errors="replace")
     return ""
-
-
-# Content: 1 MiB blocks that depend on the seed and on their place, so that a
-# block in the wrong file or at the wrong offset is noticed. Cheap to make.
-_bases = {}
-
-
-def block(seed, index, size=MIB):
-    if seed not in _bases:
-        if len(_bases) > 64:
-            _bases.clear()
-        _bases[seed] = random.Random("block-%s" % (seed,)).randbytes(MIB - 16)
-    return (index.to_bytes(16, "little") + _bases[seed])[:size]
-
-
-def content(seed, size):
-    """The bytes of a file of this size, as pieces of 1 MiB and a rest."""
-    for index in range((size + MIB - 1) // MIB):
-        yield block(seed, index, min(MIB, size - index * MIB))
-
-
-def payload(seed, size):
-    return b"".join(content(seed, size))
-
-
-def write_file(path, seed, size, mode="wb"):
-    with open(path, mode, buffering=0) as stream:
-        for piece in content(seed, size):
-            write_all(stream, piece)
-
-
-def write_all(stream, data):
-    view = memoryview(data)
-    while view:
-        view = view[stream.write(view):]
-
-
-def check_file(path, seed, size):
-    """Raises unless the file has exactly these bytes."""
-    with open(path, "rb", buffering=0) as stream:
-        for index, piece in enumerate(content(seed, size)):
-            got = b""
-            while len(got) < len(piece):
-                more = stream.read(len(piece) - len(got))
-                if not more:
-                    raise AssertionError("%s ends at %d, not at %d"
-                                         % (path, index * MIB + len(got), size))
-                got += more
-            if got != piece:
-                raise AssertionError("%s differs in its MiB number %d" % (path, index))
-        if stream.read(1):
-            raise AssertionError("%s is longer than %d" % (path, size))
-
-
-def sha256(path):
-    digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as stream:
-        while piece := stream.read(MIB):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
-def tree_hashes(root):
-    """Relative path -> hash of every file, link target of every link, '' for folders."""
-    result = {}
-    for folder, folders, names in os.walk(root):
-        for name in folders + names:
-            path = os.path.join(folder, name)
-            key = os.path.relpath(path, root)
-            if os.path.islink(path):
-                result[key] = "-> " + os.readlink(path)
-            elif os.path.isdir(path):
-                result[key] = ""
-            else:
-                result[key] = sha256(path)
-    return result
-
-
-def run(command, timeout=100, check=True, **more):
-    """Runs a program; a failure shows what it printed."""
-    more.setdefault("env", clean_environment())
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", timeout=timeout, stdin=subprocess.DEVNULL, **more)
-    if check and done.returncode != 0:
-        raise AssertionError("%s ended with %d:\n%s" % (command, done.returncode,
-                                                        done.stdout[-3000:]))
-    return done
-
-
-def in_threads(work, items, limit=90):
-    """Calls work(item) in one thread for each item; raises the first error."""
-    errors = []
-
-    def body(item):
-        try:
-            work(item)
-        except BaseException as error:  # reported below, whatever it is
-            errors.append(error)
-
-    threads = [threading.Thread(target=body, args=(item,), daemon=True) for item in items]
-    for thread in threads:
-        thread.start()
-    end = time.monotonic() + limit
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
-    if any(thread.is_alive() for thread in threads):
-        raise AssertionError("threads still busy after %d s" % limit)
-    if errors:
-        raise errors[0]
-
-
-class Processes:
-    """Calls work(item) in one forked process for each item.
-
-    For work that holds files of a mount open while this program starts others: a
-    child process closes the handles that it inherited, and each such close waits
-    until the file is stored.
-    """
-
-    def __init__(self, work, items):
-        self.children = {}
-        for item in items:
-            reader, writer = os.pipe()
-            pid = os.fork()
-            if pid == 0:
-                text = ""
-                try:
-                    os.close(reader)
-                    work(item)
-                except BaseException as error:
-                    text = "%s: %s: %s" % (item, type(error).__name__, error)
-                os.write(writer, text.encode()[:60000])
-                os._exit(1 if text else 0)
-            os.close(writer)
-            self.children[pid] = reader
-
-    def join(self, limit=90):
-        end = time.monotonic() + limit
-        problems = []
-        for pid, reader in self.children.items():
-            while os.waitpid(pid, os.WNOHANG) == (0, 0):
-                if time.monotonic() > end:
-                    os.kill(pid, signal.SIGKILL)
-                    problems.append("still busy after %d s" % limit)
-                    break
-                time.sleep(0.02)
-            text = os.read(reader, 65536).decode()
-            os.close(reader)
-            if text:
-                problems.append(text)
-        if problems:
-            raise AssertionError("; ".join(problems))
-
-
-def needs(*programs):
-    """Skips a test when a program is not installed (scripts/setup.sh --test)."""
-    absent = [p for p in programs if shutil.which(p) is None]
-    return unittest.skipIf(absent, "not installed: %s" % ", ".join(absent))
 
 
 class MountCase(unittest.TestCase):

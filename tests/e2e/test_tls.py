@@ -6,7 +6,7 @@ import unittest
 
 import harness
 from harness import MIB, Mount
-from test_setups import TlsServer
+from setup_case import TlsServer
 
 SIZES = [0, 1, 16383, 16384, 16385, 256 * 1024 + 1, 5 * MIB + 3, 40 * MIB + 7]
 

@@ -22,7 +22,8 @@ const char* kNow =
   "credentials":"option oss_access_key_id","memory":{"read":1048576,"cache":0},"memory_pool_bytes":1073741824,
   "unpublished_bytes":2097152},
   "metrics":{"fuse_read_bytes_total":3221225472,"read_hits_total":40,"read_misses_total":20,"read_gets_in_flight":5,
-  "retries_total{op=\"get\"}":2,"publish_errors_total":4,"errors_total{code=\"SlowDown\"}":3,"errors_total{code=\"NoSuchKey\"}":7,
+  "retries_total{op=\"get\"}":2,"publish_errors_total":4,
+  "errors_total{code=\"SlowDown\"}":3,"errors_total{code=\"NoSuchKey\"}":7,
   "errors_total{code=\"InternalError\"}":0,
   "request_seconds{op=\"get\"}":{"count":9,"sum_s":1.5,"p50_s":0.000512,"p99_s":1.5},
   "idle_seconds":{"count":0,"p50_s":0}}})";

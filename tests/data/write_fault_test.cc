@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include <gmock/gmock.h>
+
 #include "data/journal/journal.h"
 #include "tests/data/write_fixture.h"
 
@@ -219,6 +221,7 @@ TEST_F(WriteFault, AStagedFileThatTheServiceRefusesTakesNoMore) {
     Status status;
     while ((status = write(7)) && std::chrono::steady_clock::now() < end) std::this_thread::yield();
     EXPECT_EQ(ErrnoOf(status), errno_value);
+    EXPECT_THAT(Engine().Explain(next_id_), testing::IsSupersetOf({"state: staged", "refused: injected"}));
     EXPECT_EQ(file->Publish({}).error().errno_value, errno_value);
     EXPECT_EQ(ErrnoOf(write(6)), errno_value);
     faults_->ClearRules();  // the right was given: the next fsync or close stores what was taken

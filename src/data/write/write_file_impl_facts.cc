@@ -30,14 +30,17 @@ void WriteFileImpl::Refresh() {
 }
 
 Explanation WriteFileImpl::Explain() {
-  if (!turn_.TryAcquire()) return {"write state: busy"};
+  if (!turn_.TryAcquire()) return {"state: busy"};
   Operation operation(*this, true);
   Explanation lines;
   const char* state = staged_ ? "staged" : append_ ? "appendable" : stream_ ? "streaming" : "clean";
-  lines.push_back(StrCat("write state: ", state));
+  lines.push_back(StrCat("state: ", state));
   lines.push_back(StrCat("size: ", size()));
   lines.push_back(StrCat("unpublished: ", dirty() ? "yes" : "no"));
-  if (staged_) lines.push_back(StrCat("staged bytes: ", staged_->LocalBytes()));
+  if (staged_) {
+    lines.push_back(StrCat("staged bytes: ", staged_->LocalBytes()));
+    if (const Status refusal = staged_->Refusal(); !refusal) lines.push_back(StrCat("refused: ", refusal.error().text));
+  }
   if (stream_) lines.push_back(StrCat("buffered bytes: ", stream_->MemoryBytes()));
   if (provisional_) lines.push_back("stored provisionally: yes");
   if (detached()) lines.push_back("without a name: yes");

@@ -72,6 +72,9 @@ class WriteStaged {
   // The published version became the base; what is local stays as its cache.
   void Rebase(const ObjectVersion& base);
 
+  // What the service said to an early part, if it takes none (no right, no quota): a download of 100 GB must not be
+  // staged whole before its program learns that. The next publication asks again.
+  Status Refusal() const;
   // Some byte is only in the base.
   bool NeedsBase() const;
   // Fetches what is only in the base, as far as there is room for it.
@@ -81,9 +84,6 @@ class WriteStaged {
 
  private:
   Status CheckRange(uint64_t end) const;
-  // What the service said to an early part, if it takes none (no right, no quota): a download of 100 GB must not be
-  // staged whole before its program learns that. The next publication asks again.
-  Status Refusal() const;
   Status Reserve(uint64_t bytes);
   void DropCached();
   void HideUnwritten(uint64_t begin, uint64_t end);

@@ -141,6 +141,8 @@ class CoreFileSystem final : public FileSystem {
   void ReadOfLost(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, Error error, ReadDone done)
       EXCLUDES(context_.tree.mutex);
   bool LostHere(const FileHandle& handle) EXCLUDES(context_.tree.mutex);
+  // This mount has stored the file, or is about to, since OpenFile::version was `version`.
+  bool StoredSince(const FileHandle& handle, uint64_t version) EXCLUDES(context_.tree.mutex);
   void NoteWrite(FileHandle& handle, Writer writer = Writer::kCall);
   // Its close is no longer what stores the file.
   static void NoteFlushed(FileHandle& handle);

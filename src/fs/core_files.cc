@@ -56,14 +56,17 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone do
   if (writer && (handle->file->ahead() || (removed && writer->size() > 0)))
     return ReadDirty(std::move(handle), offset, size, std::move(done));
   if (writer && writer->detached() && writer->size() == 0) return done(ReadReply());
+  const uint64_t version = handle->file->version;
   const auto reader = ReaderOf(*handle);
   if (!reader) return ReadOfLost(std::move(handle), offset, size, StaleInode(), std::move(done));
   if (ReadReply reply; !reader->stale() && context_.written_pages.Answer(reader->version(), offset, size, reply))
     return done(std::move(reply));
   const HandleId reads_as = handle->id;
   reader->Read(reads_as, offset, size,
-               [this, handle = std::move(handle), offset, size, done = std::move(done)](Result<ReadReply> reply) mutable {
+               [this, handle = std::move(handle), version, offset, size,
+                done = std::move(done)](Result<ReadReply> reply) mutable {
                  if (reply || reply.error().errno_value != ESTALE) return done(std::move(reply));
+                 if (StoredSince(*handle, version)) return Read(handle->id, offset, size, std::move(done));
                  ReadOfLost(std::move(handle), offset, size, reply.error(), std::move(done));
                });
 }
@@ -74,6 +77,11 @@ void CoreFileSystem::ReadOfLost(std::shared_ptr<FileHandle> handle, uint64_t off
                                 ReadDone done) {
   if (!LostHere(*handle)) return done(std::move(error));
   ReadDirty(std::move(handle), offset, size, std::move(done));
+}
+
+// In this order: a publication that is through has counted its version.
+bool CoreFileSystem::StoredSince(const FileHandle& handle, uint64_t version) {
+  return !LostHere(handle) && (handle.file->ahead() || handle.file->version != version);
 }
 
 bool CoreFileSystem::LostHere(const FileHandle& handle) {

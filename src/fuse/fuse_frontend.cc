@@ -15,9 +15,9 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
-#include <thread>
 
 #include "base/log.h"
+#include "base/processors.h"
 #include "base/str.h"
 #include "fuse/kernel_invalidator.h"
 #include "fuse/mount_table.h"
@@ -35,7 +35,7 @@ constexpr int kReadAheadTriesMax = 25;  // half a second
 
 int WorkerThreads(int wanted) {
   if (wanted > 0) return std::min(wanted, 1024);
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  const int cores = UsableProcessors();
   return std::clamp(2 * cores, 2, 32);
 }
 

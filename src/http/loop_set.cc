@@ -1,14 +1,15 @@
 #include "http/loop_set.h"
 
 #include <algorithm>
-#include <thread>
+
+#include "base/processors.h"
 
 namespace ossfs2::http {
 
 int LoopThreads(const HttpConfig& config) {
   // One thread receives about 2.5 GB/s; 32 cores with 16 of them reach 16 GB/s (docs/results).
   constexpr int kDefaultMax = 16;
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int cores = UsableProcessors();
   const int asked = config.loop_threads > 0 ? config.loop_threads : std::clamp(cores / 2, 2, kDefaultMax);
   return std::max(1, std::min(asked, config.connections_max));
 }

@@ -1,16 +1,13 @@
 // Status, sizes, texts, CRC64, metrics: the value-like parts of base.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <random>
 
 #include "base/clock.h"
-#include "base/cpu_pressure.h"
 #include "base/crc64.h"
 #include "base/metrics.h"
 #include "base/size.h"
@@ -22,37 +19,6 @@
 
 namespace ossfs2 {
 namespace {
-
-TEST(CpuPressureTest, ShortWhenTasksWaitedForAThirdOfTheTime) {
-  constexpr int64_t kSecond = 1'000'000'000;
-  const std::string path = ::testing::TempDir() + "/cpu-pressure-" + std::to_string(getpid());
-  const auto waited = [&path](uint64_t microseconds) {
-    std::ofstream(path) << "some avg10=7.84 avg60=27.83 avg300=26.55 total=" << microseconds
-                        << "\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=99999999\n";
-  };
-  waited(5'000'000);
-  CpuPressure pressure(path);
-  pressure.Sample(100 * kSecond);
-  EXPECT_FALSE(pressure.Short()) << "one look says nothing";
-  waited(5'060'000);
-  pressure.Sample(100 * kSecond + CpuPressure::kSampleNs / 2);
-  EXPECT_FALSE(pressure.Short()) << "too early to look again";
-  pressure.Sample(100 * kSecond + CpuPressure::kSampleNs);
-  EXPECT_TRUE(pressure.Short()) << "60 of 100 ms";
-  waited(5'070'000);
-  pressure.Sample(100 * kSecond + 2 * CpuPressure::kSampleNs);
-  EXPECT_FALSE(pressure.Short()) << "10 of 100 ms";
-  waited(15'000'000);
-  pressure.Sample(110 * kSecond);
-  EXPECT_FALSE(pressure.Short()) << "nobody looked for ten seconds: old news";
-  unlink(path.c_str());
-  CpuPressure none("");
-  none.Sample(kSecond);
-  EXPECT_FALSE(none.Short());
-  CpuPressure missing(path);
-  missing.Sample(kSecond);
-  EXPECT_FALSE(missing.Short());
-}
 
 using testing::HasSubstr;
 

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <fstream>
 
+#include "base/control_group.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "data/memory/memory_pool.h"
@@ -41,35 +42,12 @@ uint64_t PhysicalMemory(const std::string& root) {
   return UINT64_MAX;
 }
 
-// The smallest limit of a group and those above it.
-uint64_t GroupLimit(const std::string& base, std::string path, const char* file) {
-  uint64_t limit = UINT64_MAX;
-  for (int depth = 0; depth < 64; ++depth) {
-    limit = std::min(limit, ReadNumber(StrCat(base, path, "/", file)));
-    if (path.empty() || path == "/") break;
-    path.resize(path.find_last_of('/'));
-  }
-  return limit;
-}
-
 }  // namespace
 
 uint64_t AvailableMemory(const std::string& root) {
   uint64_t limit = PhysicalMemory(root);
-  std::ifstream groups(root + "/proc/self/cgroup");
-  std::string line;
-  while (std::getline(groups, line)) {  // "0::/path" or "4:memory:/path"
-    const size_t second = line.find(':', line.find(':') + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(line.find(':') + 1, second - line.find(':') - 1);
-    const std::string path = line.substr(second + 1);
-    const std::string base = root + "/sys/fs/cgroup";
-    if (controllers.empty()) {
-      limit = std::min(limit, GroupLimit(base, path, "memory.max"));
-    } else if (StrCat(",", controllers, ",").find(",memory,") != std::string::npos) {
-      limit = std::min(limit, GroupLimit(base + "/memory", path, "memory.limit_in_bytes"));
-    }
-  }
+  for (const GroupFolder& group : GroupFolders("memory", root))
+    limit = std::min(limit, ReadNumber(group.path + (group.unified ? "/memory.max" : "/memory.limit_in_bytes")));
   return limit == UINT64_MAX ? 4ull << 30 : limit;
 }
 

@@ -184,7 +184,8 @@ constexpr OptionSpec kRows[] = {
     {.name = "page_cache_fill_threads", .type = kInt, .default_value = "-1", .min = -1, .max = 64, .group = kPrefetch,
      .effect = "Threads that put fetched bytes into the page cache before a sequential or mapped reader comes to them; "
                "0: none. -1: an eighth of the cores, at most 8, on hosts with 8 cores or more and 8 GiB of memory "
-               "beyond total_mem_limit. No effect with direct_io."},
+               "beyond total_mem_limit; cores that the process may use (affinity, a container's limit). No effect with "
+               "direct_io."},
     {.name = "verify_read_crc64", .type = kBool, .default_value = "false", .group = kPrefetch,
      .effect = "Compare the CRC64 of objects that are read whole and in order."},
     {.name = "seq_read_detect_count", .type = kInt, .default_value = "3", .min = 0, .max = 64, .group = kPrefetch,

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
-#include <thread>
 #include <utility>
 
 #include "base/cpu_pressure.h"
 #include "base/environment.h"
+#include "base/processors.h"
 #include "base/str.h"
 #include "cli/options/endpoint_parts.h"
 #include "cli/options/mount_name.h"
@@ -26,7 +26,7 @@ int FillThreads(const OptionSet& options, const MemoryPlan& plan) {
   if (wanted >= 0) return static_cast<int>(wanted);
   constexpr int kCoresMin = 8;
   constexpr uint64_t kCacheBytesMin = 8ull << 30;
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  const int cores = UsableProcessors();
   if (cores < kCoresMin || plan.available_bytes < plan.total_bytes + kCacheBytesMin) return 0;
   return std::min(cores / 8, 8);
 }

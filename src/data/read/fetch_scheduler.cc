@@ -1,9 +1,9 @@
 #include "data/read/fetch_scheduler.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "base/in_turn.h"
+#include "base/processors.h"
 #include "data/read/read_metrics.h"
 
 namespace ossfs2 {
@@ -11,7 +11,7 @@ namespace {
 // A core moves 1 GB/s at most, which is 16 connections of 100 MB/s with their latency; more GETs only cost.
 int LimitStart() {
   constexpr int kGetsPerCore = 16;
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  const int cores = UsableProcessors();
   return std::clamp(cores * kGetsPerCore, AdaptiveLimit::kLimitStart / 2, AdaptiveLimit::kLimitStart);
 }
 

@@ -43,6 +43,10 @@ KEY_ID = "TESTKEYID0123456"
 KEY_SECRET = "testSecretThatMustNotLeak9876543"
 GIB = 1 << 30
 
+# Only root may, and not in a container whose /sys is read-only.
+RAISES_READ_AHEAD = unittest.skipIf(os.geteuid() != 0 or not os.access("/sys/class/bdi", os.W_OK),
+                                    "the kernel's read-ahead cannot be raised here")
+
 _temporary = {}  # parent -> the one folder that this program has there
 _running = []  # everything with a destroy(), newest last
 

@@ -248,6 +248,7 @@ class Kernel(unittest.TestCase):
         return ([self.metric(n) - before for n, before in zip(names, metrics)], faults,
                 {name: after[name] - moved[name] for name in after})
 
+    @harness.RAISES_READ_AHEAD
     def test_read(self):
         (requests,), faults, moved = self.grown(self.reading(1), "fuse_read_requests_total")
         print("read: %d FUSE requests, %d page faults, %.3f of the bytes handed over" % (

@@ -2,7 +2,6 @@
 import glob
 import os
 import subprocess
-import unittest
 
 import harness
 from harness import KEY_ID, KEY_SECRET, OSSFS2, Server, clean_environment, is_mounted, tail
@@ -84,7 +83,7 @@ class Right(SetupCase):
                              max_inode_cache_count="1000", dir_mode="0755", file_mode="0644",
                              close_to_open="true", oss_request_timeout_ms="20000"))
 
-    @unittest.skipIf(os.geteuid() != 0, "only root may raise the kernel's read-ahead")
+    @harness.RAISES_READ_AHEAD
     def test_read_ahead_is_raised_on_every_mount(self):
         for _ in range(6):  # it was lost now and then, when it was set before INIT was answered
             with harness.Mount(self.server, "--read_ahead_kb=768") as one:

@@ -85,6 +85,7 @@ class WriteFileImpl final : public WriteFile {
   Result<bool> WriteToStream(uint64_t offset, std::span<const std::byte> data, size_t more);
   // After an attempt to write a piece.
   void NotePiece(uint64_t offset, std::span<const std::byte> data, const Result<bool>& taken);
+  Status Resize(uint64_t size);
   Status ShrinkTo(uint64_t size);
   void NoteFailure(const Status& status);
   void Stick(const Error& error);

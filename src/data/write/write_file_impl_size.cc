@@ -12,6 +12,10 @@ namespace ossfs2 {
 
 Status WriteFileImpl::Truncate(uint64_t size) {
   Operation operation(*this);
+  return Resize(size);
+}
+
+Status WriteFileImpl::Resize(uint64_t size) {
   if (auto error = sticky_.Get()) return std::move(*error);
   if (size > kObjectBytesMax) return TooLarge();
   discarded_ = false;
@@ -55,11 +59,8 @@ Status WriteFileImpl::Allocate(int mode, uint64_t offset, uint64_t length) {
   if (!FitsObject(offset, length)) return TooLarge();
   if (mode == FALLOC_FL_KEEP_SIZE) return {};  // nothing to reserve in a bucket
   if (mode == 0) {
-    {
-      Operation operation(*this);
-      if (offset + length <= size()) return sticky_error();
-    }
-    return Truncate(offset + length);
+    Operation operation(*this);  // both steps in one turn: another writer may make the file longer
+    return offset + length <= size() ? sticky_error() : Resize(offset + length);
   }
   if (mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
     return MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "only plain fallocate, KEEP_SIZE and PUNCH_HOLE are supported");

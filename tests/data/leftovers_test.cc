@@ -116,6 +116,18 @@ TEST_F(Leftovers, AFailedCopyKeepsTheBackup) {
   EXPECT_EQ(store_->Content("file"), "old");
 }
 
+TEST_F(Leftovers, AFileThatIsMadeMeanwhileIsNotReplaced) {
+  const std::string key = PutBackup("file", "old", "half");
+  oss::FaultRule rule;
+  rule.operation = "copy";
+  rule.meanwhile = [this] { store_->PutContent("file", "new"); };
+  faults_->AddRule(rule);
+  EXPECT_EQ(Clean().failed, 1u);
+  EXPECT_EQ(store_->Content("file"), "new");
+  EXPECT_EQ(Clean().deleted, 1u);  // it is whole
+  EXPECT_EQ(store_->Content("file"), "new");
+}
+
 // A crash in the middle of an edit, and the journal's disk is lost.
 TEST_F(Leftovers, RestoresWhatARealEditLeft) {
   const std::string old = Random(300'000, 1);

@@ -27,8 +27,10 @@ Result<Leftover> Judge(ObjectStore& store, const std::string& key, const BackupN
   item.target = name.key;
   if (name.key.empty()) return Decide(std::move(item), LeftoverAction::kKeep, "the name of its file is not known");
   Result<ObjectInfo> target = store.Head(name.key);
-  if (!target && target.error().kind == ErrorKind::kNotFound)
+  if (!target && target.error().kind == ErrorKind::kNotFound) {
+    item.target_missing = true;
     return Decide(std::move(item), LeftoverAction::kRestore, "its file is missing");
+  }
   if (!target) return target.error();
   Result<ObjectInfo> backup = store.Head(key);
   if (!backup) return backup.error();
@@ -48,7 +50,7 @@ Result<Leftover> Judge(ObjectStore& store, const std::string& key, const BackupN
 Status Act(ObjectStore& store, const Leftover& item) {
   if (item.action == LeftoverAction::kKeep) return {};
   if (item.action == LeftoverAction::kRestore) {
-    Result<WriteResult> restored = CopyWhole(store, item.key, "", item.target);
+    Result<WriteResult> restored = CopyWhole(store, item.key, "", item.target, item.target_missing);
     if (!restored) return restored.error();
   }
   return store.Delete(item.key);

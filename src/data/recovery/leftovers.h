@@ -27,6 +27,7 @@ struct Leftover {
   std::string key;
   std::string target;  // the file's key; empty: none, or not known
   LeftoverAction action = LeftoverAction::kKeep;
+  bool target_missing = false;  // kRestore: there is nothing under the file's key, so nothing may be replaced
   std::string reason;
   Status result;       // of the action
 };

@@ -45,6 +45,12 @@ bool KnowsNoLocks(const Error& error) {
          error.errno_value == EINVAL;
 }
 
+// A program would take ENOENT or ENOTDIR for an answer about its own file.
+Error OfTheDisk(Error error) {
+  if (error.errno_value == ENOENT || error.errno_value == ENOTDIR) error.errno_value = EIO;
+  return error;
+}
+
 // The paths in a folder; what of it cannot be read is left out.
 std::vector<files::path> PathsIn(const std::string& folder) {
   std::vector<files::path> paths;
@@ -207,20 +213,22 @@ Result<Journal::Id> Journal::Begin(const JournalEntry& entry) {
   Id id = 0;
   {
     MutexLock lock(mutex_);
-    OSSFS2_RETURN_IF_ERROR(MakeRunFolder());
+    if (Status made = MakeRunFolder(); !made) return OfTheDisk(made.error());
     id = next_++;
   }
   open_.fetch_add(1, std::memory_order_relaxed);
   if (Status written = Write(id, entry); !written) {
     End(id);
-    return written.error();
+    return OfTheDisk(written.error());
   }
   return id;
 }
 
 Status Journal::Update(Id id, const JournalEntry& entry) {
   if (id == 0) return {};
-  return Write(id, entry);
+  Status written = Write(id, entry);
+  if (!written) return OfTheDisk(written.error());
+  return written;
 }
 
 void Journal::End(Id id, bool durably) {

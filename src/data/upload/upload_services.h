@@ -58,7 +58,7 @@ struct UploadServices {
   Journal journal;
   UploadMemory memory;
   UploadScheduler scheduler;
-  std::atomic<int> completing{0};  // uploads that are being completed
+  std::atomic<int> completing{0};  // uploads that are being completed, and appends: they give memory back when they end
   Activity activity;
   Executor background;
   Executor copies;

@@ -17,7 +17,9 @@ constexpr uint64_t kZeroAppendBytes = 64ull << 20;
 
 Result<WriteResult> AppendBody(WriteServices& services, ObjectVersion& version, UploadBody body, uint64_t size,
                                const WriteOptions& options) {
+  services.completing.fetch_add(1, std::memory_order_relaxed);
   Result<WriteResult> result = services.store.Append(version.key, version.size, body, options);
+  services.completing.fetch_sub(1, std::memory_order_relaxed);
   if (!result) return result;
   version.size += size;
   version.etag = result->etag;
@@ -30,8 +32,7 @@ WriteAppend::WriteAppend(WriteServices& services, ObjectVersion base, bool exist
 
 bool WriteAppend::TryAppend(std::span<const std::byte> data) {
   if (!failure_) return false;
-  if (!buffer_)
-    buffer_ = std::make_unique<PartBuffer>(base_.size, services_.part_bytes, services_.options.check_crc64);
+  if (!buffer_) OpenBuffer(data.size());
   if (buffer_->size() + data.size() > buffer_->capacity()) return false;
   if (const size_t count = PartBuffer::BlocksFor(data.size(), buffer_->Room()); count > 0) {
     std::vector<BlockRef> blocks = services_.memory.TryAcquire(count);
@@ -42,22 +43,22 @@ bool WriteAppend::TryAppend(std::span<const std::byte> data) {
   return true;
 }
 
+void WriteAppend::OpenBuffer(uint64_t bytes) {
+  const uint64_t needed = PartBuffer::BlocksFor(bytes, 0) * kBlock;
+  buffer_ = std::make_unique<PartBuffer>(base_.size, std::max(services_.part_bytes, needed),
+                                         services_.options.check_crc64);
+}
+
 Status WriteAppend::Append(std::span<const std::byte> data) {
-  while (!data.empty()) {
-    if (!failure_) return failure_;
-    const auto piece = data.first(std::min<size_t>(data.size(), kBlock));
-    if (!TryAppend(piece)) {
-      // Full, or no memory: what is here goes out, and then one block is waited for with nothing held.
-      OSSFS2_RETURN_IF_ERROR(Flush());
-      if (!TryAppend(piece)) {
-        Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(1);
-        if (!blocks) return blocks.error();
-        buffer_->AddBlock(std::move(blocks->front()));
-        buffer_->Append(piece);
-      }
-    }
-    data = data.subspan(piece.size());
-  }
+  if (!failure_) return failure_;
+  if (TryAppend(data)) return {};
+  // Full, or no memory: what is here goes out, and then all of it is waited for with nothing held.
+  if (buffer_->size() > 0) OSSFS2_RETURN_IF_ERROR(Flush());
+  OpenBuffer(data.size());
+  Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(PartBuffer::BlocksFor(data.size(), 0));
+  if (!blocks) return blocks.error();
+  buffer_->AddBlocks(*blocks);
+  buffer_->Append(data);
   return {};
 }
 

@@ -1,7 +1,7 @@
 // WriteAppend: a file whose bytes go to an appendable object (enable_appendable_object).
 //
-// Bytes collect in one part buffer and are appended when it is full and at Publish; appended bytes
-// are visible in the bucket at once. Threads: the file's turn holder. Errors: a failed append fails
+// Bytes collect in one part buffer and are appended when it is full, when others wait for memory, and at Publish;
+// appended bytes are visible in the bucket at once. Threads: the file's turn holder. Errors: a failed append fails
 // every later call, because the object's length is not known for sure any more.
 #pragma once
 
@@ -30,7 +30,11 @@ class WriteAppend {
   bool Fits(uint64_t bytes) const { return end() + bytes <= kBytesMax; }
   // False: it would wait for memory or for an append.
   bool TryAppend(std::span<const std::byte> data);
+  // All of it or nothing, so at most as much as the memory that a writer may wait for.
   Status Append(std::span<const std::byte> data);
+  // Appends what is in memory.
+  Status Flush();
+  uint64_t MemoryBytes() const { return buffer_ ? buffer_->block_count() * MemoryPool::kBlockBytes : 0; }
   Status Read(uint64_t offset, std::span<std::byte> out);
   // Appends what is there and zeros up to `size`; the object's version then.
   Result<ObjectVersion> Publish(uint64_t size);
@@ -47,7 +51,7 @@ class WriteAppend {
   }
 
  private:
-  Status Flush();
+  void OpenBuffer(uint64_t bytes);  // with room for so many at least
 
   WriteServices& services_;
   ObjectVersion base_;  // as appended so far

@@ -243,6 +243,7 @@ void WriteFileImpl::Rebind(const ObjectVersion& version, bool exists) {
 uint64_t WriteFileImpl::ReleaseMemory(bool may_spill) {
   if (!turn_.TryAcquire()) return 0;
   Operation operation(*this, true);
+  if (append_) return FlushSoon();
   if (!stream_) return 0;
   const uint64_t bytes = stream_->MemoryBytes();
   if (!changed_ && stream_->whole_in_memory() && !provisional_) {
@@ -251,6 +252,21 @@ uint64_t WriteFileImpl::ReleaseMemory(bool may_spill) {
   } else {
     stream_->ReleaseMemory(may_spill);
   }
+  return bytes;
+}
+
+// Whoever asks for memory must not wait for the network.
+uint64_t WriteFileImpl::FlushSoon() {
+  const uint64_t bytes = append_->MemoryBytes();
+  if (bytes == 0 || sticky_.set() || flushing_.exchange(true)) return 0;
+  services_.Background([self = shared_from_this()] {
+    self->flushing_.store(false);
+    // Whoever has the turn now may wait for memory itself, and does this then.
+    if (!self->turn_.TryAcquire()) return;
+    Operation operation(*self, true);
+    if (self->append_ && self->append_->MemoryBytes() > 0 && !self->sticky_.set())
+      self->NoteFailure(self->append_->Flush());
+  });
   return bytes;
 }
 

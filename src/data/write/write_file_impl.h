@@ -35,7 +35,7 @@
 
 namespace ossfs2 {
 
-class WriteFileImpl final : public WriteFile {
+class WriteFileImpl final : public WriteFile, public std::enable_shared_from_this<WriteFileImpl> {
  public:
   WriteFileImpl(WriteServices& services, WriteTarget target);
   ~WriteFileImpl() override;
@@ -66,7 +66,7 @@ class WriteFileImpl final : public WriteFile {
   // On its way out: who opens its id now has another file.
   bool ended() const { return detached() || given_up_.load(std::memory_order_acquire); }
   uint64_t UnpublishedBytes() const { return unpublished_.load(std::memory_order_relaxed); }
-  // Gives up buffer memory if nobody is using the file; the bytes it will free.
+  // Gives up buffer memory if nobody is using the file; the bytes it will free, maybe only soon. Never waits.
   uint64_t ReleaseMemory(bool may_spill);
   // The engine goes down: later calls fail with EIO.
   void Refuse();
@@ -87,6 +87,7 @@ class WriteFileImpl final : public WriteFile {
   void NotePiece(uint64_t offset, std::span<const std::byte> data, const Result<bool>& taken);
   Status Resize(uint64_t size);
   Status ShrinkTo(uint64_t size);
+  uint64_t FlushSoon();
   void NoteFailure(const Status& status);
   void Stick(const Error& error);
   Error TooLarge() const;
@@ -157,6 +158,7 @@ class WriteFileImpl final : public WriteFile {
   std::atomic<bool> detached_{false};
   std::atomic<bool> has_provisional_{false};
   std::atomic<bool> given_up_{false};
+  std::atomic<bool> flushing_{false};  // a task that appends what is in memory is on its way
   StickyError sticky_;
 };
 

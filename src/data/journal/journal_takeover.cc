@@ -1,0 +1,97 @@
+// What other runs left in a journal folder: taken over when they ended, read when they live.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "data/journal/journal.h"
+#include "data/journal/run_folder.h"
+
+namespace ossfs2 {
+namespace {
+
+namespace files = std::filesystem;
+
+// How long ReadLiveRuns has a lock, and more.
+void PauseForReaders() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
+
+}  // namespace
+
+std::vector<Journal::Left> Journal::TakeOver() { return TakeOver(PauseForReaders); }
+
+std::vector<Journal::Left> Journal::TakeOver(const std::function<void()>& pause) {
+  std::vector<Left> left;
+  if (folder_.empty()) return left;
+  MutexLock lock(mutex_);
+  std::error_code ignored;
+  std::vector<std::string> runs;
+  for (const files::path& path : PathsIn(folder_)) {
+    if (!path.filename().string().starts_with(kRunFolderStart)) continue;
+    if (files::is_directory(path, ignored) && path != run_folder_) runs.push_back(path.string());
+  }
+  TakeOverEnded(runs, left);
+  if (runs.empty()) return left;
+  // Alive, or ended and looked at by ReadLiveRuns just now.
+  pause();
+  TakeOverEnded(runs, left);
+  return left;
+}
+
+void Journal::TakeOverEnded(std::vector<std::string>& runs, std::vector<Left>& left) {
+  std::vector<std::string> locked;
+  for (std::string& run : runs) {
+    const Result<int> fd = LockRun(run);
+    if (fd) {
+      taken_locks_.push_back(*fd);
+      TakeRecords(run, left);
+    } else if (fd.error().errno_value == EWOULDBLOCK) {
+      locked.push_back(std::move(run));
+    }
+  }
+  runs.swap(locked);
+}
+
+void Journal::TakeRecords(const std::string& run, std::vector<Left>& left) {
+  for (const files::path& path : RecordsIn(run)) {
+    Result<JournalEntry> entry = ReadRecord(path.string());
+    if (entry)
+      left.push_back({path.string(), std::move(*entry)});
+    else
+      Log(LogLevel::kWarning,
+          StrCat(path.string(), ": ", entry.error().text,
+                 ". Next: run ossfs2 gc, which needs no journal, then remove this file"));
+  }
+  RemoveRunFolder(run);
+}
+
+void Journal::Settle(const std::string& path, bool durably) {
+  RemoveRecord(path, durably);
+  RemoveRunFolder(files::path(path).parent_path().string());
+}
+
+std::vector<JournalEntry> ReadLiveRuns(const std::string& folder) {
+  std::vector<JournalEntry> entries;
+  for (const files::path& run : PathsIn(folder)) {
+    const int fd = open(LockPath(run.string()).c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    // Where locks are not known every run counts as one that lives: nothing of it may be taken for left behind.
+    const bool live = flock(fd, LOCK_SH | LOCK_NB) != 0;
+    close(fd);
+    if (!live) continue;
+    for (const files::path& path : RecordsIn(run.string())) {
+      Result<JournalEntry> entry = ReadRecord(path.string());
+      if (entry) entries.push_back(std::move(*entry));  // else it has just ended
+    }
+  }
+  return entries;
+}
+
+}  // namespace ossfs2

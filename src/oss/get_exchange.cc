@@ -1,164 +1,112 @@
 #include "oss/get_exchange.h"
 
 #include <cerrno>
+#include <utility>
 
-#include "base/mutex.h"
 #include "base/str.h"
 #include "oss/answer_check.h"
-#include "oss/get_attempt.h"
-#include "oss/get_delivery.h"
-#include "oss/retry_state.h"
 
 namespace ossfs2::oss {
-namespace {
 
-// Attempts come in rounds: a round has one attempt, or two when hedged. The first of a round whose head is
-// right claims it; only that one touches the sink. A late answer of an earlier round is dropped.
-class GetExchange final : public StoreCall,
-                          public GetAttempt::Parent,
-                          public std::enable_shared_from_this<GetExchange> {
- public:
-  GetExchange(OssContext& context, GetRequest request, std::shared_ptr<DataSink> sink,
-              std::function<void(Status)> done)
-      : context_(context),
-        endpoint_(context.shared_endpoint),
-        request_(std::move(request)),
-        done_(std::move(done)),
-        started_(context.clock.NowSteady()),
-        delivery_(request_, std::move(sink), context.config.check_crc64),
-        retry_({context.config.retry_delay_min, context.config.retry_delay_max,
-                context.config.throttle_delay_min, 0},
-               started_ + context.config.request_timeout.value()) {}
+GetExchange::GetExchange(OssContext& context, GetRequest request, std::shared_ptr<DataSink> sink,
+                         std::function<void(Status)> done)
+    : context_(context),
+      endpoint_(context.shared_endpoint),
+      request_(std::move(request)),
+      done_(std::move(done)),
+      started_(context.clock.NowSteady()),
+      delivery_(request_, std::move(sink), context.config.check_crc64),
+      retry_({context.config.retry_delay_min, context.config.retry_delay_max,
+              context.config.throttle_delay_min, 0},
+             started_ + context.config.request_timeout.value()) {}
 
-  void Start() {
-    if (!context_.Register(this, weak_from_this())) canceled_ = true;
-    if (const auto delay = context_.hedge.DelayFor(request_.size)) {
-      context_.IsShortOfProcessors();  // so that the look at the end of the delay is of that time
-      MutexLock lock(mutex_);
-      HedgeAfter(*delay);
-    }
-    BeginRound();
+void GetExchange::Start() {
+  if (!context_.Register(this, weak_from_this())) canceled_ = true;
+  if (const auto delay = context_.hedge.DelayFor(request_.size)) {
+    context_.IsShortOfProcessors();  // so that the look at the end of the delay is of that time
+    MutexLock lock(mutex_);
+    HedgeAfter(*delay);
   }
+  BeginRound();
+}
 
-  void Cancel() override EXCLUDES(mutex_) {
-    std::vector<std::shared_ptr<http::Call>> calls;
-    bool was_waiting = false;
-    {
-      MutexLock lock(mutex_);
-      if (finished_) return;
-      canceled_ = true;
-      calls = calls_;
-      was_waiting = retry_timer_ != 0 && context_.timer.Cancel(retry_timer_);
-      if (was_waiting) ++starting_;
-    }
-    for (const auto& call : calls) call->Cancel();
-    if (was_waiting) {
-      FinishElsewhere(CanceledError());
-      EndStarting();
-    }
+void GetExchange::Cancel() {
+  std::vector<std::shared_ptr<http::Call>> calls;
+  bool was_waiting = false;
+  {
+    MutexLock lock(mutex_);
+    if (finished_) return;
+    canceled_ = true;
+    calls = calls_;
+    was_waiting = retry_timer_ != 0 && context_.timer.Cancel(retry_timer_);
+    if (was_waiting) ++starting_;
   }
-
-  RequestNames Names() const override { return {"get", request_.key, endpoint_->bucket, endpoint_->text}; }
-  bool Claim(const GetAttempt& attempt, const RangePromise& promise) override EXCLUDES(mutex_);
-  void OnAttemptDone(GetAttempt& attempt, Result<http::Response> response, const http::CallReport& report) override
-      EXCLUDES(mutex_);
-
- private:
-  Error CanceledError() const {
-    return MakeError(EIO, ErrorKind::kCanceled, StrCat(DescribeRequest(Names()), " was canceled"));
-  }
-
-  // The next round; the one before has no attempt that may touch the sink.
-  void BeginRound() EXCLUDES(mutex_) {
-    int round = 0;
-    {
-      MutexLock lock(mutex_);
-      retry_timer_ = 0;
-      round = ++round_;
-      is_claimed_ = false;
-      in_flight_ = 1;
-      ++starting_;
-      calls_.clear();
-    }
-    Launch(round, false);
+  for (const auto& call : calls) call->Cancel();
+  if (was_waiting) {
+    FinishElsewhere(CanceledError());
     EndStarting();
   }
+}
 
-  void HedgeAfter(std::chrono::nanoseconds delay) REQUIRES(mutex_) {
-    hedge_timer_ = context_.timer.After(delay, [self = shared_from_this(), delay] { self->Hedge(delay); });
+Error GetExchange::CanceledError() const {
+  return MakeError(EIO, ErrorKind::kCanceled, StrCat(DescribeRequest(Names()), " was canceled"));
+}
+
+// The next round; the one before has no attempt that may touch the sink.
+void GetExchange::BeginRound() {
+  int round = 0;
+  {
+    MutexLock lock(mutex_);
+    retry_timer_ = 0;
+    round = ++round_;
+    is_claimed_ = false;
+    in_flight_ = 1;
+    ++starting_;
+    calls_.clear();
   }
+  Launch(round, false);
+  EndStarting();
+}
 
-  // The second attempt of the first round, when nothing has come. While processors are short, what is late is most
-  // likely this machine, and a second request would make it later: looks again after the same time.
-  void Hedge(std::chrono::nanoseconds delay) EXCLUDES(mutex_) {
-    {
-      MutexLock lock(mutex_);
-      if (finished_ || canceled_ || round_ != 1 || is_claimed_ || in_flight_ != 1) return;
-      if (context_.IsShortOfProcessors()) return HedgeAfter(delay);
-      if (!context_.hedge.TakeHedge()) return;
-      ++in_flight_;
-      ++starting_;
-    }
-    context_.metrics.hedges.Add();
-    Launch(1, true);
-    EndStarting();
+void GetExchange::HedgeAfter(std::chrono::nanoseconds delay) {
+  hedge_timer_ = context_.timer.After(delay, [self = shared_from_this(), delay] { self->Hedge(delay); });
+}
+
+// The second attempt of the first round, when nothing has come. While processors are short, what is late is most
+// likely this machine, and a second request would make it later: looks again after the same time.
+void GetExchange::Hedge(std::chrono::nanoseconds delay) {
+  {
+    MutexLock lock(mutex_);
+    if (finished_ || canceled_ || round_ != 1 || is_claimed_ || in_flight_ != 1) return;
+    if (context_.IsShortOfProcessors()) return HedgeAfter(delay);
+    if (!context_.hedge.TakeHedge()) return;
+    ++in_flight_;
+    ++starting_;
   }
+  context_.metrics.hedges.Add();
+  Launch(1, true);
+  EndStarting();
+}
 
-  // `starting_` keeps the context alive while it is used outside the lock.
-  void EndStarting() EXCLUDES(mutex_) {
-    {
-      MutexLock lock(mutex_);
-      if (--starting_ > 0 || !finished_) return;
-    }
-    context_.Unregister(this);
+void GetExchange::EndStarting() {
+  {
+    MutexLock lock(mutex_);
+    if (--starting_ > 0 || !finished_) return;
   }
+  context_.Unregister(this);
+}
 
-  void Launch(int round, bool is_hedge) EXCLUDES(mutex_) {
-    if (context_.credentials.Ready()) return Send(round, is_hedge);
-    {
-      MutexLock lock(mutex_);
-      ++starting_;
-    }
-    context_.executor.Run([self = shared_from_this(), round, is_hedge] {
-      self->Send(round, is_hedge);
-      self->EndStarting();
-    });
+void GetExchange::Launch(int round, bool is_hedge) {
+  if (context_.credentials.Ready()) return Send(round, is_hedge);
+  {
+    MutexLock lock(mutex_);
+    ++starting_;
   }
-
-  void Send(int round, bool is_hedge) EXCLUDES(mutex_);
-  void OnNoKeys(int round, Error error) EXCLUDES(mutex_);
-  void OnFailure(Failure failure);
-  void RepeatOrFinish(Failure failure);
-  void RefreshAndRepeat();
-  void WaitAndRepeat(std::chrono::milliseconds delay) EXCLUDES(mutex_);
-  void Finish(Status status) EXCLUDES(mutex_);
-  void FinishElsewhere(Error error) {
-    context_.executor.Run([self = shared_from_this(), error = std::move(error)] { self->Finish(error); });
-  }
-
-  OssContext& context_;
-  const std::shared_ptr<const Endpoint> endpoint_;
-  const GetRequest request_;
-  std::function<void(Status)> done_;
-  const SteadyTime started_;
-
-  // Only the claimed attempt and what follows it use these.
-  GetDelivery delivery_;
-  RetryState retry_;
-  Error last_error_;
-  SharedKeys used_keys_;
-
-  std::atomic<bool> canceled_{false};
-  Mutex mutex_;
-  std::vector<std::shared_ptr<http::Call>> calls_ GUARDED_BY(mutex_);
-  Timer::Id retry_timer_ GUARDED_BY(mutex_) = 0;
-  Timer::Id hedge_timer_ GUARDED_BY(mutex_) = 0;
-  int round_ GUARDED_BY(mutex_) = 0;
-  bool is_claimed_ GUARDED_BY(mutex_) = false;
-  int in_flight_ GUARDED_BY(mutex_) = 0;
-  int starting_ GUARDED_BY(mutex_) = 0;
-  bool finished_ GUARDED_BY(mutex_) = false;
-};
+  context_.executor.Run([self = shared_from_this(), round, is_hedge] {
+    self->Send(round, is_hedge);
+    self->EndStarting();
+  });
+}
 
 void GetExchange::Send(int round, bool is_hedge) {
   {
@@ -241,53 +189,6 @@ void GetExchange::OnAttemptDone(GetAttempt& attempt, Result<http::Response> resp
   Finish({});
 }
 
-void GetExchange::OnFailure(Failure failure) {
-  context_.metrics.OnFailure(failure.error);
-  RepeatOrFinish(std::move(failure));
-}
-
-void GetExchange::RepeatOrFinish(Failure failure) {
-  if (canceled_) return Finish(CanceledError());
-  const auto decision = retry_.Decide(failure, context_.clock.NowSteady(), context_.Random());
-  if (decision.action == RetryState::Action::kGiveUp) {
-    if (retry_.attempts() > 1 && failure.error.retryable) {
-      failure.error.text += StrCat(" Tried ", retry_.attempts(), " times.");
-    }
-    return Finish(std::move(failure.error));
-  }
-  context_.metrics.retries.Add();
-  last_error_ = std::move(failure.error);
-  switch (decision.action) {
-    case RetryState::Action::kRefresh:
-      context_.executor.Run([self = shared_from_this()] { self->RefreshAndRepeat(); });
-      return;
-    case RetryState::Action::kLearnClock:
-      context_.LearnClock(*failure.date_s);
-      context_.executor.Run([self = shared_from_this()] { self->BeginRound(); });
-      return;
-    default:
-      WaitAndRepeat(decision.delay);
-  }
-}
-
-void GetExchange::RefreshAndRepeat() {
-  Status refreshed = context_.RefreshKeys(used_keys_, last_error_);
-  if (refreshed) return BeginRound();
-  retry_.OnRefreshFailed();
-  RepeatOrFinish(FailureOf(std::move(refreshed.error())));
-}
-
-void GetExchange::WaitAndRepeat(std::chrono::milliseconds delay) {
-  {
-    MutexLock lock(mutex_);
-    if (!canceled_) {
-      retry_timer_ = context_.timer.After(delay, [self = shared_from_this()] { self->BeginRound(); });
-      return;
-    }
-  }
-  Finish(CanceledError());
-}
-
 void GetExchange::Finish(Status status) {
   std::function<void(Status)> done;
   {
@@ -305,7 +206,9 @@ void GetExchange::Finish(Status status) {
   EndStarting();
 }
 
-}  // namespace
+void GetExchange::FinishElsewhere(Error error) {
+  context_.executor.Run([self = shared_from_this(), error = std::move(error)] { self->Finish(error); });
+}
 
 std::shared_ptr<StoreCall> StartGet(OssContext& context, GetRequest request, std::shared_ptr<DataSink> sink,
                                     std::function<void(Status)> done) {

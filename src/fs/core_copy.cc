@@ -69,7 +69,8 @@ Result<size_t> CoreFileSystem::CopyThrough(FileHandle& source, uint64_t source_o
     if (*read == 0) break;
     GatePass pass(*target.file);
     const Status written =
-        target.file->writer()->Write(target_offset + copied, std::span(piece).first(*read), false);
+        target.file->writer()->Write(target_offset + copied, std::span(piece).first(*read),
+                                      WritePlace::kOffset);
     if (!written) return written.error();
     NoteWrite(target);
     copied += *read;

@@ -13,7 +13,9 @@ namespace {
 // A file that another host removed is read from memory; what already left it cannot come back.
 constexpr uint64_t kRemovedReadBytesMax = 1ull << 20;
 
-bool Appends(const FileHandle& handle, Writer writer) { return handle.append && writer == Writer::kCall; }
+WritePlace PlaceOf(const FileHandle& handle, Writer writer) {
+  return handle.append && writer == Writer::kCall ? WritePlace::kEnd : WritePlace::kOffset;
+}
 
 }  // namespace
 
@@ -133,7 +135,7 @@ Result<bool> CoreFileSystem::TryWrite(HandleId id, uint64_t offset, std::span<co
   if (!handle || !handle->writable) return BadHandle();
   NoteAnswered(*handle);
   if (!handle->file->TryEnter()) return false;
-  Result<bool> written = handle->file->writer()->TryWrite(offset, data, Appends(*handle, writer));
+  Result<bool> written = handle->file->writer()->TryWrite(offset, data, PlaceOf(*handle, writer));
   handle->file->Leave();
   if (written && *written) NoteWrite(*handle, writer);
   return written;
@@ -145,7 +147,7 @@ Result<size_t> CoreFileSystem::TryWriteLanded(HandleId id, uint64_t offset, Land
   if (!handle || !handle->writable) return BadHandle();
   NoteAnswered(*handle);
   if (!handle->file->TryEnter()) return size_t{0};
-  Result<size_t> taken = handle->file->writer()->TryWriteLanded(offset, landing, size, Appends(*handle, writer));
+  Result<size_t> taken = handle->file->writer()->TryWriteLanded(offset, landing, size, PlaceOf(*handle, writer));
   handle->file->Leave();
   if (taken && *taken > 0) NoteWrite(*handle, writer);
   return taken;
@@ -157,7 +159,7 @@ Result<size_t> CoreFileSystem::WriteLanded(HandleId id, uint64_t offset, const L
   if (!handle || !handle->writable) return BadHandle();
   GatePass pass(*handle->file);
   Result<size_t> written =
-      handle->file->writer()->WriteLanded(offset, landing, from, size, Appends(*handle, writer));
+      handle->file->writer()->WriteLanded(offset, landing, from, size, PlaceOf(*handle, writer));
   if (written && *written > from) NoteWrite(*handle, writer);
   return written;
 }
@@ -166,7 +168,7 @@ Status CoreFileSystem::Write(HandleId id, uint64_t offset, std::span<const std::
   const auto handle = files_.Get(id);
   if (!handle || !handle->writable) return BadHandle();
   GatePass pass(*handle->file);
-  Status written = handle->file->writer()->Write(offset, data, Appends(*handle, writer));
+  Status written = handle->file->writer()->Write(offset, data, PlaceOf(*handle, writer));
   if (written) NoteWrite(*handle, writer);
   return written;
 }

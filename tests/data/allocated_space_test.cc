@@ -1,5 +1,5 @@
-// Space that is only allocated: it never cuts what others write meanwhile, and a store of it that fails can be repeated,
-// since no byte of a program is lost.
+// Space that is only allocated: it never cuts what others write meanwhile, and a store of it that fails can be
+// repeated, since no byte of a program is lost.
 #include <thread>
 #include <vector>
 
@@ -42,7 +42,8 @@ TEST_F(AllocatedSpace, DoesNotCutWhatIsWrittenMeanwhile) {
       while (file->size() < content.size()) EXPECT_TRUE(file->Allocate(0, 0, file->size() + 1));
     });
   for (size_t i = 0; i < kPieces; ++i)
-    EXPECT_TRUE(file->Write(i * kPieceBytes, Bytes(content).subspan(i * kPieceBytes, kPieceBytes), false));
+    EXPECT_TRUE(file->Write(i * kPieceBytes, Bytes(content).subspan(i * kPieceBytes, kPieceBytes),
+                            WritePlace::kOffset));
   for (std::thread& thread : allocating) thread.join();
   const std::string there = ReadAll(*file);
   EXPECT_TRUE(there.substr(0, content.size()) == content);

@@ -72,7 +72,7 @@ TEST_F(AppendableMemory, OfAWriteThatIsRefusedNothingIsAppended) {
     TakeBlock();
   };
   faults_->AddRule(rule);
-  const Status refused = file->Write(first.size(), Bytes(second), false);
+  const Status refused = file->Write(first.size(), Bytes(second), WritePlace::kOffset);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().errno_value, ENOSPC);
   EXPECT_EQ(file->size(), first.size());

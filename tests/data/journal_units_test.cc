@@ -205,7 +205,7 @@ TEST(Journal, TheNamesOfProvisionalRecordsAreOnDiskBeforeTheBucketIsChanged) {
   EXPECT_EQ(synced.TakeOfRun(), renamed);
   journal.End(*first);
   EXPECT_EQ(synced.Count(), 0u);
-  journal.End(*id, true);
+  journal.End(*id, Journal::OnDisk::kNow);
   EXPECT_EQ(synced.TakeOfRun(), Names{std::set<std::string>{"lock"}});
 }
 

@@ -1,4 +1,5 @@
-// Objects whose bytes the service does not copy: an appendable one in a bucket with versioning. They are fetched and sent.
+// Objects whose bytes the service does not copy: an appendable one in a bucket with versioning. They are fetched and
+// sent.
 #include <cerrno>
 
 #include "tests/data/write_fixture.h"

@@ -167,7 +167,8 @@ TEST_F(WriteWaitingTest, ManyWritersOfManyFilesAllEnd) {
       executor.Run([file, result, fetch = std::move(fetch)]() mutable {
         auto landing = fetch();
         fetch = nullptr;
-        result->Set(landing ? file->WriteLanded(0, **landing, 0, Landing::kBytes, false) : landing.error());
+        result->Set(landing ? file->WriteLanded(0, **landing, 0, Landing::kBytes, WritePlace::kOffset)
+                            : landing.error());
       });
     });
   }

@@ -265,11 +265,12 @@ TEST_F(WriteCrash, AppendToAnExistingFile) {
 // Sent parts are patched and read, so the unfinished file is stored provisionally.
 void PatchSentPart(WriteFile& file, const std::string& data) {
   for (size_t at = 0; at < data.size(); at += 128 * kKiB) {
-    const Result<bool> taken = file.TryWrite(at, Bytes(std::string_view(data).substr(at, 128 * kKiB)), false);
+    const Result<bool> taken =
+        file.TryWrite(at, Bytes(std::string_view(data).substr(at, 128 * kKiB)), WritePlace::kOffset);
     if (!taken) return;
-    if (!*taken && !file.Write(at, Bytes(std::string_view(data).substr(at, 128 * kKiB)), false)) return;
+    if (!*taken && !file.Write(at, Bytes(std::string_view(data).substr(at, 128 * kKiB)), WritePlace::kOffset)) return;
   }
-  (void)file.Write(400'000, Bytes("PATCH"), false);
+  (void)file.Write(400'000, Bytes("PATCH"), WritePlace::kOffset);
 }
 
 TEST_F(WriteCrash, ProvisionalOverAnOldVersion) {
@@ -307,7 +308,7 @@ TEST_F(WriteCrash, GivenUpAfterProvisional) {  // the last close comes without a
 TEST_F(WriteCrash, StagedPatch) {
   const std::string old = Random(2 * kMiB, 9);
   CrashEverywhere(old, [&](WriteFile& file, Promise& promise) {
-    if (!file.Write(kMiB, Bytes("PATCH"), false)) return;
+    if (!file.Write(kMiB, Bytes("PATCH"), WritePlace::kOffset)) return;
     std::string model = old;
     model.replace(kMiB, 5, "PATCH");
     Publish(file, model, promise);
@@ -340,7 +341,7 @@ TEST_F(WriteCrash, ConversionToAppendable) {
   options_.appendable_autoswitch_bytes = 10 * kMiB;
   const std::string old = Random(2 * kMiB + 17, 10);
   CrashEverywhere(old, [&](WriteFile& file, Promise& promise) {
-    if (!file.Write(old.size(), Bytes("more"), false)) return;
+    if (!file.Write(old.size(), Bytes("more"), WritePlace::kOffset)) return;
     Publish(file, old + "more", promise);
   });
 }

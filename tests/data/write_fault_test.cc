@@ -369,7 +369,7 @@ TEST_F(WriteFault, TryWriteNeverWaitsForMemoryOnTheWire) {
   const std::string piece = Random(kMiB, 11);
   uint64_t at = 0;
   for (; at < 64 * kMiB; at += piece.size()) {
-    const Result<bool> taken = file->TryWrite(at, Bytes(piece), false);
+    const Result<bool> taken = file->TryWrite(at, Bytes(piece), WritePlace::kOffset);
     ASSERT_TRUE(taken);
     if (!*taken) break;
   }
@@ -377,7 +377,7 @@ TEST_F(WriteFault, TryWriteNeverWaitsForMemoryOnTheWire) {
   EXPECT_GE(at, 3 * kMiB);
   store_->HoldData(false);
   store_->ReleaseHeld(1000);
-  ASSERT_TRUE(file->Write(at, Bytes(piece), false));
+  ASSERT_TRUE(file->Write(at, Bytes(piece), WritePlace::kOffset));
   MustPublish(*file);
   EXPECT_EQ(store_->Content("file")->size(), at + piece.size());
 }
@@ -405,9 +405,9 @@ TEST_F(WriteFault, AppendableGrowsInPlaceAndConverts) {
   options_.appendable = true;
   options_.appendable_autoswitch_bytes = kMiB;
   auto file = NewFile("log");
-  ASSERT_TRUE(WriteAt(*file, 0, "one ", true));
+  ASSERT_TRUE(WriteAt(*file, 0, "one ", WritePlace::kEnd));
   MustPublish(*file);
-  ASSERT_TRUE(WriteAt(*file, 0, "two", true));
+  ASSERT_TRUE(WriteAt(*file, 0, "two", WritePlace::kEnd));
   MustPublish(*file);
   ExpectContent("log", "one two");
   EXPECT_EQ(store_->Head("log")->type, ObjectType::kAppendable);
@@ -416,7 +416,7 @@ TEST_F(WriteFault, AppendableGrowsInPlaceAndConverts) {
   const std::string old = Random(700'000, 12);
   store_->PutContent("normal", old);
   auto converted = OpenFile("normal");
-  ASSERT_TRUE(WriteAt(*converted, 0, "tail", true));
+  ASSERT_TRUE(WriteAt(*converted, 0, "tail", WritePlace::kEnd));
   MustPublish(*converted);
   ExpectContent("normal", old + "tail");
   EXPECT_EQ(store_->Head("normal")->type, ObjectType::kAppendable);

@@ -74,11 +74,12 @@ class WriteFixture : public ::testing::Test {
   }
 
   // As a frontend writes: without waiting if possible.
-  static Status WriteAt(WriteFile& file, uint64_t offset, std::string_view data, bool append = false) {
-    Result<bool> taken = file.TryWrite(offset, Bytes(data), append);
+  static Status WriteAt(WriteFile& file, uint64_t offset, std::string_view data,
+                        WritePlace place = WritePlace::kOffset) {
+    Result<bool> taken = file.TryWrite(offset, Bytes(data), place);
     if (!taken) return taken.error();
     if (*taken) return {};
-    return file.Write(offset, Bytes(data), append);
+    return file.Write(offset, Bytes(data), place);
   }
   static void MustWrite(WriteFile& file, uint64_t offset, std::string_view data) {
     const Status status = WriteAt(file, offset, data);

@@ -25,11 +25,12 @@ class WriteLandingTest : public WriteFixture {
       std::memcpy(landing.Piece(at / kBlock).data(), data.data() + at, std::min<size_t>(kBlock, data.size() - at));
   }
   // As the frontend does it.
-  static void MustWriteLanded(WriteFile& file, uint64_t offset, Landing& landing, size_t size, bool append = false) {
-    const Result<size_t> taken = file.TryWriteLanded(offset, landing, size, append);
+  static void MustWriteLanded(WriteFile& file, uint64_t offset, Landing& landing, size_t size,
+                              WritePlace place = WritePlace::kOffset) {
+    const Result<size_t> taken = file.TryWriteLanded(offset, landing, size, place);
     ASSERT_TRUE(taken) << taken.error().ToString();
     if (*taken == size) return;
-    const Result<size_t> written = file.WriteLanded(offset, landing, *taken, size, append);
+    const Result<size_t> written = file.WriteLanded(offset, landing, *taken, size, place);
     ASSERT_TRUE(written) << written.error().ToString();
     ASSERT_EQ(*written, size);
   }
@@ -79,7 +80,7 @@ TEST_F(WriteLandingTest, NothingIsKeptAheadOfThoseWhoWaitForMemory) {
   const uint64_t ticket =
       pool_->AllocateAsync(MemoryTag::kRead, 8, [&given](std::vector<BlockRef> blocks) { given = std::move(blocks); });
   EXPECT_EQ(Engine().MakeLanding(), nullptr);
-  const Result<size_t> taken = file->TryWriteLanded(0, *landing, content.size(), false);
+  const Result<size_t> taken = file->TryWriteLanded(0, *landing, content.size(), WritePlace::kOffset);
   ASSERT_TRUE(taken);
   EXPECT_EQ(*taken, 0u) << "no memory to copy into, and none may be kept";
   EXPECT_EQ(Missing(*landing), 0u);
@@ -99,9 +100,9 @@ TEST_F(WriteLandingTest, AnErrorOfTheUploadReachesALaterLandedWrite) {
     const auto landing = Engine().MakeLanding();
     ASSERT_NE(landing, nullptr);
     Fill(*landing, content);
-    taken = file->TryWriteLanded(file->size(), *landing, content.size(), false);
+    taken = file->TryWriteLanded(file->size(), *landing, content.size(), WritePlace::kOffset);
     if (taken && *taken == 0) {
-      const Status status = file->Write(file->size(), Bytes(content), false);
+      const Status status = file->Write(file->size(), Bytes(content), WritePlace::kOffset);
       if (!status) taken = status.error();
     }
   }
@@ -117,11 +118,11 @@ TEST_F(WriteLandingTest, WhatWasTakenBeforeAnErrorCounts) {
   ASSERT_TRUE(file->Truncate(12 * kMiB));
   MustWrite(*file, 12 * kMiB, std::string_view(content).substr(12 * kMiB, 2 * kBlock));
   const auto landing = MakeFull(std::string_view(content).substr(12 * kMiB + 2 * kBlock));
-  const Result<size_t> taken = file->TryWriteLanded(file->size(), *landing, Landing::kBytes, false);
+  const Result<size_t> taken = file->TryWriteLanded(file->size(), *landing, Landing::kBytes, WritePlace::kOffset);
   ASSERT_TRUE(taken);
   EXPECT_EQ(*taken, 2 * kBlock);
   EXPECT_EQ(file->size(), 12 * kMiB + 4 * kBlock);
-  EXPECT_EQ(ErrnoOf(file->Write(file->size(), Bytes("more"), false)), ENOSPC);
+  EXPECT_EQ(ErrnoOf(file->Write(file->size(), Bytes("more"), WritePlace::kOffset)), ENOSPC);
   MustPublish(*file);
   EXPECT_FALSE(file->dirty());
   ExpectContent("file", std::string(12 * kMiB, '\0') + content.substr(12 * kMiB, 4 * kBlock));
@@ -143,7 +144,7 @@ TEST_F(WriteLandingTest, AWriteThatWaitsAsksForAllItsMemoryAtOnce) {
     all_is_ours = sent && pool_->UsedBytes(MemoryTag::kUpload) == all.size() * kBlock;
   }
   std::thread writer([&] {
-    const Result<size_t> written = file->WriteLanded(file->size(), *landing, 0, Landing::kBytes, false);
+    const Result<size_t> written = file->WriteLanded(file->size(), *landing, 0, Landing::kBytes, WritePlace::kOffset);
     ASSERT_TRUE(written);
     EXPECT_EQ(*written, Landing::kBytes);
   });
@@ -163,16 +164,16 @@ TEST_F(WriteLandingTest, RandomWritesOfAllKindsMatchAModel) {
     std::unique_ptr<Landing> landing = Engine().MakeLanding();
     for (int step = 0; step < 25; ++step) {
       const size_t size = dice() % 3 == 0 ? 1 + dice() % Landing::kBytes : kBlock * (1 + dice() % Landing::kPieces);
-      const bool append = dice() % 4 == 0;
+      const WritePlace place = dice() % 4 == 0 ? WritePlace::kEnd : WritePlace::kOffset;
       const bool in_order = round % 3 != 0 || dice() % 8 != 0;
-      const uint64_t offset = append || in_order ? model.size() : dice() % (model.size() + 1);
+      const uint64_t offset = place == WritePlace::kEnd || in_order ? model.size() : dice() % (model.size() + 1);
       const std::string data = Random(size, dice());
       if (landing == nullptr || !landing->Refill()) landing = Engine().MakeLanding();
       if (landing && dice() % 4 != 0) {
         Fill(*landing, data);
-        MustWriteLanded(*file, offset, *landing, size, append);
+        MustWriteLanded(*file, offset, *landing, size, place);
       } else {
-        ASSERT_TRUE(WriteAt(*file, offset, data, append));
+        ASSERT_TRUE(WriteAt(*file, offset, data, place));
       }
       if (model.size() < offset + size) model.resize(offset + size);
       model.replace(offset, size, data);

@@ -51,8 +51,8 @@ TEST_F(WritePatterns, SequentialIsPartsOneInitiateOneComplete) {
 
 TEST_F(WritePatterns, AppendIgnoresTheOffset) {
   auto file = NewFile();
-  ASSERT_TRUE(WriteAt(*file, 0, "abc", true));
-  ASSERT_TRUE(WriteAt(*file, 0, "def", true));
+  ASSERT_TRUE(WriteAt(*file, 0, "abc", WritePlace::kEnd));
+  ASSERT_TRUE(WriteAt(*file, 0, "def", WritePlace::kEnd));
   MustPublish(*file);
   ExpectContent("file", "abcdef");
 }
@@ -250,7 +250,7 @@ TEST_F(WritePatterns, TruncateToNothingThenAppend) {  // O_TRUNC, hf_xet >= 1.3
   file->Discard();
   ASSERT_TRUE(file->Truncate(0));
   EXPECT_TRUE(file->dirty());
-  ASSERT_TRUE(WriteAt(*file, 0, "fresh", true));
+  ASSERT_TRUE(WriteAt(*file, 0, "fresh", WritePlace::kEnd));
   MustPublish(*file);
   ExpectContent("file", "fresh");
 }

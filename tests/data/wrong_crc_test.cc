@@ -73,7 +73,7 @@ TEST_F(WrongCrc, OfAnAppendableCopyPutsTheOldVersionBack) {
   store_->PutContent("file", old);
   auto file = OpenFile();
   Answer("append", 2);  // the last piece of the copy
-  const Status written = file->Write(old.size(), Bytes("more"), false);
+  const Status written = file->Write(old.size(), Bytes("more"), WritePlace::kOffset);
   const Result<Published> published = file->Publish({});
   EXPECT_EQ(faults_->FaultsInjected(), 1u);
   EXPECT_TRUE(!written || !published);

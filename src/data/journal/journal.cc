@@ -165,20 +165,20 @@ Status Journal::Update(Id id, const JournalEntry& entry) {
   return written;
 }
 
-void Journal::End(Id id, bool durably) {
+void Journal::End(Id id, OnDisk on_disk) {
   if (id == 0) return;
   std::string path;
   {
     MutexLock lock(mutex_);
     path = PathOf(id);
   }
-  RemoveRecord(path, durably);
+  RemoveRecord(path, on_disk);
   open_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Journal::RemoveRecord(const std::string& path, bool durably) const {
+void Journal::RemoveRecord(const std::string& path, OnDisk on_disk) const {
   unlink(path.c_str());
-  if (!durably) return;
+  if (on_disk != OnDisk::kNow) return;
   if (Status synced = Sync(files::path(path).parent_path().string()); !synced)
     LogLimited(LogLevel::kWarning, synced.error().text);
 }

@@ -39,8 +39,9 @@ class Journal {
   // A new record; its id.
   Result<Id> Begin(const JournalEntry& entry) EXCLUDES(mutex_);
   Status Update(Id id, const JournalEntry& entry) EXCLUDES(mutex_);
-  // `durably`: the record must not come back after a power cut.
-  void End(Id id, bool durably = false) EXCLUDES(mutex_);
+  // kNow: the record must not come back after a power cut.
+  enum class OnDisk : uint8_t { kSometime, kNow };
+  void End(Id id, OnDisk on_disk = OnDisk::kSometime) EXCLUDES(mutex_);
 
   struct Left {
     std::string path;
@@ -50,8 +51,8 @@ class Journal {
   std::vector<Left> TakeOver() EXCLUDES(mutex_);
   // `pause`: between its two looks at runs that seem to live.
   std::vector<Left> TakeOver(const std::function<void()>& pause) EXCLUDES(mutex_);
-  // The record at `path` is done with; its folder goes when it is empty. `durably` as in End.
-  void Settle(const std::string& path, bool durably = false);
+  // The record at `path` is done with; its folder goes when it is empty.
+  void Settle(const std::string& path, OnDisk on_disk = OnDisk::kSometime);
 
   size_t OpenRecords() const { return open_.load(std::memory_order_relaxed); }
 
@@ -65,7 +66,7 @@ class Journal {
   // Those that somebody has locked stay in `runs`.
   void TakeOverEnded(std::vector<std::string>& runs, std::vector<Left>& left) REQUIRES(mutex_);
   static void TakeRecords(const std::string& run, std::vector<Left>& left);
-  void RemoveRecord(const std::string& path, bool durably) const;
+  void RemoveRecord(const std::string& path, OnDisk on_disk) const;
   Status Sync(const std::string& folder) const;
 
   const std::string folder_;

@@ -72,8 +72,8 @@ void Journal::TakeRecords(const std::string& run, std::vector<Left>& left) {
   RemoveRunFolder(run);
 }
 
-void Journal::Settle(const std::string& path, bool durably) {
-  RemoveRecord(path, durably);
+void Journal::Settle(const std::string& path, OnDisk on_disk) {
+  RemoveRecord(path, on_disk);
   RemoveRunFolder(files::path(path).parent_path().string());
 }
 

@@ -60,7 +60,8 @@ Status RecoverJournal(ObjectStore& store, Journal& journal) {
       if (item.entry.kind != kind) continue;
       const Status status = RecoverEntry(store, item.entry);
       if (status) {
-        journal.Settle(item.path, kind == JournalKind::kProvisional);
+        const bool counts = kind == JournalKind::kProvisional;  // a second undo could meet a newer file
+        journal.Settle(item.path, counts ? Journal::OnDisk::kNow : Journal::OnDisk::kSometime);
         Log(LogLevel::kInfo, StrCat("cleaned up after a run that did not end properly: ", item.entry.key));
         continue;
       }

@@ -125,13 +125,14 @@ void Provisional::Settle() {
       return;
     }
   }
-  journal_.End(record_, !written);
+  // Not settled on disk, it must not come back: the next start would undo what is stored.
+  journal_.End(record_, written ? Journal::OnDisk::kSometime : Journal::OnDisk::kNow);
 }
 
 void Provisional::Undo() {
   // Were the record to come back, it could take the same content, written again, for the unfinished file.
   if (Status status = UndoProvisional(store_, entry_); status)
-    journal_.End(record_, true);
+    journal_.End(record_, Journal::OnDisk::kNow);
   else
     Log(LogLevel::kError, StrCat(entry_.key, " holds an unfinished file; the next start puts the old version back: ",
                                  status.error().text));

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 
 #include "base/mutex.h"
 
@@ -36,12 +37,11 @@ class Turn {
   uint64_t serving_ GUARDED_BY(mutex_) = 0;  // the ticket whose turn it is
 };
 
-// Holds an acquired turn for a scope.
+// Holds a turn for a scope. With std::adopt_lock it is acquired already.
 class TurnHolder {
  public:
-  explicit TurnHolder(Turn& turn, bool acquired = false) : turn_(turn) {
-    if (!acquired) turn_.Acquire();
-  }
+  explicit TurnHolder(Turn& turn) : turn_(turn) { turn_.Acquire(); }
+  TurnHolder(Turn& turn, std::adopt_lock_t) : turn_(turn) {}
   ~TurnHolder() { turn_.Release(); }
   TurnHolder(const TurnHolder&) = delete;
   TurnHolder& operator=(const TurnHolder&) = delete;

@@ -19,7 +19,7 @@ class WriteEngineImpl final : public WriteEngine {
   WriteEngineImpl(ObjectStore& store, MemoryPool& pool, const UploadOptions& options)
       : services_(store, pool, options), relief_(std::make_shared<Relief>()) {
     relief_->engine = this;
-    services_.memory.SetRelief([this](size_t blocks) { ReleaseMemory(blocks, true); });
+    services_.memory.SetRelief([this](size_t blocks) { ReleaseMemory(blocks, Release::kBySendingOrSpilling); });
     services_.memory.SetBusy([this] {
       return services_.scheduler.InFlight() > 0 || services_.completing.load(std::memory_order_relaxed) > 0;
     });
@@ -100,7 +100,7 @@ class WriteEngineImpl final : public WriteEngine {
         target = engine;
         ++running;
       }
-      target->ReleaseMemory(blocks, false);
+      target->ReleaseMemory(blocks, Release::kBySending);
       MutexLock lock(mutex);
       if (--running == 0) idle.NotifyAll();
     }
@@ -123,12 +123,12 @@ class WriteEngineImpl final : public WriteEngine {
     return files;
   }
 
-  void ReleaseMemory(size_t blocks, bool may_spill) {
+  void ReleaseMemory(size_t blocks, Release how) {
     const uint64_t wanted = blocks * MemoryPool::kBlockBytes;
     uint64_t released = 0;
     for (const auto& file : Files()) {
       if (released >= wanted) return;
-      released += file->ReleaseMemory(may_spill);
+      released += file->ReleaseMemory(how);
     }
   }
 

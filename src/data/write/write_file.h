@@ -63,20 +63,23 @@ struct NameLoss {
   std::function<Status(const ObjectVersion& parked, bool stored)> take;
 };
 
+// Where a write goes: to its offset, or to the end of the file, whatever its offset (O_APPEND).
+enum class WritePlace : uint8_t { kOffset, kEnd };
+
 class WriteFile {
  public:
   virtual ~WriteFile() = default;
 
   // Takes all of `data` (copied) and returns true, or takes nothing and returns false when it
-  // would have to wait. `append`: the offset is ignored, data goes to the end.
-  virtual Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, bool append) = 0;
+  // would have to wait.
+  virtual Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, WritePlace place) = 0;
   // As TryWrite, of `size` bytes that lie in a landing of this engine: the count that was taken from the front. The
   // rest, which would have to wait, is the caller's to pass to WriteLanded. Pieces of what was taken may be kept.
-  virtual Result<size_t> TryWriteLanded(uint64_t offset, Landing& landing, size_t size, bool append) = 0;
+  virtual Result<size_t> TryWriteLanded(uint64_t offset, Landing& landing, size_t size, WritePlace place) = 0;
   // That rest, from byte `from` of the landing on: how many of its `size` bytes are written now, fewer when an error
   // came after some.
-  virtual Result<size_t> WriteLanded(uint64_t offset, const Landing& landing, size_t from, size_t size, bool append) = 0;
-  virtual Status Write(uint64_t offset, std::span<const std::byte> data, bool append) = 0;
+  virtual Result<size_t> WriteLanded(uint64_t offset, const Landing& landing, size_t from, size_t size, WritePlace place) = 0;
+  virtual Status Write(uint64_t offset, std::span<const std::byte> data, WritePlace place) = 0;
   virtual Status Truncate(uint64_t size) = 0;
   // fallocate modes 0 and KEEP_SIZE, and PUNCH_HOLE|KEEP_SIZE (zeros); EOPNOTSUPP for others.
   virtual Status Allocate(int mode, uint64_t offset, uint64_t length) = 0;

@@ -57,11 +57,11 @@ Error WriteFileImpl::TooLarge() const {
 
 // --- writing ---
 
-Result<bool> WriteFileImpl::TryWrite(uint64_t offset, std::span<const std::byte> data, bool append) {
+Result<bool> WriteFileImpl::TryWrite(uint64_t offset, std::span<const std::byte> data, WritePlace place) {
   if (auto error = sticky_.Get()) return std::move(*error);
   if (!turn_.TryAcquire()) return false;
-  Operation operation(*this, true);
-  if (append) offset = size();
+  Operation operation(*this, std::adopt_lock);
+  if (place == WritePlace::kEnd) offset = size();
   if (data.empty()) return true;
   if (!FitsObject(offset, data.size())) return TooLarge();
   Result<bool> taken = TryWritePiece(offset, data);
@@ -90,10 +90,10 @@ Result<bool> WriteFileImpl::TryWritePiece(uint64_t offset, std::span<const std::
   return stream_->TryPatch(offset, data);
 }
 
-Status WriteFileImpl::Write(uint64_t offset, std::span<const std::byte> data, bool append) {
+Status WriteFileImpl::Write(uint64_t offset, std::span<const std::byte> data, WritePlace place) {
   Operation operation(*this);
   if (auto error = sticky_.Get()) return std::move(*error);
-  if (append) offset = size();
+  if (place == WritePlace::kEnd) offset = size();
   if (!FitsObject(offset, data.size())) return TooLarge();
   while (!data.empty()) {
     const auto piece = data.first(std::min(data.size(), kPieceBytes));
@@ -240,9 +240,9 @@ void WriteFileImpl::Rebind(const ObjectVersion& version, bool exists) {
   changed_ = false;
 }
 
-uint64_t WriteFileImpl::ReleaseMemory(bool may_spill) {
+uint64_t WriteFileImpl::ReleaseMemory(Release how) {
   if (!turn_.TryAcquire()) return 0;
-  Operation operation(*this, true);
+  Operation operation(*this, std::adopt_lock);
   if (append_) return FlushSoon();
   if (!stream_) return 0;
   const uint64_t bytes = stream_->MemoryBytes();
@@ -250,7 +250,7 @@ uint64_t WriteFileImpl::ReleaseMemory(bool may_spill) {
     base_bytes_ = base_.size;
     stream_.reset();  // only a copy of what is stored
   } else {
-    stream_->ReleaseMemory(may_spill);
+    stream_->ReleaseMemory(how);
   }
   return bytes;
 }
@@ -263,7 +263,7 @@ uint64_t WriteFileImpl::FlushSoon() {
     self->flushing_.store(false);
     // Whoever has the turn now may wait for memory itself, and does this then.
     if (!self->turn_.TryAcquire()) return;
-    Operation operation(*self, true);
+    Operation operation(*self, std::adopt_lock);
     if (self->append_ && self->append_->MemoryBytes() > 0 && !self->sticky_.set())
       self->NoteFailure(self->append_->Flush());
   });

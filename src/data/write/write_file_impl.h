@@ -40,10 +40,10 @@ class WriteFileImpl final : public WriteFile, public std::enable_shared_from_thi
   WriteFileImpl(WriteServices& services, WriteTarget target);
   ~WriteFileImpl() override;
 
-  Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, bool append) override;
-  Result<size_t> TryWriteLanded(uint64_t offset, Landing& landing, size_t size, bool append) override;
-  Result<size_t> WriteLanded(uint64_t offset, const Landing& landing, size_t from, size_t size, bool append) override;
-  Status Write(uint64_t offset, std::span<const std::byte> data, bool append) override;
+  Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, WritePlace place) override;
+  Result<size_t> TryWriteLanded(uint64_t offset, Landing& landing, size_t size, WritePlace place) override;
+  Result<size_t> WriteLanded(uint64_t offset, const Landing& landing, size_t from, size_t size, WritePlace place) override;
+  Status Write(uint64_t offset, std::span<const std::byte> data, WritePlace place) override;
   Status Truncate(uint64_t size) override;
   Status Allocate(int mode, uint64_t offset, uint64_t length) override;
   Result<bool> CopyRange(const ObjectVersion& source, uint64_t source_offset, uint64_t offset,
@@ -67,7 +67,7 @@ class WriteFileImpl final : public WriteFile, public std::enable_shared_from_thi
   bool ended() const { return detached() || given_up_.load(std::memory_order_acquire); }
   uint64_t UnpublishedBytes() const { return unpublished_.load(std::memory_order_relaxed); }
   // Gives up buffer memory if nobody is using the file; the bytes it will free, maybe only soon. Never waits.
-  uint64_t ReleaseMemory(bool may_spill);
+  uint64_t ReleaseMemory(Release how);
   // The engine goes down: later calls fail with EIO.
   void Refuse();
   // After Refuse: unpublished data is dropped. Waits for the call that has the turn.
@@ -118,7 +118,9 @@ class WriteFileImpl final : public WriteFile, public std::enable_shared_from_thi
   void DropContent();
 
   // --- publishing ---
-  Result<Published> PublishTurn(const WriteOptions& options, bool sync);
+  // kWritten leaves out space that is only allocated behind the last written byte.
+  enum class UpTo : uint8_t { kSize, kWritten };
+  Result<Published> PublishTurn(const WriteOptions& options, UpTo up_to);
   Result<Published> Store(uint64_t size, const WriteOptions& options);
   Result<Published> StoreStream(uint64_t size, const WriteOptions& options);
   Result<Published> StoreStaged(uint64_t size, const WriteOptions& options);

@@ -31,7 +31,7 @@ void WriteFileImpl::Refresh() {
 
 Explanation WriteFileImpl::Explain() {
   if (!turn_.TryAcquire()) return {"state: busy"};
-  Operation operation(*this, true);
+  Operation operation(*this, std::adopt_lock);
   Explanation lines;
   const char* state = staged_ ? "staged" : append_ ? "appendable" : stream_ ? "streaming" : "clean";
   lines.push_back(StrCat("state: ", state));

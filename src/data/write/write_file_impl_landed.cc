@@ -7,11 +7,11 @@
 
 namespace ossfs2 {
 
-Result<size_t> WriteFileImpl::TryWriteLanded(uint64_t offset, Landing& landing, size_t size, bool append) {
+Result<size_t> WriteFileImpl::TryWriteLanded(uint64_t offset, Landing& landing, size_t size, WritePlace place) {
   if (auto error = sticky_.Get()) return std::move(*error);
   if (!turn_.TryAcquire()) return size_t{0};
-  Operation operation(*this, true);
-  if (append) offset = this->size();
+  Operation operation(*this, std::adopt_lock);
+  if (place == WritePlace::kEnd) offset = this->size();
   if (!FitsObject(offset, size)) return TooLarge();
   auto& memory = static_cast<WriteLanding&>(landing);
   size_t taken = 0;
@@ -34,9 +34,9 @@ Result<size_t> WriteFileImpl::TryWriteLanded(uint64_t offset, Landing& landing, 
 }
 
 Result<size_t> WriteFileImpl::WriteLanded(uint64_t offset, const Landing& landing, size_t from, size_t size,
-                                          bool append) {
+                                          WritePlace place) {
   Operation operation(*this);
-  const uint64_t begin = append ? this->size() : offset + from;
+  const uint64_t begin = place == WritePlace::kEnd ? this->size() : offset + from;
   Status status;
   if (auto error = sticky_.Get()) status = std::move(*error);
   if (status && !FitsObject(begin, size - from)) status = TooLarge();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <mutex>
 
 #include "data/write/write_file_impl.h"
 
@@ -11,7 +12,8 @@ namespace ossfs2 {
 
 class WriteFileImpl::Operation {
  public:
-  explicit Operation(WriteFileImpl& file, bool acquired = false) : file_(file), turn_(file.turn_, acquired) {}
+  explicit Operation(WriteFileImpl& file) : file_(file), turn_(file.turn_) {}
+  Operation(WriteFileImpl& file, std::adopt_lock_t acquired) : file_(file), turn_(file.turn_, acquired) {}
   ~Operation() { file_.Refresh(); }
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;

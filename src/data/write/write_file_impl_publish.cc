@@ -56,12 +56,12 @@ void WriteFileImpl::FixOptions(Published& published, const WriteOptions& stored,
 
 Result<Published> WriteFileImpl::Publish(const WriteOptions& options) {
   Operation operation(*this);
-  return PublishTurn(options, false);
+  return PublishTurn(options, UpTo::kSize);
 }
 
 Result<Published> WriteFileImpl::Sync(const WriteOptions& options) {
   Operation operation(*this);
-  return PublishTurn(options, true);
+  return PublishTurn(options, UpTo::kWritten);
 }
 
 uint64_t WriteFileImpl::WrittenEnd() const {
@@ -70,12 +70,12 @@ uint64_t WriteFileImpl::WrittenEnd() const {
   return stream_ ? stream_->end() : base_bytes_;
 }
 
-Result<Published> WriteFileImpl::PublishTurn(const WriteOptions& options, bool sync) {
+Result<Published> WriteFileImpl::PublishTurn(const WriteOptions& options, UpTo up_to) {
   if (auto error = sticky_.Get()) return std::move(*error);
   if (detached() || !HasWork()) return Published{base_, 0, false};
   const uint64_t written_end = std::min(WrittenEnd(), size());
-  const uint64_t size_wanted = sync ? written_end : size();
-  if (sync && !provisional_) {
+  const uint64_t size_wanted = up_to == UpTo::kWritten ? written_end : size();
+  if (up_to == UpTo::kWritten && !provisional_) {
     // Only space was allocated since the last time: no byte that anybody wrote is missing.
     const bool only_space = staged_ ? !staged_->data_changed() : AtRest() && base_bytes_ == base_.size;
     if (only_space && (exists_ || size() > 0) && written_end < size()) return Published{base_, 0, false};

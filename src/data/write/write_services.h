@@ -16,6 +16,9 @@
 
 namespace ossfs2 {
 
+// How a file gives up what it has in memory: what is too short to be a part can only go to disk.
+enum class Release : uint8_t { kBySending, kBySendingOrSpilling };
+
 struct WriteMetrics {
   WriteMetrics();
   Counter& write_bytes;

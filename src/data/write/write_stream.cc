@@ -165,7 +165,7 @@ Status WriteStream::Append(std::span<const std::byte> data, size_t more) {
 Status WriteStream::AppendWaiting(std::span<const std::byte> data, size_t more) {
   // Whoever waits for memory holds none that could be freed; all of it is asked for at once.
   DropSpare();
-  ReleaseMemory(true);
+  ReleaseMemory(Release::kBySendingOrSpilling);
   Result<std::vector<BlockRef>> blocks =
       services_.memory.Acquire(spill_.BlocksNeeded() + BlocksNeeded(data.size() + more));
   if (!blocks) return blocks.error();
@@ -239,7 +239,8 @@ uint64_t WriteStream::MemoryBytes() const {
   return ((head_ ? head_->block_count() : 0) + (tail_ ? tail_->block_count() : 0)) * kBlock;
 }
 
-void WriteStream::ReleaseMemory(bool may_spill) {
+void WriteStream::ReleaseMemory(Release how) {
+  const bool may_spill = how == Release::kBySendingOrSpilling;
   if (tail_ && spill_.buffer() != tail_.get()) {
     if (tail_->size() >= kPartBytesMin)
       SendTail();

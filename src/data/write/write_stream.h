@@ -84,8 +84,7 @@ class WriteStream {
   Result<Outcome> Publish(const Publication& publication);
   bool whole_in_memory() const { return upload_ == nullptr && sent_.empty(); }
 
-  // Sends or spills what is in memory. Without `may_spill`, only what can be sent.
-  void ReleaseMemory(bool may_spill);
+  void ReleaseMemory(Release how);
   uint64_t MemoryBytes() const;
   Status failure() const { return upload_ ? upload_->failure() : Status(); }
 

@@ -2,8 +2,8 @@
 //
 // Why: the kernel keeps the pages that a program writes, but not one that two writes share (a "seam"), nor the last one
 // of a file when it is not full. Whoever reads the file next would cost one GET of 4 KiB for each. So the edges of
-// every write are copied here, and a page whose bytes are all known goes to readers with the version (Published::pages).
-// Only bytes that were written here are known, never those of the base.
+// every write are copied here, and a page whose bytes are all known goes to readers with the version
+// (Published::pages). Only bytes that were written here are known, never those of the base.
 //
 // Whoever changes the file without Note must call Drop or Cut: a page that is kept too long would be wrong data.
 // Threads: the file's turn holder only; pages that were handed out are not changed any more.

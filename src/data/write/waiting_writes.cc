@@ -72,7 +72,8 @@ void WaitingFile::Free(size_t slot) {
 // One write's bytes outside the pool.
 class WaitingWrites::Away {
  public:
-  Away(WaitingWrites& owner, std::span<const std::byte> bytes) : owner_(owner), file_(owner.file_), size_(bytes.size()) {
+  Away(WaitingWrites& owner, std::span<const std::byte> bytes)
+      : owner_(owner), file_(owner.file_), size_(bytes.size()) {
     const Result<size_t> put = file_.Put(bytes);
     if (put) {
       slot_ = *put;
@@ -104,8 +105,9 @@ class WaitingWrites::Away {
  private:
   static Error NoPlace(const Error& disk) {
     Error error = MakeError(ENOSPC, ErrorKind::kNoSpace,
-                            StrCat("too many writes wait for memory, and the staging folder does not take what they wrote: ",
-                                   disk.text, ". Or write to fewer files at once, or raise total_mem_limit."));
+                            StrCat("too many writes wait for memory, and the staging folder does not take what ",
+                                   "they wrote: ", disk.text,
+                                   ". Or write to fewer files at once, or raise total_mem_limit."));
     LogLimited(LogLevel::kError, error.text);
     return error;
   }

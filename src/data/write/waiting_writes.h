@@ -1,14 +1,14 @@
 // WaitingWrites: where the bytes of writes lie that have to wait for memory or for their turn.
 //
 // Why: how many programs wait in write(2) is bounded by nobody, and each has up to 1 MiB here. So these bytes lie
-// in blocks of the pool (tag kParked), and beyond that share in one file without a name in the staging folder. From there
-// they come back in the order in which they went, when others that waited have ended. Only if the disk does not take
-// them, too, they stay in memory beside the pool (docs/known-issues.md): kUncountedBytesMax, or as much as their share of
-// the pool if that is more. Beyond that a write is refused, since without a bound the process would be killed, and
-// everybody's data be lost.
+// in blocks of the pool (tag kParked), and beyond that share in one file without a name in the staging folder. From
+// there they come back in the order in which they went, when others that waited have ended. Only if the disk does not
+// take them, too, they stay in memory beside the pool (docs/known-issues.md): kUncountedBytesMax, or as much as their
+// share of the pool if that is more. Beyond that a write is refused, since without a bound the process would be killed,
+// and everybody's data be lost.
 //
-// Progress: whoever has its bytes in memory needs nothing of this class to end, and the pool always gives some of its memory
-// to those that wait (memory_pool.h). Thread-safe.
+// Progress: whoever has its bytes in memory needs nothing of this class to end, and the pool always gives some of its
+// memory to those that wait (memory_pool.h). Thread-safe.
 // Errors: EIO when the disk does not give bytes back, and after Shutdown; ENOSPC when there is no place.
 #pragma once
 

@@ -78,7 +78,8 @@ class WriteFile {
   virtual Result<size_t> TryWriteLanded(uint64_t offset, Landing& landing, size_t size, WritePlace place) = 0;
   // That rest, from byte `from` of the landing on: how many of its `size` bytes are written now, fewer when an error
   // came after some.
-  virtual Result<size_t> WriteLanded(uint64_t offset, const Landing& landing, size_t from, size_t size, WritePlace place) = 0;
+  virtual Result<size_t> WriteLanded(uint64_t offset, const Landing& landing, size_t from, size_t size,
+                                     WritePlace place) = 0;
   virtual Status Write(uint64_t offset, std::span<const std::byte> data, WritePlace place) = 0;
   virtual Status Truncate(uint64_t size) = 0;
   // fallocate modes 0 and KEEP_SIZE, and PUNCH_HOLE|KEEP_SIZE (zeros); EOPNOTSUPP for others.

@@ -42,7 +42,8 @@ class WriteFileImpl final : public WriteFile, public std::enable_shared_from_thi
 
   Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, WritePlace place) override;
   Result<size_t> TryWriteLanded(uint64_t offset, Landing& landing, size_t size, WritePlace place) override;
-  Result<size_t> WriteLanded(uint64_t offset, const Landing& landing, size_t from, size_t size, WritePlace place) override;
+  Result<size_t> WriteLanded(uint64_t offset, const Landing& landing, size_t from, size_t size,
+                             WritePlace place) override;
   Status Write(uint64_t offset, std::span<const std::byte> data, WritePlace place) override;
   Status Truncate(uint64_t size) override;
   Status Allocate(int mode, uint64_t offset, uint64_t length) override;

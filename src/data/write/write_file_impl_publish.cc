@@ -20,7 +20,8 @@ bool SameOptions(const WriteOptions& a, const WriteOptions& b) {
 
 void TakeTail(Published& published, std::vector<std::byte> tail) {
   if (tail.empty()) return;
-  published.pages.push_back({published.version.size - tail.size(), std::make_shared<std::vector<std::byte>>(std::move(tail))});
+  const uint64_t begin = published.version.size - tail.size();
+  published.pages.push_back({begin, std::make_shared<std::vector<std::byte>>(std::move(tail))});
 }
 
 }  // namespace

@@ -265,12 +265,13 @@ void WriteStaged::SendCellEarly(size_t cell) {
   buffer->Grow(end - begin);
   early_[cell] = Generation(cell);
   upload_ = upload_ ? upload_ : MultipartUpload::Begin(services_, owner_, key_, options_);
-  upload_->SendLater(services_.cells.FirstNumber(cell), [file = file_, buffer]() -> Result<std::shared_ptr<PartBuffer>> {
+  auto load = [file = file_, buffer]() -> Result<std::shared_ptr<PartBuffer>> {
     OSSFS2_RETURN_IF_ERROR(buffer->Fill([&](uint64_t position, std::span<std::byte> window) {
       return file->Read(buffer->offset() + position, window);
     }));
     return buffer;
-  });
+  };
+  upload_->SendLater(services_.cells.FirstNumber(cell), std::move(load));
 }
 
 }  // namespace ossfs2

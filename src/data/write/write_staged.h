@@ -2,9 +2,9 @@
 //
 // Over a base version (which may be empty): ranges written here are local, the rest comes from
 // the base on demand, and beyond the base's end are zeros. Publishing sends the dirty ranges and
-// copies the clean ones on the server (publication_plan.h), or sends them where those copies are refused. A cell that has been written completely is sent at
-// once in the background (once: a cell that is then changed again waits for Publish), so that the end
-// of a large download waits for its tail only.
+// copies the clean ones on the server (publication_plan.h), or sends them where those copies are refused.
+// A cell that has been written completely is sent at once in the background (once: a cell that is then
+// changed again waits for Publish), so that the end of a large download waits for its tail only.
 //
 // Threads: the file's turn holder only (early parts are read by background threads meanwhile).
 // Bounds: staged_file_bytes_max (EFBIG), the staging space (ENOSPC). Memory: one part at a time

@@ -107,14 +107,25 @@ stage_system_tree() {  # $1: where
   cp "$root/conf/ossfs2@.service" "$1/usr/lib/systemd/system/"
 }
 
+# After an install, an upgrade and a removal, else `systemctl restart` would use the unit of before.
+reload_units='if [ -d /run/systemd/system ]; then systemctl daemon-reload || :; fi'
+# In rpm's own language: for a shell the package would depend on /bin/sh.
+reload_units_lua='if posix.stat("/run/systemd/system") then os.execute("systemctl daemon-reload") end'
+
 if [ $deb = 1 ] && command -v dpkg-deb >/dev/null; then
   package=$work/deb
   stage_system_tree "$package"
   mkdir -p "$package/DEBIAN"
+  size_kib=$(du -sk --exclude=DEBIAN "$package" | cut -f1)
+  for script in postinst postrm; do
+    printf '#!/bin/sh\nset -e\n%s\n' "$reload_units" > "$package/DEBIAN/$script"
+    chmod 755 "$package/DEBIAN/$script"
+  done
   cat > "$package/DEBIAN/control" <<EOF
 Package: ossfs2
 Version: $version
 Architecture: $deb_arch
+Installed-Size: $size_kib
 Maintainer: ossfs2 developers <ossfs2@localhost>
 Recommends: $(IFS=,; echo "${recommends[*]}")
 Section: utils
@@ -148,6 +159,10 @@ $(printf 'Recommends: %s\n' "${recommends[@]}")
 %description
 Mounts a bucket so that models can be downloaded into it and loaded from it
 at the speed of the network, with no tuning.
+%post -p <lua>
+$reload_units_lua
+%postun -p <lua>
+$reload_units_lua
 %install
 mkdir -p %{buildroot}
 cp -a $work/rpmroot/. %{buildroot}/

@@ -13,7 +13,7 @@ build_packages=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3
   libfuse3-dev fuse3 libcurl4-openssl-dev libssl-dev libspdlog-dev libcli11-dev
   libgtest-dev libgmock-dev libbenchmark-dev libisal-dev libpugixml-dev libmimalloc-dev
-  nlohmann-json3-dev libexpected-dev
+  nlohmann-json3-dev libexpected-dev rpm
 )
 test_packages=(
   python3-numpy python3-torch python3-boto3 rclone s3fs aria2 rsync git-lfs

@@ -166,7 +166,7 @@ cat <<END
 It is still mounted. To look around:
   ls -l $mount_point/model
   cat $config
-  curl -s http://127.0.0.1:$port/-/stats
+  $binary stats $mount_point
   $binary mount --help
 To end it:
   scripts/quickstart.sh --down

@@ -159,7 +159,7 @@ Status AttributeSaver::FetchForeign(Ino ino, std::optional<Metadata>* stored) {
     if (stored != nullptr) *stored = std::move(head->metadata);
   } else {
     node->valid_until = {};
-    return StaleInode();
+    return context_.Stale(ino);
   }
   lock.Unlock();
   context_.Shrink();
@@ -206,7 +206,7 @@ Status AttributeSaver::StoreFile(Ino ino) {
     if (!IsGone(copied->error())) return copied->error();
     node->extra->pending = false;
     node->valid_until = {};
-    return StaleInode();
+    return context_.Stale(ino);
   }
   if (node->local_stamp == stamp) MarkStored(*node->extra);
   TakeWritten(context_, node, (*copied)->etag, job.crc64 ? job.crc64 : (*copied)->crc64, (*copied)->mtime_s);

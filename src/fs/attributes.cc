@@ -217,9 +217,9 @@ Metadata StoredMetadata(const Node* node, const FsOptions& options) {
 
 Status CheckMetadata(const Metadata& metadata, const std::string& what) {
   if (oss::MetadataWireBytes(metadata) <= kMetadataBytesMax) return {};
-  return MakeError(
-      ENOSPC, ErrorKind::kNoSpace,
-      StrCat(what, ": attributes of one object may have 8 KiB; its extended attributes are too large."));
+  return MakeError(ENOSPC, ErrorKind::kNoSpace,
+                   StrCat(what, ": all attributes of one object together may have ", kMetadataBytesMax,
+                          " bytes. Remove extended attributes, or set shorter values."));
 }
 
 void MarkStored(NodeExtra& extra) { extra.pending = extra.mtime_chosen = extra.xattrs_changed = false; }

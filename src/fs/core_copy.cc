@@ -21,11 +21,11 @@ std::optional<Result<ObjectVersion>> CoreFileSystem::VersionToCopy(FileHandle& s
   {
     MutexLock lock(context_.tree.mutex);
     const Node* node = context_.tree.Find(source.ino);
-    if (node == nullptr) return Result<ObjectVersion>(StaleInode());
+    if (node == nullptr) return Result<ObjectVersion>(context_.Stale(source.ino));
     if (node->unlinked || node->etag.empty()) return std::nullopt;
   }
   const auto reader = ReaderOf(source);
-  if (!reader || reader->stale()) return Result<ObjectVersion>(StaleInode());
+  if (!reader || reader->stale()) return Result<ObjectVersion>(context_.MakeStale(source.ino));
   return Result<ObjectVersion>(reader->version());
 }
 
@@ -33,7 +33,8 @@ Result<size_t> CoreFileSystem::CopyFileRange(HandleId source_id, uint64_t source
                                              uint64_t target_offset, size_t length) {
   const auto source = files_.Get(source_id);
   const auto target = files_.Get(target_id);
-  if (!source || !target || !source->readable || !target->writable || target->append) return BadHandle();
+  if (!source || !target || !source->readable || !target->writable || target->append)
+    return BadHandle(source && source->readable ? target_id : source_id);
   if (source->ino == target->ino && source_offset < target_offset + length &&
       target_offset < source_offset + length)
     return MakeError(EINVAL, ErrorKind::kInvalid, "The ranges overlap.");
@@ -83,7 +84,7 @@ Result<size_t> CoreFileSystem::ReadSome(FileHandle& handle, uint64_t offset, std
   if (writer && handle.file->ahead()) return writer->Read(offset, out);
   if (writer && writer->detached() && writer->size() == 0) return size_t{0};
   const auto reader = ReaderOf(handle);
-  if (!reader) return StaleInode();
+  if (!reader) return context_.MakeStale(handle.ino);
   const auto answer = std::make_shared<Awaited<Result<ReadReply>>>();
   reader->Read(handle.id, offset, out.size(), [answer](Result<ReadReply> reply) { answer->Set(std::move(reply)); });
   const Result<ReadReply> reply = answer->Take();

@@ -59,9 +59,17 @@ Entry CoreFileSystem::Absent() const {
   return entry;
 }
 
-Status CoreFileSystem::CheckWritable() const {
+Status CoreFileSystem::CheckWritable(std::string_view name) const {
   if (!context_.options.read_only) return {};
-  return MakeError(EROFS, ErrorKind::kInvalid, "The file system is mounted read-only.");
+  return MakeError(
+      EROFS, ErrorKind::kInvalid,
+      StrCat("'", name, "' cannot be changed: the file system is mounted read-only. Mount it without ro."));
+}
+
+Status CoreFileSystem::CheckWritable(Ino ino) {
+  if (!context_.options.read_only) return {};
+  MutexLock lock(context_.tree.mutex);
+  return CheckWritable(context_.PathOf(ino));
 }
 
 // --- lookups ---
@@ -70,9 +78,8 @@ std::optional<Result<Entry>> CoreFileSystem::TryLookup(Ino parent, std::string_v
   if (Status status = CheckName(name); !status) return Result<Entry>(status.error());
   MutexLock lock(context_.tree.mutex);
   Node* directory = context_.tree.Find(parent);
-  if (directory == nullptr) return Result<Entry>(StaleInode());
-  if (!directory->is_directory())
-    return Result<Entry>(MakeError(ENOTDIR, ErrorKind::kInvalid, "Not a directory."));
+  if (directory == nullptr) return Result<Entry>(context_.Stale(parent));
+  if (!directory->is_directory()) return Result<Entry>(NotADirectory(context_.tree.Path(directory)));
   resolver_.SharesTree(context_.tree);
   auto known = resolver_.Known(directory, name);
   if (!known) return std::nullopt;
@@ -88,7 +95,7 @@ std::optional<Result<Entry>> CoreFileSystem::TryLookup(Ino parent, std::string_v
 Result<Entry> CoreFileSystem::Found(Ino ino) {
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
-  if (node == nullptr || node->unlinked) return StaleInode();
+  if (node == nullptr || node->unlinked) return context_.Stale(ino);
   ++node->lookups;
   return context_.MakeEntry(node);
 }
@@ -129,10 +136,10 @@ bool CoreFileSystem::ReadsOldVersion(std::optional<HandleId> id) {
 }
 
 std::optional<Result<AttrReply>> CoreFileSystem::TryGetAttr(Ino ino, std::optional<HandleId> handle) {
-  if (ReadsOldVersion(handle)) return Result<AttrReply>(StaleInode());
+  if (ReadsOldVersion(handle)) return Result<AttrReply>(context_.MakeStale(ino));
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
-  if (node == nullptr) return Result<AttrReply>(StaleInode());
+  if (node == nullptr) return Result<AttrReply>(context_.Stale(ino));
   if (node->parent != nullptr && (!context_.IsFresh(node) || context_.NeedsMetadata(node)))
     return std::nullopt;
   return Result<AttrReply>(AttrReply{ShownAttr(node, context_.options), context_.AttrValidS(node)});
@@ -140,10 +147,10 @@ std::optional<Result<AttrReply>> CoreFileSystem::TryGetAttr(Ino ino, std::option
 
 Result<AttrReply> CoreFileSystem::GetAttr(Ino ino, std::optional<HandleId> handle) {
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
-  if (ReadsOldVersion(handle)) return StaleInode();
+  if (ReadsOldVersion(handle)) return context_.MakeStale(ino);
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
-  if (node == nullptr) return StaleInode();
+  if (node == nullptr) return context_.Stale(ino);
   return AttrReply{ShownAttr(node, context_.options), context_.AttrValidS(node)};
 }
 
@@ -183,7 +190,7 @@ void CoreFileSystem::ChangeAttributes(Node* node, const AttrChange& change) {
 }
 
 Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std::optional<HandleId> handle) {
-  OSSFS2_RETURN_IF_ERROR(CheckWritable());
+  OSSFS2_RETURN_IF_ERROR(CheckWritable(ino));
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
   if (change.size) OSSFS2_RETURN_IF_ERROR(Resize(ino, *change.size, handle));
   std::shared_ptr<WriteFile> writer;
@@ -191,7 +198,7 @@ Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std
   {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return StaleInode();
+    if (node == nullptr) return context_.Stale(ino);
     if (change.mode || change.uid || change.gid || change.atime_ns || change.mtime_ns) {
       ChangeAttributes(node, change);
       if (node->extra->open) writer = node->extra->open->writer();
@@ -202,7 +209,7 @@ Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std
   if (writer) writer->SetOptions(upload);
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
-  if (node == nullptr) return StaleInode();
+  if (node == nullptr) return context_.Stale(ino);
   return AttrReply{ShownAttr(node, context_.options), context_.AttrValidS(node)};
 }
 

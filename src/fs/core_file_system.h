@@ -105,7 +105,9 @@ class CoreFileSystem final : public FileSystem {
   struct FlushReport;
 
   Entry Absent() const;
-  Status CheckWritable() const;
+  // EROFS; the name is for the message.
+  Status CheckWritable(std::string_view name) const;
+  Status CheckWritable(Ino ino) EXCLUDES(context_.tree.mutex);
   Result<Entry> Found(Ino ino) EXCLUDES(context_.tree.mutex);  // counts a lookup
   Status CheckNewName(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
   // The node a caller just made; counts a lookup.

@@ -51,7 +51,7 @@ std::shared_ptr<ReadFile> CoreFileSystem::ReaderOf(FileHandle& handle) {
 
 void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone done) {
   auto handle = files_.Get(id);
-  if (!handle || !handle->readable) return done(BadHandle());
+  if (!handle || !handle->readable) return done(BadHandle(id));
   NoteAnswered(*handle);
   const auto writer = handle->file->writer();
   const bool removed = handle->file->unlinked && writer && !writer->detached();
@@ -60,7 +60,8 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone do
   if (writer && writer->detached() && writer->size() == 0) return done(ReadReply());
   const uint64_t version = handle->file->version;
   const auto reader = ReaderOf(*handle);
-  if (!reader) return ReadOfLost(std::move(handle), offset, size, StaleInode(), std::move(done));
+  const Ino ino = handle->ino;
+  if (!reader) return ReadOfLost(std::move(handle), offset, size, context_.MakeStale(ino), std::move(done));
   if (ReadReply reply; !reader->stale() && context_.written_pages.Answer(reader->version(), offset, size, reply))
     return done(std::move(reply));
   const HandleId reads_as = handle->id;
@@ -98,11 +99,12 @@ bool CoreFileSystem::LostHere(const FileHandle& handle) {
 void CoreFileSystem::ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size,
                                ReadDone done) {
   const std::shared_ptr<OpenFile> file = handle->file;
-  const bool one_more = file->dirty_reads.Add([handle = std::move(handle), offset, size, done = std::move(done)] {
+  const bool one_more = file->dirty_reads.Add([this, handle = std::move(handle), offset, size, done = std::move(done)] {
     const auto writer = handle->file->writer();
-    if (!writer) return done(BadHandle());  // closed by a program that was let go while this waited
+    if (!writer) return done(BadHandle(handle->id));  // closed by a program that was let go while this waited
     const uint64_t end = writer->size();
-    if (handle->file->unlinked && !writer->detached() && end > kRemovedReadBytesMax) return done(StaleInode());
+    if (handle->file->unlinked && !writer->detached() && end > kRemovedReadBytesMax)
+      return done(context_.MakeStale(handle->ino));
     const size_t wanted = offset >= end ? 0 : static_cast<size_t>(std::min<uint64_t>(size, end - offset));
     ReadReply reply;
     if (wanted > 0) {
@@ -132,7 +134,7 @@ void CoreFileSystem::NoteFlushed(FileHandle& handle) {
 
 Result<bool> CoreFileSystem::TryWrite(HandleId id, uint64_t offset, std::span<const std::byte> data, Writer writer) {
   const auto handle = files_.Get(id);
-  if (!handle || !handle->writable) return BadHandle();
+  if (!handle || !handle->writable) return BadHandle(id);
   NoteAnswered(*handle);
   if (!handle->file->TryEnter()) return false;
   Result<bool> written = handle->file->writer()->TryWrite(offset, data, PlaceOf(*handle, writer));
@@ -144,7 +146,7 @@ Result<bool> CoreFileSystem::TryWrite(HandleId id, uint64_t offset, std::span<co
 Result<size_t> CoreFileSystem::TryWriteLanded(HandleId id, uint64_t offset, Landing& landing, size_t size,
                                               Writer writer) {
   const auto handle = files_.Get(id);
-  if (!handle || !handle->writable) return BadHandle();
+  if (!handle || !handle->writable) return BadHandle(id);
   NoteAnswered(*handle);
   if (!handle->file->TryEnter()) return size_t{0};
   Result<size_t> taken = handle->file->writer()->TryWriteLanded(offset, landing, size, PlaceOf(*handle, writer));
@@ -156,7 +158,7 @@ Result<size_t> CoreFileSystem::TryWriteLanded(HandleId id, uint64_t offset, Land
 Result<size_t> CoreFileSystem::WriteLanded(HandleId id, uint64_t offset, const Landing& landing, size_t from,
                                            size_t size, Writer writer) {
   const auto handle = files_.Get(id);
-  if (!handle || !handle->writable) return BadHandle();
+  if (!handle || !handle->writable) return BadHandle(id);
   GatePass pass(*handle->file);
   Result<size_t> written =
       handle->file->writer()->WriteLanded(offset, landing, from, size, PlaceOf(*handle, writer));
@@ -166,7 +168,7 @@ Result<size_t> CoreFileSystem::WriteLanded(HandleId id, uint64_t offset, const L
 
 Status CoreFileSystem::Write(HandleId id, uint64_t offset, std::span<const std::byte> data, Writer writer) {
   const auto handle = files_.Get(id);
-  if (!handle || !handle->writable) return BadHandle();
+  if (!handle || !handle->writable) return BadHandle(id);
   GatePass pass(*handle->file);
   Status written = handle->file->writer()->Write(offset, data, PlaceOf(*handle, writer));
   if (written) NoteWrite(*handle, writer);
@@ -175,7 +177,7 @@ Status CoreFileSystem::Write(HandleId id, uint64_t offset, std::span<const std::
 
 Status CoreFileSystem::Allocate(HandleId id, int mode, uint64_t offset, uint64_t length) {
   const auto handle = files_.Get(id);
-  if (!handle || !handle->writable) return BadHandle();
+  if (!handle || !handle->writable) return BadHandle(id);
   GatePass pass(*handle->file);
   const auto writer = handle->file->writer();
   Status allocated = writer->Allocate(mode, offset, length);
@@ -220,10 +222,10 @@ Status CoreFileSystem::Resize(Ino ino, uint64_t size, std::optional<HandleId> id
   {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return StaleInode();
-    if (node->is_directory()) return MakeError(EISDIR, ErrorKind::kInvalid, "A directory has no size.");
-    if (node->type == NodeType::kSymlink)
-      return MakeError(EINVAL, ErrorKind::kInvalid, "A symlink has no size.");
+    if (node == nullptr) return context_.Stale(ino);
+    if (node->type != NodeType::kFile)
+      return MakeError(node->is_directory() ? EISDIR : EINVAL, ErrorKind::kInvalid,
+                       StrCat(context_.tree.Path(node), " is no regular file: its size cannot be set."));
     const bool busy =
         node->extra && node->extra->open && (node->extra->open->ahead() || node->extra->open->writable_handles > 0);
     if (!handle && !busy && node->size == size) {
@@ -277,7 +279,7 @@ Status CoreFileSystem::PublishHandle(FileHandle& handle, PublishFor purpose) {
 
 Status CoreFileSystem::Flush(HandleId id) {
   const auto handle = files_.Get(id);
-  if (!handle) return BadHandle();
+  if (!handle) return BadHandle(id);
   if (!handle->stores) return {};
   NoteFlushed(*handle);
   // Another handle is in the middle of writing this file: its close stores all.
@@ -290,7 +292,7 @@ Status CoreFileSystem::Flush(HandleId id) {
 
 Status CoreFileSystem::Fsync(HandleId id) {
   const auto handle = files_.Get(id);
-  if (!handle) return BadHandle();
+  if (!handle) return BadHandle(id);
   if (context_.options.ignore_fsync) return {};
   // The file is meant, not what this handle wrote: sync(1) opens it for reading.
   OSSFS2_RETURN_IF_ERROR(PublishHandle(*handle, PublishFor::kFsync));

@@ -48,7 +48,7 @@ Result<std::string> CoreFileSystem::LinkTargetKey(Ino parent, const std::string&
   if (target.front() != '/') {
     MutexLock lock(context_.tree.mutex);
     const Node* directory = context_.tree.Find(parent);
-    if (directory == nullptr || directory->unlinked) return StaleInode();
+    if (directory == nullptr || directory->unlinked) return context_.Stale(parent);
     parts = SplitPath(context_.tree.Key(directory).substr(context_.prefix.size()));
   }
   for (const std::string& part : SplitPath(target)) {
@@ -63,7 +63,8 @@ Result<std::string> CoreFileSystem::LinkTargetKey(Ino parent, const std::string&
   if (parts.empty()) key += ".";
   if (key.size() > kKeyBytesMax)
     return MakeError(ENAMETOOLONG, ErrorKind::kInvalid,
-                     "The link's target key would have more than 1023 bytes.");
+                     StrCat("The symlink's target '", target, "' would be a key of more than ", kKeyBytesMax,
+                            " bytes. Link to a shorter path."));
   return key;
 }
 
@@ -71,15 +72,18 @@ Result<Entry> CoreFileSystem::Symlink(Ino parent, const std::string& name, const
                                       const Caller& caller) {
   OSSFS2_RETURN_IF_ERROR(CheckNewName(parent, name));
   if (!context_.options.enable_symlink)
-    return MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Symbolic links are off (enable_symlink).");
-  if (target.empty()) return MakeError(ENOENT, ErrorKind::kInvalid, "An empty link target.");
+    return MakeError(EOPNOTSUPP, ErrorKind::kInvalid,
+                     StrCat("'", name, "': symbolic links are off. Set enable_symlink=true."));
+  if (target.empty()) return MakeError(ENOENT, ErrorKind::kInvalid, StrCat("'", name, "': a symlink needs a target."));
   if (target.size() > kLinkTextBytesMax)
-    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "A link target has more than 4095 bytes.");
+    return MakeError(
+        ENAMETOOLONG, ErrorKind::kInvalid,
+        StrCat("'", name, "': a symlink's target may have ", kLinkTextBytesMax, " bytes. Link to a shorter path."));
   Result<NameLocks::Guard> guard = locker_.Lock({{parent, name}});
   if (!guard) return guard.error();
   Result<bool> exists = Exists(parent, name);
   if (!exists) return exists.error();
-  const Error exists_error = MakeError(EEXIST, ErrorKind::kAlreadyExists, StrCat("'", name, "' exists."));
+  const Error exists_error = NameExists(name);
   if (*exists) return exists_error;
   Result<std::string> target_key = LinkTargetKey(parent, target);
   if (!target_key) return target_key.error();
@@ -101,7 +105,8 @@ Result<Entry> CoreFileSystem::Symlink(Ino parent, const std::string& name, const
   options.forbid_overwrite = true;
   if (oss::MetadataWireBytes(options.metadata) > kMetadataBytesMax)
     return MakeError(ENAMETOOLONG, ErrorKind::kInvalid,
-                     "The link's target does not fit into object metadata.");
+                     StrCat("'", name, "': the symlink's target does not fit into the ", kMetadataBytesMax,
+                            " bytes of metadata that an object may have. Link to a shorter path."));
   Result<WriteResult> put = context_.store.PutSymlink(key, *target_key, options);
   if (!put) return put.error().kind == ErrorKind::kAlreadyExists ? exists_error : put.error();
   MutexLock lock(context_.tree.mutex);
@@ -121,10 +126,11 @@ Result<std::string> CoreFileSystem::ReadLink(Ino ino) {
   {
     MutexLock lock(context_.tree.mutex);
     const Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return StaleInode();
-    if (node->type != NodeType::kSymlink) return MakeError(EINVAL, ErrorKind::kInvalid, "Not a symlink.");
+    if (node == nullptr) return context_.Stale(ino);
+    if (node->type != NodeType::kSymlink)
+      return MakeError(EINVAL, ErrorKind::kInvalid, StrCat(context_.tree.Path(node), " is not a symlink."));
     if (node->extra && node->extra->link_target) return *node->extra->link_target;
-    if (node->unlinked) return StaleInode();
+    if (node->unlinked) return context_.Stale(ino);
     ask_metadata = !node->extra || !node->extra->metadata_known;
     key = context_.tree.Key(node);
   }
@@ -141,9 +147,10 @@ Result<std::string> CoreFileSystem::ReadLink(Ino ino) {
   Result<std::string> target = context_.store.GetSymlink(key);
   if (!target) return target.error();
   if (target->compare(0, context_.prefix.size(), context_.prefix) != 0) {
-    LogLimited(LogLevel::kWarning,
-               StrCat("The symlink ", key, " leads to ", *target, ", outside of the mounted prefix."));
-    return MakeError(ENOENT, ErrorKind::kNotFound, "The link leads outside of the mount.");
+    const std::string text = StrCat("The symlink ", key, " leads to ", *target,
+                                    ", outside of the mounted prefix. Mount a prefix that has both.");
+    LogLimited(LogLevel::kWarning, text);
+    return MakeError(ENOENT, ErrorKind::kNotFound, text);
   }
   const std::string_view below(key);
   const size_t slash = below.rfind('/');

@@ -14,18 +14,18 @@
 namespace ossfs2 {
 
 Status CoreFileSystem::CheckNewName(Ino parent, const std::string& name) {
-  OSSFS2_RETURN_IF_ERROR(CheckWritable());
+  OSSFS2_RETURN_IF_ERROR(CheckWritable(name));
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   MutexLock lock(context_.tree.mutex);
   const Node* directory = context_.tree.Find(parent);
   if (directory == nullptr || directory->unlinked) return NoEntry(name);
-  if (!directory->is_directory()) return MakeError(ENOTDIR, ErrorKind::kInvalid, "Not a directory.");
+  if (!directory->is_directory()) return NotADirectory(context_.tree.Path(directory));
   const std::string key = context_.tree.Key(directory);
   OSSFS2_RETURN_IF_ERROR(CheckGivenName(key, name));
-  if (key.size() + name.size() > kKeyBytesMax)
-    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The object key would have more than 1023 bytes.");
+  if (key.size() + name.size() > kKeyBytesMax) return KeyTooLong(name);
   if (IsHiddenName(directory == context_.tree.root(), context_.prefix, name))
-    return MakeError(EPERM, ErrorKind::kInvalid, StrCat("'", name, "' is a name that ossfs2 keeps for itself."));
+    return MakeError(EPERM, ErrorKind::kInvalid,
+                     StrCat("'", name, "' is a name that ossfs2 keeps for itself. Take another one."));
   return {};
 }
 
@@ -61,7 +61,7 @@ Result<Entry> CoreFileSystem::MakeDirectory(Ino parent, const std::string& name,
   OSSFS2_RETURN_IF_ERROR(CheckNewName(parent, name));
   Result<NameLocks::Guard> guard = locker_.Lock({{parent, name}});
   if (!guard) return guard.error();
-  const Error exists_error = MakeError(EEXIST, ErrorKind::kAlreadyExists, StrCat("'", name, "' exists."));
+  const Error exists_error = NameExists(name);
   Result<bool> exists = Exists(parent, name);
   if (!exists) return exists.error();
   if (*exists) return exists_error;
@@ -77,9 +77,7 @@ Result<Entry> CoreFileSystem::MakeDirectory(Ino parent, const std::string& name,
     key = StrCat(context_.tree.Key(directory), name, "/");
     SetCreation(*made.extra, made.type, mode, caller, directory, context_.options);
   }
-  if (key.size() > kKeyBytesMax)
-    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid,
-                     "The directory's key would have more than 1023 bytes.");
+  if (key.size() > kKeyBytesMax) return KeyTooLong(name);
   WriteOptions options;
   options.metadata = StoredMetadata(&made, context_.options);
   options.forbid_overwrite = true;
@@ -99,8 +97,9 @@ Result<Entry> CoreFileSystem::MakeDirectory(Ino parent, const std::string& name,
 Result<Entry> CoreFileSystem::MakeNode(Ino parent, const std::string& name, uint32_t mode,
                                        const Caller& caller) {
   if ((mode & S_IFMT) != 0 && !S_ISREG(mode))
-    return MakeError(EPERM, ErrorKind::kInvalid,
-                     "Only regular files can be made; a bucket has no devices or pipes.");
+    return MakeError(
+        EPERM, ErrorKind::kInvalid,
+        StrCat("'", name, "': only regular files can be made; a bucket has no devices, pipes or sockets."));
   auto created = Create(parent, name, mode & 07777, O_WRONLY | O_EXCL, caller);
   if (!created) return created.error();
   const Status stored = Flush(created->second.handle);
@@ -111,7 +110,7 @@ Result<Entry> CoreFileSystem::MakeNode(Ino parent, const std::string& name, uint
 }
 
 Status CoreFileSystem::Unlink(Ino parent, const std::string& name) {
-  OSSFS2_RETURN_IF_ERROR(CheckWritable());
+  OSSFS2_RETURN_IF_ERROR(CheckWritable(name));
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   Result<NameLocks::Guard> guard = locker_.Lock({{parent, name}});
   if (!guard) return guard.error();
@@ -165,7 +164,7 @@ Status CoreFileSystem::CheckEmpty(Ino ino, const std::string& key) {
   {
     MutexLock lock(context_.tree.mutex);
     const Node* node = context_.tree.Find(ino);
-    if (node == nullptr || node->unlinked) return StaleInode();
+    if (node == nullptr || node->unlinked) return context_.Stale(ino);
     if (context_.tree.HasLocalState(node)) return not_empty;
   }
   ListRequest request;
@@ -179,7 +178,7 @@ Status CoreFileSystem::CheckEmpty(Ino ino, const std::string& key) {
 }
 
 Status CoreFileSystem::RemoveDirectory(Ino parent, const std::string& name) {
-  OSSFS2_RETURN_IF_ERROR(CheckWritable());
+  OSSFS2_RETURN_IF_ERROR(CheckWritable(name));
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   Result<Ino> ino = resolver_.Resolve(parent, name);
   if (!ino) return ino.error();
@@ -191,8 +190,7 @@ Status CoreFileSystem::RemoveDirectory(Ino parent, const std::string& name) {
     const Node* node = context_.tree.Find(*ino);
     if (node == nullptr || node->parent == nullptr || node->parent->ino != parent || node->name != name)
       return NoEntry(name);
-    if (!node->is_directory())
-      return MakeError(ENOTDIR, ErrorKind::kInvalid, StrCat("'", name, "' is not a directory."));
+    if (!node->is_directory()) return NotADirectory(context_.tree.Path(node));
     key = context_.tree.Key(node);
   }
   OSSFS2_RETURN_IF_ERROR(CheckEmpty(*ino, key));
@@ -217,7 +215,9 @@ Status CoreFileSystem::Rename(Ino parent, const std::string& name, Ino new_paren
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   if ((flags & ~static_cast<uint32_t>(RENAME_NOREPLACE)) != 0)
     return MakeError(EINVAL, ErrorKind::kInvalid,
-                     "Only RENAME_NOREPLACE is possible; names cannot be exchanged.");
+                     StrCat("'", name, "' to '", new_name,
+                            "': of the flags of rename only RENAME_NOREPLACE is possible. "
+                            "To exchange names, rename over a third one."));
   Renamer::Names names{parent, name, new_parent, new_name, (flags & RENAME_NOREPLACE) != 0};
   return renamer_.Rename(names);
 }

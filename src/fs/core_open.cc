@@ -17,9 +17,13 @@ bool WantsWrite(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
 }  // namespace
 
 Status CoreFileSystem::CheckOpen(const Node* node, int flags) const {
-  if (node->is_directory()) return MakeError(EISDIR, ErrorKind::kInvalid, "This is a directory.");
-  if (node->type == NodeType::kSymlink) return MakeError(ELOOP, ErrorKind::kInvalid, "This is a symlink.");
-  if (WantsWrite(flags) || (flags & O_TRUNC) != 0) return CheckWritable();
+  if (node->is_directory())
+    return MakeError(EISDIR, ErrorKind::kInvalid, StrCat(context_.tree.Path(node), " is a directory."));
+  if (node->type == NodeType::kSymlink)
+    return MakeError(ELOOP, ErrorKind::kInvalid,
+                     StrCat(context_.tree.Path(node), " is a symlink. Open its target, or the link with O_PATH."));
+  const bool writes = WantsWrite(flags) || (flags & O_TRUNC) != 0;
+  if (writes && context_.options.read_only) return CheckWritable(context_.tree.Path(node));
   return {};
 }
 
@@ -44,7 +48,7 @@ Status CoreFileSystem::AskArchive(Ino ino) {
   {
     MutexLock lock(context_.tree.mutex);
     const Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return StaleInode();
+    if (node == nullptr) return context_.Stale(ino);
     if (!IsUnavailableArchive(node) || node->size == 0) return {};
     version = context_.VersionOf(node);
   }
@@ -126,7 +130,7 @@ Status CoreFileSystem::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool
   {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(file->ino());
-    if (node == nullptr) return StaleInode();
+    if (node == nullptr) return context_.Stale(file->ino());
     target.file_id = node->ino;
     target.base = context_.VersionOf(node);
     target.exists = node->published && !node->unlinked;
@@ -156,7 +160,7 @@ std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) {
   if (WantsWrite(flags) || (flags & O_TRUNC) != 0 || context_.options.close_to_open) return std::nullopt;
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
-  if (node == nullptr) return Result<Opened>(StaleInode());
+  if (node == nullptr) return Result<Opened>(context_.Stale(ino));
   if (Status status = CheckOpen(node, flags); !status) return Result<Opened>(status.error());
   if (!context_.IsFresh(node) || IsUnavailableArchive(node) || node->unlinked || node->pages_stale() ||
       LosesItsName(node))
@@ -181,7 +185,7 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
   {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return StaleInode();
+    if (node == nullptr) return context_.Stale(ino);
     OSSFS2_RETURN_IF_ERROR(CheckOpen(node, flags));
     new_version = node->pages_stale();
     ask_restore = (flags & O_TRUNC) == 0 && IsUnavailableArchive(node) && node->published;
@@ -209,10 +213,10 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
     }
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return StaleInode();
+    if (node == nullptr) return context_.Stale(ino);
     if (!hold_name && LosesItsName(node)) continue;
     // Without a name a file lives as long as its handles.
-    if (node->unlinked && !(node->extra && node->extra->open)) return StaleInode();
+    if (node->unlinked && !(node->extra && node->extra->open)) return context_.Stale(ino);
     if (ask_restore && IsUnavailableArchive(node)) {
       const std::string text = StrCat(
           context_.tree.Key(node), " is in storage class ", StorageClassName(node->storage_class),
@@ -274,8 +278,7 @@ Result<std::pair<Entry, Opened>> CoreFileSystem::Create(Ino parent, const std::s
     if (!came_first) return status.error();
   }
   guard->Release();
-  if ((flags & O_EXCL) != 0)
-    return MakeError(EEXIST, ErrorKind::kAlreadyExists, StrCat("'", name, "' exists."));
+  if ((flags & O_EXCL) != 0) return NameExists(name);
   Result<Entry> entry = Lookup(parent, name);
   if (!entry) return entry.error();
   Result<Opened> opened = Open(entry->attr.ino, flags & ~(O_CREAT | O_EXCL));

@@ -41,7 +41,7 @@ Result<std::vector<std::string>> CoreFileSystem::Explain(const std::string& path
   {
     MutexLock lock(context_.tree.mutex);
     const Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return StaleInode();
+    if (node == nullptr) return context_.Stale(ino);
     is_file = node->type == NodeType::kFile;
     const Attr attr = ShownAttr(node, context_.options);
     lines.push_back(StrCat("key: ", context_.tree.Key(node)));

@@ -18,7 +18,25 @@ namespace {
 constexpr std::string_view kUser = "user.";
 constexpr std::string_view kFacts = "user.ossfs2.";
 
-Error NoData() { return MakeError(ENODATA, ErrorKind::kNotFound, "There is no such extended attribute."); }
+Error NoData(std::string_view name) {
+  return MakeError(ENODATA, ErrorKind::kNotFound, StrCat("There is no extended attribute '", name, "'."));
+}
+
+Error ReadOnlyFact(std::string_view name) {
+  return MakeError(
+      EPERM, ErrorKind::kInvalid,
+      StrCat("'", name, "' is a fact about the object, which cannot be set. Take a name outside of ", kFacts, "*."));
+}
+
+Error OnlyUserAttributes(std::string_view name) {
+  return MakeError(EOPNOTSUPP, ErrorKind::kInvalid,
+                   StrCat("'", name, "' cannot be kept: only extended attributes user.* can."));
+}
+
+Error AttributesAreOff(std::string_view name) {
+  return MakeError(EOPNOTSUPP, ErrorKind::kInvalid,
+                   StrCat("'", name, "': extended attributes are off. Set enable_xattr=true."));
+}
 
 bool StartsWith(std::string_view text, std::string_view start) {
   return text.substr(0, start.size()) == start;
@@ -26,20 +44,21 @@ bool StartsWith(std::string_view text, std::string_view start) {
 
 Result<std::string> Fact(std::string_view name, const Node* node, const std::string& key) {
   if (name == "key") return key;
-  if (node->is_directory() || !node->published) return NoData();
+  if (node->is_directory() || !node->published) return NoData(name);
   if (name == "etag") return node->etag.Text();
   if (name == "storage-class") return std::string(StorageClassName(node->storage_class));
   if (name == "crc64" && node->extra && node->extra->crc64) return StrCat(*node->extra->crc64);
-  return NoData();
+  return NoData(name);
 }
 
 }  // namespace
 
 Result<Node*> CoreFileSystem::XattrNode(Ino ino) {
   Node* node = context_.tree.Find(ino);
-  if (node == nullptr) return StaleInode();
+  if (node == nullptr) return context_.Stale(ino);
   if (node->type == NodeType::kSymlink)
-    return MakeError(EPERM, ErrorKind::kInvalid, "A symlink has no user attributes.");
+    return MakeError(EPERM, ErrorKind::kInvalid,
+                     StrCat(context_.tree.Path(node), ": a symlink has no user attributes. Set them on its target."));
   return node;
 }
 
@@ -47,22 +66,19 @@ Result<std::string> CoreFileSystem::GetXattr(Ino ino, const std::string& name) {
   // Asked for by programs for every file: answered without a look at the node. Access lists cannot be here at all:
   // told so, `ls -l` asks for one file only.
   if (!StartsWith(name, kUser))
-    return StartsWith(name, "security.") || StartsWith(name, "trusted.")
-               ? NoData()
-               : MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Only user.* attributes exist.");
-  if (!context_.options.enable_xattr)
-    return MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Extended attributes are off.");
+    return StartsWith(name, "security.") || StartsWith(name, "trusted.") ? NoData(name) : OnlyUserAttributes(name);
+  if (!context_.options.enable_xattr) return AttributesAreOff(name);
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
   bool is_fact = StartsWith(name, kFacts);
   const bool wants_head = !is_fact || name == "user.ossfs2.crc64";
   if (wants_head) OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(ino));
   MutexLock lock(context_.tree.mutex);
   Result<Node*> node = XattrNode(ino);
-  if (!node) return NoData();
+  if (!node) return NoData(name);
   if (is_fact) return Fact(std::string_view(name).substr(kFacts.size()), *node, context_.tree.Key(*node));
-  if (!(*node)->extra) return NoData();
+  if (!(*node)->extra) return NoData(name);
   const auto it = (*node)->extra->xattrs.find(name);
-  if (it == (*node)->extra->xattrs.end()) return NoData();
+  if (it == (*node)->extra->xattrs.end()) return NoData(name);
   return it->second;
 }
 
@@ -83,13 +99,17 @@ Result<std::vector<std::string>> CoreFileSystem::ListXattr(Ino ino) {
 }
 
 Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_view value, int flags) {
-  OSSFS2_RETURN_IF_ERROR(CheckWritable());
-  if (!context_.options.enable_xattr || !StartsWith(name, kUser))
-    return MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Only user.* attributes can be kept.");
-  if (StartsWith(name, kFacts)) return MakeError(EPERM, ErrorKind::kInvalid, "user.ossfs2.* is read-only.");
+  OSSFS2_RETURN_IF_ERROR(CheckWritable(ino));
+  if (!StartsWith(name, kUser)) return OnlyUserAttributes(name);
+  if (!context_.options.enable_xattr) return AttributesAreOff(name);
+  if (StartsWith(name, kFacts)) return ReadOnlyFact(name);
   if (name.size() > kNameBytesMax)
-    return MakeError(ERANGE, ErrorKind::kInvalid, "The attribute's name is too long.");
-  if (!IsValidUtf8(name)) return MakeError(EINVAL, ErrorKind::kInvalid, "An attribute's name must be UTF-8.");
+    return MakeError(
+        ERANGE, ErrorKind::kInvalid,
+        StrCat("'", Printable(name), "': an attribute's name may have ", kNameBytesMax, " bytes. Take a shorter one."));
+  if (!IsValidUtf8(name))
+    return MakeError(EINVAL, ErrorKind::kInvalid,
+                     StrCat("'", Printable(name), "': an attribute's name must be UTF-8. Take another one."));
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
   OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(ino));
   MutexLock lock(context_.tree.mutex);
@@ -99,8 +119,8 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
   const auto it = extra.xattrs.find(name);
   const bool exists = it != extra.xattrs.end();
   if (exists && (flags & XATTR_CREATE) != 0)
-    return MakeError(EEXIST, ErrorKind::kAlreadyExists, "The extended attribute exists.");
-  if (!exists && (flags & XATTR_REPLACE) != 0) return NoData();
+    return MakeError(EEXIST, ErrorKind::kAlreadyExists, StrCat("The extended attribute '", name, "' exists."));
+  if (!exists && (flags & XATTR_REPLACE) != 0) return NoData(name);
   const std::optional<std::string> before = exists ? std::optional<std::string>(it->second) : std::nullopt;
   extra.xattrs[name] = std::string(value);
   if (oss::MetadataWireBytes(StoredMetadata(*node, context_.options)) > kMetadataBytesMax) {
@@ -109,7 +129,8 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
     else
       extra.xattrs.erase(name);
     return MakeError(ENOSPC, ErrorKind::kNoSpace,
-                     StrCat(context_.tree.Key(*node), ": all attributes of one object together may have 8 KiB"));
+                     StrCat(context_.tree.Path(*node), ": all attributes of one object together may have ",
+                            kMetadataBytesMax, " bytes. Remove some, or set a shorter value."));
   }
   context_.tree.Recount(*node);
   extra.xattrs_changed = extra.pending = true;
@@ -121,15 +142,15 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
 }
 
 Status CoreFileSystem::RemoveXattr(Ino ino, const std::string& name) {
-  OSSFS2_RETURN_IF_ERROR(CheckWritable());
-  if (!StartsWith(name, kUser)) return NoData();
-  if (StartsWith(name, kFacts)) return MakeError(EPERM, ErrorKind::kInvalid, "user.ossfs2.* is read-only.");
+  OSSFS2_RETURN_IF_ERROR(CheckWritable(ino));
+  if (!StartsWith(name, kUser)) return NoData(name);
+  if (StartsWith(name, kFacts)) return ReadOnlyFact(name);
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
   OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(ino));
   MutexLock lock(context_.tree.mutex);
   Result<Node*> node = XattrNode(ino);
   if (!node) return node.error();
-  if (!(*node)->extra || (*node)->extra->xattrs.erase(name) == 0) return NoData();
+  if (!(*node)->extra || (*node)->extra->xattrs.erase(name) == 0) return NoData(name);
   context_.tree.Recount(*node);
   (*node)->extra->xattrs_changed = (*node)->extra->pending = true;
   (*node)->local_stamp = context_.tree.NextStamp();

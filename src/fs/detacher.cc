@@ -41,7 +41,7 @@ Status Detacher::Detach(Ino ino, const Take& take) {
   {
     MutexLock lock(context_.tree.mutex);
     const Node* node = context_.tree.Find(ino);
-    if (node == nullptr || node->unlinked) return StaleInode();
+    if (node == nullptr || node->unlinked) return context_.Stale(ino);
     target.file_id = ino;
     target.base = context_.VersionOf(node);
     target.exists = node->published;

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "fs/names.h"
 #include "fs/parallel.h"
 #include "fs/store_calls.h"
 
@@ -28,8 +29,8 @@ Result<std::vector<ListEntry>> DirectoryCopier::ListAll(const std::string& prefi
     for (ListEntry& entry : page->entries) all.push_back(std::move(entry));
     if (all.size() > context_.options.rename_dir_limit)
       return MakeError(EMFILE, ErrorKind::kInvalid,
-                       StrCat("The directory has more than ", context_.options.rename_dir_limit.value(),
-                              " files below it (rename_dir_limit)."));
+                       StrCat(prefix, " has more than ", context_.options.rename_dir_limit.value(),
+                              " files below it. Raise rename_dir_limit, or move what is in it in smaller parts."));
   } while (!request.continuation.empty());
   return all;
 }
@@ -41,8 +42,7 @@ Result<std::vector<DirectoryCopier::File>> DirectoryCopier::List(const std::stri
   for (ListEntry& entry : *listed) {
     File file;
     file.target_key = to + entry.key.substr(from.size());
-    if (file.target_key.size() > kKeyBytesMax)
-      return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, StrCat(file.target_key, ": more than 1023 bytes."));
+    if (file.target_key.size() > kKeyBytesMax) return KeyTooLong(file.target_key);
     file.source = std::move(entry);
     files.push_back(std::move(file));
   }

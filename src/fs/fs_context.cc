@@ -94,6 +94,17 @@ ObjectVersion FsContext::VersionOf(const Node* node) const {
   return version;
 }
 
+std::string FsContext::PathOf(Ino ino) {
+  const Node* node = tree.Find(ino);
+  if (node == nullptr) return StrCat("Inode ", ino);
+  return node->unlinked ? StrCat("'", node->name, "'") : tree.Path(node);
+}
+
+Error FsContext::MakeStale(Ino ino) {
+  MutexLock lock(tree.mutex);
+  return Stale(ino);
+}
+
 void FsContext::TouchDirectory(Node* directory) {
   directory->mtime_ns = std::max(directory->mtime_ns, clock.NowWallNs());
 }
@@ -169,8 +180,13 @@ Error NameExists(std::string_view name) {
   return MakeError(EEXIST, ErrorKind::kAlreadyExists, StrCat("'", name, "' exists."));
 }
 
-Error StaleInode() {
-  return MakeError(ESTALE, ErrorKind::kNotFound, "The file was removed or replaced by another host.");
+Error NotADirectory(std::string_view path) {
+  return MakeError(ENOTDIR, ErrorKind::kInvalid, StrCat(path, " is not a directory."));
+}
+
+Error StaleInode(std::string_view path) {
+  return MakeError(ESTALE, ErrorKind::kNotFound,
+                   StrCat(path, " was removed or replaced meanwhile. Open it again by its path."));
 }
 
 }  // namespace ossfs2

@@ -27,6 +27,14 @@ struct Notices {
 
 class OpenFile;
 
+// There is no such object; a bucket that is gone says nothing of its objects.
+bool IsAbsent(const Error& error);
+Error NoEntry(std::string_view name);
+Error NameExists(std::string_view name);
+Error NotADirectory(std::string_view path);
+// ESTALE: what was found by that path is not there any more.
+Error StaleInode(std::string_view path);
+
 struct FsContext {
   FsContext(ObjectStore& store_arg, ReadEngine& reads_arg, WriteEngine& writes_arg, Executor& executor_arg,
             const FsOptions& options_arg, Clock& clock_arg);
@@ -58,6 +66,11 @@ struct FsContext {
   void NoteReplaced(Node* node) REQUIRES(tree.mutex);
   double AttrValidS(const Node* node) const REQUIRES(tree.mutex);
   ObjectVersion VersionOf(const Node* node) const REQUIRES(tree.mutex);
+  // For messages: the path of the file, or what is left of it.
+  std::string PathOf(Ino ino) REQUIRES(tree.mutex);
+  Error Stale(Ino ino) REQUIRES(tree.mutex) { return StaleInode(PathOf(ino)); }
+  // The same where the mutex is not held.
+  Error MakeStale(Ino ino) EXCLUDES(tree.mutex);
   // A change of the directory's names made here.
   void TouchDirectory(Node* directory) REQUIRES(tree.mutex);
 
@@ -85,11 +98,5 @@ struct FsContext {
   CondVar tasks_done_;
   size_t tasks_ GUARDED_BY(tasks_mutex_) = 0;
 };
-
-// There is no such object; a bucket that is gone says nothing of its objects.
-bool IsAbsent(const Error& error);
-Error NoEntry(std::string_view name);
-Error NameExists(std::string_view name);
-Error StaleInode();
 
 }  // namespace ossfs2

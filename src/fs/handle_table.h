@@ -12,12 +12,16 @@
 #include <unordered_map>
 
 #include "base/mutex.h"
+#include "base/str.h"
 #include "ossfs2/file_system.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2 {
 
-inline Error BadHandle() { return MakeError(EBADF, ErrorKind::kInvalid, "The handle is not open for this."); }
+inline Error BadHandle(HandleId id) {
+  return MakeError(EBADF, ErrorKind::kInvalid,
+                   StrCat("Handle ", id, " is closed, or not open for this. Open the file again."));
+}
 
 template <class T>
 class HandleTable {

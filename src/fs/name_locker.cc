@@ -16,7 +16,7 @@ Result<std::vector<NameLocks::Want>> NameLocker::Wants(const std::vector<Name>& 
   std::vector<NameLocks::Want> wants;
   for (const auto& [parent, name] : names) {
     const Node* directory = context_.tree.Find(parent);
-    if (directory == nullptr || directory->unlinked) return StaleInode();
+    if (directory == nullptr || directory->unlinked) return context_.Stale(parent);
     wants.push_back({parent, name, true});
     for (const Node* at = directory; at != nullptr; at = at->parent) wants.push_back({at->ino, {}, false});
   }
@@ -47,14 +47,14 @@ Result<NameLocks::Guard> NameLocker::LockNode(Ino ino) {
     {
       MutexLock lock(context_.tree.mutex);
       const Node* node = context_.tree.Find(ino);
-      if (node == nullptr) return StaleInode();
+      if (node == nullptr) return context_.Stale(ino);
       if (node->parent == nullptr) return NameLocks::Guard();
       name = {node->parent->ino, node->name};
     }
     Result<NameLocks::Guard> guard = Lock({name});
     MutexLock lock(context_.tree.mutex);
     const Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return StaleInode();
+    if (node == nullptr) return context_.Stale(ino);
     if (node->parent == nullptr) return NameLocks::Guard();
     if (!guard) return guard;
     if (node->parent->ino == name.first && node->name == name.second) return guard;

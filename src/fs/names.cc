@@ -5,8 +5,14 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "data/recovery/private_names.h"
+#include "ossfs2/object_store.h"
 
 namespace ossfs2 {
+namespace {
+
+constexpr size_t kNameBytesShown = 64;  // of one that is too long
+
+}  // namespace
 
 bool IsHiddenName(bool at_root, std::string_view prefix, std::string_view name) {
   if (name.starts_with(kBackupNameStart)) return true;
@@ -21,10 +27,13 @@ bool IsNameShowable(std::string_view name) {
 
 Status CheckName(std::string_view name) {
   if (name.size() > kNameBytesMax)
-    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "A file name has more than 255 bytes.");
+    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid,
+                     StrCat("'", Printable(name.substr(0, kNameBytesShown)),
+                            "...': a file name may have 255 bytes. Take a shorter one."));
   if (name.empty()) return MakeError(ENOENT, ErrorKind::kNotFound, "An empty file name.");
   if (!IsNameShowable(name))
-    return MakeError(EINVAL, ErrorKind::kInvalid, StrCat("'", name, "' cannot be a file name."));
+    return MakeError(EINVAL, ErrorKind::kInvalid,
+                     StrCat("'", Printable(name), "' cannot be a file name. Take another one."));
   return {};
 }
 
@@ -35,8 +44,14 @@ Status CheckGivenName(std::string_view key, std::string_view name) {
         StrCat("'", Printable(name), "' is not UTF-8, and OSS takes no other names. Rename it first (convmv)."));
   if (key.empty() && name.starts_with('\\'))
     return MakeError(EINVAL, ErrorKind::kInvalid,
-                     StrCat("'", name, "': OSS takes no key that begins with a backslash."));
+                     StrCat("'", name, "': OSS takes no key that begins with a backslash. Take another name."));
   return {};
+}
+
+Error KeyTooLong(std::string_view name) {
+  return MakeError(ENAMETOOLONG, ErrorKind::kInvalid,
+                   StrCat("'", name, "': its object key, which is the path, would have more than ", kKeyBytesMax,
+                          " bytes. Take shorter names."));
 }
 
 std::string NormalizePrefix(std::string_view prefix) {

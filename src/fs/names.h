@@ -30,6 +30,8 @@ Status CheckName(std::string_view name);
 // More, of names that a caller gives to something: EILSEQ when it is not UTF-8; EINVAL when the key would begin with
 // a backslash. `key`: of the directory.
 Status CheckGivenName(std::string_view key, std::string_view name);
+// ENAMETOOLONG for a key of more than kKeyBytesMax; `name`: what would get it.
+Error KeyTooLong(std::string_view name);
 // A prefix option as keys need it: without doubled ends, with one '/' at the end; empty stays empty.
 std::string NormalizePrefix(std::string_view prefix);
 // A number for a key, the same in every mount; never 0 or 1.

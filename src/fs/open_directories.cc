@@ -27,8 +27,8 @@ struct OpenDirectories::Batch {
 Result<HandleId> OpenDirectories::Open(Ino ino, HandleId id) {
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
-  if (node == nullptr) return StaleInode();
-  if (!node->is_directory()) return MakeError(ENOTDIR, ErrorKind::kInvalid, "Not a directory.");
+  if (node == nullptr) return context_.Stale(ino);
+  if (!node->is_directory()) return NotADirectory(context_.tree.Path(node));
   context_.tree.CompactSlots(node);
   context_.tree.Touch(node);
   context_.tree.Pin(node);
@@ -115,7 +115,7 @@ Status OpenDirectories::Collect(Handle& handle, uint64_t cookie, bool plus, Batc
   lister_.SharesTree(context_.tree);
   Node* directory = context_.tree.Find(handle.ino);
   // Closed by a program that was let go while this ran, and dropped from memory since.
-  if (directory == nullptr || !directory->is_directory()) return StaleInode();
+  if (directory == nullptr || !directory->is_directory()) return context_.Stale(handle.ino);
   const NodePin pin(context_.tree, directory);
   DirectoryState& state = *directory->directory;
   AddDots(directory, cookie, batch);
@@ -183,7 +183,7 @@ void OpenDirectories::FillUnknown(Batch& batch) {
 Status OpenDirectories::Read(HandleId id, uint64_t cookie, bool plus,
                                      const std::function<bool(const DirEntry&)>& add) {
   const auto handle = handles_.Get(id);
-  if (!handle) return MakeError(EBADF, ErrorKind::kInvalid, "Not an open directory.");
+  if (!handle) return BadHandle(id);
   bool wants_more = true;
   bool delivered = false;
   while (wants_more) {

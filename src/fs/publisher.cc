@@ -78,7 +78,7 @@ Status Publisher::Store(Ino ino, PublishFor purpose) {
   if (!prepared) return prepared.error();
   Job& job = *prepared;
   if (!job.writer) return {};
-  OSSFS2_RETURN_IF_ERROR(CheckMetadata(job.options.metadata, std::to_string(ino)));
+  OSSFS2_RETURN_IF_ERROR(CheckMetadata(job.options.metadata, job.key));
   if (job.needs_flag) {
     if (Status flagged = saver_.TryFlag(job.parent); !flagged) return NotStored(job.key, std::move(flagged.error()));
   }
@@ -140,7 +140,7 @@ Result<Publisher::Job> Publisher::Prepare(Ino ino) {
     job.options.metadata["mtime"] = FormatTime(node->mtime_ns);
   job.needs_flag = node->extra->chosen && context_.options.keep_attributes;
   job.parent = node->parent->ino;
-  if (job.needs_flag) job.key = context_.tree.Key(node);
+  job.key = context_.tree.Key(node);
   job.stamp = node->local_stamp;
   return job;
 }

@@ -33,7 +33,9 @@ Result<Renamer::Pair> Renamer::Find(const Names& names) {
   if (target_node == nullptr) pair.target = 0;
   pair.target_is_directory = target_node != nullptr && target_node->is_directory();
   if (pair.is_directory && context_.tree.IsBelow(context_.tree.Find(names.new_parent), source_node))
-    return MakeError(EINVAL, ErrorKind::kInvalid, "A directory cannot be moved into itself.");
+    return MakeError(
+        EINVAL, ErrorKind::kInvalid,
+        StrCat(context_.tree.Path(source_node), " cannot be moved into itself. Take a place outside of it."));
   if (target_node != nullptr && target_node->is_directory() && pair.target != pair.source &&
       context_.tree.IsBelow(source_node, target_node))
     return MakeError(ENOTEMPTY, ErrorKind::kInvalid, StrCat("'", names.new_name, "' is not empty."));

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "base/str.h"
+#include "fs/names.h"
 #include "fs/object_facts.h"
 #include "fs/open_file.h"
 #include "fs/parents.h"
@@ -29,7 +30,8 @@ std::vector<Ino> Renamer::OpenBelow(Ino directory) {
 
 Status Renamer::RenameDirectory(const Names& names, const Pair& pair) {
   if (!context_.options.allow_rename_dir)
-    return MakeError(EOPNOTSUPP, ErrorKind::kInvalid, "Renaming directories is off (allow_rename_dir).");
+    return MakeError(EOPNOTSUPP, ErrorKind::kInvalid,
+                     StrCat("'", names.name, "': renaming directories is off. Set allow_rename_dir=true."));
   std::string from;
   std::string to;
   {
@@ -42,8 +44,7 @@ Status Renamer::RenameDirectory(const Names& names, const Pair& pair) {
     from = context_.tree.Key(node);
     to = StrCat(context_.tree.Key(directory), names.new_name, "/");
   }
-  if (to.size() > kKeyBytesMax)
-    return MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The directory's key would have more than 1023 bytes.");
+  if (to.size() > kKeyBytesMax) return KeyTooLong(names.new_name);
   const std::vector<Ino> open = OpenBelow(pair.source);
   std::vector<std::shared_ptr<OpenFile>> frozen;
   Status status;

@@ -16,7 +16,7 @@ constexpr int kWaitPages = 2;  // of a listing under way that may soon name what
 }  // namespace
 
 std::optional<Result<Node*>> Resolver::Known(Node* directory, std::string_view name) {
-  if (!directory->directory || directory->unlinked) return Result<Node*>(StaleInode());
+  if (!directory->directory || directory->unlinked) return Result<Node*>(context_.Stale(directory->ino));
   if (IsHiddenName(directory == context_.tree.root(), context_.prefix, name))
     return Result<Node*>(NoEntry(name));
   Node* node = context_.tree.Child(directory, name);
@@ -48,16 +48,14 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust) 
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   MutexLock lock(context_.tree.mutex);
   Node* directory = context_.tree.Find(parent);
-  if (directory == nullptr) return StaleInode();
-  if (!directory->is_directory())
-    return MakeError(ENOTDIR, ErrorKind::kInvalid,
-                     StrCat(context_.tree.Path(directory), " is not a directory."));
+  if (directory == nullptr) return context_.Stale(parent);
+  if (!directory->is_directory()) return NotADirectory(context_.tree.Path(directory));
   context_.tree.Pin(directory);
   const bool only_new = trust == Trust::kOnlyNew;
   const uint64_t called = only_new ? context_.tree.NextStamp() : 0;
   int waited_pages = 0;
   bool asked_metadata = false;
-  Result<Ino> result = StaleInode();
+  Result<Ino> result = NoEntry(name);
   for (;;) {
     bool is_bare = false;
     if (!only_new) {

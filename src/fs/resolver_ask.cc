@@ -73,8 +73,7 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
     const bool file_first = node != nullptr && !node->is_directory();
     const std::string key = context_.tree.Key(directory) + name;
     if (key.size() > kKeyBytesMax) {
-      result = Result<Ino>(
-          MakeError(ENAMETOOLONG, ErrorKind::kInvalid, "The object key has more than 1023 bytes."));
+      result = Result<Ino>(KeyTooLong(name));
       break;
     }
     const uint64_t stamp = context_.tree.NextStamp();
@@ -92,7 +91,7 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
     }
     context_.tree.EndRequest(directory, stamp);
   }
-  if (!result) result = Result<Ino>(StaleInode());
+  if (!result) result = Result<Ino>(context_.Stale(directory->ino));
   if (Node* node = *result ? context_.tree.Find(**result) : nullptr) context_.tree.MarkUsed(node);
   // A listing answers for names that are there; one more file to make would only list its folder again.
   if (*result) NoteColdLookup(directory);
@@ -148,7 +147,8 @@ Result<Resolver::Answer> Resolver::AskStore(const std::string& key, bool file_fi
 std::optional<Result<Ino>> Resolver::Take(Node* directory, const std::string& name, uint64_t stamp,
                                           const Answer& answer, Notices& notices) {
   if (context_.tree.IsLeaving(directory)) return std::nullopt;
-  if (directory->unlinked) return Result<Ino>(StaleInode());  // nothing may hang on it: it goes with its last user
+  if (directory->unlinked)
+    return Result<Ino>(context_.Stale(directory->ino));  // nothing may hang on it: it goes with its last user
   Node* node = context_.tree.Child(directory, name);
   if (node != nullptr && node->local_stamp > stamp) return Result<Ino>(node->ino);
   // A directory that is still one, as most are: what is below it is of no interest, and may be a million names.

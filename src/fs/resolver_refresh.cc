@@ -23,7 +23,7 @@ Status Resolver::Refresh(Ino ino, Trust trust) {
   {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return StaleInode();
+    if (node == nullptr) return context_.Stale(ino);
     if (node->parent == nullptr) return {};  // the root, or unlinked: nothing to ask for
     const bool is_fresh = trust == Trust::kFresh && context_.IsFresh(node);
     if (is_fresh && !context_.NeedsMetadata(node)) return {};
@@ -42,7 +42,7 @@ Status Resolver::Refresh(Ino ino, Trust trust) {
   // Renamed meanwhile: still there. Otherwise it is gone, or another kind of file has taken the name.
   const bool is_here = node != nullptr && !node->unlinked && node->parent != nullptr;
   const bool has_moved = is_here && (node->parent->ino != parent || node->name != name);
-  return has_moved || (found && is_here) ? Status() : Status(StaleInode());
+  return has_moved || (found && is_here) ? Status() : Status(context_.Stale(ino));
 }
 
 }  // namespace ossfs2

@@ -350,7 +350,7 @@ TEST_F(Attributes, ManyXattrsStayWithinWhatTheServiceTakes) {
   Status set;
   while ((set = mount_.fs().SetXattr(ino, "user.a" + std::to_string(100 + taken), "x", 0))) ++taken;
   EXPECT_EQ(ErrnoOf(set), ENOSPC);
-  EXPECT_TRUE(set.error().text.starts_with("f: ")) << set.error().text;  // the log has only this of the file
+  EXPECT_TRUE(set.error().text.starts_with("/f: ")) << set.error().text;  // the log has only this of the file
   EXPECT_GT(taken, 100);
   SaveAll(mount_);
   WriteOptions options;

@@ -24,6 +24,7 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
       parents_(context_, saver_),
       detacher_(context_),
       renamer_(context_, locker_, resolver_, publisher_, saver_, parents_, detacher_),
+      opener_(context_, locker_, resolver_, publisher_, files_),
       directories_(context_, lister_, resolver_) {
   context_.reads.SetNextFileResolver([this](uint64_t file_id) { return NextShard(file_id); });
   context_.reads.SetGoneListener(
@@ -60,10 +61,7 @@ Entry CoreFileSystem::Absent() const {
 }
 
 Status CoreFileSystem::CheckWritable(std::string_view name) const {
-  if (!context_.options.read_only) return {};
-  return MakeError(
-      EROFS, ErrorKind::kInvalid,
-      StrCat("'", name, "' cannot be changed: the file system is mounted read-only. Mount it without ro."));
+  return context_.options.read_only ? Status(ReadOnlyMount(name)) : Status();
 }
 
 Status CoreFileSystem::CheckWritable(Ino ino) {
@@ -231,7 +229,7 @@ std::optional<std::pair<uint64_t, ObjectVersion>> CoreFileSystem::NextShard(uint
   if (next == nullptr || next->type != NodeType::kFile || !next->published || next->size == 0)
     return std::nullopt;
   if (next->extra && next->extra->open && next->extra->open->ahead()) return std::nullopt;
-  if (IsUnavailableArchive(next)) return std::nullopt;
+  if (Opener::IsUnavailableArchive(next)) return std::nullopt;
   return std::make_pair(next->ino, context_.VersionOf(next));
 }
 

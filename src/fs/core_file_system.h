@@ -1,11 +1,10 @@
 // CoreFileSystem: the FileSystem over an object store and the two engines: puts the parts of fs/ together.
 //
 // Threads, errors: file_system.h. The parts: Tree (what is known), Resolver and Lister (asking), Publisher
-// and Renamer (changing), NameLocker (keeping changes apart), OpenDirectories and HandleTable (what is open).
+// and Renamer (changing), Opener, NameLocker (keeping changes apart), OpenDirectories and HandleTable (what is open).
 // Methods are in core_*.cc by kind.
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,6 +18,7 @@
 #include "fs/lister.h"
 #include "fs/name_locker.h"
 #include "fs/open_directories.h"
+#include "fs/opener.h"
 #include "fs/parents.h"
 #include "fs/publisher.h"
 #include "fs/renamer.h"
@@ -86,7 +86,7 @@ class CoreFileSystem final : public FileSystem {
   Result<size_t> CopyFileRange(HandleId source, uint64_t source_offset, HandleId target,
                                uint64_t target_offset, size_t length) override;
 
-  Result<HandleId> OpenDirectory(Ino ino) override { return directories_.Open(ino, next_handle_.fetch_add(1)); }
+  Result<HandleId> OpenDirectory(Ino ino) override { return directories_.Open(ino, opener_.NextId()); }
   Status ReadDirectory(HandleId handle, uint64_t cookie, bool plus,
                        const std::function<bool(const DirEntry&)>& add) override {
     return directories_.Read(handle, cookie, plus, add);
@@ -117,21 +117,6 @@ class CoreFileSystem final : public FileSystem {
   Result<std::string> LinkTargetKey(Ino parent, const std::string& target) EXCLUDES(context_.tree.mutex);
 
   // --- files (core_open.cc, core_files.cc, core_copy.cc) ---
-  std::shared_ptr<FileHandle> MakeHandle(Node* node, int flags) REQUIRES(context_.tree.mutex);
-  Status CheckOpen(const Node* node, int flags) const REQUIRES(context_.tree.mutex);
-  bool IsUnavailableArchive(const Node* node) const REQUIRES(context_.tree.mutex);
-  // Whether the kernel may keep its pages at the open that made the handle.
-  bool KeepsCache(const Node* node, FileHandle& handle) const REQUIRES(context_.tree.mutex);
-  // The kernel reads, writes or flushes by the handle, so it has taken the answer to its open. A release says less: it
-  // also comes for a program that was killed before the answer.
-  void NoteAnswered(FileHandle& handle) EXCLUDES(context_.tree.mutex);
-  // Whether an archived file can be read by now; the node is told.
-  Status AskArchive(Ino ino) EXCLUDES(context_.tree.mutex);
-  // HEADs a file that is about to be written, of which only the listing is known.
-  Status AskMetadata(Ino ino) EXCLUDES(context_.tree.mutex);
-  Status PrepareWriter(const std::shared_ptr<OpenFile>& file, bool exclusive) EXCLUDES(context_.tree.mutex);
-  Status AskTags(OpenFile& file) EXCLUDES(context_.tree.mutex);
-  static bool LosesItsName(const Node* node);
   Status TruncateOpen(OpenFile& file, uint64_t size) EXCLUDES(context_.tree.mutex);
   void TouchTruncated(Node* node, OpenFile* file) REQUIRES(context_.tree.mutex);
   Status Resize(Ino ino, uint64_t size, std::optional<HandleId> handle) EXCLUDES(context_.tree.mutex);
@@ -178,8 +163,8 @@ class CoreFileSystem final : public FileSystem {
   Detacher detacher_;
   Renamer renamer_;
   HandleTable<FileHandle> files_;
+  Opener opener_;
   OpenDirectories directories_;
-  std::atomic<HandleId> next_handle_{1};  // of files and directories
 };
 
 }  // namespace ossfs2

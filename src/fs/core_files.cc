@@ -52,7 +52,7 @@ std::shared_ptr<ReadFile> CoreFileSystem::ReaderOf(FileHandle& handle) {
 void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone done) {
   auto handle = files_.Get(id);
   if (!handle || !handle->readable) return done(BadHandle(id));
-  NoteAnswered(*handle);
+  opener_.NoteAnswered(*handle);
   const auto writer = handle->file->writer();
   const bool removed = handle->file->unlinked && writer && !writer->detached();
   if (writer && (handle->file->ahead() || (removed && writer->size() > 0)))
@@ -135,7 +135,7 @@ void CoreFileSystem::NoteFlushed(FileHandle& handle) {
 Result<bool> CoreFileSystem::TryWrite(HandleId id, uint64_t offset, std::span<const std::byte> data, Writer writer) {
   const auto handle = files_.Get(id);
   if (!handle || !handle->writable) return BadHandle(id);
-  NoteAnswered(*handle);
+  opener_.NoteAnswered(*handle);
   if (!handle->file->TryEnter()) return false;
   Result<bool> written = handle->file->writer()->TryWrite(offset, data, PlaceOf(*handle, writer));
   handle->file->Leave();
@@ -147,7 +147,7 @@ Result<size_t> CoreFileSystem::TryWriteLanded(HandleId id, uint64_t offset, Land
                                               Writer writer) {
   const auto handle = files_.Get(id);
   if (!handle || !handle->writable) return BadHandle(id);
-  NoteAnswered(*handle);
+  opener_.NoteAnswered(*handle);
   if (!handle->file->TryEnter()) return size_t{0};
   Result<size_t> taken = handle->file->writer()->TryWriteLanded(offset, landing, size, PlaceOf(*handle, writer));
   handle->file->Leave();
@@ -260,7 +260,7 @@ Status CoreFileSystem::ResizeUnopened(Ino ino, uint64_t size) {
 bool CoreFileSystem::NothingToFlush(HandleId id) {
   const auto handle = files_.Get(id);
   if (!handle) return true;
-  NoteAnswered(*handle);
+  opener_.NoteAnswered(*handle);
   if (!handle->closing.exchange(true)) handle->file->closing.fetch_add(1);
   const auto writer = handle->file->writer();
   if (!handle->stores) return !writer || !writer->provisional();  // the last close puts the old version back

@@ -1,241 +1,24 @@
-// Opening and creating files.
+// Opening and creating files (opener.h does the most of it).
 #include <fcntl.h>
 
 #include <cerrno>
 
-#include "base/log.h"
-#include "base/str.h"
-#include "fs/attributes.h"
 #include "fs/core_file_system.h"
-#include "oss/kept_tags.h"
 
 namespace ossfs2 {
-namespace {
 
-bool WantsWrite(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
-
-}  // namespace
-
-Status CoreFileSystem::CheckOpen(const Node* node, int flags) const {
-  if (node->is_directory())
-    return MakeError(EISDIR, ErrorKind::kInvalid, StrCat(context_.tree.Path(node), " is a directory."));
-  if (node->type == NodeType::kSymlink)
-    return MakeError(ELOOP, ErrorKind::kInvalid,
-                     StrCat(context_.tree.Path(node), " is a symlink. Open its target, or the link with O_PATH."));
-  const bool writes = WantsWrite(flags) || (flags & O_TRUNC) != 0;
-  if (writes && context_.options.read_only) return CheckWritable(context_.tree.Path(node));
-  return {};
-}
-
-bool CoreFileSystem::IsUnavailableArchive(const Node* node) const {
-  switch (node->storage_class) {
-    case StorageClass::kArchive:
-    case StorageClass::kColdArchive:
-    case StorageClass::kDeepColdArchive:
-      break;
-    default:
-      return false;
-  }
-  if (!node->extra) return true;
-  return !node->extra->reads_directly && node->extra->restore.find("ongoing-request=\"false\"") == std::string::npos;
-}
-
-// The list does not say whether an archived object was restored, and that can change any time; whether its bucket
-// allows direct reads, only a GET tells.
-Status CoreFileSystem::AskArchive(Ino ino) {
-  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, Resolver::Trust::kOnlyNew));
-  ObjectVersion version;
-  {
-    MutexLock lock(context_.tree.mutex);
-    const Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return context_.Stale(ino);
-    if (!IsUnavailableArchive(node) || node->size == 0) return {};
-    version = context_.VersionOf(node);
-  }
-  const Status read = ProbeRead(context_.store, version.key, version.etag);
-  if (!read) return read.error().kind == ErrorKind::kAccessDenied ? Status() : read;
-  MutexLock lock(context_.tree.mutex);
-  Node* node = context_.tree.Find(ino);
-  if (node != nullptr && node->etag.Equals(version.etag)) context_.tree.Extra(node).reads_directly = true;
-  return {};
-}
-
-// Until one of them has surely reached the kernel, all answers to opens let it drop the pages: another one might
-// overtake the first, and its program would read pages of the old version.
-bool CoreFileSystem::KeepsCache(const Node* node, FileHandle& handle) const {
-  if (node->pages_stale()) handle.drops_pages = node->pages_made;
-  return !node->pages_stale();
-}
-
-void CoreFileSystem::NoteAnswered(FileHandle& handle) {
-  if (handle.drops_pages.load(std::memory_order_relaxed) < 0) return;
-  const int32_t dropped = handle.drops_pages.exchange(-1);
-  MutexLock lock(context_.tree.mutex);
-  Node* node = context_.tree.Find(handle.ino);
-  // Not for what is newer than the open.
-  if (node != nullptr && node->pages_made == dropped) node->pages_dropped = node->pages_made;
-}
-
-std::shared_ptr<FileHandle> CoreFileSystem::MakeHandle(Node* node, int flags) {
-  auto handle = std::make_shared<FileHandle>();
-  handle->id = next_handle_.fetch_add(1);
-  handle->ino = node->ino;
-  handle->flags = flags;
-  handle->readable = (flags & O_ACCMODE) != O_WRONLY;
-  handle->writable = WantsWrite(flags);
-  handle->append = (flags & O_APPEND) != 0;
-  handle->stores = handle->writable || (flags & O_TRUNC) != 0;
-  NodeExtra& extra = context_.tree.Extra(node);
-  if (!extra.open) {
-    extra.open = std::make_shared<OpenFile>(node->ino);
-    extra.open->unlinked = node->unlinked;
-  }
-  handle->file = extra.open;
-  handle->replaced = extra.open->replaced;
-  ++extra.open->handles;
-  if (handle->writable) ++extra.open->writable_handles;
-  context_.tree.Pin(node);
-  files_.Add(handle);
-  return handle;
-}
-
-// Of the object that is to be replaced; only for the first writer.
-Status CoreFileSystem::AskTags(OpenFile& file) {
-  std::string key;
-  uint64_t count = 0;
-  {
-    MutexLock lock(context_.tree.mutex);
-    const Node* node = context_.tree.Find(file.ino());
-    if (node == nullptr || !node->extra || !node->published || node->unlinked || file.writer()) return {};
-    node->extra->tags.clear();
-    count = node->extra->tag_count;
-    if (count != 0) key = context_.tree.Key(node);
-  }
-  Result<std::string> tags = oss::KeptTags(context_.store, key, count);
-  if (!tags) return tags.error();
-  if (tags->empty()) return {};
-  MutexLock lock(context_.tree.mutex);
-  if (Node* node = context_.tree.Find(file.ino())) {
-    context_.tree.Extra(node).tags = std::move(*tags);
-    context_.tree.Recount(node);
-  }
-  return {};
-}
-
-Status CoreFileSystem::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool exclusive) {
-  OSSFS2_RETURN_IF_ERROR(AskTags(*file));
-  WriteTarget target;
-  WriteOptions options;
-  bool rebind = false;
-  {
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(file->ino());
-    if (node == nullptr) return context_.Stale(file->ino());
-    target.file_id = node->ino;
-    target.base = context_.VersionOf(node);
-    target.exists = node->published && !node->unlinked;
-    target.exclusive = exclusive;
-    publisher_.SharesTree(context_.tree);
-    options = publisher_.UploadOptionsOf(node);
-    const auto writer = file->writer();
-    rebind = !node->unlinked && (!writer || file->writer_etag != target.base.etag);
-    file->writer_etag = target.base.etag;
-  }
-  const auto writer = file->EnsureWriter(context_.writes, target);
-  // What is put into the page cache now would lie over what is written next.
-  file->KeepHold(context_.reads.HoldFilling(file->ino()));
-  // Somebody replaced the object since the writer was opened. Or it is one of before, which a read that was just
-  // answered still holds: it knows the name and the version of then.
-  if (rebind && !writer->dirty()) writer->Rebind(target.base, target.exists);
-  writer->SetOptions(options);
-  return {};
-}
-
-// Whoever takes the name away has seen that nobody has the file open.
-bool CoreFileSystem::LosesItsName(const Node* node) {
-  return node->leaving > 0 && !(node->extra && node->extra->open);
-}
-
-std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) {
-  if (WantsWrite(flags) || (flags & O_TRUNC) != 0 || context_.options.close_to_open) return std::nullopt;
-  MutexLock lock(context_.tree.mutex);
-  Node* node = context_.tree.Find(ino);
-  if (node == nullptr) return Result<Opened>(context_.Stale(ino));
-  if (Status status = CheckOpen(node, flags); !status) return Result<Opened>(status.error());
-  if (!context_.IsFresh(node) || IsUnavailableArchive(node) || node->unlinked || node->pages_stale() ||
-      LosesItsName(node))
-    return std::nullopt;
-  const auto handle = MakeHandle(node, flags);
-  return Result<Opened>(Opened{handle->id, KeepsCache(node, *handle), context_.options.direct_io});
-}
-
-// A key that may write but not read knows no metadata, and so cannot keep any.
-Status CoreFileSystem::AskMetadata(Ino ino) {
-  Status asked = resolver_.Refresh(ino, Resolver::Trust::kOnlyNew);
-  return !asked && asked.error().kind == ErrorKind::kAccessDenied ? Status() : asked;
-}
+std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) { return opener_.TryOpen(ino, flags); }
 
 Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
-  OSSFS2_RETURN_IF_ERROR(
-      resolver_.Refresh(ino, context_.options.close_to_open ? Resolver::Trust::kOnlyNew : Resolver::Trust::kFresh));
-  const bool writes = WantsWrite(flags) || (flags & O_TRUNC) != 0;
-  bool ask_restore = false;
-  bool ask_metadata = false;
-  bool new_version = false;
-  {
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return context_.Stale(ino);
-    OSSFS2_RETURN_IF_ERROR(CheckOpen(node, flags));
-    new_version = node->pages_stale();
-    ask_restore = (flags & O_TRUNC) == 0 && IsUnavailableArchive(node) && node->published;
-    ask_metadata = writes && node->published && !(node->extra && node->extra->metadata_known);
-  }
-  if (new_version) {
-    // Pages of the old version must not come after the kernel has dropped them for this open.
-    context_.reads.StopFilling(ino, ReadEngine::StoresUnderWay::kWait);
-    // It drops no attributes for it: the program would read up to the old size. Whoever found the version may not have
-    // told it yet.
-    if (KernelNotifier* kernel = context_.notifier) kernel->InvalidateAttributes(ino);
-  }
-  if (ask_restore) OSSFS2_RETURN_IF_ERROR(AskArchive(ino));
-  // The list does not tell the metadata, all of which the new version has to carry.
-  if (ask_metadata && !ask_restore) OSSFS2_RETURN_IF_ERROR(AskMetadata(ino));
-  std::shared_ptr<FileHandle> handle;
-  Opened opened;
-  // A writer that is made in the middle of a rename would store its file under the old name.
-  NameLocks::Guard name;
-  for (bool hold_name = writes; !handle; hold_name = true) {
-    if (hold_name) {
-      Result<NameLocks::Guard> guard = locker_.LockNode(ino);
-      if (!guard) return guard.error();
-      name = std::move(*guard);
-    }
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return context_.Stale(ino);
-    if (!hold_name && LosesItsName(node)) continue;
-    // Without a name a file lives as long as its handles.
-    if (node->unlinked && !(node->extra && node->extra->open)) return context_.Stale(ino);
-    if (ask_restore && IsUnavailableArchive(node)) {
-      const std::string text = StrCat(
-          context_.tree.Key(node), " is in storage class ", StorageClassName(node->storage_class),
-          " and not restored. Call RestoreObject (ossutil restore) and open it again when that is done.");
-      LogLimited(LogLevel::kWarning, text);
-      return MakeError(EACCES, ErrorKind::kAccessDenied, text);
-    }
-    handle = MakeHandle(node, flags);
-    opened = Opened{handle->id, KeepsCache(node, *handle), context_.options.direct_io};
-  }
-  Status status;
-  if (writes) status = PrepareWriter(handle->file, false);
-  name.Release();
+  Result<Opener::Made> made = opener_.Open(ino, flags);
+  if (!made) return made.error();
+  Status status = made->writer;
   if (status && (flags & O_TRUNC) != 0) {
-    status = TruncateOpen(*handle->file, 0);
-    if (status) NoteWrite(*handle);
+    status = TruncateOpen(*made->handle->file, 0);
+    if (status) NoteWrite(*made->handle);
   }
-  if (status) return opened;
-  Release(opened.handle);
+  if (status) return made->opened;
+  Release(made->opened.handle);
   return status.error();
 }
 
@@ -257,14 +40,15 @@ Result<std::pair<Entry, Opened>> CoreFileSystem::Create(Ino parent, const std::s
       if (node == nullptr) return NoEntry(name);
       node->published = false;
       if (node->extra->chosen) node->extra->pending = true;
-      handle = MakeHandle(node, flags);
+      opener_.SharesTree(context_.tree);
+      handle = opener_.MakeHandle(node, flags);
       made = {context_.MakeEntry(node), Opened{handle->id, true, context_.options.direct_io}};
     }
   }
   if (handle) {
     // No FLUSH comes for a handle that cannot write: the empty file is stored now, and never over another's.
-    const bool store_now = !WantsWrite(flags);
-    Status status = PrepareWriter(handle->file, store_now || (flags & O_EXCL) != 0);
+    const bool store_now = (flags & O_ACCMODE) == O_RDONLY;
+    Status status = opener_.PrepareWriter(handle->file, store_now || (flags & O_EXCL) != 0);
     if (status && store_now) status = publisher_.PublishLocked(handle->ino, PublishFor::kClose);
     guard->Release();
     if (status) {

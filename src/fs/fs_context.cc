@@ -184,6 +184,12 @@ Error NotADirectory(std::string_view path) {
   return MakeError(ENOTDIR, ErrorKind::kInvalid, StrCat(path, " is not a directory."));
 }
 
+Error ReadOnlyMount(std::string_view name) {
+  return MakeError(
+      EROFS, ErrorKind::kInvalid,
+      StrCat("'", name, "' cannot be changed: the file system is mounted read-only. Mount it without ro."));
+}
+
 Error StaleInode(std::string_view path) {
   return MakeError(ESTALE, ErrorKind::kNotFound,
                    StrCat(path, " was removed or replaced meanwhile. Open it again by its path."));

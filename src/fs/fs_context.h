@@ -32,6 +32,7 @@ bool IsAbsent(const Error& error);
 Error NoEntry(std::string_view name);
 Error NameExists(std::string_view name);
 Error NotADirectory(std::string_view path);
+Error ReadOnlyMount(std::string_view name);
 // ESTALE: what was found by that path is not there any more.
 Error StaleInode(std::string_view path);
 

@@ -23,8 +23,8 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
       publisher_(context_, locker_, saver_),
       parents_(context_, saver_),
       detacher_(context_),
-      renamer_(context_, locker_, resolver_, publisher_, saver_, parents_, detacher_),
       opener_(context_, locker_, resolver_, publisher_, files_),
+      renamer_(context_, locker_, resolver_, publisher_, saver_, parents_, detacher_, replaced_),
       directories_(context_, lister_, resolver_) {
   context_.reads.SetNextFileResolver([this](uint64_t file_id) { return NextShard(file_id); });
   context_.reads.SetGoneListener(
@@ -35,6 +35,7 @@ CoreFileSystem::~CoreFileSystem() {
   context_.reads.SetNextFileResolver(nullptr);
   context_.reads.SetGoneListener(nullptr);
   SetNotifier(nullptr);
+  replaced_.Stop();
   saver_.Stop();
   context_.WaitForTasks();
 }
@@ -99,21 +100,24 @@ Result<Entry> CoreFileSystem::Found(Ino ino) {
 }
 
 Result<Entry> CoreFileSystem::Lookup(Ino parent, const std::string& name) {
-  Result<Ino> ino = resolver_.Resolve(parent, name);
-  if (!ino) {
-    if (ino.error().errno_value == ENOENT && context_.options.negative_timeout_s > 0) return Absent();
-    return ino.error();
+  for (int tries = 1;; ++tries) {
+    Result<Ino> ino = resolver_.Resolve(parent, name);
+    if (!ino) {
+      if (ino.error().errno_value == ENOENT && context_.options.negative_timeout_s > 0) return Absent();
+      return ino.error();
+    }
+    bool needs_metadata = false;
+    {
+      MutexLock lock(context_.tree.mutex);
+      const Node* node = context_.tree.Find(*ino);
+      needs_metadata = node != nullptr && context_.NeedsMetadata(node);
+    }
+    if (needs_metadata) OSSFS2_RETURN_IF_ERROR(resolver_.FetchMetadata({*ino}));
+    Result<Entry> entry = Found(*ino);
+    if (entry || entry.error().errno_value != ESTALE) return entry;
+    // Removed in between; or replaced, and then the name was never away.
+    if (tries == kNameTriesMax) return NoEntry(name);
   }
-  bool needs_metadata = false;
-  {
-    MutexLock lock(context_.tree.mutex);
-    const Node* node = context_.tree.Find(*ino);
-    needs_metadata = node != nullptr && context_.NeedsMetadata(node);
-  }
-  if (needs_metadata) OSSFS2_RETURN_IF_ERROR(resolver_.FetchMetadata({*ino}));
-  Result<Entry> entry = Found(*ino);
-  if (!entry && entry.error().errno_value == ESTALE) return NoEntry(name);
-  return entry;
 }
 
 void CoreFileSystem::Forget(Ino ino, uint64_t lookups) {

@@ -22,6 +22,7 @@
 #include "fs/parents.h"
 #include "fs/publisher.h"
 #include "fs/renamer.h"
+#include "fs/replaced_files.h"
 #include "fs/resolver.h"
 
 namespace ossfs2 {
@@ -104,6 +105,8 @@ class CoreFileSystem final : public FileSystem {
  private:
   struct FlushReport;
 
+  static constexpr int kNameTriesMax = 5;  // of what finds a file by its name, while renames here give it to others
+
   Entry Absent() const;
   // EROFS; the name is for the message.
   Status CheckWritable(std::string_view name) const;
@@ -117,6 +120,8 @@ class CoreFileSystem final : public FileSystem {
   Result<std::string> LinkTargetKey(Ino parent, const std::string& target) EXCLUDES(context_.tree.mutex);
 
   // --- files (core_open.cc, core_files.cc, core_copy.cc) ---
+  Result<std::pair<Entry, Opened>> OpenByName(Ino parent, const std::string& name, int flags)
+      EXCLUDES(context_.tree.mutex);
   Status TruncateOpen(OpenFile& file, uint64_t size) EXCLUDES(context_.tree.mutex);
   void TouchTruncated(Node* node, OpenFile* file) REQUIRES(context_.tree.mutex);
   Status Resize(Ino ino, uint64_t size, std::optional<HandleId> handle) EXCLUDES(context_.tree.mutex);
@@ -161,9 +166,10 @@ class CoreFileSystem final : public FileSystem {
   Publisher publisher_;
   Parents parents_;
   Detacher detacher_;
-  Renamer renamer_;
   HandleTable<FileHandle> files_;
   Opener opener_;
+  ReplacedFiles replaced_{context_, opener_, [this](HandleId id) { Release(id); }};
+  Renamer renamer_;
   OpenDirectories directories_;
 };
 

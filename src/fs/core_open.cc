@@ -63,15 +63,23 @@ Result<std::pair<Entry, Opened>> CoreFileSystem::Create(Ino parent, const std::s
   }
   guard->Release();
   if ((flags & O_EXCL) != 0) return NameExists(name);
-  Result<Entry> entry = Lookup(parent, name);
-  if (!entry) return entry.error();
-  Result<Opened> opened = Open(entry->attr.ino, flags & ~(O_CREAT | O_EXCL));
-  if (!opened) {
+  return OpenByName(parent, name, flags & ~(O_CREAT | O_EXCL));
+}
+
+Result<std::pair<Entry, Opened>> CoreFileSystem::OpenByName(Ino parent, const std::string& name, int flags) {
+  for (int tries = 1;; ++tries) {
+    Result<Entry> entry = Lookup(parent, name);
+    if (!entry) return entry.error();
+    if (entry->attr.ino == 0) return NoEntry(name);
+    Result<Opened> opened = Open(entry->attr.ino, flags);
+    if (opened) {
+      if ((flags & O_TRUNC) != 0) entry->attr.size = 0;
+      return std::make_pair(*entry, *opened);
+    }
     Forget(entry->attr.ino, 1);
-    return opened.error();
+    // ESTALE: the name got another file in between.
+    if (opened.error().errno_value != ESTALE || tries == kNameTriesMax) return opened.error();
   }
-  if ((flags & O_TRUNC) != 0) entry->attr.size = 0;
-  return std::make_pair(*entry, *opened);
 }
 
 }  // namespace ossfs2

@@ -4,14 +4,14 @@
 
 namespace ossfs2 {
 
-std::shared_ptr<OpenFile> Detacher::StillOpen(Ino ino) {
+std::shared_ptr<OpenFile> Detacher::StillOpen(Ino ino, bool kept) {
   const auto find = [this, ino]() -> std::shared_ptr<OpenFile> {
     MutexLock lock(context_.tree.mutex);
     const Node* node = context_.tree.Find(ino);
     return node != nullptr && node->extra ? node->extra->open : nullptr;
   };
   const std::shared_ptr<OpenFile> file = find();
-  if (!file || file->closing == 0 || !file->WaitClosed(kCloseWait)) return file;
+  if (!file || kept || file->closing == 0 || !file->WaitClosed(kCloseWait)) return file;
   return find();
 }
 
@@ -33,8 +33,8 @@ void Detacher::Redirect(OpenFile& file, Replacement* readers, const ObjectVersio
   file.version.fetch_add(1);
 }
 
-Status Detacher::Detach(Ino ino, const Take& take) {
-  const std::shared_ptr<OpenFile> file = StillOpen(ino);
+Status Detacher::Detach(Ino ino, const Take& take, bool kept) {
+  const std::shared_ptr<OpenFile> file = StillOpen(ino, kept);
   if (!file) return take(false);
   WriteTarget target;
   bool rebind = false;

@@ -24,11 +24,12 @@ class Detacher {
 
   explicit Detacher(FsContext& context) : context_(context) {}
 
-  // Calls `take` once. After an error of its own the file still has its name.
-  Status Detach(Ino ino, const Take& take) EXCLUDES(context_.tree.mutex);
+  // Calls `take` once. After an error of its own the file still has its name. `kept`: one of its handles is there to
+  // keep it (replaced_files.h), so no close is waited for.
+  Status Detach(Ino ino, const Take& take, bool kept = false) EXCLUDES(context_.tree.mutex);
 
  private:
-  std::shared_ptr<OpenFile> StillOpen(Ino ino) EXCLUDES(context_.tree.mutex);
+  std::shared_ptr<OpenFile> StillOpen(Ino ino, bool kept) EXCLUDES(context_.tree.mutex);
   Result<ObjectVersion> Park(const ObjectVersion& from, const std::string& to);
   // Readers (null: an empty file) go on with that version.
   void Redirect(OpenFile& file, Replacement* readers, const ObjectVersion& to);

@@ -154,12 +154,18 @@ Status Opener::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool exclusi
 // Whoever takes the name away has seen that nobody has the file open.
 bool Opener::LosesItsName(const Node* node) { return node->leaving > 0 && !(node->extra && node->extra->open); }
 
+void Opener::NoteLate(const Node* node) {
+  if (node->type == NodeType::kFile && (node->unlinked || node->leaving > 0))
+    late_.Note(node->name, context_.clock.NowSteady());
+}
+
 std::optional<Result<Opened>> Opener::TryOpen(Ino ino, int flags) {
   if (Changes(flags) || context_.options.close_to_open) return std::nullopt;
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return Result<Opened>(context_.Stale(ino));
   if (Status status = Check(node, flags); !status) return Result<Opened>(status.error());
+  NoteLate(node);
   if (!context_.IsFresh(node) || IsUnavailableArchive(node) || node->unlinked || node->pages_stale() ||
       LosesItsName(node))
     return std::nullopt;
@@ -173,9 +179,27 @@ Status Opener::AskMetadata(Ino ino) {
   return !asked && asked.error().kind == ErrorKind::kAccessDenied ? Status() : asked;
 }
 
+Status Opener::AskForOpen(Ino ino) {
+  Status asked = Ask(ino);
+  if (asked || asked.error().errno_value != ESTALE) return asked;
+  MutexLock lock(context_.tree.mutex);
+  if (const Node* node = context_.tree.Find(ino)) NoteLate(node);  // replaced while it was asked for
+  return asked;
+}
+
+Status Opener::Ask(Ino ino) {
+  if (!context_.options.close_to_open) return resolver_.Refresh(ino);
+  bool doubtful = false;
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, Resolver::Trust::kOnlyNew, &doubtful));
+  if (!doubtful) return {};
+  // Whoever changes the file here holds its name, so nobody does when it is asked for again.
+  const Result<NameLocks::Guard> guard = locker_.LockNode(ino);
+  if (!guard) return guard.error();
+  return resolver_.Refresh(ino, Resolver::Trust::kOnlyNew);
+}
+
 Result<Opener::Made> Opener::Open(Ino ino, int flags) {
-  OSSFS2_RETURN_IF_ERROR(
-      resolver_.Refresh(ino, context_.options.close_to_open ? Resolver::Trust::kOnlyNew : Resolver::Trust::kFresh));
+  OSSFS2_RETURN_IF_ERROR(AskForOpen(ino));
   const bool writes = Changes(flags);
   bool ask_restore = false;
   bool ask_metadata = false;
@@ -211,6 +235,7 @@ Result<Opener::Made> Opener::Open(Ino ino, int flags) {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(ino);
     if (node == nullptr) return context_.Stale(ino);
+    NoteLate(node);
     if (!hold_name && LosesItsName(node)) continue;
     // Without a name a file lives as long as its handles.
     if (node->unlinked && !(node->extra && node->extra->open)) return context_.Stale(ino);

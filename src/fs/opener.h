@@ -14,6 +14,7 @@
 #include "fs/file_handle.h"
 #include "fs/fs_context.h"
 #include "fs/handle_table.h"
+#include "fs/late_opens.h"
 #include "fs/name_locker.h"
 #include "fs/publisher.h"
 #include "fs/resolver.h"
@@ -49,23 +50,33 @@ class Opener {
   // also comes for a program that was killed before the answer.
   void NoteAnswered(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   static bool IsUnavailableArchive(const Node* node);
+  // Opens have come too late for files of that name lately.
+  bool ExpectsLateOpens(const Node* node) const REQUIRES(context_.tree.mutex) {
+    return late_.Expects(node->name, context_.clock.NowSteady());
+  }
 
  private:
   Status Check(const Node* node, int flags) const REQUIRES(context_.tree.mutex);
   // Whether the kernel may keep its pages at the open that made the handle.
   static bool KeepsCache(const Node* node, FileHandle& handle);
+  // Brings the file up to date. With close_to_open it is then what the bucket had after the call.
+  Status AskForOpen(Ino ino) EXCLUDES(context_.tree.mutex);
+  Status Ask(Ino ino) EXCLUDES(context_.tree.mutex);
   // Whether an archived file can be read by now; the node is told.
   Status AskArchive(Ino ino) EXCLUDES(context_.tree.mutex);
   // HEADs a file that is about to be written, of which only the listing is known.
   Status AskMetadata(Ino ino) EXCLUDES(context_.tree.mutex);
   Status AskTags(OpenFile& file) EXCLUDES(context_.tree.mutex);
   static bool LosesItsName(const Node* node);
+  // Notes an open of a file whose name is being taken or is gone.
+  void NoteLate(const Node* node) REQUIRES(context_.tree.mutex);
 
   FsContext& context_;
   NameLocker& locker_;
   Resolver& resolver_;
   Publisher& publisher_;
   HandleTable<FileHandle>& files_;
+  LateOpens late_ GUARDED_BY(context_.tree.mutex);
   std::atomic<HandleId> next_id_{1};  // of files and directories
 };
 

@@ -9,11 +9,12 @@
 #include "fs/object_facts.h"
 #include "fs/open_file.h"
 #include "fs/parents.h"
+#include "fs/replaced_files.h"
 #include "fs/store_calls.h"
 
 namespace ossfs2 {
 
-Result<Renamer::Pair> Renamer::Find(const Names& names) {
+Result<Renamer::Pair> Renamer::Find(const Names& names, Resolver::Trust trust_target) {
   Pair pair;
   Result<Ino> source = resolver_.Resolve(names.parent, names.name);
   if (!source) return source.error();
@@ -21,7 +22,7 @@ Result<Renamer::Pair> Renamer::Find(const Names& names) {
   Result<bool> absent = resolver_.KnownAbsentForCreate(names.new_parent, names.new_name);
   if (!absent) return absent.error();
   if (!*absent) {
-    Result<Ino> target = resolver_.Resolve(names.new_parent, names.new_name);
+    Result<Ino> target = resolver_.Resolve(names.new_parent, names.new_name, trust_target);
     if (!target && target.error().errno_value != ENOENT) return target.error();
     if (target) pair.target = *target;
   }
@@ -40,6 +41,15 @@ Result<Renamer::Pair> Renamer::Find(const Names& names) {
       context_.tree.IsBelow(source_node, target_node))
     return MakeError(ENOTEMPTY, ErrorKind::kInvalid, StrCat("'", names.new_name, "' is not empty."));
   return pair;
+}
+
+Resolver::Trust Renamer::TrustOfTarget(Ino target) {
+  if (!context_.options.close_to_open || target == 0) return Resolver::Trust::kFresh;
+  MutexLock lock(context_.tree.mutex);
+  const Node* node = context_.tree.Find(target);
+  const bool is_open = node != nullptr && node->extra && node->extra->open;
+  replaced_.SharesTree(context_.tree);
+  return is_open || replaced_.IsWanted(node) ? Resolver::Trust::kOnlyNew : Resolver::Trust::kFresh;
 }
 
 Status Renamer::CheckTypes(const Pair& pair, const Names& names) {
@@ -64,7 +74,8 @@ Status Renamer::Rename(const Names& names) {
     if (!guard) return guard.error();
     const NodeMark changing(context_.tree, before->source, &Node::changing);
     // The names are ours now; what they are may have changed while we waited.
-    Result<Pair> pair = Find(names);
+    Result<Pair> pair = Find(names, TrustOfTarget(before->target));
+    if (!pair && pair.error().kind == ErrorKind::kAccessDenied) pair = Find(names);  // a key that may not read
     if (!pair) return pair.error();
     if (pair->source != before->source) continue;
     OSSFS2_RETURN_IF_ERROR(CheckTypes(*pair, names));
@@ -110,10 +121,11 @@ Status Renamer::ReplaceTarget(Ino target, const std::function<Status(bool& copie
   if (target == 0) return move(copied);
   const NodeMark leaving(context_.tree, target, &Node::leaving);
   Status moved;
-  const Status detached = detacher_.Detach(target, [&](bool) {
+  const Detacher::Take take = [&](bool) {
     moved = move(copied);
     return copied ? Status() : moved;
-  });
+  };
+  const Status detached = detacher_.Detach(target, take, replaced_.Keep(target));
   if (!copied) return detached;
   if (!moved) {
     // Its object is gone, although the source stays.

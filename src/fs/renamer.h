@@ -2,17 +2,15 @@
 //
 // File: an unpublished or dirty source is published, the object is copied (attributes that wait to be stored ride
 // along), the copy is proven, then the source is deleted. Open handles, the inode number and cached bytes stay; handles
-// of a file that it replaces go on without a name (detacher.h). A copy that is not proven, or whose source may not be
-// deleted, is taken back; a file that it has replaced is gone.
-// Directory: all keys below are copied, each copy proven; only when all are there, the old keys are deleted
-// (directory_copier.h). A failed rename of a directory removes the copies it made; if even that fails, the same rename
-// may be repeated and goes on.
-// While old keys are deleted nothing below is taken for gone: listings and look-ups of unknown names wait
-// (Tree::IsLeaving). Other operations on the names (and on all below a directory) wait; nothing is locked over the
-// network that a lookup, read or TryWrite needs.
-// Threads: any that may block.
-// Errors: EMFILE more than rename_dir_limit keys; ENOTSUP renames of directories are off; EIO a copy that could not be
-// proven (the source is kept).
+// of a file that it replaces go on without a name (detacher.h), and where opens came late before, later ones have it
+// too (replaced_files.h). A copy that is not proven, or whose source may not be deleted, is taken back; a file that it
+// has replaced is gone. Directory: all keys below are copied, each copy proven; only when all are there, the old keys
+// are deleted (directory_copier.h). A failed rename of a directory removes the copies it made; if even that fails, the
+// same rename may be repeated and goes on. While old keys are deleted nothing below is taken for gone: listings and
+// look-ups of unknown names wait (Tree::IsLeaving). Other operations on the names (and on all below a directory) wait;
+// nothing is locked over the network that a lookup, read or TryWrite needs. Threads: any that may block. Errors: EMFILE
+// more than rename_dir_limit keys; ENOTSUP renames of directories are off; EIO a copy that could not be proven (the
+// source is kept).
 #pragma once
 
 #include <functional>
@@ -31,11 +29,12 @@
 namespace ossfs2 {
 
 class Parents;
+class ReplacedFiles;
 
 class Renamer {
  public:
   Renamer(FsContext& context, NameLocker& locker, Resolver& resolver, Publisher& publisher, AttributeSaver& saver,
-          Parents& parents, Detacher& detacher)
+          Parents& parents, Detacher& detacher, ReplacedFiles& replaced)
       : context_(context),
         locker_(locker),
         resolver_(resolver),
@@ -43,6 +42,7 @@ class Renamer {
         saver_(saver),
         parents_(parents),
         detacher_(detacher),
+        replaced_(replaced),
         copier_(context) {}
 
   struct Names {
@@ -62,7 +62,11 @@ class Renamer {
     Ino target = 0;  // 0: the new name is free
     bool target_is_directory = false;
   };
-  Result<Pair> Find(const Names& names) EXCLUDES(context_.tree.mutex);
+  Result<Pair> Find(const Names& names, Resolver::Trust trust_target = Resolver::Trust::kFresh)
+      EXCLUDES(context_.tree.mutex);
+  // With close_to_open, who opens the target from now on may get it as it is then (Opener::AskForOpen): so it is asked
+  // for.
+  Resolver::Trust TrustOfTarget(Ino target) EXCLUDES(context_.tree.mutex);
   Status CheckTypes(const Pair& pair, const Names& names);
   // The node takes its new name; the old target's node loses it.
   void Reattach(const Names& names, const Pair& pair) REQUIRES(context_.tree.mutex);
@@ -133,6 +137,7 @@ class Renamer {
   AttributeSaver& saver_;
   Parents& parents_;
   Detacher& detacher_;
+  ReplacedFiles& replaced_;
   DirectoryCopier copier_;
 };
 

@@ -44,7 +44,7 @@ Result<bool> Resolver::KnownAbsentForCreate(Ino parent, const std::string& name)
          context_.tree.absent.Has(parent, name, context_.clock.NowSteady() - kAbsentForCreate);
 }
 
-Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust) {
+Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust, bool* doubtful) {
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   MutexLock lock(context_.tree.mutex);
   Node* directory = context_.tree.Find(parent);
@@ -55,6 +55,7 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust) 
   const uint64_t called = only_new ? context_.tree.NextStamp() : 0;
   int waited_pages = 0;
   bool asked_metadata = false;
+  bool is_doubtful = false;
   Result<Ino> result = NoEntry(name);
   for (;;) {
     bool is_bare = false;
@@ -87,7 +88,7 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust) 
         result = asked.error();
         break;
       }
-      result = Ask(lock, directory, name, trust);
+      result = Ask(lock, directory, name, trust, is_doubtful);
       break;
     }
     const std::shared_ptr<Flight> joined = flight->second;
@@ -95,8 +96,10 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust) 
     // Its answer may be from before this call, and then from before a change that the caller was told of.
     if (joined->begun < called || (only_new && joined->trust != trust) || !joined->result) continue;
     result = *joined->result;
+    is_doubtful = joined->doubtful;
     break;
   }
+  if (doubtful != nullptr) *doubtful = is_doubtful;
   context_.tree.Unpin(directory);
   if (Node* node = result ? context_.tree.Find(*result) : nullptr) context_.tree.MarkUsed(node);
   return result;

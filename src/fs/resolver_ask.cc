@@ -3,6 +3,7 @@
 
 #include "fs/names.h"
 #include "fs/object_facts.h"
+#include "fs/open_file.h"
 #include "fs/resolver.h"
 
 namespace ossfs2 {
@@ -52,9 +53,16 @@ class PairOfProbes {
   std::optional<Result<ListPage>> page_ GUARDED_BY(mutex_);
 };
 
+// Answers say nothing about what is being changed here, unless they know it as it is known here.
+bool IsDoubtful(const Node* known, const std::optional<ObjectInfo>& file) {
+  if (known == nullptr || known->is_directory() || (known->changing == 0 && known->leaving == 0)) return false;
+  if (!known->published || (known->extra && known->extra->open && known->extra->open->ahead())) return false;
+  return !file || file->size != known->size || !known->etag.Equals(file->etag);
+}
+
 }  // namespace
 
-Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& name, Trust trust) {
+Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& name, Trust trust, bool& doubtful) {
   const auto flight = std::make_shared<Flight>();
   flight->trust = trust;
   flight->begun = context_.tree.NextStamp();
@@ -86,8 +94,10 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
     } else if (!context_.tree.HasMovedSince(directory, stamp)) {
       const Node* known = context_.tree.Child(directory, name);
       const bool overtaken = known != nullptr && known->local_stamp > stamp;
-      if (!overtaken || trust == Trust::kFresh || asks + 1 == kAsksMax)
+      if (!overtaken || trust == Trust::kFresh || asks + 1 == kAsksMax) {
+        flight->doubtful = IsDoubtful(known, answer->file);
         result = Take(directory, name, stamp, *answer, notices);
+      }
     }
     context_.tree.EndRequest(directory, stamp);
   }
@@ -97,6 +107,7 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
   if (*result) NoteColdLookup(directory);
   flight->result = result;
   flight->done = true;
+  doubtful = flight->doubtful;
   flights_.erase(Key{directory->ino, name});
   context_.listed.NotifyAll();
   context_.tree.mutex.Unlock();

@@ -6,6 +6,7 @@
 #include "base/mutex.h"
 #include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
+#include "tests/support/shared_clock.h"
 
 namespace ossfs2::test {
 namespace {
@@ -48,27 +49,6 @@ class Hanging {
   int peak_ GUARDED_BY(mutex_) = 0;
   int calls_ GUARDED_BY(mutex_) = 0;
   int allowed_ GUARDED_BY(mutex_) = 0;
-};
-
-// A FakeClock that may be asked while it is moved: the saver looks at it now and then.
-class SharedClock final : public Clock {
- public:
-  SteadyTime NowSteady() const override {
-    MutexLock lock(mutex_);
-    return clock_.NowSteady();
-  }
-  int64_t NowWallNs() const override {
-    MutexLock lock(mutex_);
-    return clock_.NowWallNs();
-  }
-  void Advance(std::chrono::nanoseconds by) {
-    MutexLock lock(mutex_);
-    clock_.Advance(by);
-  }
-
- private:
-  mutable Mutex mutex_;
-  FakeClock clock_ GUARDED_BY(mutex_);
 };
 
 class DelayedSaves : public ::testing::Test {

@@ -1,0 +1,79 @@
+// close_to_open: what another client stored before an open is what the open gives, also while this mount changes the file.
+#include <chrono>
+#include <future>
+#include <thread>
+
+#include "oss/fakes/fault_store.h"
+#include "tests/fs/mount_fixture.h"
+
+namespace ossfs2::test {
+namespace {
+
+class CloseToOpen : public ::testing::Test {
+ protected:
+  static FsOptions Options() {
+    FsOptions options;
+    options.close_to_open = true;
+    return options;
+  }
+  Result<std::string> OpenAndRead(Ino ino) {
+    Result<Opened> opened = mount_.fs().Open(ino, O_RDONLY);
+    if (!opened) return opened.error();
+    Result<std::string> bytes = mount_.Read(opened->handle, 0, 10);
+    mount_.Close(opened->handle);
+    return bytes;
+  }
+  // An open in a thread of its own, which has asked the bucket.
+  std::future<Result<std::string>> OpenUntilItHasAsked(Ino ino) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    const uint64_t heads = store_->Requests()["head"];
+    auto open = std::async(std::launch::async, [this, ino] { return OpenAndRead(ino); });
+    while (store_->Requests()["head"] == heads && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    return open;
+  }
+
+  std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore();
+  std::unique_ptr<oss::FaultStore> faults_ = oss::MakeFaultStore(*store_);
+  TestMount mount_{*faults_, Options()};
+};
+
+// Another client's version is not known yet, and a rename here has the name when it is asked for.
+TEST_F(CloseToOpen, GivesNoOldVersionInTheMiddleOfAReplacingRename) {
+  for (const char* key : {"f", "other"}) store_->PutContent(key, key);
+  const HandleId reader = *mount_.OpenPath("f", O_RDONLY);
+  const Ino ino = mount_.InoOf("f");
+  store_->PutContent("f", "newer");
+  std::future<Result<std::string>> open;
+  oss::FaultRule rule;
+  rule.operation = "copy";
+  rule.afterwards = [&] { open = OpenUntilItHasAsked(ino); };
+  faults_->AddRule(rule);
+  ASSERT_EQ(mount_.Rename("other", "f"), 0);
+  const Result<std::string> bytes = open.get();
+  ASSERT_TRUE(bytes) << bytes.error().ToString();
+  EXPECT_EQ(*bytes, "newer");
+  mount_.Close(reader);
+}
+
+TEST_F(CloseToOpen, GivesTheNewVersionInTheMiddleOfAChangeOfAttributes) {
+  store_->PutContent("f", "old");
+  const HandleId handle = *mount_.OpenPath("f", O_RDONLY);
+  const Ino ino = mount_.InoOf("f");
+  ASSERT_TRUE(mount_.fs().SetAttr(ino, {.mode = 0600}, std::nullopt));
+  std::future<Result<std::string>> open;
+  oss::FaultRule rule;
+  rule.operation = "copy";
+  rule.meanwhile = [&] {
+    store_->PutContent("f", "newer");
+    open = OpenUntilItHasAsked(ino);
+  };
+  faults_->AddRule(rule);
+  EXPECT_FALSE(mount_.fs().Fsync(handle));
+  const Result<std::string> bytes = open.get();
+  ASSERT_TRUE(bytes) << bytes.error().ToString();
+  EXPECT_EQ(*bytes, "newer");
+  mount_.Close(handle);
+}
+
+}  // namespace
+}  // namespace ossfs2::test

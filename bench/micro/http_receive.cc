@@ -148,6 +148,9 @@ int Serve(const std::string& path, const std::string& certificate, const std::st
   void* const bytes = mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_SHARED | MAP_POPULATE, file, 0);
   if (bytes == MAP_FAILED) return perror("mmap"), 1;
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  // Before listen: a connection accepted with bbr keeps its pacing timers for good.
+  if (setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0)
+    setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -162,8 +165,6 @@ int Serve(const std::string& path, const std::string& certificate, const std::st
     if (fd < 0) return 1;
     const int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0)
-      setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
     std::thread(ServeConnection, fd, tls, file, static_cast<const char*>(bytes), static_cast<uint64_t>(info.st_size))
         .detach();
   }

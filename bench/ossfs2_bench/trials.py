@@ -275,8 +275,9 @@ class Runner:
         limit = self.limit_s * self.scenario.weight * (OURS_LIMIT_TIMES if target.ours else 1)
         if is_peer(target):
             if self.progress.left_s() < 5:
-                self.trials[target.name].append({"failed": "not run: the time budget was used up"})
-                self.progress.say("      %-14s %s" % (target.name, self.trials[target.name][0]["failed"]))
+                if not self.trials[target.name]:
+                    self.trials[target.name].append({"failed": "not run: the time budget was used up"})
+                    self.progress.say("      %-14s %s" % (target.name, self.trials[target.name][0]["failed"]))
                 return
             limit = min(limit, max(PEER_LIMIT_LEAST_S, share_s), max(5, self.progress.left_s()))
         self.progress.show("%s, %s %d/%d" % (self.scenario.name, target.name, round_number + 1, self.repeats))

@@ -31,7 +31,7 @@ constexpr std::string_view TrimSpace(std::string_view text, std::string_view bla
 // For a line of a table: a name may hold any byte, and one that moves the cursor is shown as '?', as ls does.
 inline std::string Printable(std::string_view text) {
   std::string out(text);
-  std::replace_if(out.begin(), out.end(), [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }, '?');
+  std::replace_if(out.begin(), out.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
   return out;
 }
 

@@ -90,6 +90,7 @@ Result<Entry> CoreFileSystem::MakeDirectory(Ino parent, const std::string& name,
   state.marker = Known::kYes;
   state.keeps_attributes = Known::kNo;
   state.complete = true;  // made here and empty: creates in it need not ask
+  state.guess.NoteComplete();
   state.fresh_until = context_.ValidUntil();
   return context_.MakeEntry(node);
 }

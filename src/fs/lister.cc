@@ -214,6 +214,7 @@ void Lister::Finish(Node* directory, ListingRun& run, Notices& notices) {
     context_.tree.Remove(child);
   }
   state.complete = !run.dropped;
+  if (state.complete) state.guess.NoteComplete();
   state.fresh_until = run.fresh_until;
   state.hidden_keys = run.hidden_keys;
 }

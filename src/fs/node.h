@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "fs/look_up_guess.h"
 #include "fs/packed_tag.h"
 #include "fs/removed_names.h"
 #include "ossfs2/file_system.h"
@@ -120,6 +121,7 @@ struct DirectoryState {
   bool IsRead() const;                       // by some of them
   size_t dropped_end = 0;                    // no slot from here on was dropped since slots were numbered
   uint32_t cold_lookups = 0;                 // since the last listing
+  LookUpGuess guess;
   MetadataAhead metadata_ahead;              // since the directory was last read from its start
   uint64_t moved_stamp = 0;                  // Tree::NextStamp of when it got its name
   Known marker = Known::kUnknown;            // the object "dir/"

@@ -2,7 +2,8 @@
 //
 // In this order: the known node while fresh; the directory's fresh listing (also for "no"); the own cache of
 // absent names; the listing that is under way; then a HEAD of the key and, in parallel, a list of one key
-// below "key/" (a name known as a file is only HEADed first). One question per name at a time; others wait
+// below "key/" (a name known as a file is only HEADed first, and so is one that follows files; where all names are
+// known, or the last one was absent, one list of "key" comes first: LookUpGuess). One question per name at a time; others wait
 // for its answer. While a rename deletes the keys below a directory nothing is asked there: what is known stays, and
 // other names wait for its end. After kColdLookupsBeforeListing names found so in one directory its listing begins in
 // the background. Errors: ENOENT; ESTALE for a number whose file is gone; what the store answered otherwise.
@@ -71,7 +72,8 @@ class Resolver {
   // Unset: the answer is older than a local change, or from the middle of one; ask again.
   std::optional<Result<Ino>> Take(Node* directory, const std::string& name, uint64_t stamp,
                                   const Answer& answer, Notices& notices) REQUIRES(context_.tree.mutex);
-  Result<Answer> AskStore(const std::string& key, bool file_first) EXCLUDES(context_.tree.mutex);
+  Result<Answer> AskStore(const std::string& key, LookUpGuess::Way way) EXCLUDES(context_.tree.mutex);
+  Result<Answer> AnswerOfList(Result<ListPage> below, const std::string& key) EXCLUDES(context_.tree.mutex);
   void NoteColdLookup(Node* directory) REQUIRES(context_.tree.mutex);
   // --- kept attributes of listed files (resolver_metadata.cc) ---
   // Listed, but its kept attributes are not known.

@@ -1,4 +1,5 @@
 // Looking a name up in the bucket: one question at a time for each name, and what becomes of the answer.
+#include <algorithm>
 #include <cerrno>
 
 #include "fs/names.h"
@@ -10,6 +11,8 @@ namespace ossfs2 {
 namespace {
 
 constexpr int kAsksMax = 5;  // a name that changes during every one of so many questions
+// Those that come before "key/" in a list, as "key.tmp" and "key-1": seldom so many.
+constexpr int kSimilarNamesMax = 16;
 
 // A HEAD in this thread and a list of one key beside it; the list is not waited for when the HEAD answers.
 class PairOfProbes {
@@ -53,6 +56,25 @@ class PairOfProbes {
   std::optional<Result<ListPage>> page_ GUARDED_BY(mutex_);
 };
 
+enum class Named : uint8_t { kNothing, kNoFile, kFile };
+
+// By one list of the names that begin like the key's.
+Result<Named> ListNamed(ObjectStore& store, const std::string& key) {
+  ListRequest request;
+  request.prefix = key;
+  request.delimiter = "/";
+  request.max_keys = kSimilarNamesMax;
+  const Result<ListPage> page = store.List(request);
+  if (!page) return page.error();
+  if (page->entries.empty()) return Named::kNothing;
+  if (page->entries.front().key == key) return Named::kFile;
+  const std::string directory = key + "/";
+  const bool is_passed = page->continuation.empty() || page->entries.back().key > directory;
+  const bool is_there = std::any_of(page->entries.begin(), page->entries.end(),
+                                    [&](const ListEntry& entry) { return entry.key == directory; });
+  return is_passed && !is_there ? Named::kNothing : Named::kNoFile;
+}
+
 // Answers say nothing about what is being changed here, unless they know it as it is known here.
 bool IsDoubtful(const Node* known, const std::optional<ObjectInfo>& file) {
   if (known == nullptr || known->is_directory() || (known->changing == 0 && known->leaving == 0)) return false;
@@ -78,7 +100,11 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
       result = Result<Ino>(node->ino);
       break;
     }
-    const bool file_first = node != nullptr && !node->is_directory();
+    const bool is_unknown = node == nullptr;
+    LookUpGuess& guess = directory->directory->guess;
+    const bool was_file = node != nullptr && !node->is_directory();
+    using Way = LookUpGuess::Way;
+    const Way way = is_unknown ? guess.way() : was_file ? Way::kFile : Way::kNothing;
     const std::string key = context_.tree.Key(directory) + name;
     if (key.size() > kKeyBytesMax) {
       result = Result<Ino>(KeyTooLong(name));
@@ -87,8 +113,16 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
     const uint64_t stamp = context_.tree.NextStamp();
     context_.tree.BeginRequest(directory, stamp);
     context_.tree.mutex.Unlock();
-    Result<Answer> answer = AskStore(key, file_first);
+    Result<Answer> answer = AskStore(key, way);
     context_.tree.mutex.Lock();
+    if (answer && is_unknown) {
+      if (answer->file)
+        guess.NoteFile();
+      else if (answer->directory)
+        guess.NoteDirectory();
+      else
+        guess.NoteAbsent();
+    }
     if (!answer) {
       result = Result<Ino>(answer.error());
     } else if (!context_.tree.HasMovedSince(directory, stamp)) {
@@ -117,9 +151,15 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
   return *result;
 }
 
-Result<Resolver::Answer> Resolver::AskStore(const std::string& key, bool file_first) {
+Result<Resolver::Answer> Resolver::AskStore(const std::string& key, LookUpGuess::Way way) {
   auto probes = std::make_shared<PairOfProbes>(context_.store, key);
-  if (!file_first)
+  if (way == LookUpGuess::Way::kAbsent) {
+    const Result<Named> named = ListNamed(context_.store, key);
+    if (!named) return named.error();
+    if (*named == Named::kNothing) return Answer{};
+    if (*named == Named::kNoFile) return AnswerOfList(probes->WaitForList(), key);
+  }
+  if (way == LookUpGuess::Way::kNothing)
     context_.Spawn([probes] {
       if (probes->Claim()) probes->RunList();
     });
@@ -140,11 +180,15 @@ Result<Resolver::Answer> Resolver::AskStore(const std::string& key, bool file_fi
     probes->Claim();
     return head.error();
   }
-  Result<ListPage> page = probes->WaitForList();
-  if (!page) return page.error();
-  if (page->entries.empty()) return answer;
+  return AnswerOfList(probes->WaitForList(), key);
+}
+
+Result<Resolver::Answer> Resolver::AnswerOfList(Result<ListPage> below, const std::string& key) {
+  if (!below) return below.error();
+  Answer answer;
+  if (below->entries.empty()) return answer;
   answer.directory = true;
-  answer.marker = page->entries.front().key == key + "/";
+  answer.marker = below->entries.front().key == key + "/";
   if (!answer.marker || !context_.options.keep_attributes) return answer;
   // Lists have no metadata: only the marker itself tells mode, owner and times of the directory.
   Result<ObjectInfo> marker = context_.store.Head(key + "/");

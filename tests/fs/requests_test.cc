@@ -25,6 +25,60 @@ TEST_F(Requests, MissingNameColdAndListed) {
   EXPECT_LE(Count([&] { EXPECT_FALSE(mount_.Stat("d/missing")); }), 2u);
 }
 
+// Most new names of a directory that is known whole are absent: one list says so for files and directories.
+TEST_F(Requests, AbsentNamesOfAKnownDirectory) {
+  for (const char* key : {"d/f", "d/f-1", "d/f.txt", "d/sub/x"}) store_->PutContent(key, "1");
+  ASSERT_TRUE(mount_.List("d"));
+  EXPECT_EQ(Count([&] { EXPECT_FALSE(mount_.Stat("d/missing")); }), 1u);
+  EXPECT_EQ(Count([&] { EXPECT_FALSE(mount_.Stat("d/f-")); }), 1u);
+  EXPECT_EQ(Count([&] { EXPECT_EQ(mount_.Put("d/new", "1"), 0); }), 2u);
+  ASSERT_EQ(mount_.Mkdir("own"), 0);
+  EXPECT_EQ(Count([&] { EXPECT_FALSE(mount_.Stat("own/missing")); }), 1u);
+  ASSERT_EQ(mount_.Put("own/f", "1"), 0);
+  EXPECT_EQ(Count([&] { EXPECT_FALSE(mount_.Stat("own/missing")); }), 1u);
+}
+
+TEST_F(Requests, AbsentNamesOneAfterAnother) {
+  store_->PutContent("d/f", "1");
+  mount_.InoOf("d");
+  EXPECT_FALSE(mount_.Stat("d/missing0"));
+  EXPECT_EQ(Count([&] { EXPECT_FALSE(mount_.Stat("d/missing1")); }), 1u);
+  EXPECT_EQ(Count([&] { EXPECT_FALSE(mount_.Stat("d/missing2")); }), 1u);
+}
+
+TEST_F(Requests, FilesOneAfterAnother) {
+  for (const char* key : {"d/a", "d/b", "d/c"}) store_->PutContent(key, "1");
+  mount_.InoOf("d");
+  EXPECT_TRUE(mount_.Stat("d/a"));
+  EXPECT_EQ(Count([&] { EXPECT_TRUE(mount_.Stat("d/b")); }), 1u);
+  EXPECT_EQ(Count([&] { EXPECT_TRUE(mount_.Stat("d/c")); }), 1u);
+}
+
+// What another host made is found at once, whatever was expected.
+TEST_F(Requests, WrongGuessesFindAllTheSame) {
+  store_->PutContent("d/f", "1");
+  const auto expect_absence = [&] { ASSERT_TRUE(mount_.List("d")); };
+  expect_absence();
+  store_->PutContent("d/file", "12");
+  EXPECT_LE(Count([&] { EXPECT_EQ(mount_.Stat("d/file")->size, 2u); }), 2u);
+  expect_absence();
+  store_->PutContent("d/sub/x", "1");
+  EXPECT_LE(Count([&] { EXPECT_TRUE(S_ISDIR(mount_.Stat("d/sub")->mode)); }), 2u);
+  expect_absence();
+  store_->PutContent("d/marked/", "");
+  EXPECT_LE(Count([&] { EXPECT_TRUE(S_ISDIR(mount_.Stat("d/marked")->mode)); }), 3u);
+  expect_absence();
+  ASSERT_TRUE(store_->PutSymlink("d/dangling", "nowhere", {}));
+  EXPECT_TRUE(S_ISLNK(mount_.Stat("d/dangling")->mode));
+  expect_absence();
+  for (int i = 100; i < 150; ++i) store_->PutContent("d/many-" + std::to_string(i), "1");
+  store_->PutContent("d/many/x", "1");
+  EXPECT_LE(Count([&] { EXPECT_TRUE(S_ISDIR(mount_.Stat("d/many")->mode)); }), 2u);
+  for (const char* name : {"d/file", "d/f"}) EXPECT_TRUE(mount_.Stat(name));  // files are expected now
+  store_->PutContent("d/sub2/x", "1");
+  EXPECT_TRUE(S_ISDIR(mount_.Stat("d/sub2")->mode));
+}
+
 TEST_F(Requests, MissingNameAfterAListingThatMayBeBelieved) {
   FsOptions options;
   options.oss_negative_cache_timeout_s = 100;

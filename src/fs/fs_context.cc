@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/page_size.h"
 #include "base/str.h"
 #include "fs/attributes.h"
 #include "fs/names.h"
@@ -29,7 +30,7 @@ FsContext::FsContext(ObjectStore& store_arg, ReadEngine& reads_arg, WriteEngine&
       prefix(NormalizePrefix(options_arg.prefix)),
       tree(prefix, options_arg.metadata_bytes_max,
            std::max(options_arg.oss_negative_cache_size, kAbsentNamesMin), clock_arg),
-      written_pages(std::min(WrittenPages::kBytesMax, options_arg.metadata_bytes_max / 8)) {}
+      written_pages(std::min(WrittenPages::kBytesMax, options_arg.metadata_bytes_max / 8), KernelPageBytes()) {}
 
 SteadyTime FsContext::ValidUntil() const {
   const std::chrono::duration<double> timeout(std::clamp(options.attr_timeout_s.value(), 0.0, kForeverS));

@@ -53,8 +53,8 @@ void WrittenPages::Rebind(const ObjectVersion& before, const ObjectVersion& afte
 bool WrittenPages::Answer(const ObjectVersion& version, uint64_t offset, size_t size, ReadReply& reply) const {
   if (offset >= version.size) return false;
   const size_t count = static_cast<size_t>(std::min<uint64_t>(size, version.size - offset));
-  const auto begin = static_cast<size_t>(offset % kKeptPageBytes);
-  if (begin + count > kKeptPageBytes) return false;  // most reads
+  const auto begin = static_cast<size_t>(offset % page_bytes_);
+  if (begin + count > page_bytes_) return false;  // most reads
   std::shared_ptr<const std::vector<std::byte>> bytes;
   {
     MutexLock lock(mutex_);

@@ -28,7 +28,8 @@ class WrittenPages {
   static constexpr size_t kFilesMax = 4096;
   static constexpr uint64_t kBytesMax = 16ull << 20;
 
-  explicit WrittenPages(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+  WrittenPages(uint64_t bytes_max, uint64_t page_bytes)
+      : bytes_max_(bytes_max), page_bytes_(static_cast<size_t>(page_bytes)) {}
   ~WrittenPages() { shown_.Add(-static_cast<int64_t>(bytes_)); }
   WrittenPages(const WrittenPages&) = delete;
   WrittenPages& operator=(const WrittenPages&) = delete;
@@ -55,6 +56,7 @@ class WrittenPages {
   std::vector<KeptPage> TakeOf(const ObjectVersion& version) EXCLUDES(mutex_);
 
   const uint64_t bytes_max_;
+  const size_t page_bytes_;
   mutable Mutex mutex_;
   Files files_ GUARDED_BY(mutex_);
   Order order_ GUARDED_BY(mutex_);  // the oldest first

@@ -60,10 +60,10 @@ bool PageStore::Store(int fuse_fd, Ino ino, uint64_t offset, const std::vector<i
   }
   for (iovec rest : parts) {
     while (rest.iov_len > 0) {
-      const size_t taken = std::min<size_t>(rest.iov_len, kPieceBytes - message.size());
+      const size_t taken = std::min<size_t>(rest.iov_len, piece_bytes_ - message.size());
       message.Add({rest.iov_base, taken});
       rest = {static_cast<char*>(rest.iov_base) + taken, rest.iov_len - taken};
-      if (message.size() < kPieceBytes) continue;
+      if (message.size() < piece_bytes_) continue;
       if (!message.Send(fuse_fd) || !message.Send(fuse_fd)) return false;
       message.Advance();
     }

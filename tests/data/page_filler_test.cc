@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/page_size.h"
 #include "tests/base/thread_limit.h"
 #include "tests/data/fake_pages.h"
 
@@ -32,7 +33,7 @@ TEST(PageFillerTest, ASequentialReaderFindsItsBytesInThePageCacheAndEachIsAskedO
   ASSERT_FALSE(stored.empty());
   uint64_t bytes = 0;
   for (const auto& [offset, text] : stored) {
-    EXPECT_EQ(offset % 4096, 0u);
+    EXPECT_EQ(offset % KernelPageBytes(), 0u);
     ASSERT_EQ(text, harness.content("a").substr(offset, text.size())) << "at " << offset;
     bytes += text.size();
     // A tripwire is left out while its chunk is in memory, which it was to the reader's coming.

@@ -146,6 +146,7 @@ class ReadLeadTest : public testing::Test {
  protected:
   void Make(uint64_t lead_bytes_max, uint64_t pool_bytes = 512 * kMiB, ReadOptions options = {}) {
     options.fill_threads = 2;
+    options.page_bytes = page_bytes_;
     options.lead_bytes_max = lead_bytes_max;
     harness_ = std::make_unique<ReadHarness>(pool_bytes, options);
     for (uint64_t id = 1; id <= kShards; ++id) versions_[id] = harness_->Put(Key(id), kShardBytes, id);
@@ -209,8 +210,10 @@ class ReadLeadTest : public testing::Test {
     for (const auto& [offset, text] : pages_.stored(id))
       ASSERT_EQ(text, harness_->content(Key(id)).substr(offset, text.size())) << "shard " << id << " at " << offset;
   }
-  static constexpr uint64_t kWires = 5 * PageFiller::kTripwireBytes + 4096;  // 8, 32, 64, 96 MiB and the end
+  // 8, 32, 64, 96 MiB and the end
+  uint64_t Wires() const { return 5 * PageFiller::kTripwireBytes + page_bytes_; }
 
+  uint64_t page_bytes_ = 4096;
   FakePages pages_;
   std::unique_ptr<ReadHarness> harness_;
   std::map<uint64_t, ObjectVersion> versions_;
@@ -220,14 +223,27 @@ TEST_F(ReadLeadTest, AfterAShardWasReadWholeTheNextLieInThePageCacheBeforeTheyAr
   Make(1024 * kMiB);
   ReadShard(1);
   EXPECT_TRUE(Led(2)) << "decided by then: other tests count on that";
-  WaitStored(2, kShardBytes - kWires);  // as much as was read whole
+  WaitStored(2, kShardBytes - Wires());  // as much as was read whole
   EXPECT_LT(ReadShard(2), 2 * kMiB) << "only tripwires are left to ask for";
-  WaitStored(3, kShardBytes - kWires);
-  WaitStored(4, kShardBytes - kWires);
+  WaitStored(3, kShardBytes - Wires());
+  WaitStored(4, kShardBytes - Wires());
   for (uint64_t id = 3; id <= kShards; ++id) EXPECT_LT(ReadShard(id), 2 * kMiB) << "shard " << id;
   EXPECT_EQ(harness_->Asked(), kShards * kShardBytes) << "each byte once";
   for (uint64_t id = 1; id <= kShards; ++id) CheckStored(id);
   EXPECT_EQ(ReadMetrics::Get().lead_bytes.Value(), 0) << "all of it was read";
+}
+
+// The kernel takes what is less than a page, and asks for the page when it is read.
+TEST_F(ReadLeadTest, StoresWholePagesOnlyWhereTheyAreLarge) {
+  page_bytes_ = 64 * kKiB;
+  Make(1024 * kMiB);
+  ReadShard(1);
+  WaitStored(2, kShardBytes - Wires());
+  for (const auto& [offset, text] : pages_.stored(2)) {
+    EXPECT_EQ(offset % page_bytes_, 0u);
+    EXPECT_EQ(text.size() % page_bytes_, 0u) << "at " << offset;
+  }
+  CheckStored(2);
 }
 
 TEST_F(ReadLeadTest, GoesOnAfterAFailure) {
@@ -314,7 +330,7 @@ TEST_F(ReadLeadTest, AFileThatTheKernelDoesNotKnowWaitsInMemoryAndIsStoredOnceIt
 TEST_F(ReadLeadTest, AChangedShardIsStoredNoMoreAndItsShareIsReturned) {
   Make(1024 * kMiB);
   ReadShard(1);
-  WaitStored(2, kShardBytes - kWires);
+  WaitStored(2, kShardBytes - Wires());
   harness_->engine().StopFilling(2, ReadEngine::StoresUnderWay::kWait);
   harness_->engine().Drop(2);
   versions_[2] = harness_->Put(Key(2), kShardBytes, 99);
@@ -335,10 +351,10 @@ TEST_F(ReadLeadTest, AShardThatIsOpenForWritingIsNotStoredAlthoughNobodyHasReadI
 TEST_F(ReadLeadTest, AnOpenThatReadsNothingKeepsTheLead) {
   Make(1024 * kMiB);
   ReadShard(1);
-  WaitStored(2, kShardBytes - kWires);
+  WaitStored(2, kShardBytes - Wires());
   Open(2).reset();  // the loader looks at the header, which the page cache has
   EXPECT_LT(ReadShard(2), 2 * kMiB);
-  WaitStored(3, kShardBytes - kWires);
+  WaitStored(3, kShardBytes - Wires());
 }
 
 // Loaders of all kinds at once, and what may happen to files meanwhile: bytes are right, memory and lead bounded,

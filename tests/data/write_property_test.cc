@@ -12,7 +12,7 @@ class WriteProperty : public WriteFixture {
   void CheckPages(const Published& published, const std::string& model) {
     for (const KeptPage& page : published.pages) {
       const std::string wanted =
-          model.substr(page.offset, std::min(kKeptPageBytes, published.version.size - page.offset));
+          model.substr(page.offset, std::min(options_.page_bytes, published.version.size - page.offset));
       ASSERT_EQ(page.bytes->size(), wanted.size());
       ASSERT_EQ(std::memcmp(page.bytes->data(), wanted.data(), wanted.size()), 0) << "the page at " << page.offset;
       ++pages_seen_;
@@ -131,6 +131,13 @@ class WriteProperty : public WriteFixture {
 TEST_F(WriteProperty, MatchesAString) {
   const uint64_t seed = TestSeed();
   for (int round = 0; round < 20 && !HasFailure(); ++round) Run(seed + static_cast<uint64_t>(round), 60);
+  EXPECT_GT(pages_seen_, 0u);
+}
+
+TEST_F(WriteProperty, MatchesAStringWithLargePages) {
+  options_.page_bytes = 65536;
+  const uint64_t seed = TestSeed();
+  for (int round = 0; round < 5 && !HasFailure(); ++round) Run(seed + static_cast<uint64_t>(round), 60);
   EXPECT_GT(pages_seen_, 0u);
 }
 

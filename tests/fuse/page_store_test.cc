@@ -33,7 +33,8 @@ class PageStoreTest : public ::testing::Test {
     for (const int end : ends_) close(end);
   }
 
-  std::vector<Message> Store(PageLists lists, uint64_t offset, const std::vector<iovec>& parts) {
+  std::vector<Message> Store(PageLists lists, uint64_t offset, const std::vector<iovec>& parts,
+                             uint64_t page_bytes = kPage) {
     std::vector<Message> messages;
     std::thread kernel([&] {
       std::string buffer(2 << 20, 0);
@@ -46,7 +47,7 @@ class PageStoreTest : public ::testing::Test {
                                       static_cast<size_t>(n) - sizeof message.header - sizeof message.store);
       }
     });
-    EXPECT_TRUE(PageStore(lists).Store(ends_[0], kIno, offset, parts));
+    EXPECT_TRUE(PageStore(lists, page_bytes).Store(ends_[0], kIno, offset, parts));
     shutdown(ends_[0], SHUT_WR);
     kernel.join();
     for (const Message& message : messages) {
@@ -96,6 +97,19 @@ TEST_F(PageStoreTest, EachPieceIsStoredTwiceBeforeTheNext) {
     stored += messages[i].bytes;
   }
   EXPECT_EQ(stored, data);
+}
+
+// In halves of a page nothing would be kept: the kernel wants a page in one store.
+TEST_F(PageStoreTest, APageLargerThanAPieceIsStoredWhole) {
+  constexpr uint64_t kLargePage = 64 << 10;
+  std::string data = Bytes(3 * kLargePage);
+  const std::vector<Message> messages =
+      Store(PageLists::kTwo, kLargePage, Cut(data, {5000, 100000, data.size() - 105000}), kLargePage);
+  ASSERT_EQ(messages.size(), 6u);
+  for (size_t i = 0; i < messages.size(); ++i) {
+    EXPECT_EQ(messages[i].store.offset, (1 + i / 2) * kLargePage);
+    EXPECT_EQ(messages[i].bytes, data.substr(i / 2 * kLargePage, kLargePage));
+  }
 }
 
 TEST_F(PageStoreTest, OnceAndInOneMessageWhereUseMovesNoPage) {

@@ -1,6 +1,7 @@
 // What a CachedFile puts into the kernel's page cache ahead of its readers.
 #include <algorithm>
 
+#include "base/page_size.h"
 #include "data/read/cached_file.h"
 #include "data/read/page_filler.h"
 
@@ -47,11 +48,12 @@ std::optional<ByteRange> CachedFile::NextFill(const Chunk& chunk) const {
   // Once a reader has come into the chunk its own read-ahead is faster.
   if (!chunk.mapped || chunk.consumed || chunk.fetching || chunk.bytes_read != 0) return std::nullopt;
   if (served_.stale() || !MayStorePages()) return std::nullopt;
-  uint64_t begin = PageUp(std::max(chunk.range.begin, chunk.pages_to));
+  const uint64_t page = core_->options.page_bytes;
+  uint64_t begin = PageUp(std::max(chunk.range.begin, chunk.pages_to), page);
   const uint64_t wire = planner_.TripwireAfter(begin, FileBytes());
   if (begin + PageFiller::kTripwireBytes >= wire) begin = wire;
   const uint64_t left_out = planner_.TripwireAfter(begin, FileBytes()) - PageFiller::kTripwireBytes;
-  const uint64_t end = std::min({begin + PageFiller::kStepBytes, left_out, PageDown(chunk.range.end)});
+  const uint64_t end = std::min({begin + PageFiller::kStepBytes, left_out, PageDown(chunk.range.end, page)});
   if (begin >= end) return std::nullopt;
   return ByteRange{begin, end};
 }
@@ -110,8 +112,9 @@ void CachedFile::StopFilling(ReadEngine::StoresUnderWay stores) {
 // The chunk leaves memory before anybody came to its tripwire: without this, the tripwire would be asked again.
 void CachedFile::FillRest(const ChunkRef& chunk) {
   if (chunk->page_bytes == 0) return;
-  const uint64_t end = PageDown(chunk->range.end);
-  for (uint64_t position = PageUp(chunk->range.begin); position < end;) {
+  const uint64_t page = core_->options.page_bytes;
+  const uint64_t end = PageDown(chunk->range.end, page);
+  for (uint64_t position = PageUp(chunk->range.begin, page); position < end;) {
     if (const auto delivered = delivered_.Find(position)) {
       position = delivered->end;
       continue;

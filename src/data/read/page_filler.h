@@ -13,6 +13,8 @@
 // Threads: its own, started with the first kernel and ended without one; a store may wait for a page that
 // a read in flight holds, so nobody waits for these threads but SetKernel(nullptr) and, for a second at
 // most, ReadEngine::StopFilling and HoldFilling. Where no thread can be made it stays off.
+// Whole pages are stored (ReadOptions::page_bytes): the kernel takes the bytes of a part of one, and asks for all of it
+// again.
 // Bounds: kQueueMax chunks wait, later ones are left to the readers. Queued chunks
 // keep their memory; it counts in the pool as before.
 #pragma once
@@ -29,10 +31,6 @@
 #include "data/read/read_engine.h"
 
 namespace ossfs2 {
-
-inline constexpr uint64_t kPageBytes = 4096;
-constexpr uint64_t PageUp(uint64_t offset) { return (offset + kPageBytes - 1) / kPageBytes * kPageBytes; }
-constexpr uint64_t PageDown(uint64_t offset) { return offset / kPageBytes * kPageBytes; }
 
 class PageFiller {
  public:

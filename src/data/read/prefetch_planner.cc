@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/page_size.h"
 #include "base/str.h"
 #include "data/read/page_filler.h"
 #include "data/read/stream_window.h"
@@ -215,8 +216,9 @@ bool PrefetchPlanner::WantsPageFill(ByteRange range, int64_t now_ns) const {
 uint64_t PrefetchPlanner::TripwireAfter(uint64_t position, uint64_t file_bytes) const {
   const auto multiple = [position](uint64_t every) { return (position / every + 1) * every; };
   if (!lead_.on()) return multiple(PageFiller::kTripwireEvery);
-  if (position < PageFiller::kFirstTripwire) return std::min(PageFiller::kFirstTripwire, PageUp(file_bytes));
-  return std::min(multiple(PageFiller::kLeadTripwireEvery), PageUp(file_bytes));
+  const uint64_t end = PageUp(file_bytes, core_.options.page_bytes);
+  if (position < PageFiller::kFirstTripwire) return std::min(PageFiller::kFirstTripwire, end);
+  return std::min(multiple(PageFiller::kLeadTripwireEvery), end);
 }
 
 size_t PrefetchPlanner::CountActive(int64_t now_ns, uint64_t& window_bytes) const {

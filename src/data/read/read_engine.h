@@ -25,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "base/page_size.h"
 #include "data/memory/memory_pool.h"
 #include "ossfs2/object_store.h"
 #include "ossfs2/read_reply.h"
@@ -55,6 +56,7 @@ struct ReadOptions {
   uint64_t lead_bytes_max = 0;         // of the next shards, put into the page cache before anybody opens them
   int fill_threads = 0;                // put fetched bytes into the page cache ahead of readers; 0: do not
   bool page_cache = false;             // the kernel keeps what it reads, for whoever opens the file next
+  uint64_t page_bytes = KernelPageBytes();  // of the page cache
   std::string cpu_pressure_file{};     // see CpuPressure; empty: processors are never short
   bool verify_crc64 = false;           // compare the CRC of a whole object read in order
   std::chrono::milliseconds replacement_wait_max{120'000};  // reads wait no longer for a Replacement

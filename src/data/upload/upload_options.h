@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/page_size.h"
 #include "base/tunable.h"
 
 namespace ossfs2 {
@@ -24,6 +25,7 @@ struct UploadOptions {
   // A writer that waits for memory is refused (ENOSPC) when nothing moved for so long: oss_request_timeout_ms.
   Tunable<std::chrono::milliseconds> standstill_max{std::chrono::milliseconds(60000)};
   std::string journal_dir;               // open uploads are recorded here; empty: no journal
+  uint64_t page_bytes = KernelPageBytes();  // of the page cache
 };
 
 }  // namespace ossfs2

@@ -26,26 +26,29 @@ namespace ossfs2 {
 
 inline constexpr char kKeptPagesHelp[] = "Memory of pages of written files that the kernel does not keep";
 
-// How many pages all SeamPages together may hold. Thread-safe.
+// How many pages all SeamPages together may hold, and how large one is. Thread-safe.
 class SeamBudget {
  public:
-  explicit SeamBudget(size_t pages_max) : pages_max_(pages_max) {}
+  SeamBudget(size_t pages_max, uint64_t page_bytes)
+      : pages_max_(pages_max), page_bytes_(static_cast<size_t>(page_bytes)) {}
   bool Take();
   void Give();
   size_t used() const { return used_.load(std::memory_order_relaxed); }
+  size_t page_bytes() const { return page_bytes_; }
 
  private:
   const size_t pages_max_;
+  const size_t page_bytes_;
   std::atomic<size_t> used_{0};
   Gauge& bytes_ = Registry::Default().gauge("kept_page_bytes", kKeptPagesHelp, "of=\"writers\"");
 };
 
 class SeamPages {
  public:
-  static constexpr size_t kFilePagesMax = 2048;     // 8 MiB: seams of a 2 GiB file that is written by MiB
+  static constexpr size_t kFilePagesMax = 2048;     // seams of a 2 GiB file that is written by MiB
   static constexpr size_t kPartialPagesMax = 1024;  // as many places may be written in turn
 
-  explicit SeamPages(SeamBudget& budget) : budget_(budget) {}
+  explicit SeamPages(SeamBudget& budget) : budget_(budget), page_bytes_(budget.page_bytes()) {}
   SeamPages(const SeamPages&) = delete;
   SeamPages& operator=(const SeamPages&) = delete;
 
@@ -69,17 +72,18 @@ class SeamPages {
     size_t begin = 0;    // where they begin in the page
     bool given = false;  // somebody else may read them
     std::unique_ptr<SeamBudget, GiveBack> place{};
-
-    bool whole() const { return bytes->size() == kKeptPageBytes; }
   };
   using Pages = std::map<uint64_t, Page>;  // by the page's number
 
   void NoteEdge(uint64_t number, size_t begin, std::span<const std::byte> data);
   void Add(uint64_t number, size_t begin, std::span<const std::byte> data);
-  static void Merge(Page& page, size_t begin, std::span<const std::byte> data);
+  void Merge(Page& page, size_t begin, std::span<const std::byte> data) const;
+  void Reserve(std::vector<std::byte>& bytes, size_t size) const;
+  size_t InPage(uint64_t offset) const { return static_cast<size_t>(offset % page_bytes_); }
   static void Erase(Pages& pages, uint64_t first, uint64_t last);
 
   SeamBudget& budget_;
+  const size_t page_bytes_;
   Pages whole_;
   Pages partial_;
 };

@@ -8,8 +8,8 @@ namespace {
 // 16 MiB of pages, or a 64th of the pool where that is less.
 constexpr uint64_t kSeamBytesMax = 16ull << 20;
 
-size_t SeamPagesMax(uint64_t pool_bytes) {
-  return static_cast<size_t>(std::min(kSeamBytesMax, pool_bytes / 64) / kKeptPageBytes);
+size_t SeamPagesMax(uint64_t pool_bytes, uint64_t page_bytes) {
+  return static_cast<size_t>(std::min(kSeamBytesMax, pool_bytes / 64) / page_bytes);
 }
 }  // namespace
 
@@ -31,6 +31,6 @@ WriteServices::WriteServices(ObjectStore& object_store, MemoryPool& memory_pool,
       cells(part_bytes),
       space(upload_options.staging_dir, upload_options.staging_bytes_max, upload_options.staging_free_bytes_min,
             upload_options.staging_free_percent_min),
-      seams(SeamPagesMax(memory_pool.limit_bytes())) {}
+      seams(SeamPagesMax(memory_pool.limit_bytes(), upload_options.page_bytes), upload_options.page_bytes) {}
 
 }  // namespace ossfs2

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/page_size.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "data/write/fetch_range.h"
@@ -142,7 +143,7 @@ Status WriteStaged::Zero(uint64_t offset, uint64_t length) {
 }
 
 std::vector<std::byte> WriteStaged::Tail() const {
-  const uint64_t begin = size_ / kKeptPageBytes * kKeptPageBytes;
+  const uint64_t begin = PageDown(size_, services_.seams.page_bytes());
   if (begin == size_) return {};
   for (const ExtentMap::Run& run : extents_.Runs(begin, std::max(begin, std::min(size_, base_bytes_))))
     if (!run.kind) return {};  // only in the base

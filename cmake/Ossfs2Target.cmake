@@ -26,7 +26,7 @@ if(OSSFS2_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${OSSFS2_CCACHE})
 endif()
 find_program(OSSFS2_MOLD mold)
-if(OSSFS2_MOLD)
+if(OSSFS2_MOLD AND NOT CMAKE_CROSSCOMPILING)  # a cross compiler looks for one of another name
   add_link_options(-fuse-ld=mold)
 endif()
 

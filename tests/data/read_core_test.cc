@@ -159,7 +159,7 @@ TEST_F(ClosedFileTest, IsKeptForAWhileWhenItIsReadAgainSoon) {
 }
 
 TEST_F(ClosedFileTest, IsKeptWhenThePageCacheWasTooSmallLately) {
-  EXPECT_EQ(Kept(kLong, [this](CachedFile&) { shared_->NoteShared(ReadCore::NowNs()); }), kLong);
+  EXPECT_EQ(Kept(kLong, [this](CachedFile&) { shared_->NoteShared(ReadCore::kSharedBytesMin, ReadCore::NowNs()); }), kLong);
 }
 
 TEST_F(ClosedFileTest, IsKeptWhenItWasReadWithODirect) {
@@ -206,12 +206,12 @@ TEST_F(ReadCoreTest, MoreIsKeptWhileDirectReadersComeOneAfterTheOther) {
     auto chunk = std::make_shared<Chunk>(range, pool_.TryAllocate(MemoryTag::kRead, 32), false);
     core_->cache.AddConsumed({}, chunk, now_ns_, ReadCache::kGraceNs);
   }
-  core_->NoteFollower(ReadCore::NowNs());
+  core_->NoteFollower(ReadCore::kSharedBytesMin, ReadCore::NowNs());
   core_->RelievePressure();
   EXPECT_EQ(core_->cache.ConsumedBytes(), kBytes);
   core_->cache.Expire(now_ns_ + ReadCache::kGraceNs + 1);
   EXPECT_EQ(core_->cache.ConsumedBytes(), kBytes) << "the next reader may be some seconds behind";
-  core_->NoteFollower(ReadCore::NowNs() - ReadCore::kSharedNs - 1);
+  core_->NoteFollower(ReadCore::kSharedBytesMin, ReadCore::NowNs() - ReadCore::kSharedNs - 1);
   core_->NoteCompany(ReadCore::NowNs());
   core_->RelievePressure();
   EXPECT_EQ(core_->cache.ConsumedBytes(), ReadCache::kRecentBytesMax);
@@ -225,11 +225,25 @@ TEST_F(ReadCoreTest, MoreIsKeptWhileDirectReadersComeOneAfterTheOther) {
 TEST_F(ReadCoreTest, WhatIsReadTwiceIsKept) {
   Second(kFastNs, 0.6);
   ASSERT_TRUE(core_->SavesProcessor());
-  core_->NoteShared(ReadCore::NowNs());
+  core_->NoteShared(ReadCore::kSharedBytesMin, ReadCore::NowNs());
   EXPECT_FALSE(core_->SavesProcessor());
   EXPECT_FALSE(core_->ReadFromCache());
-  core_->NoteShared(ReadCore::NowNs() - ReadCore::kSharedNs - 1);
+  core_->NoteShared(ReadCore::kSharedBytesMin, ReadCore::NowNs() - ReadCore::kSharedNs - 1);
   EXPECT_TRUE(core_->SavesProcessor());
+}
+
+TEST_F(ReadCoreTest, ALittleThatIsReadTwiceIsNoSign) {
+  RecentSign sign(ReadCore::kSharedBytesMin, ReadCore::kSharedNs);
+  const auto lately = [&](int64_t at_ns) { return sign.Lately(at_ns); };
+  constexpr uint64_t kHalf = ReadCore::kSharedBytesMin / 2;
+  EXPECT_FALSE(lately(0));
+  sign.Note(kHalf, 1);
+  EXPECT_FALSE(lately(1));
+  sign.Note(kHalf, 2 + ReadCore::kSharedNs);  // after a pause: counted anew
+  EXPECT_FALSE(lately(2 + ReadCore::kSharedNs));
+  sign.Note(kHalf, 3 + ReadCore::kSharedNs);
+  EXPECT_TRUE(lately(3 + 2 * ReadCore::kSharedNs));
+  EXPECT_FALSE(lately(4 + 2 * ReadCore::kSharedNs));
 }
 
 TEST_F(ReadCoreTest, WhoHoldsMoreAnyhowHasLargeWindows) {

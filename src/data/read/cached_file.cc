@@ -114,7 +114,7 @@ void CachedFile::MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns
     core_->metrics.cache_hit_bytes.Add(range.size());
     // Not when it was only given up before: then this is its first reader.
     const auto before = delivered_.Find(range.begin);
-    if (before && before->end >= range.end) core_->NoteShared(now_ns);
+    if (before && before->end >= range.end) core_->NoteShared(range.size(), now_ns);
     return;
   }
   TakeUnread(*chunk, range.size());
@@ -124,9 +124,16 @@ void CachedFile::MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns
 }
 
 // Read, or put into the page cache for the readers, to its end.
+bool CachedFile::WasRead(const Chunk& chunk) const {
+  // The kernel reads whole pages. Who reads past it leaves out what lies between the pieces that he wants.
+  const bool whole_pages = core_->options.page_cache && !pages_.AnyDirect();
+  const uint64_t skipped = whole_pages ? 0 : std::min(kSkippedBytesMax, chunk.range.size() / 8);
+  return chunk.bytes_read + chunk.page_bytes + skipped >= chunk.range.size() &&
+         std::max(chunk.read_to, chunk.pages_to) + skipped >= chunk.range.end;
+}
+
 void CachedFile::SettleIfRead(const ChunkRef& chunk, int64_t now_ns) {
-  if (chunk->bytes_read + chunk->page_bytes < chunk->range.size()) return;
-  if (std::max(chunk->read_to, chunk->pages_to) < chunk->range.end) return;
+  if (!WasRead(*chunk)) return;
   CountPagesAsRead(*chunk);
   chunk->read_to = chunk->range.end;
   if (!chunk->fetching && chunk->mapped) SettleKept(chunk, now_ns);

@@ -91,6 +91,7 @@ class CachedFile final : public ChunkOwner,
 
  private:
   static constexpr uint64_t kLongReadBytes = 128ull << 20;  // so much of a file was read: it is for the page cache
+  static constexpr uint64_t kSkippedBytesMax = 16ull << 10;  // of a chunk: headers and padding that nobody reads
 
   // A GET that is to be started without the lock.
   struct Start {
@@ -127,6 +128,7 @@ class CachedFile final : public ChunkOwner,
   std::optional<Error> Refusal() const REQUIRES(mutex_);
   bool TryHit(ByteRange range, int64_t now_ns, ReadReply& reply) REQUIRES(mutex_);
   void MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns) REQUIRES(mutex_);
+  bool WasRead(const Chunk& chunk) const REQUIRES(mutex_);
   void SettleIfRead(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
   void CountPagesAsRead(Chunk& chunk) REQUIRES(mutex_);
   void TakeUnread(Chunk& chunk, uint64_t bytes) REQUIRES(mutex_);

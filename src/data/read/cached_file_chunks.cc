@@ -14,7 +14,7 @@ constexpr int64_t kLaggardNs = 10'000'000'000;  // a reader behind counts so lon
 // A complete chunk goes to the list of the cache that it belongs in.
 void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
   if (chunk->consumed) return;
-  if (chunk->bytes_read >= chunk->range.size() && chunk->read_to >= chunk->range.end) {
+  if (WasRead(*chunk)) {
     chunk->consumed = true;
     TakeUnread(*chunk, chunk->unread_bytes);
     core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kGraceNs);
@@ -67,7 +67,9 @@ bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
   MutexLock lock(mutex_);
   if (!chunk->mapped || chunk->fetching) return true;
   const int64_t now_ns = ReadCore::NowNs();
-  if (may_spare && planner_.streams().AnyBehind(chunk->range.begin, now_ns - kLaggardNs)) {
+  // Who finds these bytes in the page cache does not come for them.
+  const bool kept_elsewhere = PageCacheKeeps() && WasDelivered(*chunk);
+  if (may_spare && !kept_elsewhere && planner_.streams().AnyBehind(chunk->range.begin, now_ns - kLaggardNs)) {
     core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kReopenNs, true);
     return false;
   }
@@ -75,6 +77,7 @@ bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
   FillRest(chunk);
   if (!chunk->consumed && chunk->page_bytes == 0) planner_.OnEvictedUnread(chunk->range);
   if (chunk->bytes_read == 0 && chunk->page_bytes == 0 && !chunk->demand) planner_.OnWasted(chunk->range.size());
+  if (WasRead(*chunk)) delivered_.Add(chunk->range);  // what was left out of it is not to be fetched again
   Take(chunk, garbage);
   return true;
 }

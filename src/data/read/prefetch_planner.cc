@@ -49,7 +49,7 @@ void PrefetchPlanner::NoteOthers(const FileView& file, const Stream& stream, uin
       (begins && core_.recent_files.WasClosedSince(file_id_, now_ns - ReadCore::kSharedNs)))
     core_.NoteCompany(now_ns);
   const auto before = file.delivered.Find(range.begin);
-  if (stream.confirmed && before && before->end >= range.end) core_.NoteFollower(now_ns);
+  if (stream.confirmed && before && before->end >= range.end) core_.NoteFollower(range.size(), now_ns);
 }
 
 // A reader that comes to a tripwire has read what the page cache had before it.
@@ -91,7 +91,7 @@ void PrefetchPlanner::GrowWindow(const FileView& file, Stream& stream, ByteRange
     const auto delivered = file.delivered.Find(position);
     if (delivered && delivered->end >= range.end) {
       stream.reread = true;
-      core_.NoteShared(now_ns);
+      core_.NoteShared(range.size(), now_ns);
     }
   } else if ((*chunk)->wait_counted) {
     return;

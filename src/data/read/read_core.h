@@ -21,6 +21,7 @@
 #include "data/read/read_metrics.h"
 #include "data/read/read_pace.h"
 #include "data/read/recent_files.h"
+#include "data/read/recent_sign.h"
 #include "data/read/shard_lead.h"
 
 namespace ossfs2 {
@@ -35,6 +36,7 @@ class ReadCore {
   static constexpr int64_t kUnreadIdleNs = 1'000'000'000;
   // So long after bytes were read twice, what was read is kept for others.
   static constexpr int64_t kSharedNs = 30'000'000'000;
+  static constexpr uint64_t kSharedBytesMin = 1ull << 20;  // fewer may be a header that is looked at again
 
   ReadCore(ObjectStore& object_store, MemoryPool& memory_pool, const ReadOptions& read_options)
       : store(object_store),
@@ -63,14 +65,14 @@ class ReadCore {
     return cpu_pressure.Short() && options.cache_bytes == 0 && options.fill_threads == 0 && !SharedLately();
   }
   // Somebody reads what was read before, past the page cache: others may do so, too.
-  void NoteShared(int64_t now_ns) { shared_ns.store(now_ns, std::memory_order_relaxed); }
-  bool SharedLately() const { return NowNs() - shared_ns.load(std::memory_order_relaxed) <= kSharedNs; }
+  void NoteShared(uint64_t bytes, int64_t now_ns) { shared_sign.Note(bytes, now_ns); }
+  bool SharedLately() const { return shared_sign.Lately(NowNs()); }
   // Several handles that the page cache does not serve read one file, at once or in turn.
-  void NoteCompany(int64_t now_ns) { company_ns.store(now_ns, std::memory_order_relaxed); }
-  bool CompanyLately() const { return NowNs() - company_ns.load(std::memory_order_relaxed) <= kSharedNs; }
+  void NoteCompany(int64_t now_ns) { company_sign.Note(0, now_ns); }
+  bool CompanyLately() const { return company_sign.Lately(NowNs()); }
   // A stream that the page cache does not serve follows another one.
-  void NoteFollower(int64_t now_ns) { follower_ns.store(now_ns, std::memory_order_relaxed); }
-  bool FollowersLately() const { return NowNs() - follower_ns.load(std::memory_order_relaxed) <= kSharedNs; }
+  void NoteFollower(uint64_t bytes, int64_t now_ns) { follower_sign.Note(bytes, now_ns); }
+  bool FollowersLately() const { return follower_sign.Lately(NowNs()); }
   // Readers wait for the processor rather than for the network: what is fetched should still lie in its cache when it
   // is read, so little is held ahead as well.
   bool ReadFromCache() const { return SavesProcessor() && pace.SurelyNear(true); }
@@ -108,9 +110,9 @@ class ReadCore {
   RecentFiles recent_files;
   ReadMetrics& metrics;
   std::atomic<bool> stopping{false};
-  std::atomic<int64_t> shared_ns{-kSharedNs - 1};
-  std::atomic<int64_t> company_ns{-kSharedNs - 1};
-  std::atomic<int64_t> follower_ns{-kSharedNs - 1};
+  RecentSign shared_sign{kSharedBytesMin, kSharedNs};
+  RecentSign company_sign{0, kSharedNs};
+  RecentSign follower_sign{kSharedBytesMin, kSharedNs};
   std::atomic<int> active_streams{0};  // recounted by the engine's tick
   // The file to read after this one, by the engine; set before the first read.
   std::function<std::shared_ptr<CachedFile>(uint64_t file_id)> next_file;

@@ -1,11 +1,12 @@
 """ModelScope's downloads, call by call.
 
-  modelscope.py SOURCE_FOLDER TARGET_FOLDER [old|new|parallel]
+  modelscope.py SOURCE_FOLDER TARGET_FOLDER [old|new|parallel [MIB]]
 
 "old" is up to 1.37: a temporary name opened for append, hashed while written,
 renamed, and an index rewritten after every file. "new" is from 1.38 on: an
 .incomplete file, renamed, then read whole for its SHA-256. "parallel" is
-MODELSCOPE_DOWNLOAD_PARALLELS: part files that are merged.
+MODELSCOPE_DOWNLOAD_PARALLELS: part files (of so many MiB) that are merged.
+A second run goes on at the end of what the first one left.
 """
 import concurrent.futures
 import fcntl
@@ -134,8 +135,9 @@ def download_parallel(source, target, parts=4, part_size=160 * MIB):
 
         def one(span):
             with open(origin, "rb") as reader, open(names[span], "ab+") as writer:
-                reader.seek(span[0])
-                left = span[1] - span[0]
+                done = writer.seek(0, os.SEEK_END)
+                reader.seek(span[0] + done)
+                left = span[1] - span[0] - done
                 while left:
                     piece = reader.read(min(MIB, left))
                     writer.write(piece)
@@ -158,7 +160,8 @@ def download_parallel(source, target, parts=4, part_size=160 * MIB):
 def main():
     source, target = sys.argv[1:3]
     kind = sys.argv[3] if len(sys.argv) > 3 else "new"
-    {"old": download_old, "new": download_new, "parallel": download_parallel}[kind](source, target)
+    more = {"part_size": int(sys.argv[4]) * MIB} if len(sys.argv) > 4 else {}
+    {"old": download_old, "new": download_new, "parallel": download_parallel}[kind](source, target, **more)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
   ollama.py SOURCE TARGET
 
-Beside it small JSON files with the state of each part, rewritten again and again.
+Beside it small JSON files with the state of each part, rewritten again and again. A second run believes them, and
+goes on where they say.
 """
 import concurrent.futures
 import json
@@ -24,15 +25,23 @@ def download(source, target, parts=16):
         with open("%s-%d" % (partial, number), "w") as stream:
             json.dump({"N": number, "Offset": number * length, "Completed": done}, stream)
 
+    def completed(number):
+        try:
+            with open("%s-%d" % (partial, number)) as stream:
+                return json.load(stream)["Completed"]
+        except (FileNotFoundError, ValueError):  # new, or killed between its truncation and its text
+            return 0
+
     def one(number):
         start = number * length
         end = min(size, start + length)
-        state(number, 0)
+        done = completed(number)
+        state(number, done)
         with open(source, "rb") as reader:
-            reader.seek(start)
-            for offset in range(start, end, MIB):
+            reader.seek(start + done)
+            for offset in range(start + done, end, MIB):
                 pwrite_all(handle, reader.read(min(MIB, end - offset)), offset)
-                state(number, offset - start)
+                state(number, min(MIB, end - offset) + offset - start)
 
     with concurrent.futures.ThreadPoolExecutor(parts) as pool:
         for result in [pool.submit(one, number) for number in range(parts)]:

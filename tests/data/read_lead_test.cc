@@ -237,8 +237,12 @@ TEST_F(ReadLeadTest, AfterAShardWasReadWholeTheNextLieInThePageCacheBeforeTheyAr
 TEST_F(ReadLeadTest, StoresWholePagesOnlyWhereTheyAreLarge) {
   page_bytes_ = 64 * kKiB;
   Make(1024 * kMiB);
-  ReadShard(1);
-  WaitStored(2, kShardBytes - Wires());
+  constexpr uint64_t kSize = 90 * kMiB + 12345;  // pages of 4 KiB would end elsewhere before the last tripwire
+  for (uint64_t id = 1; id <= 2; ++id) versions_[id] = harness_->Put(Key(id), kSize, id);
+  auto file = harness_->engine().Open(1, versions_[1]);
+  ReadBehind(*harness_, *file, pages_, kSize, 1);
+  file->CloseHandle(7);
+  WaitStored(2, kSize - 4 * PageFiller::kTripwireBytes - page_bytes_);
   for (const auto& [offset, text] : pages_.stored(2)) {
     EXPECT_EQ(offset % page_bytes_, 0u);
     EXPECT_EQ(text.size() % page_bytes_, 0u) << "at " << offset;

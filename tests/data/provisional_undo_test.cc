@@ -1,8 +1,10 @@
-// UndoProvisional beside a Complete that the ended run had sent and the service does only now.
+// What the next start undoes: beside a Complete that the ended run had sent and the service does only now, or after an
+// end that the journal could not be told.
 #include "data/recovery/provisional.h"
 
 #include "base/crc64.h"
 #include "tests/data/write_fixture.h"
+#include "tests/support/file_size_limit.h"
 
 namespace ossfs2 {
 namespace {
@@ -75,6 +77,26 @@ TEST_F(ProvisionalUndo, WhereTheUploadMayNotBeEnded) {
   faults_->AddRule(rule);
   EXPECT_TRUE(UndoProvisional(*faults_, entry));
   EXPECT_EQ(*store_->Content("f"), "the old version");
+}
+
+// The disk of the journal is full, and the service does not answer: the file that was closed stays.
+TEST_F(ProvisionalUndo, LeavesAFinishedFileWhoseRecordCouldNotSaySo) {
+  store_->PutContent("f", "the old version");
+  {
+    Journal journal(options_.journal_dir);
+    const ObjectInfo old = *store_->Head("f");
+    auto provisional = Provisional::Begin(*faults_, journal, "f", ObjectVersion{"f", old.size, old.etag, old.crc64});
+    ASSERT_TRUE(provisional);
+    ASSERT_TRUE((*provisional)->BeforeComplete("upload", 8, std::nullopt));
+    store_->PutContent("f", "finished");
+    ASSERT_TRUE((*provisional)->Completed(store_->Head("f")->etag));
+    Fail("delete", EIO, ErrorKind::kUnavailable);
+    const test::FileSizeLimit full(0);
+    (*provisional)->Settle();
+  }
+  EXPECT_EQ(RecordsOnDisk(), 0u);
+  EXPECT_TRUE(Engine().Recover());
+  EXPECT_EQ(*store_->Content("f"), "finished");
 }
 
 }  // namespace

@@ -1,34 +1,9 @@
 // The disk of the staging folder refuses to write in the middle: what is read, and stored, is still one content.
-#include <sys/resource.h>
-
-#include <csignal>
-
 #include "tests/data/write_fixture.h"
+#include "tests/support/file_size_limit.h"
 
 namespace ossfs2 {
 namespace {
-
-// No file of this process grows beyond `bytes`, nor is anything changed behind them: a write over that place is short,
-// as on a disk that is full.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(uint64_t bytes) : handler_(signal(SIGXFSZ, SIG_IGN)) {
-    EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &before_), 0);
-    rlimit now = before_;
-    now.rlim_cur = bytes;
-    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &now), 0);
-  }
-  ~FileSizeLimit() {
-    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before_), 0);
-    signal(SIGXFSZ, handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  const sighandler_t handler_;
-  rlimit before_{};
-};
 
 class StagingDisk : public WriteFixture {
  protected:
@@ -54,7 +29,7 @@ class StagingDisk : public WriteFixture {
 TEST_F(StagingDisk, BytesThatCannotBeKeptAreReadAllTheSame) {
   Begin();
   {
-    const FileSizeLimit limit(kMiB + 100);
+    const test::FileSizeLimit limit(kMiB + 100);
     EXPECT_TRUE(ReadPiece(kMiB, kMiB) == content_.substr(kMiB, kMiB));
   }
   EXPECT_TRUE(ReadAll(*file_) == content_);
@@ -66,7 +41,7 @@ TEST_F(StagingDisk, AWriteThatFailsHalfwayLeavesTheOldBytesInWhatIsNotWrittenYet
   Begin();
   EXPECT_TRUE(ReadPiece(kMiB, kMiB) == content_.substr(kMiB, kMiB));  // from here on they lie on the disk as well
   {
-    const FileSizeLimit limit(kMiB + 500 * kKiB);
+    const test::FileSizeLimit limit(kMiB + 500 * kKiB);
     EXPECT_FALSE(WriteAt(*file_, kMiB + 400 * kKiB, std::string(200 * kKiB, 'x')));
   }
   EXPECT_TRUE(ReadAll(*file_) == content_);

@@ -116,17 +116,20 @@ Status Provisional::BeforeConvert() {
 void Provisional::Settle() {
   entry_.settled = true;
   const Status written = journal_.Update(record_, entry_);
-  if (!written) Log(LogLevel::kWarning, StrCat(entry_.key, ": ", written.error().text));
+  if (!written) {
+    // Not settled on disk, it must not be there any more, whatever becomes of the backup: the next start would undo what
+    // is stored.
+    Log(LogLevel::kWarning, StrCat(entry_.key, ": ", written.error().text));
+    journal_.End(record_, Journal::OnDisk::kNow);
+  }
   if (!entry_.backup_key.empty()) {
     if (Status status = store_.Delete(entry_.backup_key); !status) {
-      Log(LogLevel::kWarning,
-          StrCat("the backup ", entry_.backup_key,
-                 " could not be deleted; the next start does it: ", status.error().text));
+      Log(LogLevel::kWarning, StrCat("the backup ", entry_.backup_key, " could not be deleted; ",
+                                     written ? "the next start" : "ossfs2 gc", " does it: ", status.error().text));
       return;
     }
   }
-  // Not settled on disk, it must not come back: the next start would undo what is stored.
-  journal_.End(record_, written ? Journal::OnDisk::kSometime : Journal::OnDisk::kNow);
+  if (written) journal_.End(record_);
 }
 
 void Provisional::Undo() {

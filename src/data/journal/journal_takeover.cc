@@ -23,6 +23,14 @@ namespace files = std::filesystem;
 // How long ReadLiveRuns has a lock, and more.
 void PauseForReaders() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
 
+// Uploads, backups and unfinished versions of an earlier run may stay in the bucket.
+void TellSkipped(const Error& error) {
+  Log(LogLevel::kWarning,
+      StrCat("what an earlier run left in the bucket cannot be looked for: ", error.text,
+             ". Next: let the user of this mount read and write that folder and mount again, or run ossfs2 gc, which "
+             "needs no journal"));
+}
+
 }  // namespace
 
 std::vector<Journal::Left> Journal::TakeOver() { return TakeOver(PauseForReaders); }
@@ -33,7 +41,12 @@ std::vector<Journal::Left> Journal::TakeOver(const std::function<void()>& pause)
   MutexLock lock(mutex_);
   std::error_code ignored;
   std::vector<std::string> runs;
-  for (const files::path& path : PathsIn(folder_)) {
+  const Result<std::vector<files::path>> paths = PathsIn(folder_);
+  if (!paths) {
+    if (paths.error().errno_value != ENOENT) TellSkipped(paths.error());
+    return left;
+  }
+  for (const files::path& path : *paths) {
     if (!path.filename().string().starts_with(kRunFolderStart)) continue;
     if (files::is_directory(path, ignored) && path != run_folder_) runs.push_back(path.string());
   }
@@ -54,13 +67,17 @@ void Journal::TakeOverEnded(std::vector<std::string>& runs, std::vector<Left>& l
       TakeRecords(run, left);
     } else if (fd.error().errno_value == EWOULDBLOCK) {
       locked.push_back(std::move(run));
+    } else {
+      TellSkipped(fd.error());
     }
   }
   runs.swap(locked);
 }
 
 void Journal::TakeRecords(const std::string& run, std::vector<Left>& left) {
-  for (const files::path& path : RecordsIn(run)) {
+  const Result<std::vector<files::path>> records = RecordsIn(run);
+  if (!records) return TellSkipped(records.error());
+  for (const files::path& path : *records) {
     Result<JournalEntry> entry = ReadRecord(path.string());
     if (entry)
       left.push_back({path.string(), std::move(*entry)});
@@ -79,14 +96,18 @@ void Journal::Settle(const std::string& path, OnDisk on_disk) {
 
 std::vector<JournalEntry> ReadLiveRuns(const std::string& folder) {
   std::vector<JournalEntry> entries;
-  for (const files::path& run : PathsIn(folder)) {
+  const Result<std::vector<files::path>> runs = PathsIn(folder);
+  if (!runs) return entries;
+  for (const files::path& run : *runs) {
     const int fd = open(LockPath(run.string()).c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) continue;
     // Where locks are not known every run counts as one that lives: nothing of it may be taken for left behind.
     const bool live = flock(fd, LOCK_SH | LOCK_NB) != 0;
     close(fd);
     if (!live) continue;
-    for (const files::path& path : RecordsIn(run.string())) {
+    const Result<std::vector<files::path>> records = RecordsIn(run.string());
+    if (!records) continue;
+    for (const files::path& path : *records) {
       Result<JournalEntry> entry = ReadRecord(path.string());
       if (entry) entries.push_back(std::move(*entry));  // else it has just ended
     }

@@ -56,17 +56,18 @@ Result<int> LockRun(const std::string& run_folder) {
   return ErrnoError(error, StrCat("lock the journal folder ", run_folder));
 }
 
-std::vector<files::path> PathsIn(const std::string& folder) {
+Result<std::vector<files::path>> PathsIn(const std::string& folder) {
   std::vector<files::path> paths;
   std::error_code error;
   for (files::directory_iterator item(folder, error), end; !error && item != end; item.increment(error))
     paths.push_back(item->path());
+  if (error) return ErrnoError(error.value(), StrCat("list the journal folder ", folder));
   return paths;
 }
 
-std::vector<files::path> RecordsIn(const std::string& run_folder) {
-  std::vector<files::path> records = PathsIn(run_folder);
-  std::erase_if(records, [](const files::path& path) { return path.extension() != kRecordSuffix; });
+Result<std::vector<files::path>> RecordsIn(const std::string& run_folder) {
+  Result<std::vector<files::path>> records = PathsIn(run_folder);
+  if (records) std::erase_if(*records, [](const files::path& path) { return path.extension() != kRecordSuffix; });
   return records;
 }
 
@@ -76,7 +77,8 @@ Result<JournalEntry> ReadRecord(const std::string& path) {
 }
 
 void RemoveRunFolder(const std::string& run_folder) {
-  if (!RecordsIn(run_folder).empty()) return;
+  const auto records = RecordsIn(run_folder);
+  if (!records || !records->empty()) return;
   std::error_code ignored;
   files::remove_all(run_folder, ignored);
 }

@@ -20,14 +20,14 @@ std::string LockPath(const std::string& run_folder);
 // An open descriptor that holds the run's lock. EWOULDBLOCK: another process has it.
 Result<int> LockRun(const std::string& run_folder);
 
-// The paths in a folder; what of it cannot be read is left out.
-std::vector<std::filesystem::path> PathsIn(const std::string& folder);
+// The paths in a folder. Errors: it cannot be listed, or not to its end.
+Result<std::vector<std::filesystem::path>> PathsIn(const std::string& folder);
 // The records of a run.
-std::vector<std::filesystem::path> RecordsIn(const std::string& run_folder);
+Result<std::vector<std::filesystem::path>> RecordsIn(const std::string& run_folder);
 // Errors: it is no file, or none of ours, or the disk gives an error.
 Result<JournalEntry> ReadRecord(const std::string& path);
 
-// Unless there are records in it.
+// Unless there are records in it, or it cannot be told.
 void RemoveRunFolder(const std::string& run_folder);
 
 }  // namespace ossfs2

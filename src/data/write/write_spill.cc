@@ -7,21 +7,34 @@ namespace ossfs2 {
 
 void WriteSpill::Spill(PartBuffer& buffer) {
   if (buffer_ != nullptr || buffer.size() == 0) return;
-  if (!file_) {
-    Result<std::shared_ptr<StagingFile>> file = StagingFile::Open(services_.space);
-    if (!file) return services_.memory.NoteSpillFailure(file.error());
-    file_ = std::move(*file);
-  }
-  uint64_t at = 0;
-  for (const auto span : buffer.Spans()) {
-    if (Status status = file_->Write(at, span); !status) {
-      file_.reset();  // half of it is of no use, and takes space
-      return services_.memory.NoteSpillFailure(status);
-    }
-    at += span.size();
+  if (Status stored = Store(buffer); !stored) {
+    FreeSpace();  // half of it is of no use
+    return services_.memory.NoteSpillFailure(stored);
   }
   buffer.DropBlocks();
   buffer_ = &buffer;
+}
+
+Status WriteSpill::Store(const PartBuffer& buffer) {
+  if (!file_) {
+    Result<std::shared_ptr<StagingFile>> file = StagingFile::Open(services_.space);
+    if (!file) return file.error();
+    file_ = std::move(*file);
+  }
+  OSSFS2_RETURN_IF_ERROR(services_.space.Reserve(buffer.size()));
+  reserved_ = buffer.size();
+  uint64_t at = 0;
+  for (const auto span : buffer.Spans()) {
+    OSSFS2_RETURN_IF_ERROR(file_->Write(at, span));
+    at += span.size();
+  }
+  return {};
+}
+
+// A file that cannot be cut goes.
+void WriteSpill::FreeSpace() {
+  if (file_ && !file_->Truncate(0)) file_.reset();
+  services_.space.Release(std::exchange(reserved_, 0));
 }
 
 size_t WriteSpill::BlocksNeeded() const {
@@ -57,6 +70,7 @@ Status WriteSpill::BringBack(std::vector<BlockRef>& blocks) {
     return read;
   }
   buffer_ = nullptr;
+  FreeSpace();
   return {};
 }
 

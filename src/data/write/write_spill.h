@@ -1,12 +1,14 @@
 // WriteSpill: the part buffer of a stream whose bytes are on disk while its writer waits for memory.
 //
 // At most one buffer of a stream is away at a time, which is enough: only a part too short to be sent is spilled, and a
-// stream has one of those. The file has no name, lies in the staging folder and is kept for the next time.
+// stream has one of those. The file has no name, lies in the staging folder, counts in StagingSpace while it holds a
+// buffer, and is kept for the next time.
 // Whoever drops or changes a buffer brings it back first.
 // Threads: the file's turn holder only. Errors: those of the disk; what cannot be spilled stays in memory.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -19,6 +21,9 @@ namespace ossfs2 {
 class WriteSpill {
  public:
   explicit WriteSpill(WriteServices& services) : services_(services) {}
+  ~WriteSpill() { services_.space.Release(reserved_); }
+  WriteSpill(const WriteSpill&) = delete;
+  WriteSpill& operator=(const WriteSpill&) = delete;
 
   // Frees the buffer's blocks. Nothing happens when it is empty or another one is away; when the disk does not take it,
   // UploadMemory remembers why.
@@ -39,8 +44,12 @@ class WriteSpill {
   Status BringBack(std::vector<BlockRef>& blocks);
 
  private:
+  Status Store(const PartBuffer& buffer);
+  void FreeSpace();
+
   WriteServices& services_;
   std::shared_ptr<StagingFile> file_;
+  uint64_t reserved_ = 0;  // of the staging space
   PartBuffer* buffer_ = nullptr;
 };
 

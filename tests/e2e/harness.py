@@ -49,6 +49,7 @@ RAISES_READ_AHEAD = unittest.skipIf(os.geteuid() != 0 or not os.access("/sys/cla
 
 _temporary = {}  # parent -> the one folder that this program has there
 _running = []  # everything with a destroy(), newest last
+_logs = []  # of all that ever ran
 
 
 def temporary_folder(name="t", parent=None):
@@ -62,6 +63,8 @@ def temporary_folder(name="t", parent=None):
 def register(thing):
     """`thing.destroy()` is called at the end of the program, unless it is unregistered before."""
     _running.append(thing)
+    if getattr(thing, "log", None):
+        _logs.append(thing.log)
 
 
 def unregister(thing):
@@ -321,7 +324,11 @@ class Mount:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failure, *_):
+        # A program that is started now first closes the files that are open here, each of which may wait for uploads.
+        if failure and self.alive():
+            self.process.kill()
+            self.process.wait()
         self.destroy()
 
 
@@ -417,11 +424,10 @@ def show_threads(pid):
         sys.stderr.write("\n".join(line[:200] for line in lines) + "\n")
 
 
-def show_logs():
-    """The ends of the logs of all servers and mounts that still run."""
-    for thing in list(_running):
-        if getattr(thing, "log", None):
-            sys.stderr.write("--- %s\n%s\n" % (thing.log, tail(thing.log)))
+def show_logs(ended=False):
+    """The ends of the logs of all servers and mounts that still run, or of those that ended too."""
+    for log in _logs if ended else [thing.log for thing in list(_running) if getattr(thing, "log", None)]:
+        sys.stderr.write("--- %s\n%s\n" % (log, tail(log)))
 
 
 def _give_up(limit):

@@ -84,7 +84,7 @@ def run(soak):
         soak(random.Random(SEED))
     except BaseException:
         traceback.print_exc()
-        harness.show_logs()
+        harness.show_logs(ended=True)
         print("FAILED, OSSFS2_TEST_SEED=%d" % SEED, flush=True)
         harness.destroy_all()
         os._exit(1)  # threads that hang on a mount must not keep it alive

@@ -102,6 +102,22 @@ struct MetadataAhead {
   void Restart() { *this = {.asking = asking}; }
 };
 
+// How far the folders in a directory are listed ahead of whoever walks through them (OpenDirectories::ListAhead).
+struct WalkAhead {
+  static constexpr uint32_t kListingsMax = 16;
+  uint32_t steps = 0;    // folders in it that were read since it was read from its start itself
+  uint32_t waiting = 0;  // listed ahead, and not read yet
+
+  // One of its folders is read; `was_ahead`: and was listed before. How many may be listed ahead now: never more than
+  // twice of those that were read, so whoever stops has asked for little in vain.
+  uint32_t Step(bool was_ahead) {
+    if (was_ahead && waiting > 0) --waiting;
+    if (++steps < 2) return 0;  // one folder is no walk
+    const uint32_t bound = std::min(2 * steps, kListingsMax);
+    return bound - std::min(waiting, bound);
+  }
+};
+
 // How far an open directory was read: what lies behind may be dropped from memory.
 struct DirectoryReader {
   size_t next_slot = 0;
@@ -123,6 +139,8 @@ struct DirectoryState {
   uint32_t cold_lookups = 0;                 // since the last listing
   LookUpGuess guess;
   MetadataAhead metadata_ahead;              // since the directory was last read from its start
+  WalkAhead walk_ahead;
+  SteadyTime listed_ahead_until{};           // whoever reads it first believes that listing so long; 0: there is none
   uint64_t moved_stamp = 0;                  // Tree::NextStamp of when it got its name
   Known marker = Known::kUnknown;            // the object "dir/"
   Known keeps_attributes = Known::kUnknown;  // some file in it has chosen attributes

@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <chrono>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -14,6 +16,9 @@ namespace {
 
 constexpr size_t kBatchEntries = 256;
 constexpr uint64_t kFirstSlotCookie = 2;
+// A listing that nobody has asked for yet is believed for less than others. With a shorter attr_timeout there is none.
+constexpr std::chrono::seconds kListedAheadBelieved{10};
+constexpr size_t kNeighboursLookedAtMax = 1024;  // with the tree's mutex held
 
 }  // namespace
 
@@ -102,6 +107,35 @@ void OpenDirectories::BeginListing(Handle& handle, Node* directory, size_t slot)
   handle.handed_out = 0;
 }
 
+// A walk (find, du, cp -r, rm -rf) reads a folder only after the one before it, and each costs two requests, one after
+// the other. So the next ones are asked for beside them, in the order of the listing, from its start again at its end:
+// walks in another order come to all of them as well.
+void OpenDirectories::ListAhead(Node* directory) {
+  const SteadyTime now = context_.clock.NowSteady();
+  const SteadyTime believed_until = std::exchange(directory->directory->listed_ahead_until, SteadyTime{});
+  const bool was_ahead = believed_until != SteadyTime{};
+  if (was_ahead && now >= believed_until) {
+    directory->directory->complete = false;
+    directory->directory->run = nullptr;
+  }
+  Node* parent = directory->parent;
+  if (parent == nullptr || context_.options.attr_timeout_s < kListedAheadBelieved.count()) return;
+  lister_.SharesTree(context_.tree);
+  DirectoryState& state = *parent->directory;
+  uint32_t wanted = state.walk_ahead.Step(was_ahead);
+  const size_t looked_at = std::min(state.slots.size(), kNeighboursLookedAtMax);
+  for (size_t i = 1; wanted > 0 && i < looked_at; ++i) {
+    Node* next = state.slots[(directory->slot + i) % state.slots.size()];
+    if (next == nullptr || !next->is_directory() || next->directory->run || context_.IsListed(next) ||
+        next->directory->listed_ahead_until != SteadyTime{} || context_.tree.IsLeaving(next))
+      continue;
+    lister_.Want(next, lister_.Start(next), 1);
+    next->directory->listed_ahead_until = now + kListedAheadBelieved;
+    ++state.walk_ahead.waiting;
+    --wanted;
+  }
+}
+
 // Some of its keys are gone already: what is below it is listed by the new ones.
 void OpenDirectories::BeginAfterCancel(MutexLock& lock, Handle& handle, Node* directory) {
   lister_.SharesTree(context_.tree);
@@ -119,7 +153,11 @@ Status OpenDirectories::Collect(Handle& handle, uint64_t cookie, bool plus, Batc
   const NodePin pin(context_.tree, directory);
   DirectoryState& state = *directory->directory;
   AddDots(directory, cookie, batch);
-  if (cookie == 0) state.metadata_ahead.Restart();
+  if (cookie == 0) {
+    state.metadata_ahead.Restart();
+    state.walk_ahead = {};
+    ListAhead(directory);
+  }
   size_t slot = cookie <= kFirstSlotCookie ? 0 : static_cast<size_t>(cookie - kFirstSlotCookie);
   const bool out_of_memory = slot < handle.reader.next_slot && slot < state.dropped_end;
   if (cookie == 0 || !handle.begun || out_of_memory) BeginListing(handle, directory, slot);

@@ -48,6 +48,8 @@ class OpenDirectories {
   // Fills the batch with what comes after the cookie; waits for list pages only while it is empty.
   Status Collect(Handle& handle, uint64_t cookie, bool plus, Batch& batch) EXCLUDES(context_.tree.mutex);
   void BeginListing(Handle& handle, Node* directory, size_t slot) REQUIRES(context_.tree.mutex);
+  // The directory is read from its start: begins listings of folders beside it, which a walk comes to next.
+  void ListAhead(Node* directory) REQUIRES(context_.tree.mutex);
   // The lock is open while it waits.
   void BeginAfterCancel(MutexLock& lock, Handle& handle, Node* directory) REQUIRES(context_.tree.mutex);
   void AddDots(Node* directory, uint64_t cookie, Batch& batch) REQUIRES(context_.tree.mutex);

@@ -144,11 +144,11 @@ TEST_F(LateAnswers, CloseToOpenIsNotAnsweredByAListing) {
 
 TEST_F(LateAnswers, ALookUpDoesNotTakeBackWhatAListingHasFound) {
   store_->PutContent("d/known", "old");
-  store_->PutContent("e/other", "1");
+  store_->PutContent("x/e/other", "1");
   ASSERT_TRUE(mount_.List("d"));
   clock_.Advance(std::chrono::seconds(61));
   mount_.InoOf("d");
-  mount_.InoOf("e");
+  mount_.InoOf("x/e");
   const auto change = [this](const std::string& directory, const std::string& name) {
     BeforeAnswer("head", directory + name, [this, directory, name] {
       store_->PutContent(directory + name, "newer");
@@ -156,9 +156,9 @@ TEST_F(LateAnswers, ALookUpDoesNotTakeBackWhatAListingHasFound) {
     });
   };
   change("d/", "known");
-  change("e/", "new");
+  change("x/e/", "new");
   EXPECT_EQ(mount_.Stat("d/known")->size, 5u);
-  const Result<Attr> made = mount_.Stat("e/new");
+  const Result<Attr> made = mount_.Stat("x/e/new");
   ASSERT_TRUE(made) << "listed after it was asked for";
   EXPECT_EQ(made->size, 5u);
 }

@@ -114,6 +114,8 @@ Status DirectoryCopier::CopyOne(File& file) {
   job.source_key = file.source.key;
   job.source_etag = file.source.etag;
   job.size = file.source.size;
+  job.crc64 = file.source_crc64;
+  job.encryption = file.encryption;
   job.target_key = file.target_key;
   job.part_concurrency = 4;
   std::optional<std::string> unproven;

@@ -30,6 +30,8 @@ class DirectoryCopier {
     std::string target_key;
     std::string etag;  // of the copy; empty: none was made
     std::optional<uint64_t> crc64;
+    std::optional<Encryption> encryption;   // of the source, when known: else it is asked for
+    std::optional<uint64_t> source_crc64;  // when known
     bool was_there = false;        // the copy is one of an earlier try
     bool replaces_marker = false;  // of an empty directory that has the new name
   };

@@ -20,12 +20,6 @@ struct Facts {
 // The service may give an object a date later than that of its answer, by so much.
 constexpr uint32_t kDateSlackS = 2;
 
-// Somebody has written the bytes again, or changed the metadata, since the date that is known.
-bool HasOtherDate(const Node* node, uint32_t date_s) {
-  if (node->date_s == 0) return false;
-  return node->date_seen ? date_s != node->date_s : date_s > node->date_s + kDateSlackS;
-}
-
 // Answers say nothing about the node's content: its data is not stored, or the key may have another's already.
 bool IsOnlyKnownHere(const Node* node) {
   return !node->published || node->changing > 0 || node->leaving > 0 ||
@@ -73,6 +67,11 @@ bool TakeVersion(FsContext& context, Node* node, const Facts& facts, bool first,
 }
 
 }  // namespace
+
+bool HasOtherDate(const Node* node, uint32_t date_s) {
+  if (node->date_s == 0) return false;
+  return node->date_seen ? date_s != node->date_s : date_s > node->date_s + kDateSlackS;
+}
 
 NodeType TypeOfObject(ObjectType type) {
   return type == ObjectType::kSymlink ? NodeType::kSymlink : NodeType::kFile;

@@ -12,6 +12,9 @@ namespace ossfs2 {
 // The type of node that an object is.
 NodeType TypeOfObject(ObjectType type);
 
+// Somebody has written the bytes again, or changed the metadata, since the date that is known. False: or none is.
+bool HasOtherDate(const Node* node, uint32_t date_s);
+
 // A listed file or symlink. The node is of the same type. `first`: the node was just made. Returns whether the version
 // is another than before.
 bool TakeListed(FsContext& context, Node* node, const ListEntry& entry, bool first, Notices& notices)

@@ -124,6 +124,10 @@ class Renamer {
   Status MoveKeys(const Pair& pair, const std::string& from, const std::string& to, DirectoryMove& move);
   // What is known below is not what is there: forgets it, but for open files.
   void DoubtBelow(Ino directory) EXCLUDES(context_.tree.mutex);
+  // Of files that were stored or asked for here no HEAD need tell what a copy would lose.
+  void TakeKnown(Ino directory, const std::string& from, std::vector<DirectoryCopier::File>& files)
+      EXCLUDES(context_.tree.mutex);
+  Node* FindWay(Node* directory, std::string_view way) REQUIRES(context_.tree.mutex);
   // The files that are copied as the tree knows them; others were replaced by another host meanwhile.
   std::vector<FileBelow> FindBelow(Node* directory, const std::string& to,
                                    const std::vector<DirectoryCopier::File>& files) REQUIRES(context_.tree.mutex);

@@ -84,6 +84,7 @@ Status Renamer::MoveKeys(const Pair& pair, const std::string& from, const std::s
   Result<DirectoryCopier::Copies> settled = copier_.CheckTarget(from, to, files);
   if (!settled) return settled.error();
   const bool goes_on = !settled->empty();
+  TakeKnown(pair.source, from, files);
   if (Status copied = copier_.CopyAll(files); !copied) {
     copier_.TakeBack(from, to, files, std::move(*settled));
     return copied;
@@ -121,17 +122,36 @@ void Renamer::DoubtBelow(Ino directory) {
   });
 }
 
+Node* Renamer::FindWay(Node* directory, std::string_view way) {
+  Node* node = directory;
+  while (node != nullptr && !way.empty()) {
+    const size_t slash = way.find('/');
+    node = node->is_directory() ? context_.tree.Child(node, way.substr(0, slash)) : nullptr;
+    way = slash == std::string_view::npos ? std::string_view() : way.substr(slash + 1);
+  }
+  return node;
+}
+
+void Renamer::TakeKnown(Ino directory, const std::string& from, std::vector<DirectoryCopier::File>& files) {
+  MutexLock lock(context_.tree.mutex);
+  Node* top = context_.tree.Find(directory);
+  if (top == nullptr) return;
+  for (DirectoryCopier::File& file : files) {
+    const Node* node = FindWay(top, std::string_view(file.source.key).substr(from.size()));
+    if (node == nullptr || node->is_directory() || !node->extra || !node->extra->metadata_known) continue;
+    // By its date: the same bytes may have been stored again, with another encryption.
+    const bool same = node->size == file.source.size && node->etag.Equals(file.source.etag);
+    if (!same || node->date_s == 0 || HasOtherDate(node, static_cast<uint32_t>(file.source.mtime_s))) continue;
+    file.encryption = node->extra->encryption;
+    file.source_crc64 = node->extra->crc64;
+  }
+}
+
 std::vector<Renamer::FileBelow> Renamer::FindBelow(Node* directory, const std::string& to,
                                                    const std::vector<DirectoryCopier::File>& files) {
   std::vector<FileBelow> below;
   for (const DirectoryCopier::File& file : files) {
-    Node* node = directory;
-    std::string_view way = std::string_view(file.target_key).substr(to.size());
-    while (node != nullptr && !way.empty()) {
-      const size_t slash = way.find('/');
-      node = context_.tree.Child(node, way.substr(0, slash));
-      way = slash == std::string_view::npos ? std::string_view() : way.substr(slash + 1);
-    }
+    Node* node = FindWay(directory, std::string_view(file.target_key).substr(to.size()));
     if (node == nullptr || node->is_directory()) continue;
     const ObjectVersion before = context_.VersionOf(node);
     const bool same = node->size == file.source.size && before.etag == file.source.etag;

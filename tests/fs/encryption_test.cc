@@ -35,7 +35,8 @@ class OwnEncryption : public ::testing::Test {
   }
 
   const Encryption kOwn{"KMS", "key-1"};
-  std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore();
+  FakeClock clock_;
+  std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore(clock_);
   std::unique_ptr<oss::FaultStore> faults_ = oss::MakeFaultStore(*store_);
   TestMount mount_{*faults_};
 };
@@ -59,6 +60,26 @@ TEST_F(OwnEncryption, SurvivesRenamesAndCostsAHeadOnlyWhereItIsNotKnown) {
   EXPECT_EQ(mount_.Rename("d", "e"), 0);
   EXPECT_EQ(Of("e/two"), kOwn);
   EXPECT_EQ(Of("e/three"), kOwn);
+}
+
+// A folder of checkpoints is written and then gets its name.
+TEST_F(OwnEncryption, OfFilesKnownHereCostsARenameOfTheirFolderNoHead) {
+  ASSERT_EQ(mount_.Put("d/made", "data"), 0);
+  mount_.InoOf("d/one");  // by a HEAD
+  store_->ResetCounts();
+  EXPECT_EQ(mount_.Rename("d", "e"), 0);
+  EXPECT_EQ(CountOf(*store_, {"copy"}), 3u);
+  EXPECT_LE(CountOf(*store_, {"head"}), 2u) << "only \"two\", and whether there is an \"e\"";
+  for (const char* key : {"e/one", "e/two"}) EXPECT_EQ(Of(key), kOwn);
+  EXPECT_EQ(Of("e/made"), Encryption{});
+
+  Put("e/one", "data");  // by another host: the same bytes and ETag, encrypted otherwise
+  clock_.Advance(std::chrono::seconds(5));
+  WriteOptions options;
+  options.encryption = {"AES256", ""};
+  ASSERT_TRUE(oss::PutNow(*store_, "e/one", "data", options));
+  EXPECT_EQ(mount_.Rename("e", "f2"), 0);
+  EXPECT_EQ(Of("f2/one"), options.encryption);
 }
 
 TEST_F(OwnEncryption, SurvivesNewContent) {

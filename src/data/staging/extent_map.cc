@@ -116,6 +116,30 @@ void ExtentMap::MarkClean() {
   dirty_bytes_ = 0;
 }
 
+std::optional<std::pair<uint64_t, uint64_t>> ExtentMap::FindClose(uint64_t from, uint64_t gap_max,
+                                                                  uint64_t length_min) const {
+  std::optional<std::pair<uint64_t, uint64_t>> close;
+  size_t extents = 0;
+  for (auto it = extents_.lower_bound(from); it != extents_.end(); ++it) {
+    const auto& [begin, extent] = *it;
+    if (extent.kind == ExtentKind::kCached) continue;
+    const bool apart = extent.kind == ExtentKind::kZero && extent.end - begin > gap_max;
+    const bool continues = close && !apart && begin - close->second <= gap_max;
+    if (close && !continues && extents > 1) return close;
+    if (apart) {
+      close.reset();
+    } else if (continues) {
+      close->second = extent.end;
+      ++extents;
+    } else {
+      close = {begin, extent.end};
+      extents = 1;
+    }
+    if (close && extents > 1 && close->second - close->first >= length_min) return close;
+  }
+  return extents > 1 ? close : std::nullopt;
+}
+
 std::vector<ExtentMap::Run> ExtentMap::Extents() const {
   std::vector<Run> runs;
   runs.reserve(extents_.size());

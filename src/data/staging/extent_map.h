@@ -1,12 +1,14 @@
 // ExtentMap: which ranges of a staged file are in the local file, and what they are.
 //
 // Ranges that it does not mention come from the base object, or are zeros beyond its end.
-// Neighbours of one kind are one extent. Not thread-safe: the file's turn guards it.
+// Neighbours of one kind are one extent; how many there are is bounded by extent_budget.h. Not thread-safe: the file's
+// turn guards it.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace ossfs2 {
@@ -41,6 +43,10 @@ class ExtentMap {
   // Published: data becomes cached, zeros are forgotten.
   void MarkClean();
   std::vector<Run> Extents() const;
+  size_t count() const { return extents_.size(); }
+  // The first range at or behind `from` of several extents that are not published, none of them further from the next
+  // than `gap_max`; zeros that are longer than that stay apart. It ends when it has `length_min` bytes.
+  std::optional<std::pair<uint64_t, uint64_t>> FindClose(uint64_t from, uint64_t gap_max, uint64_t length_min) const;
 
  private:
   struct Extent {

@@ -78,6 +78,7 @@ Result<bool> WriteFileImpl::TryWrite(uint64_t offset, std::span<const std::byte>
 Result<bool> WriteFileImpl::TryWritePiece(uint64_t offset, std::span<const std::byte> data, BlockRef* filled) {
   if (append_) return offset == append_->end() && append_->Fits(data.size()) && append_->TryAppend(data);
   if (staged_) {
+    if (staged_->HasTooManyExtents()) return false;
     OSSFS2_RETURN_IF_ERROR(staged_->Write(offset, data));  // into the page cache of a local disk
     return true;
   }
@@ -129,6 +130,7 @@ Status WriteFileImpl::WritePiece(uint64_t offset, std::span<const std::byte> dat
     if (*taken) return {};
   }
   if (!staged_) OSSFS2_RETURN_IF_ERROR(EnterStaged());
+  OSSFS2_RETURN_IF_ERROR(staged_->JoinExtents());
   return staged_->Write(offset, data);
 }
 

@@ -70,6 +70,7 @@ Status WriteFileImpl::Allocate(int mode, uint64_t offset, uint64_t length) {
   if (offset >= end) return {};
   seams_.Drop(offset, end);
   Status status = staged_ ? Status() : EnterStaged();
+  if (status) status = staged_->JoinExtents();
   if (status) status = staged_->Zero(offset, end - offset);
   NoteFailure(status);
   discarded_ = false;

@@ -7,6 +7,7 @@
 
 #include "base/metrics.h"
 #include "data/memory/memory_pool.h"
+#include "data/staging/extent_budget.h"
 #include "data/staging/staging_space.h"
 #include "data/upload/upload_geometry.h"
 #include "data/upload/upload_options.h"
@@ -42,6 +43,7 @@ struct WriteServices : UploadServices {
   const UploadCells cells;
   WriteMetrics metrics;
   StagingSpace space;
+  ExtentBudget extents;
   SeamBudget seams;
 };
 

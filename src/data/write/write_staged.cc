@@ -7,14 +7,8 @@
 #include "base/page_size.h"
 #include "base/size.h"
 #include "base/str.h"
-#include "data/write/fetch_range.h"
 
 namespace ossfs2 {
-namespace {
-// Reads of the base are rounded to this: a database that reads pages would ask for each one.
-constexpr uint64_t kFetchBytes = 1u << 20;
-}  // namespace
-
 Result<std::unique_ptr<WriteStaged>> WriteStaged::Open(WriteServices& services, uint64_t owner, std::string key,
                                                        ObjectVersion base, uint64_t base_bytes, uint64_t size,
                                                        WriteOptions options) {
@@ -35,6 +29,7 @@ WriteStaged::WriteStaged(WriteServices& services, uint64_t owner, std::string ke
       size_(size),
       options_(std::move(options)),
       file_(std::move(file)),
+      share_(services.extents),
       changed_(size != base_.size || base_bytes != base_.size),
       data_changed_(base_bytes != base_.size) {
   services_.metrics.staged_files.Add(1);
@@ -62,6 +57,7 @@ void WriteStaged::DropCached() {
     extents_.Clear(run.begin, run.end);
     services_.space.Release(run.end - run.begin);
   }
+  CountExtents();
 }
 
 Status WriteStaged::Reserve(uint64_t bytes) {
@@ -69,6 +65,18 @@ Status WriteStaged::Reserve(uint64_t bytes) {
   if (status) return status;
   DropCached();
   return services_.space.Reserve(bytes);
+}
+
+Result<uint64_t> WriteStaged::ReserveMissing(uint64_t begin, uint64_t end) {
+  const uint64_t missing = extents_.MissingBytes(begin, end);
+  if (missing == 0) return missing;
+  OSSFS2_RETURN_IF_ERROR(Reserve(missing));
+  // Dropping cached ranges may have taken some of this one.
+  const uint64_t now = extents_.MissingBytes(begin, end);
+  if (now == missing) return missing;
+  services_.space.Release(missing);
+  OSSFS2_RETURN_IF_ERROR(services_.space.Reserve(now));
+  return now;
 }
 
 Status WriteStaged::Refusal() const {
@@ -83,23 +91,16 @@ Status WriteStaged::Write(uint64_t offset, std::span<const std::byte> data) {
   const uint64_t end = offset + data.size();
   OSSFS2_RETURN_IF_ERROR(CheckRange(end));
   OSSFS2_RETURN_IF_ERROR(Refusal());
-  uint64_t missing = extents_.MissingBytes(offset, end);
-  if (missing > 0) {
-    OSSFS2_RETURN_IF_ERROR(Reserve(missing));
-    // Dropping cached ranges may have taken some that this write covers.
-    if (const uint64_t now = extents_.MissingBytes(offset, end); now != missing) {
-      services_.space.Release(missing);
-      missing = now;
-      OSSFS2_RETURN_IF_ERROR(services_.space.Reserve(missing));
-    }
-  }
+  const Result<uint64_t> reserved = ReserveMissing(offset, end);
+  if (!reserved) return reserved.error();
   Touch(offset, end);
   if (Status status = file_->Write(offset, data); !status) {
-    services_.space.Release(missing);
+    services_.space.Release(*reserved);
     HideUnwritten(offset, end);
     return status;
   }
   extents_.Set(offset, end, ExtentKind::kData);
+  CountExtents();
   size_ = std::max(size_, end);
   SendEarly(offset, end);
   return {};
@@ -115,6 +116,7 @@ void WriteStaged::HideUnwritten(uint64_t begin, uint64_t end) {
     extents_.Clear(run.begin, run.end);
     services_.space.Release(run.end - run.begin);
   }
+  CountExtents();
 }
 
 Status WriteStaged::Truncate(uint64_t size) {
@@ -123,6 +125,7 @@ Status WriteStaged::Truncate(uint64_t size) {
     OSSFS2_RETURN_IF_ERROR(file_->Truncate(size));
     const uint64_t before = extents_.LocalBytes();
     extents_.Clear(size, size_);
+    CountExtents();
     services_.space.Release(before - extents_.LocalBytes());
     base_bytes_ = std::min(base_bytes_, size);
     Touch(size, size_);
@@ -138,6 +141,7 @@ Status WriteStaged::Zero(uint64_t offset, uint64_t length) {
   Touch(offset, end);
   const uint64_t before = extents_.LocalBytes();
   extents_.Set(offset, end, ExtentKind::kZero);
+  CountExtents();
   services_.space.Release(before - extents_.LocalBytes());
   return {};
 }
@@ -150,66 +154,6 @@ std::vector<std::byte> WriteStaged::Tail() const {
   std::vector<std::byte> bytes(static_cast<size_t>(size_ - begin));
   if (!file_->Read(begin, bytes)) return {};
   return bytes;
-}
-
-Status WriteStaged::Read(uint64_t offset, std::span<std::byte> out) {
-  const uint64_t end = offset + out.size();
-  for (const ExtentMap::Run& run : extents_.Runs(offset, std::min(end, base_bytes_)))
-    if (!run.kind) OSSFS2_RETURN_IF_ERROR(FetchMissing(run.begin, run.end));
-  // Everything is local now, or zeros, or there was no room to keep it.
-  for (const ExtentMap::Run& run : extents_.Runs(offset, end)) {
-    const auto piece = out.subspan(run.begin - offset, run.end - run.begin);
-    if (run.kind || run.begin >= base_bytes_) {
-      OSSFS2_RETURN_IF_ERROR(file_->Read(run.begin, piece));
-      continue;
-    }
-    const uint64_t from_base = std::min(run.end, base_bytes_) - run.begin;
-    OSSFS2_RETURN_IF_ERROR(FetchRange(services_.store, base_, run.begin, piece.first(from_base)));
-    OSSFS2_RETURN_IF_ERROR(file_->Read(run.begin + from_base, piece.subspan(from_base)));
-  }
-  return {};
-}
-
-Status WriteStaged::FetchMissing(uint64_t begin, uint64_t end) {
-  begin = begin / kFetchBytes * kFetchBytes;
-  end = std::min((end + kFetchBytes - 1) / kFetchBytes * kFetchBytes, base_bytes_);
-  for (const ExtentMap::Run& run : extents_.Runs(begin, end)) {
-    if (run.kind) continue;
-    for (uint64_t at = run.begin; at < run.end;) {
-      const size_t piece = static_cast<size_t>(std::min<uint64_t>(kFetchBytes, run.end - at));
-      // A cache only: without room or memory for it the bytes are fetched each time.
-      if (!services_.space.Reserve(piece)) return {};
-      // The memory is waited for while nothing else is held.
-      const size_t count = PartBuffer::BlocksFor(piece, 0);
-      Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(count);
-      if (!blocks) {
-        services_.space.Release(piece);
-        return {};
-      }
-      PartBuffer buffer(at, count * MemoryPool::kBlockBytes, false);
-      buffer.AddBlocks(*blocks);
-      buffer.Grow(piece);
-      Status kept;
-      const Status done = buffer.Fill([this, at, &kept](uint64_t position, std::span<std::byte> window) -> Status {
-        OSSFS2_RETURN_IF_ERROR(FetchRange(services_.store, base_, at + position, window));
-        kept = file_->Write(at + position, window);
-        return kept;
-      });
-      if (!done) {
-        services_.space.Release(piece);
-        (void)file_->Punch(at, piece);
-        return kept ? done : Status();
-      }
-      extents_.Set(at, at + piece, ExtentKind::kCached);
-      at += piece;
-    }
-  }
-  return {};
-}
-
-bool WriteStaged::NeedsBase() const {
-  const std::vector<ExtentMap::Run> runs = extents_.Runs(0, base_bytes_);
-  return std::any_of(runs.begin(), runs.end(), [](const ExtentMap::Run& run) { return !run.kind; });
 }
 
 void WriteStaged::Detach(const ObjectVersion& base) {

@@ -8,7 +8,7 @@
 //
 // Threads: the file's turn holder only (early parts are read by background threads meanwhile).
 // Bounds: staged_file_bytes_max (EFBIG), the staging space (ENOSPC). Memory: one part at a time
-// for reading, plus the parts on their way.
+// for reading, plus the parts on their way, and the extents (extent_budget.h): beyond their bound some are joined.
 // Errors: a failed Publish keeps all data and can be repeated.
 #pragma once
 
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "data/read/read_engine.h"
+#include "data/staging/extent_budget.h"
 #include "data/staging/extent_map.h"
 #include "data/staging/staging_file.h"
 #include "data/upload/multipart_upload.h"
@@ -49,6 +50,11 @@ class WriteStaged {
   uint64_t DirtyBytes() const { return extents_.DirtyBytes(); }
   uint64_t LocalBytes() const { return extents_.LocalBytes(); }
 
+  // There are too many extents: JoinExtents has to come before the next Write or Zero.
+  bool HasTooManyExtents() const { return share_.full(); }
+  // Joins extents that lie close to each other: what lies between is fetched, and is then stored as if it had been
+  // written. Nothing when there are not too many.
+  Status JoinExtents();
   Status Write(uint64_t offset, std::span<const std::byte> data);
   Status Truncate(uint64_t size);
   // Makes the range (inside the file) zeros.
@@ -85,6 +91,8 @@ class WriteStaged {
  private:
   Status CheckRange(uint64_t end) const;
   Status Reserve(uint64_t bytes);
+  // What of the range is not local; in all, what was reserved.
+  Result<uint64_t> ReserveMissing(uint64_t begin, uint64_t end);
   void DropCached();
   void HideUnwritten(uint64_t begin, uint64_t end);
   void Touch(uint64_t begin, uint64_t end);
@@ -93,9 +101,23 @@ class WriteStaged {
   uint64_t Generation(size_t cell) const;
   MultipartUpload& Upload();
   std::vector<ContentRun> ContentRuns(uint64_t begin, uint64_t end) const;
+  void CountExtents() { share_.Set(extents_.count()); }
+
+  // --- write_staged_base.cc ---
   Status FetchMissing(uint64_t begin, uint64_t end);
-  Status ReadInto(PartBuffer& buffer);
-  Result<std::shared_ptr<PartBuffer>> Load(uint64_t begin, uint64_t end);
+  Result<bool> FetchPiece(uint64_t begin, uint64_t end);
+  Status JoinClose(uint64_t gap_max, size_t extents_wanted, uint64_t& fetched);
+  Status FillIn(uint64_t begin, uint64_t end, uint64_t& fetched);
+  std::vector<ExtentMap::Run> GapsOf(uint64_t begin, uint64_t end) const;
+  Result<std::shared_ptr<PartBuffer>> FetchGaps(uint64_t begin, uint64_t end) const;
+  Status KeepGaps(const PartBuffer& gaps);
+  // Two halves of a read: what only the base has, and what the local file has or what is zeros.
+  Status ReadBase(uint64_t offset, std::span<std::byte> out) const;
+  Status ReadLocal(uint64_t offset, std::span<std::byte> out) const;
+  Result<std::shared_ptr<PartBuffer>> MakeBuffer(uint64_t begin, uint64_t end) const;
+  Result<std::shared_ptr<PartBuffer>> Load(uint64_t begin, uint64_t end) const;
+
+  // --- write_staged_publish.cc ---
   bool FitsOnePut(uint64_t size) const;
   Result<Outcome> PublishByPut(const Publication& publication);
   Result<Outcome> PublishByParts(const Publication& publication);
@@ -112,6 +134,7 @@ class WriteStaged {
   const WriteOptions options_;
   std::shared_ptr<StagingFile> file_;
   ExtentMap extents_;
+  ExtentShare share_;
   bool changed_;
   bool data_changed_;
   bool detached_ = false;

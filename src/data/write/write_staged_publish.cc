@@ -7,7 +7,6 @@
 #include "base/str.h"
 #include "data/upload/put_object.h"
 #include "data/upload/upload_zeros.h"
-#include "data/write/fetch_range.h"
 #include "data/write/write_staged.h"
 
 namespace ossfs2 {
@@ -46,33 +45,6 @@ std::vector<ContentRun> WriteStaged::ContentRuns(uint64_t begin, uint64_t end) c
     }
   }
   return runs;
-}
-
-Status WriteStaged::ReadInto(PartBuffer& buffer) {
-  for (const ExtentMap::Run& run : extents_.Runs(buffer.offset(), buffer.end())) {
-    for (uint64_t at = run.begin; at < run.end;) {
-      const std::span<std::byte> window = buffer.Window(at - buffer.offset(), run.end - at);
-      const size_t from_base = run.kind || at >= base_bytes_
-                                   ? 0
-                                   : static_cast<size_t>(std::min<uint64_t>(window.size(), base_bytes_ - at));
-      OSSFS2_RETURN_IF_ERROR(FetchRange(services_.store, base_, at, window.first(from_base)));
-      OSSFS2_RETURN_IF_ERROR(file_->Read(at + from_base, window.subspan(from_base)));
-      at += window.size();
-    }
-  }
-  return {};
-}
-
-Result<std::shared_ptr<PartBuffer>> WriteStaged::Load(uint64_t begin, uint64_t end) {
-  const size_t count = PartBuffer::BlocksFor(end - begin, 0);
-  auto buffer =
-      std::make_shared<PartBuffer>(begin, count * MemoryPool::kBlockBytes, services_.options.check_crc64);
-  Result<std::vector<BlockRef>> blocks = services_.memory.Acquire(count);
-  if (!blocks) return blocks.error();
-  buffer->AddBlocks(*blocks);
-  buffer->Grow(end - begin);
-  OSSFS2_RETURN_IF_ERROR(ReadInto(*buffer));
-  return buffer;
 }
 
 bool WriteStaged::FitsOnePut(uint64_t size) const {
@@ -199,6 +171,7 @@ void WriteStaged::Rebase(const ObjectVersion& base) {
   base_bytes_ = base.size;
   copies_refused_ = false;
   extents_.MarkClean();
+  CountExtents();
   changed_ = size_ != base.size;
   data_changed_ = false;
 }

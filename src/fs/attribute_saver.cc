@@ -59,6 +59,14 @@ Status AttributeSaver::Save(Ino ino) {
   return saved;
 }
 
+Status AttributeSaver::SaveAtEnd(Ino ino) {
+  {
+    MutexLock lock(context_.tree.mutex);
+    if (!ending_) return {};
+  }
+  return Save(ino);
+}
+
 // Nobody is told by a call of his own, and the change would be shown here until the end and be gone in the next mount.
 void AttributeSaver::GiveUp(Ino ino, const Error& why) {
   std::string key;

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -40,6 +41,10 @@ class AttributeSaver {
 
   // The node has changed attributes: stores them after a while. The caller has set `pending`.
   void Note(Node* node) REQUIRES(context_.tree.mutex);
+  // From now on changes do not wait, since nobody stores them later: who makes one calls SaveAtEnd.
+  void BeginEnd() REQUIRES(context_.tree.mutex) { ending_ = true; }
+  // Nothing before BeginEnd; then Save.
+  Status SaveAtEnd(Ino ino) EXCLUDES(context_.tree.mutex);
   // Stores them now, if there are any.
   Status Save(Ino ino) EXCLUDES(context_.tree.mutex);
   // Marks the directory as one that has kept attributes; no request when it is marked.
@@ -53,7 +58,7 @@ class AttributeSaver {
   // HEADs what the node's object or marker keeps, unless it is known: for xattrs, and before all is written
   // anew. `stored`, when given: what it keeps, if that was asked.
   Status FetchForeign(Ino ino, std::optional<Metadata>* stored = nullptr) EXCLUDES(context_.tree.mutex);
-  // No more delayed saves are started.
+  // No more delayed saves are started, nor tasks that look for them.
   void Stop() EXCLUDES(context_.tree.mutex);
 
  private:
@@ -82,8 +87,9 @@ class AttributeSaver {
   std::set<Ino> saving_ GUARDED_BY(context_.tree.mutex);  // those of due_, and whose save runs
   size_t savers_ GUARDED_BY(context_.tree.mutex) = 0;     // threads in SaveDue, or about to be
   bool ticking_ GUARDED_BY(context_.tree.mutex) = false;
+  bool ending_ GUARDED_BY(context_.tree.mutex) = false;
   bool stopped_ GUARDED_BY(context_.tree.mutex) = false;
-  Timer timer_;
+  std::unique_ptr<Timer> timer_ = std::make_unique<Timer>();
 };
 
 }  // namespace ossfs2

@@ -20,7 +20,7 @@ void AttributeSaver::Note(Node* node) {
 void AttributeSaver::Schedule() {
   if (ticking_ || stopped_ || waiting_.empty()) return;
   ticking_ = true;
-  timer_.After(kTick, [this] { context_.Spawn([this] { StartDue(); }); });
+  timer_->After(kTick, [this] { context_.Spawn([this] { StartDue(); }); });
 }
 
 void AttributeSaver::StartDue() {
@@ -64,8 +64,11 @@ void AttributeSaver::SaveDue() {
 }
 
 void AttributeSaver::Stop() {
-  MutexLock lock(context_.tree.mutex);
-  stopped_ = true;
+  {
+    MutexLock lock(context_.tree.mutex);
+    stopped_ = true;
+  }
+  timer_.reset();
 }
 
 }  // namespace ossfs2

@@ -209,6 +209,7 @@ Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std
     }
   }
   if (writer) writer->SetOptions(upload);
+  OSSFS2_RETURN_IF_ERROR(saver_.SaveAtEnd(ino));
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return context_.Stale(ino);

@@ -154,6 +154,8 @@ class CoreFileSystem final : public FileSystem {
 
   // --- attributes ---
   Result<Node*> XattrNode(Ino ino) REQUIRES(context_.tree.mutex);
+  // The node's extended attributes were changed.
+  void NoteXattrs(Node* node) REQUIRES(context_.tree.mutex);
   bool IsStoredSo(const Node* node, const AttrChange& change) const REQUIRES(context_.tree.mutex);
   void ChangeAttributes(Node* node, const AttrChange& change) REQUIRES(context_.tree.mutex);
 

@@ -82,10 +82,13 @@ std::vector<std::string> CoreFileSystem::FlushAll(std::chrono::milliseconds dead
   std::map<Ino, std::string> unsaved;
   {
     MutexLock lock(context_.tree.mutex);
+    // What a call that is still under way changes from here on, it stores itself.
+    saver_.SharesTree(context_.tree);
+    saver_.BeginEnd();
     context_.tree.ForEach([this, &unsaved](Node* node) NO_THREAD_SAFETY_ANALYSIS {
       if (!node->extra) return;
       const auto& file = node->extra->open;
-      const bool dirty = file && file->dirty();
+      const bool dirty = file && file->ahead();  // also when it is being stored: its attributes may be left then
       if (node->unlinked && !(dirty && file->removed_remotely())) return;
       if (dirty || node->extra->pending) unsaved.emplace(node->ino, context_.tree.Path(node));
     });

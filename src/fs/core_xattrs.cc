@@ -98,6 +98,14 @@ Result<std::vector<std::string>> CoreFileSystem::ListXattr(Ino ino) {
   return names;
 }
 
+void CoreFileSystem::NoteXattrs(Node* node) {
+  context_.tree.Recount(node);
+  node->extra->xattrs_changed = node->extra->pending = true;
+  node->local_stamp = context_.tree.NextStamp();
+  saver_.SharesTree(context_.tree);
+  if (!node->unlinked) saver_.Note(node);
+}
+
 Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_view value, int flags) {
   OSSFS2_RETURN_IF_ERROR(CheckWritable(ino));
   if (!StartsWith(name, kUser)) return OnlyUserAttributes(name);
@@ -132,13 +140,10 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
                      StrCat(context_.tree.Path(*node), ": all attributes of one object together may have ",
                             kMetadataBytesMax, " bytes. Remove some, or set a shorter value."));
   }
-  context_.tree.Recount(*node);
-  extra.xattrs_changed = extra.pending = true;
-  (*node)->local_stamp = context_.tree.NextStamp();
   extra.ctime_ns = context_.clock.NowWallNs();
-  saver_.SharesTree(context_.tree);
-  if (!(*node)->unlinked) saver_.Note(*node);
-  return {};
+  NoteXattrs(*node);
+  lock.Unlock();
+  return saver_.SaveAtEnd(ino);
 }
 
 Status CoreFileSystem::RemoveXattr(Ino ino, const std::string& name) {
@@ -151,12 +156,9 @@ Status CoreFileSystem::RemoveXattr(Ino ino, const std::string& name) {
   Result<Node*> node = XattrNode(ino);
   if (!node) return node.error();
   if (!(*node)->extra || (*node)->extra->xattrs.erase(name) == 0) return NoData(name);
-  context_.tree.Recount(*node);
-  (*node)->extra->xattrs_changed = (*node)->extra->pending = true;
-  (*node)->local_stamp = context_.tree.NextStamp();
-  saver_.SharesTree(context_.tree);
-  if (!(*node)->unlinked) saver_.Note(*node);
-  return {};
+  NoteXattrs(*node);
+  lock.Unlock();
+  return saver_.SaveAtEnd(ino);
 }
 
 }  // namespace ossfs2

@@ -1,6 +1,8 @@
 // Attributes: shown at once, kept in metadata, seen by another mount.
 #include <sys/xattr.h>
 
+#include <thread>
+
 #include "oss/fakes/fault_store.h"
 #include "oss/object_headers.h"
 #include "tests/fs/mount_fixture.h"
@@ -310,12 +312,16 @@ TEST_F(Attributes, OfALinkThatChangeWhileOlderOnesAreStoredAreStoredToo) {
   AttrChange second;
   second.uid = 2;
   oss::FaultRule rule;
+  std::thread other;  // FlushAll has begun, so it waits for the first save, and makes the second one
   rule.operation = "symlink";
-  rule.meanwhile = [&] { EXPECT_EQ(mount.SetAttr("link", second), 0); };
+  rule.meanwhile = [&] {
+    other = std::thread([&] { EXPECT_EQ(mount.SetAttr("link", second), 0); });
+    while (mount.Stat("link")->uid != 2) std::this_thread::yield();
+  };
   faults->AddRule(rule);
   EXPECT_EQ(mount.SetAttr("link", first), 0);
   SaveAll(mount);
-  SaveAll(mount);
+  other.join();
   EXPECT_EQ(mount.Stat("link")->uid, 2u);
   EXPECT_EQ(store_->MetadataOf("link")->at("uid"), "2");
 }

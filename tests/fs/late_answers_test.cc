@@ -220,6 +220,33 @@ TEST_F(LateAnswers, AListingDoesNotTakeBackAttributesOfTheDirectoryThatWereStore
   EXPECT_EQ(mount_.Stat("d")->mode & 07777, 0700u);
 }
 
+// SIGTERM saves everything while calls are under way: what these change afterwards nobody else would store.
+TEST_F(LateAnswers, AttributesThatAreChangedDuringTheEndAreStoredByTheCall) {
+  store_->PutContent("f", "1");
+  ASSERT_TRUE(mount_.List(""));
+  const Ino ino = mount_.InoOf("f");
+  BeforeAnswer("head", "f", [&] { EXPECT_TRUE(mount_.fs().FlushAll(std::chrono::seconds(20)).empty()); });
+  EXPECT_TRUE(mount_.fs().SetXattr(ino, "user.a", "1", 0));
+  EXPECT_NE(MetadataOf("f", "xattr"), "");
+  EXPECT_TRUE(mount_.fs().RemoveXattr(ino, "user.a"));
+  EXPECT_EQ(MetadataOf("f", "xattr"), "");
+  EXPECT_TRUE(mount_.fs().SetAttr(ino, Mode(0600), std::nullopt));
+  EXPECT_EQ(MetadataOf("f", "mode"), "33152");
+}
+
+TEST_F(LateAnswers, AttributesThatCannotBeStoredDuringTheEndAreAnErrorOfTheCall) {
+  store_->PutContent("f", "1");
+  const Ino ino = mount_.InoOf("f");
+  EXPECT_TRUE(mount_.fs().FlushAll(std::chrono::seconds(20)).empty());
+  oss::FaultRule rule;
+  rule.operation = "copy";
+  rule.error = MakeError(EIO, ErrorKind::kCanceled, "the mount ends");
+  faults_->AddRule(rule);
+  const auto changed = mount_.fs().SetAttr(ino, Mode(0600), std::nullopt);
+  ASSERT_FALSE(changed);
+  EXPECT_EQ(changed.error().errno_value, EIO);
+}
+
 TEST_F(LateAnswers, AnXattrThatIsStoredMeanwhileStays) {
   store_->PutContent("f", "1", {{"author", "me"}});
   ASSERT_TRUE(mount_.List(""));

@@ -339,7 +339,9 @@ TEST_F(Promises, RequestsOfABurstOfAttributes) {
     time.mtime_ns = 1'000'000'000;
     EXPECT_EQ(mount_.SetAttr(path, mode), 0);
     EXPECT_EQ(mount_.SetAttr(path, time), 0);
-    SaveAll(mount_);
+    const HandleId handle = *mount_.OpenPath(path, O_RDONLY);
+    EXPECT_TRUE(mount_.fs().Fsync(handle));
+    mount_.Close(handle);
   };
   Count([&] { change("d/a"); });
   EXPECT_EQ(CountOf(*store_, {"copy"}), 1u);

@@ -2,8 +2,10 @@
 // in the order of their names ("10" before "2"), and are read in that of their numbers. What was read gives its memory
 // back all the same.
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "data/read/read_cache.h"
@@ -56,6 +58,48 @@ TEST_F(ReadOrderTest, WhatThePageCacheKeepsGoes) {
 TEST_F(ReadOrderTest, WhatADirectReaderHasReadGoes) {
   ReadAll(/*page_cache=*/false, 100, kMiB);
   EXPECT_LE(harness_->pool().UsedBytes(), ReadCache::kLittleBytesMax + 32 * kMiB);
+}
+
+// Readers past the page cache that go through a file side by side, 1 MiB each in turn.
+class ReadTogetherTest : public testing::Test {
+ protected:
+  void Together(uint64_t begin, uint64_t end) {
+    for (uint64_t at = begin; at < end; at += kMiB)
+      for (const uint64_t reader : {1, 2}) harness_.Read(*file_, reader, at, kMiB);
+  }
+  // Once the last GETs are settled.
+  uint64_t HeldBytes(uint64_t wanted) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    while (harness_.pool().UsedBytes() > wanted && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    return harness_.pool().UsedBytes();
+  }
+  ReadHarness harness_{2048 * kMiB};
+  std::shared_ptr<ReadFile> file_ = harness_.engine().Open(1, harness_.Put("model", kFileBytes));
+};
+
+TEST_F(ReadTogetherTest, WhatAllHaveReadGoes) {
+  Together(0, kFileBytes);
+  EXPECT_EQ(harness_.Asked(), kFileBytes);
+  EXPECT_LE(HeldBytes(160 * kMiB), 160 * kMiB);  // the first 128 MiB, for those that begin a little later
+}
+
+// The one in front has closed the file before the last one has read it to its end.
+TEST_F(ReadTogetherTest, WhatTheLastOneHasNotReadStays) {
+  for (uint64_t at = 0; at < kFileBytes; at += kMiB)
+    for (const uint64_t reader : {1, 2, 3})
+      if (at >= (reader - 1) * 16 * kMiB) harness_.Read(*file_, reader, at - (reader - 1) * 16 * kMiB, kMiB);
+  file_->CloseHandle(1);
+  harness_.ReadRange(*file_, 2, kFileBytes - 16 * kMiB, kFileBytes, kMiB);
+  file_->CloseHandle(2);
+  harness_.ReadRange(*file_, 3, kFileBytes - 32 * kMiB, kFileBytes, kMiB);
+  EXPECT_EQ(harness_.Asked(), kFileBytes);
+}
+
+TEST_F(ReadTogetherTest, WhatAllHaveReadStaysWhileOthersStartLater) {
+  harness_.ReadRange(*file_, 3, 0, 260 * kMiB, kMiB);
+  file_->CloseHandle(3);
+  Together(0, kFileBytes);
+  EXPECT_GE(harness_.pool().UsedBytes(), 240 * kMiB);
 }
 
 }  // namespace

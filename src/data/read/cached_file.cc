@@ -115,6 +115,7 @@ void CachedFile::MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns
     // Not when it was only given up before: then this is its first reader.
     const auto before = delivered_.Find(range.begin);
     if (before && before->end >= range.end) core_->NoteShared(range.size(), now_ns);
+    if (range.end == chunk->range.end && WasReadByAll(*chunk)) core_->cache.Hurry(*chunk);
     return;
   }
   TakeUnread(*chunk, range.size());

@@ -129,6 +129,7 @@ class CachedFile final : public ChunkOwner,
   bool TryHit(ByteRange range, int64_t now_ns, ReadReply& reply) REQUIRES(mutex_);
   void MarkRead(const ChunkRef& chunk, ByteRange range, int64_t now_ns) REQUIRES(mutex_);
   bool WasRead(const Chunk& chunk) const REQUIRES(mutex_);
+  bool WasReadByAll(const Chunk& chunk) const REQUIRES(mutex_);
   void SettleIfRead(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
   void CountPagesAsRead(Chunk& chunk) REQUIRES(mutex_);
   void TakeUnread(Chunk& chunk, uint64_t bytes) REQUIRES(mutex_);

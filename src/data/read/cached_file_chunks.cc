@@ -1,5 +1,6 @@
 // What becomes of the chunks of a CachedFile: who keeps them, and when they go.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "data/read/cached_file.h"
@@ -23,12 +24,21 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
     const bool alone = planner_.streams().all().size() == 1 && core_->ReadFromCache() && !core_->CompanyLately();
     if (before != nullptr && *before != chunk && (alone || PageCacheKeeps()) && WasDelivered(**before))
       core_->cache.Hurry(**before);
-    if (chunk->spent) core_->cache.Hurry(*chunk);
+    if (chunk->spent || WasReadByAll(*chunk)) core_->cache.Hurry(*chunk);
   } else if (!chunk->demand && chunk->held_by_reads == 0 && !planner_.Wants(chunk->range)) {
     GiveUp(chunk, now_ns);
   } else {
     core_->cache.AddUnread(weak_from_this(), chunk, now_ns);
   }
+}
+
+// Readers past the page cache that started together go through the file together: what all of them have read is used no
+// more, and memory that is used over and over costs less. Not while others start later.
+bool CachedFile::WasReadByAll(const Chunk& chunk) const {
+  if (core_->options.page_cache || core_->options.cache_bytes != 0 || core_->LateStartsLately()) return false;
+  if (delivered_.TotalBytes() <= kLongReadBytes) return false;  // some may not have begun yet
+  const std::optional<size_t> readers = planner_.streams().Readers();
+  return readers && *readers > 1 && chunk.bytes_read >= *readers * chunk.range.size();
 }
 
 // Out of the map and the cache. Its memory goes when the GET and the readers are done with it.
@@ -68,8 +78,8 @@ bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
   if (!chunk->mapped || chunk->fetching) return true;
   const int64_t now_ns = ReadCore::NowNs();
   // Who finds these bytes in the page cache does not come for them.
-  const bool kept_elsewhere = PageCacheKeeps() && WasDelivered(*chunk);
-  if (may_spare && !kept_elsewhere && planner_.streams().AnyBehind(chunk->range.begin, now_ns - kLaggardNs)) {
+  const bool needed_no_more = (PageCacheKeeps() && WasDelivered(*chunk)) || WasReadByAll(*chunk);
+  if (may_spare && !needed_no_more && planner_.streams().AnyBehind(chunk->range.begin, now_ns - kLaggardNs)) {
     core_->cache.AddConsumed(weak_from_this(), chunk, now_ns, ReadCache::kReopenNs, true);
     return false;
   }

@@ -17,6 +17,7 @@ constexpr uint64_t kNextFileBytesMax = 256ull << 20;  // of the next shard, befo
 // Streams that begin there take over the window of the file before.
 constexpr uint64_t kFileHeadBytes = 8ull << 20;
 constexpr uint64_t kReaderBytes = 2ull << 20;         // so close ahead of a reader its own read-ahead is faster
+constexpr uint64_t kTogetherBytesMax = 128ull << 20;  // read by the first of those that started together, at most
 constexpr int64_t kReaderNs = 1'000'000'000;          // of a reader of a file that is fetched whole
 
 }  // namespace
@@ -45,9 +46,11 @@ PrefetchPlanner::AfterRead PrefetchPlanner::OnRead(const FileView& file, uint64_
 void PrefetchPlanner::NoteOthers(const FileView& file, const Stream& stream, uint64_t handle, ByteRange range,
                                  int64_t now_ns) {
   const bool begins = stream.consumed <= range.size();
-  if (streams_.AnyOfOthers(handle) ||
-      (begins && core_.recent_files.WasClosedSince(file_id_, now_ns - ReadCore::kSharedNs)))
-    core_.NoteCompany(now_ns);
+  const bool again = begins && core_.recent_files.WasClosedSince(file_id_, now_ns - ReadCore::kSharedNs);
+  const bool others = streams_.AnyOfOthers(handle);
+  if (others || again) core_.NoteCompany(now_ns);
+  const bool from_head = begins && range.begin < kFileHeadBytes;
+  if (again || (from_head && others && file.delivered.TotalBytes() > kTogetherBytesMax)) core_.NoteLateStart(now_ns);
   const auto before = file.delivered.Find(range.begin);
   if (stream.confirmed && before && before->end >= range.end) core_.NoteFollower(range.size(), now_ns);
 }

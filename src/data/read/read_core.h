@@ -73,6 +73,9 @@ class ReadCore {
   // A stream that the page cache does not serve follows another one.
   void NoteFollower(uint64_t bytes, int64_t now_ns) { follower_sign.Note(bytes, now_ns); }
   bool FollowersLately() const { return follower_sign.Lately(NowNs()); }
+  // A reader that the page cache does not serve began when others were far into the file, or had closed it.
+  void NoteLateStart(int64_t now_ns) { late_start_sign.Note(0, now_ns); }
+  bool LateStartsLately() const { return late_start_sign.Lately(NowNs()); }
   // Readers wait for the processor rather than for the network: what is fetched should still lie in its cache when it
   // is read, so little is held ahead as well.
   bool ReadFromCache() const { return SavesProcessor() && pace.SurelyNear(true); }
@@ -113,6 +116,7 @@ class ReadCore {
   RecentSign shared_sign{kSharedBytesMin, kSharedNs};
   RecentSign company_sign{0, kSharedNs};
   RecentSign follower_sign{kSharedBytesMin, kSharedNs};
+  RecentSign late_start_sign{0, kSharedNs};
   std::atomic<int> active_streams{0};  // recounted by the engine's tick
   // The file to read after this one, by the engine; set before the first read.
   std::function<std::shared_ptr<CachedFile>(uint64_t file_id)> next_file;

@@ -163,17 +163,29 @@ void StreamTracker::Expect(ByteRange already, uint64_t window, int64_t now_ns) {
   stream.used_ns = now_ns;
 }
 
+void StreamTracker::Clear() {
+  streams_.clear();
+  some_left_ = false;
+}
+
 bool StreamTracker::CloseHandle(uint64_t handle) {
-  return std::erase_if(streams_, [handle](Stream& stream) {
-           // A full list of handles may lack some: such a stream goes by age only.
-           const bool complete = stream.handles.size() < Stream::kHandlesMax;
-           const bool was_on = std::erase(stream.handles, handle) != 0;
-           return was_on && complete && stream.handles.empty();
-         }) != 0;
+  const bool any_went = std::erase_if(streams_, [this, handle](Stream& stream) {
+                          // A full list of handles may lack some: such a stream goes by age only.
+                          const bool complete = stream.handles.size() < Stream::kHandlesMax;
+                          const bool was_on = std::erase(stream.handles, handle) != 0;
+                          some_left_ = some_left_ || was_on;
+                          return was_on && complete && stream.handles.empty();
+                        }) != 0;
+  if (streams_.empty()) some_left_ = false;
+  return any_went;
 }
 
 bool StreamTracker::DropIdle(int64_t unused_since_ns) {
-  return std::erase_if(streams_, [=](const Stream& stream) { return stream.used_ns < unused_since_ns; }) != 0;
+  const size_t readers = CountHandles();
+  const bool any_went =
+      std::erase_if(streams_, [=](const Stream& stream) { return stream.used_ns < unused_since_ns; }) != 0;
+  some_left_ = !streams_.empty() && (some_left_ || (any_went && CountHandles() < readers));
+  return any_went;
 }
 
 size_t StreamTracker::ActiveCount(int64_t used_since_ns) const {
@@ -190,6 +202,21 @@ bool StreamTracker::AnyOfOthers(uint64_t handle) const {
   return std::any_of(streams_.begin(), streams_.end(), [handle](const Stream& stream) {
     return std::any_of(stream.handles.begin(), stream.handles.end(), [handle](uint64_t one) { return one != handle; });
   });
+}
+
+size_t StreamTracker::CountHandles() const {
+  std::vector<uint64_t> handles;
+  for (const Stream& stream : streams_) handles.insert(handles.end(), stream.handles.begin(), stream.handles.end());
+  std::sort(handles.begin(), handles.end());
+  return static_cast<size_t>(std::unique(handles.begin(), handles.end()) - handles.begin());
+}
+
+std::optional<size_t> StreamTracker::Readers() const {
+  const bool lists_all = std::all_of(streams_.begin(), streams_.end(), [](const Stream& stream) {
+    return stream.handles.size() < Stream::kHandlesMax;
+  });
+  if (some_left_ || !lists_all) return std::nullopt;
+  return CountHandles();
 }
 
 bool StreamTracker::AnyBehind(uint64_t offset, int64_t used_since_ns) const {

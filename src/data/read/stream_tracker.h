@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "data/read/byte_ranges.h"
@@ -63,7 +64,7 @@ class StreamTracker {
   bool CloseHandle(uint64_t handle);
   // Streams unused since before go.
   bool DropIdle(int64_t unused_since_ns);
-  void Clear() { streams_.clear(); }
+  void Clear();
 
   std::vector<Stream>& all() { return streams_; }
   const std::vector<Stream>& all() const { return streams_; }
@@ -71,13 +72,18 @@ class StreamTracker {
   bool AnyWants(ByteRange range) const;
   // Some stream is read by another handle.
   bool AnyOfOthers(uint64_t handle) const;
+  // How many handles read the file; nothing when a stream has more than it keeps, or when one of them has gone while
+  // others stayed: what it had read before them counts for it.
+  std::optional<size_t> Readers() const;
   // A forward stream, read since, is at or behind `offset`: it may come to these bytes yet.
   bool AnyBehind(uint64_t offset, int64_t used_since_ns) const;
 
  private:
   Stream* Match(ByteRange range);
   bool LooksRandom() const;
+  size_t CountHandles() const;
   std::vector<Stream> streams_;
+  bool some_left_ = false;  // of the handles, and not all
   uint32_t starts_ = 0;  // one bit a read, latest lowest: it started a candidate
 };
 

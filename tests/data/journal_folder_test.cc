@@ -33,6 +33,22 @@ TEST(JournalFolder, WhatIsWrongWithItIsNotSaidOfTheFile) {
   EXPECT_EQ(journal.OpenRecords(), 0u);
 }
 
+// gc would take what runs for what was left behind.
+TEST(JournalFolder, LiveRunsThatCannotBeReadAreAnError) {
+  const test::TempFolder folder;
+  const std::string file = folder.path() + "/file";
+  std::ofstream(file) << "x";
+  const auto listed = ReadLiveRuns(file);
+  ASSERT_FALSE(listed);
+  EXPECT_THAT(listed.error().text, HasSubstr(file));
+  const std::string lock = folder.path() + "/journal/run-1-1/lock";
+  std::filesystem::create_directories(folder.path() + "/journal/run-1-1");
+  std::filesystem::create_symlink("lock", lock);  // ELOOP
+  const auto looked = ReadLiveRuns(folder.path() + "/journal");
+  ASSERT_FALSE(looked);
+  EXPECT_THAT(looked.error().text, HasSubstr(lock));
+}
+
 // --- at the start ---
 
 class JournalStart : public testing::Test {

@@ -115,13 +115,17 @@ TEST(Journal, LiveRunsAreReadWithoutTakingThemOver) {
   entry.upload_id = "ABC";
   ASSERT_TRUE(live->Begin(entry));
   const auto entries = ReadLiveRuns(folder.path());
-  ASSERT_EQ(entries.size(), 1u);
-  EXPECT_EQ(entries[0].key, "live");
-  EXPECT_EQ(entries[0].upload_id, "ABC");
+  ASSERT_TRUE(entries);
+  ASSERT_EQ(entries->size(), 1u);
+  EXPECT_EQ(entries->front().key, "live");
+  EXPECT_EQ(entries->front().upload_id, "ABC");
   EXPECT_EQ(live->TakeOver().size(), 1u) << "the dead one is still there";
   live.reset();
-  EXPECT_TRUE(ReadLiveRuns(folder.path()).empty());
-  EXPECT_TRUE(ReadLiveRuns(folder.path() + "/none").empty());
+  for (const std::string& path : {folder.path(), folder.path() + "/none"}) {
+    const auto none = ReadLiveRuns(path);
+    ASSERT_TRUE(none) << none.error().text;
+    EXPECT_TRUE(none->empty());
+  }
 }
 
 // gc looks whether a run lives, for which it has its lock for a moment, just when a mount begins.

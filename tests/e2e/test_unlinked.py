@@ -163,6 +163,21 @@ class Unlinked(MountCase):
         self.assertTrue(self.client.get("test_gc_leaves_the_uploads_of_running_mounts/streamed")
                         == payload("streamed", 20 * MIB))
 
+    def test_gc_removes_nothing_when_it_cannot_tell_what_runs(self):
+        self.client.request("POST", "mine", {"uploads": None})
+        state = harness.temporary_folder("state")
+        run = os.path.join(state, "mount", "bucket", "journal", "run-1-1")
+        os.makedirs(run)
+        os.symlink("lock", os.path.join(run, "lock"))  # cannot be opened, by root neither
+        done = harness.run([harness.OSSFS2, "gc", "--oss_endpoint=" + self.server.endpoint,
+                            "--oss_bucket=" + self.server.bucket, "--oss_access_key_id=" + harness.KEY_ID,
+                            "--oss_access_key_secret=" + harness.KEY_SECRET, "--older-than", "0s",
+                            "--state_dir=" + state], check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(run, done.stdout)
+        self.assertIn("nothing was removed", done.stdout)
+        self.assertIn("1 uploads aborted", self.gc("--older-than", "0s"))
+
     def test_gc_goes_by_the_clock_of_the_service(self):
         self.client.request("POST", "young", {"uploads": None})
         self.server.set_fault("kind=skew:-172800")  # what a host whose clock is two days ahead sees

@@ -1,7 +1,11 @@
 // `ossfs2 gc -c FILE [--older-than 1d] [--dry-run]`: aborts multipart uploads that nobody will finish, and puts
 // right what runs left whose journal was lost (data/recovery/leftovers.h).
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "base/str.h"
 #include "base/text.h"
@@ -19,18 +23,29 @@ namespace {
 // Younger ones may belong to a mount or program that is still writing.
 constexpr const char* kAgeDefault = "1d";
 
+// What the mounts that run on this host write down of what they need.
+Result<std::vector<JournalEntry>> LiveEntries(const Settings& settings) {
+  const Result<std::vector<std::string>> folders = JournalFolders(settings);
+  if (!folders) return folders.error();
+  std::vector<JournalEntry> all;
+  for (const std::string& folder : *folders) {
+    Result<std::vector<JournalEntry>> entries = ReadLiveRuns(folder);
+    if (!entries) return entries;
+    std::move(entries->begin(), entries->end(), std::back_inserter(all));
+  }
+  return all;
+}
+
 // Uploads of mounts that run on this host. Those of other hosts and programs cannot be told from what was left behind.
 class LiveUploads {
  public:
-  explicit LiveUploads(const Settings& settings) {
-    for (const std::string& folder : JournalFolders(settings)) {
-      for (const JournalEntry& entry : ReadLiveRuns(folder)) {
-        // Without an id it is just being opened.
-        if (entry.upload_id.empty()) {
-          keys_.insert(entry.key);
-        } else {
-          ids_.insert(entry.upload_id);
-        }
+  explicit LiveUploads(const std::vector<JournalEntry>& entries) {
+    for (const JournalEntry& entry : entries) {
+      // Without an id it is just being opened.
+      if (entry.upload_id.empty()) {
+        keys_.insert(entry.key);
+      } else {
+        ids_.insert(entry.upload_id);
       }
     }
   }
@@ -43,13 +58,12 @@ class LiveUploads {
   std::set<std::string> keys_;
 };
 
-// Whether a mount that runs on this host needs the backup or parked copy. Read anew each time: they are few, and mounts
-// go on.
+// Whether a mount that runs on this host needs the backup or parked copy; also when that cannot be told. Read anew each
+// time: they are few, and mounts go on.
 bool IsInUse(const Settings& settings, const std::string& key) {
-  for (const std::string& folder : JournalFolders(settings))
-    for (const JournalEntry& entry : ReadLiveRuns(folder))
-      if (entry.backup_key == key) return true;
-  return false;
+  const Result<std::vector<JournalEntry>> entries = LiveEntries(settings);
+  return !entries || std::any_of(entries->begin(), entries->end(),
+                                 [&key](const JournalEntry& entry) { return entry.backup_key == key; });
 }
 
 void TellLeftover(const Leftover& item, bool dry_run) {
@@ -104,7 +118,12 @@ int GcCommand(const Arguments& arguments) {
   const auto uploads = stack->store->ListUploads(prefix);
   if (!uploads) return FailWith(1, AdviseProbe(uploads.error(), *settings).ToString());
   const int64_t before_s = *now_s - *age;
-  const LiveUploads live(*settings);
+  const auto entries = LiveEntries(*settings);
+  if (!entries)
+    return FailWith(1, StrCat("what the mounts that run here are writing cannot be told from what was left behind, so nothing was "
+                              "removed: ",
+                              entries.error().text, ". Run gc as the user of the mounts, or give the state_dir of your own"));
+  const LiveUploads live(*entries);
   const auto is_in_use = [&live](const UploadInfo& upload) { return live.Has(upload); };
   const GcCount count = AbortOldUploads(*stack->store, *uploads, is_in_use, before_s, dry_run);
   const auto leftovers = CleanLeftovers(*stack->store, prefix, before_s, dry_run,

@@ -66,8 +66,9 @@ Status PrepareStateDirectories(Settings& settings);
 // Removes those of them that are empty, at the end of a mount that left nothing.
 void RemoveEmptyDirectories(const Settings& settings);
 
-// The journal folders of all mounts of this host with the same state_dir or journal_dir, of any bucket.
-std::vector<std::string> JournalFolders(const Settings& settings);
+// The journal folders of all mounts of this host with the same state_dir or journal_dir, of any bucket. Errors: one
+// of the folders cannot be listed.
+Result<std::vector<std::string>> JournalFolders(const Settings& settings);
 
 // Where state that survives a crash lies: state_dir, or its default by user and environment.
 std::string StateDirectory(const OptionSet& options);

@@ -23,6 +23,20 @@ uint64_t FreeBytes(const std::string& path) {
   return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
+// The folders in one; none if there is no such folder.
+Result<std::vector<std::string>> FoldersIn(const std::string& path) {
+  namespace files = std::filesystem;
+  std::vector<std::string> folders;
+  std::error_code error;
+  for (files::directory_iterator item(path, error), end; !error && item != end; item.increment(error)) {
+    std::error_code gone;
+    if (item->is_directory(gone)) folders.push_back(item->path().string());
+  }
+  if (error && error != std::errc::no_such_file_or_directory)
+    return ErrnoError(error.value(), StrCat("list the folder ", path));
+  return folders;
+}
+
 // The error of a directory with the option that named it.
 Error Naming(std::string_view option, std::string_view advice, Error error) {
   if (error.text.find(option.substr(0, option.find(' '))) == std::string::npos)
@@ -107,18 +121,18 @@ Status PrepareStateDirectories(Settings& settings) {
   return {};
 }
 
-std::vector<std::string> JournalFolders(const Settings& settings) {
+Result<std::vector<std::string>> JournalFolders(const Settings& settings) {
   namespace files = std::filesystem;
   files::path base = settings.upload.journal_dir;  // [state_dir or journal_dir]/MOUNT/BUCKET[/journal]
   const bool in_state = base.filename() == "journal";
   for (int level = in_state ? 3 : 2; level > 0; --level) base = base.parent_path();
+  Result<std::vector<std::string>> mounts = FoldersIn(base.string());
+  if (!mounts) return mounts;
   std::vector<std::string> folders;
-  std::error_code error;
-  for (files::directory_iterator mount(base, error), end; !error && mount != end; mount.increment(error)) {
-    std::error_code not_a_folder;
-    for (files::directory_iterator bucket(mount->path(), not_a_folder); !not_a_folder && bucket != end;
-         bucket.increment(not_a_folder))
-      folders.push_back((in_state ? bucket->path() / "journal" : bucket->path()).string());
+  for (const std::string& mount : *mounts) {
+    Result<std::vector<std::string>> buckets = FoldersIn(mount);
+    if (!buckets) return buckets;
+    for (const std::string& bucket : *buckets) folders.push_back(in_state ? bucket + "/journal" : bucket);
   }
   return folders;
 }

@@ -79,7 +79,8 @@ class Journal {
   std::atomic<size_t> open_{0};
 };
 
-// The readable records of the runs in a journal folder that live now, of any process. Takes nothing over.
-std::vector<JournalEntry> ReadLiveRuns(const std::string& folder);
+// The records of the runs in a journal folder that live now, of any process; none if there is no such folder. Takes
+// nothing over. Errors: it cannot be told, since the folder or a run's cannot be read.
+Result<std::vector<JournalEntry>> ReadLiveRuns(const std::string& folder);
 
 }  // namespace ossfs2

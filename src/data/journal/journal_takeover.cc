@@ -94,19 +94,24 @@ void Journal::Settle(const std::string& path, OnDisk on_disk) {
   RemoveRunFolder(files::path(path).parent_path().string());
 }
 
-std::vector<JournalEntry> ReadLiveRuns(const std::string& folder) {
+Result<std::vector<JournalEntry>> ReadLiveRuns(const std::string& folder) {
   std::vector<JournalEntry> entries;
   const Result<std::vector<files::path>> runs = PathsIn(folder);
-  if (!runs) return entries;
+  if (!runs && runs.error().errno_value == ENOENT) return entries;
+  if (!runs) return runs.error();
   for (const files::path& run : *runs) {
-    const int fd = open(LockPath(run.string()).c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) continue;
+    if (!run.filename().string().starts_with(kRunFolderStart)) continue;
+    const std::string lock = LockPath(run.string());
+    const int fd = open(lock.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) continue;  // it has just ended, or is none
+    if (fd < 0) return ErrnoError(errno, StrCat("look for who has ", lock));
     // Where locks are not known every run counts as one that lives: nothing of it may be taken for left behind.
     const bool live = flock(fd, LOCK_SH | LOCK_NB) != 0;
     close(fd);
     if (!live) continue;
     const Result<std::vector<files::path>> records = RecordsIn(run.string());
-    if (!records) continue;
+    if (!records && records.error().errno_value == ENOENT) continue;
+    if (!records) return records.error();
     for (const files::path& path : *records) {
       Result<JournalEntry> entry = ReadRecord(path.string());
       if (entry) entries.push_back(std::move(*entry));  // else it has just ended

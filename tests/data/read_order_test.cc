@@ -1,3 +1,5 @@
+// When what was read of a large file gives its memory back: pieces out of order, and readers side by side.
+//
 // Files whose pieces are read out of their order by one reader, as torch.load does: the records of a checkpoint lie
 // in the order of their names ("10" before "2"), and are read in that of their numbers. What was read gives its memory
 // back all the same.

@@ -20,6 +20,7 @@ SERVER_MAY_USE_OF_OSS = {"oss/signing/%s.h" % name for name in ("signing", "s3_s
 FOLDERS = {
     "oss": ["signing", "credentials", "", "fakes"],
     "data": ["memory", "journal", "staging", "read", "upload", "recovery", "write"],
+    "fs": ["handles", "tree", "shared", "lookup", "attributes", "files", "names", ""],
     "cli": ["admin", "options", "mount", "", "commands"],
     "server": ["storage", "transport", ""],
     "launcher": [""],

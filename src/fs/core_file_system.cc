@@ -3,8 +3,8 @@
 #include <cerrno>
 
 #include "base/str.h"
-#include "fs/attributes.h"
-#include "fs/names.h"
+#include "fs/shared/attributes.h"
+#include "fs/tree/names.h"
 
 namespace ossfs2 {
 

@@ -11,19 +11,19 @@
 #include <string>
 #include <vector>
 
-#include "fs/attribute_saver.h"
-#include "fs/file_handle.h"
-#include "fs/fs_context.h"
-#include "fs/handle_table.h"
-#include "fs/lister.h"
-#include "fs/name_locker.h"
-#include "fs/open_directories.h"
-#include "fs/opener.h"
-#include "fs/parents.h"
-#include "fs/publisher.h"
-#include "fs/renamer.h"
-#include "fs/replaced_files.h"
-#include "fs/resolver.h"
+#include "fs/attributes/attribute_saver.h"
+#include "fs/files/opener.h"
+#include "fs/files/publisher.h"
+#include "fs/handles/file_handle.h"
+#include "fs/handles/handle_table.h"
+#include "fs/lookup/lister.h"
+#include "fs/lookup/open_directories.h"
+#include "fs/lookup/resolver.h"
+#include "fs/names/parents.h"
+#include "fs/names/renamer.h"
+#include "fs/names/replaced_files.h"
+#include "fs/shared/fs_context.h"
+#include "fs/shared/name_locker.h"
 
 namespace ossfs2 {
 

@@ -6,9 +6,9 @@
 
 #include "base/log.h"
 #include "base/str.h"
-#include "fs/attributes.h"
 #include "fs/core_file_system.h"
-#include "fs/object_facts.h"
+#include "fs/shared/attributes.h"
+#include "fs/shared/object_facts.h"
 #include "oss/object_headers.h"
 
 namespace ossfs2 {

@@ -6,10 +6,10 @@
 #include <cstdio>
 
 #include "base/str.h"
-#include "fs/attributes.h"
 #include "fs/core_file_system.h"
-#include "fs/names.h"
-#include "fs/store_calls.h"
+#include "fs/shared/attributes.h"
+#include "fs/shared/store_calls.h"
+#include "fs/tree/names.h"
 
 namespace ossfs2 {
 

@@ -3,8 +3,8 @@
 #include <chrono>
 
 #include "base/str.h"
-#include "fs/attributes.h"
 #include "fs/core_file_system.h"
+#include "fs/shared/attributes.h"
 
 namespace ossfs2 {
 namespace {

@@ -6,10 +6,10 @@
 
 #include "base/str.h"
 #include "base/text.h"
-#include "fs/attributes.h"
 #include "fs/core_file_system.h"
-#include "fs/names.h"
-#include "fs/xattr_codec.h"
+#include "fs/shared/attributes.h"
+#include "fs/shared/xattr_codec.h"
+#include "fs/tree/names.h"
 #include "oss/object_headers.h"
 
 namespace ossfs2 {

@@ -1,4 +1,4 @@
-#include "fs/name_locks.h"
+#include "fs/shared/name_locks.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 // Names and keys: odd keys, both kinds of one name, prefixes; pure functions of names and tags.
-#include "fs/names.h"
+#include "fs/tree/names.h"
 
 #include "base/metrics.h"
 #include "base/text.h"
-#include "fs/attributes.h"
-#include "fs/packed_tag.h"
-#include "fs/xattr_codec.h"
+#include "fs/shared/attributes.h"
+#include "fs/shared/xattr_codec.h"
+#include "fs/tree/packed_tag.h"
 #include "oss/signing/encoding.h"
 #include "tests/fs/mount_fixture.h"
 

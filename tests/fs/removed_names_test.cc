@@ -1,5 +1,5 @@
 // Names removed here while requests about their directory are under way.
-#include "fs/removed_names.h"
+#include "fs/tree/removed_names.h"
 
 #include <functional>
 

@@ -1,5 +1,5 @@
 // Copies in parts: each step may fail, and nothing is left of it.
-#include "fs/store_calls.h"
+#include "fs/shared/store_calls.h"
 
 #include <gtest/gtest.h>
 

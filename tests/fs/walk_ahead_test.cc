@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "base/str.h"
-#include "fs/node.h"
+#include "fs/tree/node.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {

@@ -1,5 +1,5 @@
 // Pages of written files that the kernel asks for again: from memory, and never of another version.
-#include "fs/written_pages.h"
+#include "fs/shared/written_pages.h"
 
 #include <random>
 

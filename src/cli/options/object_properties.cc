@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "cli/options/option_set.h"
-#include "fs/attributes.h"
+#include "fs/shared/attributes.h"
 #include "oss/object_headers.h"
 
 namespace ossfs2 {

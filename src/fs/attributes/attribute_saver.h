@@ -19,7 +19,7 @@
 #include <set>
 
 #include "base/timer.h"
-#include "fs/shared/fs_context.h"
+#include "fs/shared/fs_part.h"
 #include "fs/shared/name_locker.h"
 #include "fs/shared/store_calls.h"
 
@@ -27,17 +27,12 @@ namespace ossfs2 {
 
 class OpenFile;
 
-class AttributeSaver {
+class AttributeSaver : public FsPart {
  public:
   static constexpr auto kAttributeDelay = std::chrono::seconds(2);
   static constexpr auto kFlagRetryDelay = std::chrono::minutes(10);  // a right is given by hand; each try is a request
   static constexpr size_t kSavesMax = 16;  // each has a thread of the executor; `chmod -R` has one for each file
-  AttributeSaver(FsContext& context, NameLocker& locker) : context_(context), locker_(locker) {}
-
-  // For Clang's analysis: the caller's tree is this one, so its mutex is the one that Note needs.
-  void SharesTree(const Tree& tree) const REQUIRES(tree.mutex) OSSFS2_TSA(assert_capability(context_.tree.mutex)) {
-    (void)tree;
-  }
+  AttributeSaver(FsContext& context, NameLocker& locker) : FsPart(context), locker_(locker) {}
 
   // The node has changed attributes: stores them after a while. The caller has set `pending`.
   void Note(Node* node) REQUIRES(context_.tree.mutex);
@@ -80,7 +75,6 @@ class AttributeSaver {
   // Saves until nothing is due.
   void SaveDue() EXCLUDES(context_.tree.mutex);
 
-  FsContext& context_;
   NameLocker& locker_;
   std::map<Ino, SteadyTime> waiting_ GUARDED_BY(context_.tree.mutex);  // when to store
   std::deque<Ino> due_ GUARDED_BY(context_.tree.mutex);

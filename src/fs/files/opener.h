@@ -16,21 +16,16 @@
 #include "fs/handles/handle_table.h"
 #include "fs/handles/late_opens.h"
 #include "fs/lookup/resolver.h"
-#include "fs/shared/fs_context.h"
+#include "fs/shared/fs_part.h"
 #include "fs/shared/name_locker.h"
 
 namespace ossfs2 {
 
-class Opener {
+class Opener : public FsPart {
  public:
   Opener(FsContext& context, NameLocker& locker, Resolver& resolver, Publisher& publisher,
          HandleTable<FileHandle>& files)
-      : context_(context), locker_(locker), resolver_(resolver), publisher_(publisher), files_(files) {}
-
-  // For Clang's analysis: the caller's tree is this one, so its mutex is the one that the methods need.
-  void SharesTree(const Tree& tree) const REQUIRES(tree.mutex) OSSFS2_TSA(assert_capability(context_.tree.mutex)) {
-    (void)tree;
-  }
+      : FsPart(context), locker_(locker), resolver_(resolver), publisher_(publisher), files_(files) {}
 
   struct Made {
     std::shared_ptr<FileHandle> handle;
@@ -71,7 +66,6 @@ class Opener {
   // Notes an open of a file whose name is being taken or is gone.
   void NoteLate(const Node* node) REQUIRES(context_.tree.mutex);
 
-  FsContext& context_;
   NameLocker& locker_;
   Resolver& resolver_;
   Publisher& publisher_;

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "fs/attributes/attribute_saver.h"
-#include "fs/shared/fs_context.h"
+#include "fs/shared/fs_part.h"
 #include "fs/shared/name_locker.h"
 
 namespace ossfs2 {
@@ -18,15 +18,10 @@ namespace ossfs2 {
 // What a publication is for: a close stores the file as it is, an fsync may leave out space that was only allocated.
 enum class PublishFor : uint8_t { kClose, kFsync };
 
-class Publisher {
+class Publisher : public FsPart {
  public:
   Publisher(FsContext& context, NameLocker& locker, AttributeSaver& saver)
-      : context_(context), locker_(locker), saver_(saver) {}
-
-  // For Clang's analysis: the caller's tree is this one, so its mutex is the one that UploadOptionsOf needs.
-  void SharesTree(const Tree& tree) const REQUIRES(tree.mutex) OSSFS2_TSA(assert_capability(context_.tree.mutex)) {
-    (void)tree;
-  }
+      : FsPart(context), locker_(locker), saver_(saver) {}
 
   // Makes what was written so far the object.
   Status Publish(Ino ino, PublishFor purpose) EXCLUDES(context_.tree.mutex);
@@ -50,7 +45,6 @@ class Publisher {
   Result<Job> Prepare(Ino ino) EXCLUDES(context_.tree.mutex);
   void NoteOptions(Node* node, bool stored) REQUIRES(context_.tree.mutex);
 
-  FsContext& context_;
   NameLocker& locker_;
   AttributeSaver& saver_;
 };

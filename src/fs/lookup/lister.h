@@ -12,20 +12,15 @@
 #include <optional>
 #include <string>
 
-#include "fs/shared/fs_context.h"
+#include "fs/shared/fs_part.h"
 #include "fs/tree/listing_run.h"
 
 namespace ossfs2 {
 
-class Lister {
+class Lister : public FsPart {
  public:
   static constexpr uint64_t kLookAheadPages = 4;
-  explicit Lister(FsContext& context) : context_(context) {}
-
-  // For Clang's analysis: the caller's tree is this one, so its mutex is the one that the methods need.
-  void SharesTree(const Tree& tree) const REQUIRES(tree.mutex) OSSFS2_TSA(assert_capability(context_.tree.mutex)) {
-    (void)tree;
-  }
+  explicit Lister(FsContext& context) : FsPart(context) {}
 
   // The run in progress, or a new one.
   std::shared_ptr<ListingRun> Start(Node* directory) REQUIRES(context_.tree.mutex);
@@ -57,8 +52,6 @@ class Lister {
                   Notices& notices) REQUIRES(context_.tree.mutex);
   void Finish(Node* directory, ListingRun& run, Notices& notices) REQUIRES(context_.tree.mutex);
   std::optional<ObjectInfo> AskMarker(const PageQuestion& question, const ListPage& page);
-
-  FsContext& context_;
 };
 
 }  // namespace ossfs2

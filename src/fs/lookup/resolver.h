@@ -16,22 +16,17 @@
 #include <vector>
 
 #include "fs/lookup/lister.h"
-#include "fs/shared/fs_context.h"
+#include "fs/shared/fs_part.h"
 
 namespace ossfs2 {
 
-class Resolver {
+class Resolver : public FsPart {
  public:
   // What may answer a look-up: all that is fresh, or only the answer to a question that is asked from now on.
   enum class Trust : uint8_t { kFresh, kOnlyNew };
   static constexpr uint32_t kColdLookupsBeforeListing = 4;
   static constexpr uint64_t kColdListingPages = 32;
-  Resolver(FsContext& context, Lister& lister) : context_(context), lister_(lister) {}
-
-  // For Clang's analysis: the caller's tree is this one, so its mutex is the one that the methods need.
-  void SharesTree(const Tree& tree) const REQUIRES(tree.mutex) OSSFS2_TSA(assert_capability(context_.tree.mutex)) {
-    (void)tree;
-  }
+  Resolver(FsContext& context, Lister& lister) : FsPart(context), lister_(lister) {}
 
   // Without the network: the node, ENOENT, or nullopt when the bucket must be asked.
   std::optional<Result<Node*>> Known(Node* directory, std::string_view name) REQUIRES(context_.tree.mutex);
@@ -85,7 +80,6 @@ class Resolver {
   // No request when another look-up of the name is under way.
   Status AskOne(Ino ino) EXCLUDES(context_.tree.mutex);
 
-  FsContext& context_;
   Lister& lister_;
   std::map<Key, std::shared_ptr<Flight>> flights_ GUARDED_BY(context_.tree.mutex);
 };

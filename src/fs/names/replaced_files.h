@@ -15,23 +15,18 @@
 
 #include "base/timer.h"
 #include "fs/files/opener.h"
-#include "fs/shared/fs_context.h"
+#include "fs/shared/fs_part.h"
 
 namespace ossfs2 {
 
-class ReplacedFiles {
+class ReplacedFiles : public FsPart {
  public:
   static constexpr auto kKeepFor = std::chrono::seconds(1);  // a program waits so long for a processor on a busy host
   static constexpr size_t kKeptMax = 64;
   static constexpr uint64_t kBytesMax = 1ull << 20;  // what the Detacher fetches: more it copies, with two requests
 
   ReplacedFiles(FsContext& context, Opener& opener, std::function<void(HandleId)> release)
-      : context_(context), opener_(opener), release_(std::move(release)) {}
-
-  // For Clang's analysis: the caller's tree is this one, so its mutex is the one that the methods need.
-  void SharesTree(const Tree& tree) const REQUIRES(tree.mutex) OSSFS2_TSA(assert_capability(context_.tree.mutex)) {
-    (void)tree;
-  }
+      : FsPart(context), opener_(opener), release_(std::move(release)) {}
   // Whether a rename that replaces the file should keep it.
   bool IsWanted(const Node* node) const REQUIRES(context_.tree.mutex);
   // Before the name is taken; the caller holds it. Returns whether the file is kept.
@@ -43,7 +38,6 @@ class ReplacedFiles {
   void Schedule() REQUIRES(context_.tree.mutex);
   void ReleaseDue() EXCLUDES(context_.tree.mutex);
 
-  FsContext& context_;
   Opener& opener_;
   const std::function<void(HandleId)> release_;
   std::deque<std::pair<HandleId, SteadyTime>> kept_ GUARDED_BY(context_.tree.mutex);  // until when, oldest first

@@ -20,6 +20,7 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
       lister_(context_),
       resolver_(context_, lister_),
       saver_(context_, locker_),
+      xattrs_(context_, resolver_, saver_),
       publisher_(context_, locker_, saver_),
       parents_(context_, saver_),
       detacher_(context_),
@@ -59,16 +60,6 @@ Entry CoreFileSystem::Absent() const {
   Entry entry;
   entry.entry_valid_s = context_.options.negative_timeout_s;
   return entry;
-}
-
-Status CoreFileSystem::CheckWritable(std::string_view name) const {
-  return context_.options.read_only ? Status(ReadOnlyMount(name)) : Status();
-}
-
-Status CoreFileSystem::CheckWritable(Ino ino) {
-  if (!context_.options.read_only) return {};
-  MutexLock lock(context_.tree.mutex);
-  return CheckWritable(context_.PathOf(ino));
 }
 
 // --- lookups ---
@@ -192,7 +183,7 @@ void CoreFileSystem::ChangeAttributes(Node* node, const AttrChange& change) {
 }
 
 Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std::optional<HandleId> handle) {
-  OSSFS2_RETURN_IF_ERROR(CheckWritable(ino));
+  OSSFS2_RETURN_IF_ERROR(context_.CheckWritable(ino));
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
   if (change.size) OSSFS2_RETURN_IF_ERROR(Resize(ino, *change.size, handle));
   std::shared_ptr<WriteFile> writer;

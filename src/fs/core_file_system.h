@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "fs/attributes/attribute_saver.h"
+#include "fs/attributes/extended_attributes.h"
 #include "fs/files/opener.h"
 #include "fs/files/publisher.h"
 #include "fs/handles/file_handle.h"
@@ -94,10 +95,12 @@ class CoreFileSystem final : public FileSystem {
   }
   void ReleaseDirectory(HandleId handle) override { directories_.Release(handle); }
 
-  Result<std::string> GetXattr(Ino ino, const std::string& name) override;
-  Result<std::vector<std::string>> ListXattr(Ino ino) override;
-  Status SetXattr(Ino ino, const std::string& name, std::string_view value, int flags) override;
-  Status RemoveXattr(Ino ino, const std::string& name) override;
+  Result<std::string> GetXattr(Ino ino, const std::string& name) override { return xattrs_.Get(ino, name); }
+  Result<std::vector<std::string>> ListXattr(Ino ino) override { return xattrs_.List(ino); }
+  Status SetXattr(Ino ino, const std::string& name, std::string_view value, int flags) override {
+    return xattrs_.Set(ino, name, value, flags);
+  }
+  Status RemoveXattr(Ino ino, const std::string& name) override { return xattrs_.Remove(ino, name); }
 
   Result<std::vector<std::string>> Explain(const std::string& path) override;
   std::vector<std::string> FlushAll(std::chrono::milliseconds deadline) override;
@@ -108,9 +111,6 @@ class CoreFileSystem final : public FileSystem {
   static constexpr int kNameTriesMax = 5;  // of what finds a file by its name, while renames here give it to others
 
   Entry Absent() const;
-  // EROFS; the name is for the message.
-  Status CheckWritable(std::string_view name) const;
-  Status CheckWritable(Ino ino) EXCLUDES(context_.tree.mutex);
   Result<Entry> Found(Ino ino) EXCLUDES(context_.tree.mutex);  // counts a lookup
   Status CheckNewName(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
   // The node a caller just made; counts a lookup.
@@ -153,9 +153,6 @@ class CoreFileSystem final : public FileSystem {
   Status CheckEmpty(Ino ino, const std::string& key) EXCLUDES(context_.tree.mutex);
 
   // --- attributes ---
-  Result<Node*> XattrNode(Ino ino) REQUIRES(context_.tree.mutex);
-  // The node's extended attributes were changed.
-  void NoteXattrs(Node* node) REQUIRES(context_.tree.mutex);
   bool IsStoredSo(const Node* node, const AttrChange& change) const REQUIRES(context_.tree.mutex);
   void ChangeAttributes(Node* node, const AttrChange& change) REQUIRES(context_.tree.mutex);
 
@@ -165,6 +162,7 @@ class CoreFileSystem final : public FileSystem {
   Lister lister_;
   Resolver resolver_;
   AttributeSaver saver_;
+  ExtendedAttributes xattrs_;
   Publisher publisher_;
   Parents parents_;
   Detacher detacher_;

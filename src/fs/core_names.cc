@@ -14,7 +14,7 @@
 namespace ossfs2 {
 
 Status CoreFileSystem::CheckNewName(Ino parent, const std::string& name) {
-  OSSFS2_RETURN_IF_ERROR(CheckWritable(name));
+  OSSFS2_RETURN_IF_ERROR(context_.CheckWritable(name));
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   MutexLock lock(context_.tree.mutex);
   const Node* directory = context_.tree.Find(parent);
@@ -111,7 +111,7 @@ Result<Entry> CoreFileSystem::MakeNode(Ino parent, const std::string& name, uint
 }
 
 Status CoreFileSystem::Unlink(Ino parent, const std::string& name) {
-  OSSFS2_RETURN_IF_ERROR(CheckWritable(name));
+  OSSFS2_RETURN_IF_ERROR(context_.CheckWritable(name));
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   Result<NameLocks::Guard> guard = locker_.Lock({{parent, name}});
   if (!guard) return guard.error();
@@ -179,7 +179,7 @@ Status CoreFileSystem::CheckEmpty(Ino ino, const std::string& key) {
 }
 
 Status CoreFileSystem::RemoveDirectory(Ino parent, const std::string& name) {
-  OSSFS2_RETURN_IF_ERROR(CheckWritable(name));
+  OSSFS2_RETURN_IF_ERROR(context_.CheckWritable(name));
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   Result<Ino> ino = resolver_.Resolve(parent, name);
   if (!ino) return ino.error();

@@ -32,6 +32,12 @@ FsContext::FsContext(ObjectStore& store_arg, ReadEngine& reads_arg, WriteEngine&
            std::max(options_arg.oss_negative_cache_size, kAbsentNamesMin), clock_arg),
       written_pages(std::min(WrittenPages::kBytesMax, options_arg.metadata_bytes_max / 8), KernelPageBytes()) {}
 
+Status FsContext::CheckWritable(Ino ino) {
+  if (!options.read_only) return {};
+  MutexLock lock(tree.mutex);
+  return ReadOnlyMount(PathOf(ino));
+}
+
 SteadyTime FsContext::ValidUntil() const {
   const std::chrono::duration<double> timeout(std::clamp(options.attr_timeout_s.value(), 0.0, kForeverS));
   return clock.NowSteady() + std::chrono::duration_cast<SteadyTime::duration>(timeout);

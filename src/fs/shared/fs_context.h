@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,9 @@ struct FsContext {
   WrittenPages written_pages;
   std::atomic<KernelNotifier*> notifier{nullptr};
 
+  // EROFS when nothing may be changed; the name is for the message.
+  Status CheckWritable(std::string_view name) const { return options.read_only ? ReadOnlyMount(name) : Status(); }
+  Status CheckWritable(Ino ino) EXCLUDES(tree.mutex);
   SteadyTime ValidUntil() const;
   bool IsFresh(const Node* node) const REQUIRES(tree.mutex);
   // A fresh listing says all there is.

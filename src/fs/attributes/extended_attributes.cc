@@ -1,14 +1,13 @@
-// Extended attributes: user.* kept in metadata; user.ossfs2.* facts about the object, read-only and not
-// listed (copying tools would try to set them).
+#include "fs/attributes/extended_attributes.h"
+
 #include <sys/xattr.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "base/str.h"
 #include "base/text.h"
-#include "fs/core_file_system.h"
 #include "fs/shared/attributes.h"
-#include "fs/shared/xattr_codec.h"
 #include "fs/tree/names.h"
 #include "oss/object_headers.h"
 
@@ -51,9 +50,20 @@ Result<std::string> Fact(std::string_view name, const Node* node, const std::str
   return NoData(name);
 }
 
+Status CheckNewName(const std::string& name) {
+  if (name.size() > kNameBytesMax)
+    return MakeError(
+        ERANGE, ErrorKind::kInvalid,
+        StrCat("'", Printable(name), "': an attribute's name may have ", kNameBytesMax, " bytes. Take a shorter one."));
+  if (!IsValidUtf8(name))
+    return MakeError(EINVAL, ErrorKind::kInvalid,
+                     StrCat("'", Printable(name), "': an attribute's name must be UTF-8. Take another one."));
+  return {};
+}
+
 }  // namespace
 
-Result<Node*> CoreFileSystem::XattrNode(Ino ino) {
+Result<Node*> ExtendedAttributes::Holder(Ino ino) {
   Node* node = context_.tree.Find(ino);
   if (node == nullptr) return context_.Stale(ino);
   if (node->type == NodeType::kSymlink)
@@ -62,18 +72,22 @@ Result<Node*> CoreFileSystem::XattrNode(Ino ino) {
   return node;
 }
 
-Result<std::string> CoreFileSystem::GetXattr(Ino ino, const std::string& name) {
+Status ExtendedAttributes::Fetch(Ino ino) {
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
+  return saver_.FetchForeign(ino);
+}
+
+Result<std::string> ExtendedAttributes::Get(Ino ino, const std::string& name) {
   // Asked for by programs for every file: answered without a look at the node. Access lists cannot be here at all:
   // told so, `ls -l` asks for one file only.
   if (!StartsWith(name, kUser))
     return StartsWith(name, "security.") || StartsWith(name, "trusted.") ? NoData(name) : OnlyUserAttributes(name);
   if (!context_.options.enable_xattr) return AttributesAreOff(name);
-  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
-  bool is_fact = StartsWith(name, kFacts);
+  const bool is_fact = StartsWith(name, kFacts);
   const bool wants_head = !is_fact || name == "user.ossfs2.crc64";
-  if (wants_head) OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(ino));
+  OSSFS2_RETURN_IF_ERROR(wants_head ? Fetch(ino) : resolver_.Refresh(ino));
   MutexLock lock(context_.tree.mutex);
-  Result<Node*> node = XattrNode(ino);
+  Result<Node*> node = Holder(ino);
   if (!node) return NoData(name);
   if (is_fact) return Fact(std::string_view(name).substr(kFacts.size()), *node, context_.tree.Key(*node));
   if (!(*node)->extra) return NoData(name);
@@ -82,23 +96,23 @@ Result<std::string> CoreFileSystem::GetXattr(Ino ino, const std::string& name) {
   return it->second;
 }
 
-Result<std::vector<std::string>> CoreFileSystem::ListXattr(Ino ino) {
+Result<std::vector<std::string>> ExtendedAttributes::List(Ino ino) {
   std::vector<std::string> names;
   if (!context_.options.enable_xattr) return names;
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
   {
     MutexLock lock(context_.tree.mutex);
-    if (!XattrNode(ino)) return names;
+    if (!Holder(ino)) return names;
   }
   OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(ino));
   MutexLock lock(context_.tree.mutex);
-  Result<Node*> node = XattrNode(ino);
+  Result<Node*> node = Holder(ino);
   if (!node || !(*node)->extra) return names;
   for (const auto& [name, value] : (*node)->extra->xattrs) names.push_back(name);
   return names;
 }
 
-void CoreFileSystem::NoteXattrs(Node* node) {
+void ExtendedAttributes::Note(Node* node) {
   context_.tree.Recount(node);
   node->extra->xattrs_changed = node->extra->pending = true;
   node->local_stamp = context_.tree.NextStamp();
@@ -106,24 +120,8 @@ void CoreFileSystem::NoteXattrs(Node* node) {
   if (!node->unlinked) saver_.Note(node);
 }
 
-Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_view value, int flags) {
-  OSSFS2_RETURN_IF_ERROR(CheckWritable(ino));
-  if (!StartsWith(name, kUser)) return OnlyUserAttributes(name);
-  if (!context_.options.enable_xattr) return AttributesAreOff(name);
-  if (StartsWith(name, kFacts)) return ReadOnlyFact(name);
-  if (name.size() > kNameBytesMax)
-    return MakeError(
-        ERANGE, ErrorKind::kInvalid,
-        StrCat("'", Printable(name), "': an attribute's name may have ", kNameBytesMax, " bytes. Take a shorter one."));
-  if (!IsValidUtf8(name))
-    return MakeError(EINVAL, ErrorKind::kInvalid,
-                     StrCat("'", Printable(name), "': an attribute's name must be UTF-8. Take another one."));
-  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
-  OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(ino));
-  MutexLock lock(context_.tree.mutex);
-  Result<Node*> node = XattrNode(ino);
-  if (!node) return node.error();
-  NodeExtra& extra = context_.tree.Extra(*node);
+Status ExtendedAttributes::Enter(Node* node, const std::string& name, std::string_view value, int flags) {
+  NodeExtra& extra = context_.tree.Extra(node);
   const auto it = extra.xattrs.find(name);
   const bool exists = it != extra.xattrs.end();
   if (exists && (flags & XATTR_CREATE) != 0)
@@ -131,33 +129,48 @@ Status CoreFileSystem::SetXattr(Ino ino, const std::string& name, std::string_vi
   if (!exists && (flags & XATTR_REPLACE) != 0) return NoData(name);
   const std::optional<std::string> before = exists ? std::optional<std::string>(it->second) : std::nullopt;
   extra.xattrs[name] = std::string(value);
-  if (oss::MetadataWireBytes(StoredMetadata(*node, context_.options)) > kMetadataBytesMax) {
+  if (oss::MetadataWireBytes(StoredMetadata(node, context_.options)) > kMetadataBytesMax) {
     if (before)
       extra.xattrs[name] = *before;
     else
       extra.xattrs.erase(name);
     return MakeError(ENOSPC, ErrorKind::kNoSpace,
-                     StrCat(context_.tree.Path(*node), ": all attributes of one object together may have ",
+                     StrCat(context_.tree.Path(node), ": all attributes of one object together may have ",
                             kMetadataBytesMax, " bytes. Remove some, or set a shorter value."));
   }
   extra.ctime_ns = context_.clock.NowWallNs();
-  NoteXattrs(*node);
-  lock.Unlock();
+  return {};
+}
+
+Status ExtendedAttributes::Set(Ino ino, const std::string& name, std::string_view value, int flags) {
+  OSSFS2_RETURN_IF_ERROR(context_.CheckWritable(ino));
+  if (!StartsWith(name, kUser)) return OnlyUserAttributes(name);
+  if (!context_.options.enable_xattr) return AttributesAreOff(name);
+  if (StartsWith(name, kFacts)) return ReadOnlyFact(name);
+  OSSFS2_RETURN_IF_ERROR(CheckNewName(name));
+  OSSFS2_RETURN_IF_ERROR(Fetch(ino));
+  {
+    MutexLock lock(context_.tree.mutex);
+    Result<Node*> node = Holder(ino);
+    if (!node) return node.error();
+    OSSFS2_RETURN_IF_ERROR(Enter(*node, name, value, flags));
+    Note(*node);
+  }
   return saver_.SaveAtEnd(ino);
 }
 
-Status CoreFileSystem::RemoveXattr(Ino ino, const std::string& name) {
-  OSSFS2_RETURN_IF_ERROR(CheckWritable(ino));
+Status ExtendedAttributes::Remove(Ino ino, const std::string& name) {
+  OSSFS2_RETURN_IF_ERROR(context_.CheckWritable(ino));
   if (!StartsWith(name, kUser)) return NoData(name);
   if (StartsWith(name, kFacts)) return ReadOnlyFact(name);
-  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
-  OSSFS2_RETURN_IF_ERROR(saver_.FetchForeign(ino));
-  MutexLock lock(context_.tree.mutex);
-  Result<Node*> node = XattrNode(ino);
-  if (!node) return node.error();
-  if (!(*node)->extra || (*node)->extra->xattrs.erase(name) == 0) return NoData(name);
-  NoteXattrs(*node);
-  lock.Unlock();
+  OSSFS2_RETURN_IF_ERROR(Fetch(ino));
+  {
+    MutexLock lock(context_.tree.mutex);
+    Result<Node*> node = Holder(ino);
+    if (!node) return node.error();
+    if (!(*node)->extra || (*node)->extra->xattrs.erase(name) == 0) return NoData(name);
+    Note(*node);
+  }
   return saver_.SaveAtEnd(ino);
 }
 

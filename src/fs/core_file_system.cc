@@ -24,6 +24,9 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
       publisher_(context_, locker_, saver_),
       parents_(context_, saver_),
       detacher_(context_),
+      creator_(context_, locker_, resolver_),
+      links_(context_, locker_, resolver_, creator_),
+      remover_(context_, locker_, resolver_, parents_, detacher_),
       opener_(context_, locker_, resolver_, publisher_, files_),
       renamer_(context_, locker_, resolver_, publisher_, saver_, parents_, detacher_, replaced_),
       directories_(context_, lister_, resolver_) {

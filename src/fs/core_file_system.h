@@ -20,9 +20,12 @@
 #include "fs/lookup/lister.h"
 #include "fs/lookup/open_directories.h"
 #include "fs/lookup/resolver.h"
+#include "fs/names/name_creator.h"
 #include "fs/names/parents.h"
+#include "fs/names/remover.h"
 #include "fs/names/renamer.h"
 #include "fs/names/replaced_files.h"
+#include "fs/names/symbolic_links.h"
 #include "fs/shared/fs_context.h"
 #include "fs/shared/name_locker.h"
 
@@ -53,16 +56,21 @@ class CoreFileSystem final : public FileSystem {
   std::optional<Result<AttrReply>> TryGetAttr(Ino ino, std::optional<HandleId> handle) override;
   Result<AttrReply> GetAttr(Ino ino, std::optional<HandleId> handle) override;
   Result<AttrReply> SetAttr(Ino ino, const AttrChange& change, std::optional<HandleId> handle) override;
-  Result<Entry> MakeDirectory(Ino parent, const std::string& name, uint32_t mode,
-                              const Caller& caller) override;
+  Result<Entry> MakeDirectory(Ino parent, const std::string& name, uint32_t mode, const Caller& caller) override {
+    return creator_.MakeDirectory(parent, name, mode, caller);
+  }
   Result<Entry> MakeNode(Ino parent, const std::string& name, uint32_t mode, const Caller& caller) override;
-  Status Unlink(Ino parent, const std::string& name) override;
-  Status RemoveDirectory(Ino parent, const std::string& name) override;
+  Status Unlink(Ino parent, const std::string& name) override { return remover_.Unlink(parent, name); }
+  Status RemoveDirectory(Ino parent, const std::string& name) override {
+    return remover_.RemoveDirectory(parent, name);
+  }
   Status Rename(Ino parent, const std::string& name, Ino new_parent, const std::string& new_name,
                 uint32_t flags) override;
   Result<Entry> Symlink(Ino parent, const std::string& name, const std::string& target,
-                        const Caller& caller) override;
-  Result<std::string> ReadLink(Ino ino) override;
+                        const Caller& caller) override {
+    return links_.Make(parent, name, target, caller);
+  }
+  Result<std::string> ReadLink(Ino ino) override { return links_.Read(ino); }
   Result<FsStat> StatFs() override;
 
   std::optional<Result<Opened>> TryOpen(Ino ino, int flags) override;
@@ -112,12 +120,6 @@ class CoreFileSystem final : public FileSystem {
 
   Entry Absent() const;
   Result<Entry> Found(Ino ino) EXCLUDES(context_.tree.mutex);  // counts a lookup
-  Status CheckNewName(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
-  // The node a caller just made; counts a lookup.
-  Node* AddMade(Ino parent, const std::string& name, NodeType type, uint32_t mode, const Caller& caller)
-      REQUIRES(context_.tree.mutex);
-  Result<bool> Exists(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
-  Result<std::string> LinkTargetKey(Ino parent, const std::string& target) EXCLUDES(context_.tree.mutex);
 
   // --- files (core_open.cc, core_files.cc, core_copy.cc) ---
   Result<std::pair<Entry, Opened>> OpenByName(Ino parent, const std::string& name, int flags)
@@ -149,9 +151,6 @@ class CoreFileSystem final : public FileSystem {
   void NoteGone(uint64_t file_id, const ObjectVersion& version) EXCLUDES(context_.tree.mutex);
   std::optional<std::pair<uint64_t, ObjectVersion>> NextShard(uint64_t file_id);
 
-  Status UnlinkLocked(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
-  Status CheckEmpty(Ino ino, const std::string& key) EXCLUDES(context_.tree.mutex);
-
   // --- attributes ---
   bool IsStoredSo(const Node* node, const AttrChange& change) const REQUIRES(context_.tree.mutex);
   void ChangeAttributes(Node* node, const AttrChange& change) REQUIRES(context_.tree.mutex);
@@ -166,6 +165,9 @@ class CoreFileSystem final : public FileSystem {
   Publisher publisher_;
   Parents parents_;
   Detacher detacher_;
+  NameCreator creator_;
+  SymbolicLinks links_;
+  Remover remover_;
   HandleTable<FileHandle> files_;
   Opener opener_;
   ReplacedFiles replaced_{context_, opener_, [this](HandleId id) { Release(id); }};

@@ -24,10 +24,10 @@ Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
 
 Result<std::pair<Entry, Opened>> CoreFileSystem::Create(Ino parent, const std::string& name, uint32_t mode,
                                                         int flags, const Caller& caller) {
-  OSSFS2_RETURN_IF_ERROR(CheckNewName(parent, name));
+  OSSFS2_RETURN_IF_ERROR(creator_.Check(parent, name));
   Result<NameLocks::Guard> guard = locker_.Lock({{parent, name}});
   if (!guard) return guard.error();
-  Result<bool> exists = Exists(parent, name);
+  Result<bool> exists = creator_.Exists(parent, name);
   if (!exists) return exists.error();
   std::shared_ptr<FileHandle> handle;
   std::pair<Entry, Opened> made;
@@ -36,7 +36,8 @@ Result<std::pair<Entry, Opened>> CoreFileSystem::Create(Ino parent, const std::s
     Node* directory = context_.tree.Find(parent);
     // Listings may have found the name just now; then it is opened below.
     if (directory != nullptr && context_.tree.Child(directory, name) == nullptr) {
-      Node* node = AddMade(parent, name, NodeType::kFile, mode, caller);
+      creator_.SharesTree(context_.tree);
+      Node* node = creator_.Add(parent, name, NodeType::kFile, mode, caller);
       if (node == nullptr) return NoEntry(name);
       node->published = false;
       if (node->extra->chosen) node->extra->pending = true;

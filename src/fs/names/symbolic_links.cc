@@ -1,20 +1,15 @@
-// Symbolic links: OSS symlink objects whose exact text is kept in metadata.
-//
-// The object's own target is the key that the text leads to inside the mount, so other OSS tools follow it
-// too.
+#include "fs/names/symbolic_links.h"
+
 #include <cerrno>
 
 #include "base/log.h"
 #include "base/str.h"
-#include "fs/core_file_system.h"
 #include "fs/shared/attributes.h"
 #include "fs/shared/object_facts.h"
 #include "oss/object_headers.h"
 
 namespace ossfs2 {
 namespace {
-
-constexpr size_t kLinkTextBytesMax = 4095;
 
 std::vector<std::string> SplitPath(std::string_view path) {
   std::vector<std::string> parts;
@@ -43,7 +38,19 @@ std::string RelativePath(std::string_view directory, std::string_view target) {
 
 }  // namespace
 
-Result<std::string> CoreFileSystem::LinkTargetKey(Ino parent, const std::string& target) {
+Status SymbolicLinks::CheckTarget(const std::string& name, const std::string& target) const {
+  if (!context_.options.enable_symlink)
+    return MakeError(EOPNOTSUPP, ErrorKind::kInvalid,
+                     StrCat("'", name, "': symbolic links are off. Set enable_symlink=true."));
+  if (target.empty()) return MakeError(ENOENT, ErrorKind::kInvalid, StrCat("'", name, "': a symlink needs a target."));
+  if (target.size() > kLinkTextBytesMax)
+    return MakeError(
+        ENAMETOOLONG, ErrorKind::kInvalid,
+        StrCat("'", name, "': a symlink's target may have ", kLinkTextBytesMax, " bytes. Link to a shorter path."));
+  return {};
+}
+
+Result<std::string> SymbolicLinks::TargetKey(Ino parent, const std::string& target) {
   std::vector<std::string> parts;
   if (target.front() != '/') {
     MutexLock lock(context_.tree.mutex);
@@ -68,24 +75,17 @@ Result<std::string> CoreFileSystem::LinkTargetKey(Ino parent, const std::string&
   return key;
 }
 
-Result<Entry> CoreFileSystem::Symlink(Ino parent, const std::string& name, const std::string& target,
-                                      const Caller& caller) {
-  OSSFS2_RETURN_IF_ERROR(CheckNewName(parent, name));
-  if (!context_.options.enable_symlink)
-    return MakeError(EOPNOTSUPP, ErrorKind::kInvalid,
-                     StrCat("'", name, "': symbolic links are off. Set enable_symlink=true."));
-  if (target.empty()) return MakeError(ENOENT, ErrorKind::kInvalid, StrCat("'", name, "': a symlink needs a target."));
-  if (target.size() > kLinkTextBytesMax)
-    return MakeError(
-        ENAMETOOLONG, ErrorKind::kInvalid,
-        StrCat("'", name, "': a symlink's target may have ", kLinkTextBytesMax, " bytes. Link to a shorter path."));
+Result<Entry> SymbolicLinks::Make(Ino parent, const std::string& name, const std::string& target,
+                                  const Caller& caller) {
+  OSSFS2_RETURN_IF_ERROR(creator_.Check(parent, name));
+  OSSFS2_RETURN_IF_ERROR(CheckTarget(name, target));
   Result<NameLocks::Guard> guard = locker_.Lock({{parent, name}});
   if (!guard) return guard.error();
-  Result<bool> exists = Exists(parent, name);
+  Result<bool> exists = creator_.Exists(parent, name);
   if (!exists) return exists.error();
   const Error exists_error = NameExists(name);
   if (*exists) return exists_error;
-  Result<std::string> target_key = LinkTargetKey(parent, target);
+  Result<std::string> target_key = TargetKey(parent, target);
   if (!target_key) return target_key.error();
   std::string key;
   Node made;  // only for its metadata
@@ -110,7 +110,8 @@ Result<Entry> CoreFileSystem::Symlink(Ino parent, const std::string& name, const
   Result<WriteResult> put = context_.store.PutSymlink(key, *target_key, options);
   if (!put) return put.error().kind == ErrorKind::kAlreadyExists ? exists_error : put.error();
   MutexLock lock(context_.tree.mutex);
-  Node* node = AddMade(parent, name, NodeType::kSymlink, 0777, caller);
+  creator_.SharesTree(context_.tree);
+  Node* node = creator_.Add(parent, name, NodeType::kSymlink, 0777, caller);
   if (node == nullptr) return exists_error;
   node->size = target.size();
   node->extra->link_target = target;
@@ -119,7 +120,25 @@ Result<Entry> CoreFileSystem::Symlink(Ino parent, const std::string& name, const
   return context_.MakeEntry(node);
 }
 
-Result<std::string> CoreFileSystem::ReadLink(Ino ino) {
+Result<std::string> SymbolicLinks::AskTarget(const std::string& key) {
+  Result<std::string> target = context_.store.GetSymlink(key);
+  if (!target) return target.error();
+  if (target->compare(0, context_.prefix.size(), context_.prefix) != 0) {
+    const std::string text = StrCat("The symlink ", key, " leads to ", *target,
+                                    ", outside of the mounted prefix. Mount a prefix that has both.");
+    LogLimited(LogLevel::kWarning, text);
+    return MakeError(ENOENT, ErrorKind::kNotFound, text);
+  }
+  const std::string_view below(key);
+  const size_t slash = below.rfind('/');
+  const std::string_view directory =
+      slash == std::string_view::npos || slash < context_.prefix.size()
+          ? std::string_view()
+          : below.substr(context_.prefix.size(), slash - context_.prefix.size());
+  return RelativePath(directory, std::string_view(*target).substr(context_.prefix.size()));
+}
+
+Result<std::string> SymbolicLinks::Read(Ino ino) {
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
   std::string key;
   bool ask_metadata = false;
@@ -143,26 +162,12 @@ Result<std::string> CoreFileSystem::ReadLink(Ino ino) {
       if (node->extra->link_target) return *node->extra->link_target;
     }
   }
-  // Made by another program: only the target's key is known.
-  Result<std::string> target = context_.store.GetSymlink(key);
-  if (!target) return target.error();
-  if (target->compare(0, context_.prefix.size(), context_.prefix) != 0) {
-    const std::string text = StrCat("The symlink ", key, " leads to ", *target,
-                                    ", outside of the mounted prefix. Mount a prefix that has both.");
-    LogLimited(LogLevel::kWarning, text);
-    return MakeError(ENOENT, ErrorKind::kNotFound, text);
-  }
-  const std::string_view below(key);
-  const size_t slash = below.rfind('/');
-  const std::string_view directory =
-      slash == std::string_view::npos || slash < context_.prefix.size()
-          ? std::string_view()
-          : below.substr(context_.prefix.size(), slash - context_.prefix.size());
-  const std::string text = RelativePath(directory, std::string_view(*target).substr(context_.prefix.size()));
+  Result<std::string> text = AskTarget(key);
+  if (!text) return text;
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);
   if (node != nullptr && !node->unlinked) {
-    context_.tree.Extra(node).link_target = text;
+    context_.tree.Extra(node).link_target = *text;
     context_.tree.Recount(node);
   }
   return text;

@@ -51,7 +51,7 @@ Result<size_t> CoreFileSystem::CopyFileRange(HandleId source_id, uint64_t source
       return copied.error();
     }
     if (*copied) {
-      NoteWrite(*target);
+      target->NoteWrite(context_.clock.NowWallNs());
       return length;
     }
   }
@@ -73,7 +73,7 @@ Result<size_t> CoreFileSystem::CopyThrough(FileHandle& source, uint64_t source_o
         target.file->writer()->Write(target_offset + copied, std::span(piece).first(*read),
                                       WritePlace::kOffset);
     if (!written) return written.error();
-    NoteWrite(target);
+    target.NoteWrite(context_.clock.NowWallNs());
     copied += *read;
   }
   return copied;

@@ -1,6 +1,7 @@
 #include "fs/core_file_system.h"
 
 #include <cerrno>
+#include <cstdio>
 
 #include "base/str.h"
 #include "fs/shared/attributes.h"
@@ -19,6 +20,7 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
       locker_(context_),
       lister_(context_),
       resolver_(context_, lister_),
+      lookup_(context_, resolver_),
       saver_(context_, locker_),
       xattrs_(context_, resolver_, saver_),
       publisher_(context_, locker_, saver_),
@@ -28,6 +30,8 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
       links_(context_, locker_, resolver_, creator_),
       remover_(context_, locker_, resolver_, parents_, detacher_),
       opener_(context_, locker_, resolver_, publisher_, files_),
+      closer_(context_, locker_, saver_, publisher_, opener_, files_),
+      resizer_(context_, saver_, publisher_, opener_, closer_, files_),
       renamer_(context_, locker_, resolver_, publisher_, saver_, parents_, detacher_, replaced_),
       directories_(context_, lister_, resolver_) {
   context_.reads.SetNextFileResolver([this](uint64_t file_id) { return NextShard(file_id); });
@@ -59,68 +63,17 @@ void CoreFileSystem::Pages::Drop(uint64_t file_id) {
   if (KernelNotifier* notifier = context_.notifier) notifier->InvalidateInode(file_id);
 }
 
-Entry CoreFileSystem::Absent() const {
-  Entry entry;
-  entry.entry_valid_s = context_.options.negative_timeout_s;
-  return entry;
-}
-
-// --- lookups ---
-
-std::optional<Result<Entry>> CoreFileSystem::TryLookup(Ino parent, std::string_view name) {
-  if (Status status = CheckName(name); !status) return Result<Entry>(status.error());
-  MutexLock lock(context_.tree.mutex);
-  Node* directory = context_.tree.Find(parent);
-  if (directory == nullptr) return Result<Entry>(context_.Stale(parent));
-  if (!directory->is_directory()) return Result<Entry>(NotADirectory(context_.tree.Path(directory)));
-  resolver_.SharesTree(context_.tree);
-  auto known = resolver_.Known(directory, name);
-  if (!known) return std::nullopt;
-  context_.tree.Touch(directory);
-  if (!*known) {
-    const bool remember = known->error().errno_value == ENOENT && context_.options.negative_timeout_s > 0;
-    return remember ? Result<Entry>(Absent()) : Result<Entry>(known->error());
-  }
-  ++(**known)->lookups;
-  return Result<Entry>(context_.MakeEntry(**known));
-}
-
-Result<Entry> CoreFileSystem::Found(Ino ino) {
-  MutexLock lock(context_.tree.mutex);
-  Node* node = context_.tree.Find(ino);
-  if (node == nullptr || node->unlinked) return context_.Stale(ino);
-  ++node->lookups;
-  return context_.MakeEntry(node);
-}
-
-Result<Entry> CoreFileSystem::Lookup(Ino parent, const std::string& name) {
-  for (int tries = 1;; ++tries) {
-    Result<Ino> ino = resolver_.Resolve(parent, name);
-    if (!ino) {
-      if (ino.error().errno_value == ENOENT && context_.options.negative_timeout_s > 0) return Absent();
-      return ino.error();
-    }
-    bool needs_metadata = false;
-    {
-      MutexLock lock(context_.tree.mutex);
-      const Node* node = context_.tree.Find(*ino);
-      needs_metadata = node != nullptr && context_.NeedsMetadata(node);
-    }
-    if (needs_metadata) OSSFS2_RETURN_IF_ERROR(resolver_.FetchMetadata({*ino}));
-    Result<Entry> entry = Found(*ino);
-    if (entry || entry.error().errno_value != ESTALE) return entry;
-    // Removed in between; or replaced, and then the name was never away.
-    if (tries == kNameTriesMax) return NoEntry(name);
-  }
-}
-
-void CoreFileSystem::Forget(Ino ino, uint64_t lookups) {
-  bool shrinks = false;
-  {
-    MutexLock lock(context_.tree.mutex);
-    if (Node* node = context_.tree.Find(ino)) shrinks = context_.tree.Forget(node, lookups);
-  }
-  if (shrinks) context_.TrySpawn([this] { context_.Shrink(); });
+Status CoreFileSystem::Rename(Ino parent, const std::string& name, Ino new_parent,
+                              const std::string& new_name, uint32_t flags) {
+  OSSFS2_RETURN_IF_ERROR(creator_.Check(new_parent, new_name));
+  OSSFS2_RETURN_IF_ERROR(CheckName(name));
+  if ((flags & ~static_cast<uint32_t>(RENAME_NOREPLACE)) != 0)
+    return MakeError(EINVAL, ErrorKind::kInvalid,
+                     StrCat("'", name, "' to '", new_name,
+                            "': of the flags of rename only RENAME_NOREPLACE is possible. "
+                            "To exchange names, rename over a third one."));
+  Renamer::Names names{parent, name, new_parent, new_name, (flags & RENAME_NOREPLACE) != 0};
+  return renamer_.Rename(names);
 }
 
 // --- attributes ---
@@ -188,7 +141,7 @@ void CoreFileSystem::ChangeAttributes(Node* node, const AttrChange& change) {
 Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std::optional<HandleId> handle) {
   OSSFS2_RETURN_IF_ERROR(context_.CheckWritable(ino));
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
-  if (change.size) OSSFS2_RETURN_IF_ERROR(Resize(ino, *change.size, handle));
+  if (change.size) OSSFS2_RETURN_IF_ERROR(resizer_.Resize(ino, *change.size, handle));
   std::shared_ptr<WriteFile> writer;
   WriteOptions upload;
   {

@@ -13,10 +13,13 @@
 
 #include "fs/attributes/attribute_saver.h"
 #include "fs/attributes/extended_attributes.h"
+#include "fs/files/closer.h"
 #include "fs/files/opener.h"
 #include "fs/files/publisher.h"
+#include "fs/files/resizer.h"
 #include "fs/handles/file_handle.h"
 #include "fs/handles/handle_table.h"
+#include "fs/lookup/entry_lookup.h"
 #include "fs/lookup/lister.h"
 #include "fs/lookup/open_directories.h"
 #include "fs/lookup/resolver.h"
@@ -50,9 +53,11 @@ class CoreFileSystem final : public FileSystem {
 
   void SetNotifier(KernelNotifier* notifier) override;
 
-  std::optional<Result<Entry>> TryLookup(Ino parent, std::string_view name) override;
-  Result<Entry> Lookup(Ino parent, const std::string& name) override;
-  void Forget(Ino ino, uint64_t lookups) override;
+  std::optional<Result<Entry>> TryLookup(Ino parent, std::string_view name) override {
+    return lookup_.TryLookup(parent, name);
+  }
+  Result<Entry> Lookup(Ino parent, const std::string& name) override { return lookup_.Lookup(parent, name); }
+  void Forget(Ino ino, uint64_t lookups) override { lookup_.Forget(ino, lookups); }
   std::optional<Result<AttrReply>> TryGetAttr(Ino ino, std::optional<HandleId> handle) override;
   Result<AttrReply> GetAttr(Ino ino, std::optional<HandleId> handle) override;
   Result<AttrReply> SetAttr(Ino ino, const AttrChange& change, std::optional<HandleId> handle) override;
@@ -73,7 +78,7 @@ class CoreFileSystem final : public FileSystem {
   Result<std::string> ReadLink(Ino ino) override { return links_.Read(ino); }
   Result<FsStat> StatFs() override;
 
-  std::optional<Result<Opened>> TryOpen(Ino ino, int flags) override;
+  std::optional<Result<Opened>> TryOpen(Ino ino, int flags) override { return opener_.TryOpen(ino, flags); }
   Result<Opened> Open(Ino ino, int flags) override;
   Result<std::pair<Entry, Opened>> Create(Ino parent, const std::string& name, uint32_t mode, int flags,
                                           const Caller& caller) override;
@@ -88,10 +93,10 @@ class CoreFileSystem final : public FileSystem {
   Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size,
                                 Writer writer) override;
   Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) override;
-  bool NothingToFlush(HandleId handle) override;
-  Status Flush(HandleId handle) override;
-  Status Fsync(HandleId handle) override;
-  void Release(HandleId handle) override;
+  bool NothingToFlush(HandleId handle) override { return closer_.NothingToFlush(handle); }
+  Status Flush(HandleId handle) override { return closer_.Flush(handle); }
+  Status Fsync(HandleId handle) override { return closer_.Fsync(handle); }
+  void Release(HandleId handle) override { closer_.Release(handle); }
   Status Allocate(HandleId handle, int mode, uint64_t offset, uint64_t length) override;
   Result<size_t> CopyFileRange(HandleId source, uint64_t source_offset, HandleId target,
                                uint64_t target_offset, size_t length) override;
@@ -116,18 +121,9 @@ class CoreFileSystem final : public FileSystem {
  private:
   struct FlushReport;
 
-  static constexpr int kNameTriesMax = 5;  // of what finds a file by its name, while renames here give it to others
-
-  Entry Absent() const;
-  Result<Entry> Found(Ino ino) EXCLUDES(context_.tree.mutex);  // counts a lookup
-
   // --- files (core_open.cc, core_files.cc, core_copy.cc) ---
   Result<std::pair<Entry, Opened>> OpenByName(Ino parent, const std::string& name, int flags)
       EXCLUDES(context_.tree.mutex);
-  Status TruncateOpen(OpenFile& file, uint64_t size) EXCLUDES(context_.tree.mutex);
-  void TouchTruncated(Node* node, OpenFile* file) REQUIRES(context_.tree.mutex);
-  Status Resize(Ino ino, uint64_t size, std::optional<HandleId> handle) EXCLUDES(context_.tree.mutex);
-  Status ResizeUnopened(Ino ino, uint64_t size) EXCLUDES(context_.tree.mutex);
   std::optional<ObjectVersion> VersionToRead(const FileHandle& handle) EXCLUDES(context_.tree.mutex);
   std::shared_ptr<ReadFile> ReaderOf(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   bool ReadsOldVersion(std::optional<HandleId> id);
@@ -137,11 +133,6 @@ class CoreFileSystem final : public FileSystem {
   bool LostHere(const FileHandle& handle) EXCLUDES(context_.tree.mutex);
   // This mount has stored the file, or is about to, since OpenFile::version was `version`.
   bool StoredSince(const FileHandle& handle, uint64_t version) EXCLUDES(context_.tree.mutex);
-  void NoteWrite(FileHandle& handle, Writer writer = Writer::kCall);
-  // Its close is no longer what stores the file.
-  static void NoteFlushed(FileHandle& handle);
-  Status PublishHandle(FileHandle& handle, PublishFor purpose);
-  void DropHandle(const std::shared_ptr<FileHandle>& handle);
   // What of an open file can be copied in the bucket; unset: what it has is not there.
   std::optional<Result<ObjectVersion>> VersionToCopy(FileHandle& source) EXCLUDES(context_.tree.mutex);
   Result<size_t> CopyThrough(FileHandle& source, uint64_t source_offset, FileHandle& target,
@@ -160,6 +151,7 @@ class CoreFileSystem final : public FileSystem {
   NameLocker locker_;
   Lister lister_;
   Resolver resolver_;
+  EntryLookup lookup_;
   AttributeSaver saver_;
   ExtendedAttributes xattrs_;
   Publisher publisher_;
@@ -170,7 +162,9 @@ class CoreFileSystem final : public FileSystem {
   Remover remover_;
   HandleTable<FileHandle> files_;
   Opener opener_;
-  ReplacedFiles replaced_{context_, opener_, [this](HandleId id) { Release(id); }};
+  Closer closer_;
+  Resizer resizer_;
+  ReplacedFiles replaced_{context_, opener_, [this](HandleId id) { closer_.Release(id); }};
   Renamer renamer_;
   OpenDirectories directories_;
 };

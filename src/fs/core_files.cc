@@ -1,4 +1,4 @@
-// Reading, writing, resizing and flushing through handles.
+// Reading and writing through handles.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -122,16 +122,6 @@ void CoreFileSystem::ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offs
 
 // --- writing ---
 
-void CoreFileSystem::NoteWrite(FileHandle& handle, Writer writer) {
-  handle.file->last_write_ns = context_.clock.NowWallNs();
-  if (handle.file->told) handle.file->told = false;
-  if (writer == Writer::kCall && !handle.unflushed.exchange(true)) handle.file->unflushed.fetch_add(1);
-}
-
-void CoreFileSystem::NoteFlushed(FileHandle& handle) {
-  if (handle.unflushed.exchange(false)) handle.file->unflushed.fetch_sub(1);
-}
-
 Result<bool> CoreFileSystem::TryWrite(HandleId id, uint64_t offset, std::span<const std::byte> data, Writer writer) {
   const auto handle = files_.Get(id);
   if (!handle || !handle->writable) return BadHandle(id);
@@ -139,7 +129,7 @@ Result<bool> CoreFileSystem::TryWrite(HandleId id, uint64_t offset, std::span<co
   if (!handle->file->TryEnter()) return false;
   Result<bool> written = handle->file->writer()->TryWrite(offset, data, PlaceOf(*handle, writer));
   handle->file->Leave();
-  if (written && *written) NoteWrite(*handle, writer);
+  if (written && *written) handle->NoteWrite(context_.clock.NowWallNs(), writer);
   return written;
 }
 
@@ -151,7 +141,7 @@ Result<size_t> CoreFileSystem::TryWriteLanded(HandleId id, uint64_t offset, Land
   if (!handle->file->TryEnter()) return size_t{0};
   Result<size_t> taken = handle->file->writer()->TryWriteLanded(offset, landing, size, PlaceOf(*handle, writer));
   handle->file->Leave();
-  if (taken && *taken > 0) NoteWrite(*handle, writer);
+  if (taken && *taken > 0) handle->NoteWrite(context_.clock.NowWallNs(), writer);
   return taken;
 }
 
@@ -162,7 +152,7 @@ Result<size_t> CoreFileSystem::WriteLanded(HandleId id, uint64_t offset, const L
   GatePass pass(*handle->file);
   Result<size_t> written =
       handle->file->writer()->WriteLanded(offset, landing, from, size, PlaceOf(*handle, writer));
-  if (written && *written > from) NoteWrite(*handle, writer);
+  if (written && *written > from) handle->NoteWrite(context_.clock.NowWallNs(), writer);
   return written;
 }
 
@@ -171,7 +161,7 @@ Status CoreFileSystem::Write(HandleId id, uint64_t offset, std::span<const std::
   if (!handle || !handle->writable) return BadHandle(id);
   GatePass pass(*handle->file);
   Status written = handle->file->writer()->Write(offset, data, PlaceOf(*handle, writer));
-  if (written) NoteWrite(*handle, writer);
+  if (written) handle->NoteWrite(context_.clock.NowWallNs(), writer);
   return written;
 }
 
@@ -181,123 +171,8 @@ Status CoreFileSystem::Allocate(HandleId id, int mode, uint64_t offset, uint64_t
   GatePass pass(*handle->file);
   const auto writer = handle->file->writer();
   Status allocated = writer->Allocate(mode, offset, length);
-  if (allocated && writer->dirty()) NoteWrite(*handle);
+  if (allocated && writer->dirty()) handle->NoteWrite(context_.clock.NowWallNs());
   return allocated;
-}
-
-Status CoreFileSystem::TruncateOpen(OpenFile& file, uint64_t size) {
-  GatePass pass(file);
-  const auto writer = file.writer();
-  if (writer->size() == size) {
-    MutexLock lock(context_.tree.mutex);
-    if (Node* node = context_.tree.Find(file.ino())) TouchTruncated(node, &file);
-    return {};
-  }
-  OSSFS2_RETURN_IF_ERROR(writer->Truncate(size));
-  file.last_write_ns = context_.clock.NowWallNs();
-  return {};
-}
-
-// A truncate to the size that the file has: only its time is new. Not worth a request, unless somebody chose
-// another time before.
-void CoreFileSystem::TouchTruncated(Node* node, OpenFile* file) {
-  const int64_t now_ns = context_.clock.NowWallNs();
-  if (file != nullptr && file->dirty()) {
-    file->last_write_ns = now_ns;
-    return;
-  }
-  node->mtime_ns = now_ns;
-  NodeExtra& extra = context_.tree.Extra(node);
-  extra.ctime_ns = now_ns;
-  if (!extra.chosen || !context_.options.keep_attributes || node->unlinked) return;
-  extra.pending = extra.mtime_chosen = true;
-  node->local_stamp = context_.tree.NextStamp();
-  saver_.SharesTree(context_.tree);
-  saver_.Note(node);
-}
-
-Status CoreFileSystem::Resize(Ino ino, uint64_t size, std::optional<HandleId> id) {
-  std::shared_ptr<FileHandle> handle = id ? files_.Get(*id) : nullptr;
-  if (handle && !handle->writable) handle = nullptr;
-  {
-    MutexLock lock(context_.tree.mutex);
-    Node* node = context_.tree.Find(ino);
-    if (node == nullptr) return context_.Stale(ino);
-    if (node->type != NodeType::kFile)
-      return MakeError(node->is_directory() ? EISDIR : EINVAL, ErrorKind::kInvalid,
-                       StrCat(context_.tree.Path(node), " is no regular file: its size cannot be set."));
-    const bool busy =
-        node->extra && node->extra->open && (node->extra->open->ahead() || node->extra->open->writable_handles > 0);
-    if (!handle && !busy && node->size == size) {
-      TouchTruncated(node, nullptr);
-      return {};
-    }
-  }
-  if (!handle) return ResizeUnopened(ino, size);
-  OSSFS2_RETURN_IF_ERROR(TruncateOpen(*handle->file, size));
-  if (handle->file->dirty()) NoteWrite(*handle);
-  return {};
-}
-
-// Through a handle of its own: with the last handle of others what is not stored would go.
-Status CoreFileSystem::ResizeUnopened(Ino ino, uint64_t size) {
-  Result<Opened> opened = Open(ino, O_WRONLY);
-  if (!opened) return opened.error();
-  const std::shared_ptr<OpenFile> file = files_.Get(opened->handle)->file;
-  Status status = TruncateOpen(*file, size);
-  bool has_writers = false;
-  {
-    MutexLock lock(context_.tree.mutex);
-    has_writers = file->writable_handles > 1;  // they store it
-  }
-  if (status && !has_writers) status = publisher_.Publish(ino, PublishFor::kClose);
-  Release(opened->handle);
-  return status;
-}
-
-// --- flushing ---
-
-bool CoreFileSystem::NothingToFlush(HandleId id) {
-  const auto handle = files_.Get(id);
-  if (!handle) return true;
-  opener_.NoteAnswered(*handle);
-  if (!handle->closing.exchange(true)) handle->file->closing.fetch_add(1);
-  const auto writer = handle->file->writer();
-  if (!handle->stores) return !writer || !writer->provisional();  // the last close puts the old version back
-  if (writer && (writer->dirty() || !writer->sticky_error())) return false;
-  NoteFlushed(*handle);
-  return true;
-}
-
-Status CoreFileSystem::PublishHandle(FileHandle& handle, PublishFor purpose) {
-  const auto writer = handle.file->writer();
-  if (!writer) return {};
-  if (Status stuck = writer->sticky_error(); !stuck) return stuck;
-  if (!writer->dirty()) return {};
-  return publisher_.Publish(handle.ino, purpose);
-}
-
-Status CoreFileSystem::Flush(HandleId id) {
-  const auto handle = files_.Get(id);
-  if (!handle) return BadHandle(id);
-  if (!handle->stores) return {};
-  NoteFlushed(*handle);
-  // Another handle is in the middle of writing this file: its close stores all.
-  if (handle->file->unflushed > 0 || !context_.options.sync_upload)
-    return handle->file->writer()->sticky_error();
-  Status stored = PublishHandle(*handle, PublishFor::kClose);
-  handle->file->told = !stored.has_value();
-  return stored;
-}
-
-Status CoreFileSystem::Fsync(HandleId id) {
-  const auto handle = files_.Get(id);
-  if (!handle) return BadHandle(id);
-  if (context_.options.ignore_fsync) return {};
-  // The file is meant, not what this handle wrote: sync(1) opens it for reading.
-  OSSFS2_RETURN_IF_ERROR(PublishHandle(*handle, PublishFor::kFsync));
-  NoteFlushed(*handle);
-  return saver_.Save(handle->ino);
 }
 
 }  // namespace ossfs2

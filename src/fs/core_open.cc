@@ -1,21 +1,20 @@
-// Opening and creating files (opener.h does the most of it).
+// Opening and making files, each of several steps: opener.h, name_creator.h, resizer.h and closer.h do them.
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 
+#include "base/str.h"
 #include "fs/core_file_system.h"
 
 namespace ossfs2 {
-
-std::optional<Result<Opened>> CoreFileSystem::TryOpen(Ino ino, int flags) { return opener_.TryOpen(ino, flags); }
 
 Result<Opened> CoreFileSystem::Open(Ino ino, int flags) {
   Result<Opener::Made> made = opener_.Open(ino, flags);
   if (!made) return made.error();
   Status status = made->writer;
   if (status && (flags & O_TRUNC) != 0) {
-    status = TruncateOpen(*made->handle->file, 0);
-    if (status) NoteWrite(*made->handle);
+    status = resizer_.Empty(*made->handle);
   }
   if (status) return made->opened;
   Release(made->opened.handle);
@@ -67,6 +66,21 @@ Result<std::pair<Entry, Opened>> CoreFileSystem::Create(Ino parent, const std::s
   return OpenByName(parent, name, flags & ~(O_CREAT | O_EXCL));
 }
 
+Result<Entry> CoreFileSystem::MakeNode(Ino parent, const std::string& name, uint32_t mode,
+                                       const Caller& caller) {
+  if ((mode & S_IFMT) != 0 && !S_ISREG(mode))
+    return MakeError(
+        EPERM, ErrorKind::kInvalid,
+        StrCat("'", name, "': only regular files can be made; a bucket has no devices, pipes or sockets."));
+  auto created = Create(parent, name, mode & 07777, O_WRONLY | O_EXCL, caller);
+  if (!created) return created.error();
+  const Status stored = Flush(created->second.handle);
+  Release(created->second.handle);
+  if (stored) return created->first;
+  Forget(created->first.attr.ino, 1);
+  return stored.error();
+}
+
 Result<std::pair<Entry, Opened>> CoreFileSystem::OpenByName(Ino parent, const std::string& name, int flags) {
   for (int tries = 1;; ++tries) {
     Result<Entry> entry = Lookup(parent, name);
@@ -79,7 +93,7 @@ Result<std::pair<Entry, Opened>> CoreFileSystem::OpenByName(Ino parent, const st
     }
     Forget(entry->attr.ino, 1);
     // ESTALE: the name got another file in between.
-    if (opened.error().errno_value != ESTALE || tries == kNameTriesMax) return opened.error();
+    if (opened.error().errno_value != ESTALE || tries == EntryLookup::kTriesMax) return opened.error();
   }
 }
 

@@ -35,6 +35,17 @@ struct FileHandle {
 
   // Another host has replaced the version that it was opened at. It may have read that from the page cache only.
   bool outdated() const { return file->replaced != replaced; }
+
+  // Bytes were written through it, now: by a call, whose close stores them, or as pages that the kernel writes back.
+  void NoteWrite(int64_t now_ns, Writer writer = Writer::kCall) {
+    file->last_write_ns = now_ns;
+    if (file->told) file->told = false;
+    if (writer == Writer::kCall && !unflushed.exchange(true)) file->unflushed.fetch_add(1);
+  }
+  // Its close is no longer what stores the file.
+  void NoteFlushed() {
+    if (unflushed.exchange(false)) file->unflushed.fetch_sub(1);
+  }
 };
 
 }  // namespace ossfs2

@@ -21,9 +21,12 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
       lister_(context_),
       resolver_(context_, lister_),
       lookup_(context_, resolver_),
+      explainer_(context_, resolver_),
       saver_(context_, locker_),
+      changes_(context_, saver_),
       xattrs_(context_, resolver_, saver_),
       publisher_(context_, locker_, saver_),
+      final_flush_(context_, publisher_, saver_),
       parents_(context_, saver_),
       detacher_(context_),
       creator_(context_, locker_, resolver_),
@@ -103,41 +106,6 @@ Result<AttrReply> CoreFileSystem::GetAttr(Ino ino, std::optional<HandleId> handl
   return AttrReply{ShownAttr(node, context_.options), context_.AttrValidS(node)};
 }
 
-// What is stored already: `chmod -R` and `chown -R` at each start of a container cost nothing then.
-bool CoreFileSystem::IsStoredSo(const Node* node, const AttrChange& change) const {
-  const NodeExtra& extra = *node->extra;
-  if (!node->published || !extra.metadata_known || extra.pending || (extra.open && extra.open->ahead())) return false;
-  const Attr now = ShownAttr(node, context_.options);
-  return (!change.mode || (*change.mode & 07777) == (now.mode & 07777)) && (!change.uid || *change.uid == now.uid) &&
-         (!change.gid || *change.gid == now.gid) && (!change.mtime_ns || *change.mtime_ns == now.mtime_ns);
-}
-
-void CoreFileSystem::ChangeAttributes(Node* node, const AttrChange& change) {
-  NodeExtra& extra = context_.tree.Extra(node);
-  if (IsStoredSo(node, change)) {
-    if (change.atime_ns) extra.atime_ns = *change.atime_ns;
-    extra.ctime_ns = context_.clock.NowWallNs();
-    return;
-  }
-  if (change.mode) extra.mode = *change.mode & 07777;
-  if (change.uid) extra.uid = *change.uid;
-  if (change.gid) extra.gid = *change.gid;
-  if (change.atime_ns) extra.atime_ns = *change.atime_ns;
-  if (change.mtime_ns) {
-    node->mtime_ns = *change.mtime_ns;
-    extra.mtime_chosen = true;
-    if (extra.open) extra.open->last_write_ns = 0;
-  }
-  extra.ctime_ns = context_.clock.NowWallNs();
-  // A file whose only news is when it was read is not worth a request.
-  const bool keep = change.mode || change.uid || change.gid || change.mtime_ns;
-  if (!keep || !context_.options.keep_attributes) return;
-  extra.chosen = extra.pending = true;
-  node->local_stamp = context_.tree.NextStamp();
-  saver_.SharesTree(context_.tree);
-  if (!node->unlinked && node != context_.tree.root()) saver_.Note(node);
-}
-
 Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std::optional<HandleId> handle) {
   OSSFS2_RETURN_IF_ERROR(context_.CheckWritable(ino));
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
@@ -149,7 +117,8 @@ Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std
     Node* node = context_.tree.Find(ino);
     if (node == nullptr) return context_.Stale(ino);
     if (change.mode || change.uid || change.gid || change.atime_ns || change.mtime_ns) {
-      ChangeAttributes(node, change);
+      changes_.SharesTree(context_.tree);
+      changes_.Make(node, change);
       if (node->extra->open) writer = node->extra->open->writer();
       publisher_.SharesTree(context_.tree);
       upload = publisher_.UploadOptionsOf(node);

@@ -1,19 +1,21 @@
 // CoreFileSystem: the FileSystem over an object store and the two engines: puts the parts of fs/ together.
 //
-// Threads, errors: file_system.h. The parts: Tree (what is known), Resolver and Lister (asking), Publisher
-// and Renamer (changing), Opener, NameLocker (keeping changes apart), OpenDirectories and HandleTable (what is open).
-// Methods are in core_*.cc by kind.
+// Most methods are a part's; here is what takes several of them (core_file_system.cc: attributes and the ends of the
+// mount; core_open.cc: open, create, mknod), and what is read, written and copied through handles (core_files.cc,
+// core_copy.cc).
+// Threads, errors: file_system.h.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "fs/attributes/attribute_changes.h"
 #include "fs/attributes/attribute_saver.h"
 #include "fs/attributes/extended_attributes.h"
 #include "fs/files/closer.h"
+#include "fs/files/final_flush.h"
 #include "fs/files/opener.h"
 #include "fs/files/publisher.h"
 #include "fs/files/resizer.h"
@@ -22,6 +24,7 @@
 #include "fs/lookup/entry_lookup.h"
 #include "fs/lookup/lister.h"
 #include "fs/lookup/open_directories.h"
+#include "fs/lookup/path_explainer.h"
 #include "fs/lookup/resolver.h"
 #include "fs/names/name_creator.h"
 #include "fs/names/parents.h"
@@ -115,12 +118,12 @@ class CoreFileSystem final : public FileSystem {
   }
   Status RemoveXattr(Ino ino, const std::string& name) override { return xattrs_.Remove(ino, name); }
 
-  Result<std::vector<std::string>> Explain(const std::string& path) override;
-  std::vector<std::string> FlushAll(std::chrono::milliseconds deadline) override;
+  Result<std::vector<std::string>> Explain(const std::string& path) override { return explainer_.Explain(path); }
+  std::vector<std::string> FlushAll(std::chrono::milliseconds deadline) override {
+    return final_flush_.Run(deadline);
+  }
 
  private:
-  struct FlushReport;
-
   // --- files (core_open.cc, core_files.cc, core_copy.cc) ---
   Result<std::pair<Entry, Opened>> OpenByName(Ino parent, const std::string& name, int flags)
       EXCLUDES(context_.tree.mutex);
@@ -142,19 +145,18 @@ class CoreFileSystem final : public FileSystem {
   void NoteGone(uint64_t file_id, const ObjectVersion& version) EXCLUDES(context_.tree.mutex);
   std::optional<std::pair<uint64_t, ObjectVersion>> NextShard(uint64_t file_id);
 
-  // --- attributes ---
-  bool IsStoredSo(const Node* node, const AttrChange& change) const REQUIRES(context_.tree.mutex);
-  void ChangeAttributes(Node* node, const AttrChange& change) REQUIRES(context_.tree.mutex);
-
   FsContext context_;
   Pages pages_{context_};
   NameLocker locker_;
   Lister lister_;
   Resolver resolver_;
   EntryLookup lookup_;
+  PathExplainer explainer_;
   AttributeSaver saver_;
+  AttributeChanges changes_;
   ExtendedAttributes xattrs_;
   Publisher publisher_;
+  FinalFlush final_flush_;
   Parents parents_;
   Detacher detacher_;
   NameCreator creator_;

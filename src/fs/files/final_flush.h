@@ -1,0 +1,37 @@
+// FinalFlush: at the end of a mount, stores every dirty file and every attribute that waits, until a deadline.
+//
+// Threads: one call, which blocks until all is stored or the deadline is there; the files are stored on the executor, and
+// those that are late go on there (FsContext::WaitForTasks waits for them).
+// Errors: a line for each file that is not stored, with its path and why.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fs/attributes/attribute_saver.h"
+#include "fs/files/publisher.h"
+#include "fs/shared/fs_context.h"
+
+namespace ossfs2 {
+
+class FinalFlush {
+ public:
+  FinalFlush(FsContext& context, Publisher& publisher, AttributeSaver& saver)
+      : context_(context), publisher_(publisher), saver_(saver) {}
+
+  // What could not be stored, a line each. Attributes that a call under way changes later it stores itself.
+  std::vector<std::string> Run(std::chrono::milliseconds deadline) EXCLUDES(context_.tree.mutex);
+
+ private:
+  struct Report;
+  // Paths by inode.
+  std::map<Ino, std::string> Unsaved() EXCLUDES(context_.tree.mutex);
+
+  FsContext& context_;
+  Publisher& publisher_;
+  AttributeSaver& saver_;
+};
+
+}  // namespace ossfs2

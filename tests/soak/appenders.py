@@ -88,118 +88,143 @@ def check(name, found, progress, killed):
                 name, writer, sorted(absent)[:20], begun, written, stored, len(numbers)))
 
 
+class Soak:
+    """Rounds of writers on one mount. What they have done is kept in memory that all processes share."""
+
+    def __init__(self, server, mount, faults):
+        self.server, self.mount, self.faults = server, mount, faults
+        self.names = ["shared%d" % n for n in range(SHARED)] + ["own%d" % n for n in range(WRITERS)]
+        self.memory = mmap.mmap(-1, 12 * (WRITERS * (SHARED + 1) + 1))
+        self.progress = {name: {} for name in self.names}
+        self.round_number, self.seconds = 0, 0
+        place = 0
+        for name in self.names:
+            for writer in range(WRITERS):
+                if name.startswith("shared") or name == "own%d" % writer:
+                    self.progress[name][writer] = Progress(self.memory, place)
+                    self.progress[name][writer].skipped, self.progress[name][writer].cut = set(), set()
+                    place += 1
+
+    # --- in the writers' processes ---
+
+    def append(self, mine, writer, name, end):
+        """One open, some records, and perhaps an fsync between them; the close stores."""
+        one = self.progress[name][writer]
+        handle = os.open(os.path.join(self.mount.path, name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        number = 0
+        try:
+            for _ in range(mine.choice((1, 1, 5, 40))):
+                number = one.get()[0] + 1
+                data = record(writer, number, mine.choice(LENGTHS))
+                one.set(0, number)
+                if os.write(handle, data) != len(data):
+                    raise AssertionError("a short write to " + name)
+                one.set(1, number)
+                if mine.random() < 0.1:
+                    os.fsync(handle)
+                    one.set(2, number)
+                if time.monotonic() > end:
+                    break
+        finally:
+            os.close(handle)
+        # A close beside other writers need not store: only one's own file is surely stored by it.
+        if name.startswith("own"):
+            one.set(2, number)
+
+    def work(self, writer):
+        mine = random.Random("%d-%d-%d" % (SEED, self.round_number, writer))
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            name = mine.choice(["own%d" % writer] + ["shared%d" % n for n in range(SHARED)])
+            try:
+                self.append(mine, writer, name, end)
+            except OSError:
+                if not self.is_going_down():
+                    raise
+                return
+
+    def is_going_down(self):
+        return self.memory[-1] != 0
+
+    # --- between the rounds ---
+
+    def look(self, name):
+        try:
+            with open(os.path.join(self.mount.path, name), "rb", buffering=0) as stream:
+                return b"".join(iter(lambda: stream.read(MIB), b""))
+        except FileNotFoundError:
+            return b""
+
+    def check_file(self, name, killed):
+        def may_be_cut(writer, number, is_last):
+            one = self.progress[name][writer]
+            begun, written, stored = one.get()
+            if begun == number > written or (killed and is_last and number > stored):
+                one.cut.add(number)
+            return number in one.cut
+
+        data = self.look(name)
+        found = parse(data, name, may_be_cut)
+        check(name, found, self.progress[name], killed)
+        kept = self.server.client.get(name) if data else b""
+        if kept != data:
+            raise AssertionError("%s: %d bytes in the mount, %d in the bucket" % (name, len(data), len(kept)))
+        for writer, one in self.progress[name].items():
+            there = {number for who, number in found if who == writer}
+            one.skipped |= set(range(1, one.get()[0] + 1)) - there
+            for which in range(3):
+                one.set(which, one.get()[0])
+
+    def check_all(self, killed):
+        self.server.clear_fault()
+        for name in self.names:
+            self.check_file(name, killed)
+
+    def store_all(self):
+        for name in self.names:
+            path = os.path.join(self.mount.path, name)
+            if os.path.exists(path):
+                handle = os.open(path, os.O_WRONLY | os.O_APPEND)
+                os.fsync(handle)
+                os.close(handle)
+
+    def kill(self, dice, way, processes):
+        if way == "writers":
+            for pid in dice.sample(sorted(processes.children), 3):
+                time.sleep(dice.random() * self.seconds / 4)
+                os.kill(pid, signal.SIGKILL)
+        elif way == "daemon":
+            time.sleep(dice.random() * self.seconds)
+            self.memory[-1] = 1
+            self.mount.process.kill()
+            self.mount.process.wait()
+
+    def run_round(self, dice, number):
+        self.round_number = number
+        self.seconds, way = dice.choice((1.5, 3, 5)), dice.choice(("writers", "writers", "daemon", "nobody"))
+        self.memory[-1] = 0
+        common.set_faults(self.server, self.faults, number)
+        started = time.monotonic()
+        processes = harness.Processes(self.work, range(WRITERS))
+        self.kill(dice, way, processes)
+        processes.join(self.seconds + 120)
+        print("round %d: %s, %.1f s" % (number, way, time.monotonic() - started), flush=True)
+        if way == "daemon":
+            self.mount.detach()
+            self.mount.start()
+        else:
+            self.store_all()
+        self.check_all(way == "daemon")
+
+
 def soak(dice):
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 4
     options, faults = common.pick_options(dice, OPTIONS), common.pick_faults(dice, FAULTS)
     print("seed %d: %s, faults %s" % (SEED, options, faults), flush=True)
-    memory = mmap.mmap(-1, 12 * (WRITERS * (SHARED + 1) + 1))
-    names = ["shared%d" % n for n in range(SHARED)] + ["own%d" % n for n in range(WRITERS)]
-    progress = {name: {} for name in names}
-    place = 0
-    for name in names:
-        for writer in range(WRITERS):
-            if name.startswith("shared") or name == "own%d" % writer:
-                progress[name][writer] = Progress(memory, place)
-                progress[name][writer].skipped, progress[name][writer].cut = set(), set()
-                place += 1
     with harness.Server() as server, harness.Mount(server, *options) as mount:
-        def append(mine, writer, name, end):
-            """One open, some records, and perhaps an fsync between them; the close stores."""
-            one = progress[name][writer]
-            handle = os.open(os.path.join(mount.path, name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            number = 0
-            try:
-                for _ in range(mine.choice((1, 1, 5, 40))):
-                    number = one.get()[0] + 1
-                    data = record(writer, number, mine.choice(LENGTHS))
-                    one.set(0, number)
-                    if os.write(handle, data) != len(data):
-                        raise AssertionError("a short write to " + name)
-                    one.set(1, number)
-                    if mine.random() < 0.1:
-                        os.fsync(handle)
-                        one.set(2, number)
-                    if time.monotonic() > end:
-                        break
-            finally:
-                os.close(handle)
-            # A close beside other writers need not store: only one's own file is surely stored by it.
-            if name.startswith("own"):
-                one.set(2, number)
-
-        def work(writer):
-            mine = random.Random("%d-%d-%d" % (SEED, round_number, writer))
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                name = mine.choice(["own%d" % writer] + ["shared%d" % n for n in range(SHARED)])
-                try:
-                    append(mine, writer, name, end)
-                except OSError:
-                    if not going_down():
-                        raise
-                    return
-
-        def going_down():
-            return memory[-1] != 0
-
-        def look(name):
-            with open(os.path.join(mount.path, name), "rb", buffering=0) as stream:
-                return b"".join(iter(lambda: stream.read(MIB), b""))
-
-        def check_all(killed):
-            server.clear_fault()
-            for name in names:
-                try:
-                    data = look(name)
-                except FileNotFoundError:
-                    data = b""
-                def may_be_cut(writer, number, is_last):
-                    one = progress[name][writer]
-                    begun, written, stored = one.get()
-                    if begun == number > written or (killed and is_last and number > stored):
-                        one.cut.add(number)
-                    return number in one.cut
-
-                found = parse(data, name, may_be_cut)
-                check(name, found, progress[name], killed)
-                kept = server.client.get(name) if data else b""
-                if kept != data:
-                    raise AssertionError("%s: %d bytes in the mount, %d in the bucket" % (name, len(data), len(kept)))
-                for writer, one in progress[name].items():
-                    there = {number for who, number in found if who == writer}
-                    one.skipped |= set(range(1, one.get()[0] + 1)) - there
-                    for which in range(3):
-                        one.set(which, one.get()[0])
-
-        for round_number in range(rounds):
-            seconds, way = dice.choice((1.5, 3, 5)), dice.choice(("writers", "writers", "daemon", "nobody"))
-            memory[-1] = 0
-            common.set_faults(server, faults, round_number)
-            started = time.monotonic()
-            processes = harness.Processes(work, range(WRITERS))
-            if way == "writers":
-                for pid in dice.sample(sorted(processes.children), 3):
-                    time.sleep(dice.random() * seconds / 4)
-                    os.kill(pid, signal.SIGKILL)
-            elif way == "daemon":
-                time.sleep(dice.random() * seconds)
-                memory[-1] = 1
-                mount.process.kill()
-                mount.process.wait()
-            processes.join(seconds + 120)
-            print("round %d: %s, %.1f s" % (round_number, way, time.monotonic() - started), flush=True)
-            if way == "daemon":
-                mount.detach()
-                mount.start()
-                check_all(True)
-            else:
-                for name in names:
-                    path = os.path.join(mount.path, name)
-                    if os.path.exists(path):
-                        handle = os.open(path, os.O_WRONLY | os.O_APPEND)
-                        os.fsync(handle)
-                        os.close(handle)
-                check_all(False)
+        appenders = Soak(server, mount, faults)
+        for number in range(rounds):
+            appenders.run_round(dice, number)
         mount.unmount()
 
 

@@ -7,6 +7,10 @@ import threading
 import time
 import unittest
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+OSSFS2 = os.environ.get("OSSFS2_BIN", os.path.join(ROOT, "build/release/ossfs2"))
+SERVER = os.environ.get("OSSFS2_SERVER_BIN", os.path.join(ROOT, "build/release/ossfs2-server"))
+
 
 def clean_environment(**more):
     """The environment without any credentials of the caller."""

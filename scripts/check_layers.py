@@ -6,7 +6,8 @@ The server is a program of its own: it may use base and the pure parts of the
 protocol (signing and encoding of oss). So is the launcher of the packages, which
 may use nothing of ours. Inside a layer the folders have an
 order too (FOLDERS). Each system library is known to one
-place only. Prints a note, not an error, for a file over 500 lines.
+place only. Prints a note, not an error, for a file over 500 lines, and for a line
+of C++ over 120 columns.
 """
 import os
 import re
@@ -48,6 +49,7 @@ LIBRARIES = [
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 MAX_LINES = 500
+MAX_COLUMNS = 120
 
 
 def sources():
@@ -139,6 +141,8 @@ def main():
         problems += check_file(path, layer, lines)
         if len(lines) > MAX_LINES:
             notes.append("note: %s has %d lines (more than %d)" % (path, len(lines), MAX_LINES))
+        notes += ["note: %s:%d has more than %d columns" % (path, number, MAX_COLUMNS)
+                  for number, line in enumerate(lines, 1) if len(line.rstrip("\n")) > MAX_COLUMNS]
     for line in notes + problems:
         print(line)
     print("%d files checked, %d wrong includes" % (count, len(problems)))

@@ -1,7 +1,8 @@
 // WallNs: a date that somebody else chose (utimensat, the bucket's Last-Modified), as nanoseconds since 1970.
 //
 // 64 bits hold the years 1678 to 2262. A date beyond that becomes the nearest kept one, as local file systems do with
-// times out of their range; the bound is also that of stored times (fs/shared/attributes.h), so what is shown can be stored.
+// times out of their range; the bound is also that of stored times (fs/shared/attributes.h), so what is shown can be
+// stored.
 #pragma once
 
 #include <algorithm>

@@ -146,10 +146,16 @@ struct Start {
 [[noreturn]] void Enter(const unsigned long* stack, unsigned long entry) {
 #if defined(__x86_64__)
   // rdx: no function to call at exit.
-  asm volatile("mov %0, %%rsp\n\txor %%edx, %%edx\n\txor %%ebp, %%ebp\n\tjmp *%1" : : "r"(stack), "a"(entry) : "rdx", "memory");
+  asm volatile("mov %0, %%rsp\n\txor %%edx, %%edx\n\txor %%ebp, %%ebp\n\tjmp *%1"
+               :
+               : "r"(stack), "a"(entry)
+               : "rdx", "memory");
 #else
   register unsigned long x16 asm("x16") = entry;
-  asm volatile("mov sp, %0\n\tmov x0, #0\n\tmov x29, #0\n\tmov x30, #0\n\tbr %1" : : "r"(stack), "r"(x16) : "x0", "x30", "memory");
+  asm volatile("mov sp, %0\n\tmov x0, #0\n\tmov x29, #0\n\tmov x30, #0\n\tbr %1"
+               :
+               : "r"(stack), "r"(x16)
+               : "x0", "x30", "memory");
 #endif
   __builtin_unreachable();
 }

@@ -54,7 +54,8 @@ For tests:
   --no-copy-crc              answers to copies tell no CRC64 (the service tells it sometimes)
   --versioned                as a bucket with versioning answers: x-oss-version-id, forbid-overwrite is ignored, and
                              appendable objects cannot be copied. Old versions are not kept
-  --storage-class CLASS      of what is written without one (Standard): Standard, IA, Archive, ColdArchive, DeepColdArchive
+  --storage-class CLASS      of what is written without one (Standard): Standard, IA, Archive, ColdArchive,
+                             DeepColdArchive
   --restore-seconds N        how long a restore of an archived object is "ongoing" (1)
   --requests-log FILE        one JSON object a line for each request, written before its answer
 

@@ -159,7 +159,8 @@ TEST_F(ClosedFileTest, IsKeptForAWhileWhenItIsReadAgainSoon) {
 }
 
 TEST_F(ClosedFileTest, IsKeptWhenThePageCacheWasTooSmallLately) {
-  EXPECT_EQ(Kept(kLong, [this](CachedFile&) { shared_->NoteShared(ReadCore::kSharedBytesMin, ReadCore::NowNs()); }), kLong);
+  const auto note = [this](CachedFile&) { shared_->NoteShared(ReadCore::kSharedBytesMin, ReadCore::NowNs()); };
+  EXPECT_EQ(Kept(kLong, note), kLong);
 }
 
 TEST_F(ClosedFileTest, IsKeptWhenItWasReadWithODirect) {

@@ -72,7 +72,8 @@ class ReadTogetherTest : public testing::Test {
   // Once the last GETs are settled.
   uint64_t HeldBytes(uint64_t wanted) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-    while (harness_.pool().UsedBytes() > wanted && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    while (harness_.pool().UsedBytes() > wanted && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
     return harness_.pool().UsedBytes();
   }
   ReadHarness harness_{2048 * kMiB};

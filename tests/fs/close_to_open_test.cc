@@ -1,4 +1,5 @@
-// close_to_open: what another client stored before an open is what the open gives, also while this mount changes the file.
+// close_to_open: what another client stored before an open is what the open gives, also while this mount changes the
+// file.
 #include <chrono>
 #include <future>
 #include <thread>

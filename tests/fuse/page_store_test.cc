@@ -129,9 +129,12 @@ TEST_F(PageStoreTest, WhatTheKernelRefusesIsNotStored) {
 
 TEST(PageListsTest, TheLowestBitTellsGenerations) {
   const test::TempFolder folder;
-  for (const auto& [text, lists] :
-       {std::pair{"0x0007\n", PageLists::kGenerations}, std::pair{"0x0001\n", PageLists::kGenerations},
-        std::pair{"0x0000\n", PageLists::kTwo}, std::pair{"0x0006\n", PageLists::kTwo}, std::pair{"", PageLists::kTwo}}) {
+  const std::pair<const char*, PageLists> cases[] = {{"0x0007\n", PageLists::kGenerations},
+                                                     {"0x0001\n", PageLists::kGenerations},
+                                                     {"0x0000\n", PageLists::kTwo},
+                                                     {"0x0006\n", PageLists::kTwo},
+                                                     {"", PageLists::kTwo}};
+  for (const auto& [text, lists] : cases) {
     EXPECT_EQ(ReadPageLists(folder.Write("enabled", text).c_str()), lists) << text;
   }
   EXPECT_EQ(ReadPageLists((folder.path() + "/missing").c_str()), PageLists::kTwo);

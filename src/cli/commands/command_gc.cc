@@ -120,9 +120,9 @@ int GcCommand(const Arguments& arguments) {
   const int64_t before_s = *now_s - *age;
   const auto entries = LiveEntries(*settings);
   if (!entries)
-    return FailWith(1, StrCat("what the mounts that run here are writing cannot be told from what was left behind, so nothing was "
-                              "removed: ",
-                              entries.error().text, ". Run gc as the user of the mounts, or give the state_dir of your own"));
+    return FailWith(1, StrCat("what the mounts that run here are writing cannot be told from what was left behind, ",
+                              "so nothing was removed: ", entries.error().text,
+                              ". Run gc as the user of the mounts, or give the state_dir of your own"));
   const LiveUploads live(*entries);
   const auto is_in_use = [&live](const UploadInfo& upload) { return live.Has(upload); };
   const GcCount count = AbortOldUploads(*stack->store, *uploads, is_in_use, before_s, dry_run);

@@ -117,8 +117,8 @@ void Provisional::Settle() {
   entry_.settled = true;
   const Status written = journal_.Update(record_, entry_);
   if (!written) {
-    // Not settled on disk, it must not be there any more, whatever becomes of the backup: the next start would undo what
-    // is stored.
+    // Not settled on disk, it must not be there any more, whatever becomes of the backup: the next start would undo
+    // what is stored.
     Log(LogLevel::kWarning, StrCat(entry_.key, ": ", written.error().text));
     journal_.End(record_, Journal::OnDisk::kNow);
   }

@@ -1,11 +1,11 @@
 // ExtentBudget: how many extents the maps of all staged files may have together.
 //
 // Why: a program that writes every second page of a large file makes an extent of each, 64 bytes of memory beside the
-// pool, and nothing but this bounds them. A file that may have no more joins some of its own (WriteStaged::JoinExtents),
-// which costs requests and not the program's data.
-// Bounds: one file has at most half of extents_max, so that it never leaves the others nothing; when all are used, those
-// with more than kFileExtentsMin join some of theirs. So there are at most extents_max, and kFileExtentsMin for each
-// file that comes after that. Thread-safe; an ExtentShare belongs to the file's turn holder.
+// pool, and nothing but this bounds them. A file that may have no more joins some of its own
+// (WriteStaged::JoinExtents), which costs requests and not the program's data.
+// Bounds: one file has at most half of extents_max, so that it never leaves the others nothing; when all are used,
+// those with more than kFileExtentsMin join some of theirs. So there are at most extents_max, and kFileExtentsMin for
+// each file that comes after that. Thread-safe; an ExtentShare belongs to the file's turn holder.
 #pragma once
 
 #include <atomic>

@@ -17,8 +17,8 @@ constexpr uint64_t kFetchBytes = 1u << 20;
 // Two missing ranges with no more than this between them are one request.
 constexpr uint64_t kSkipBytesMax = 64u << 10;
 
-// Of extents that are too many so much goes at once, or so many bytes are fetched: more would hold up one write for long,
-// and with less all of them are looked at for little.
+// Of extents that are too many so much goes at once, or so many bytes are fetched: more would hold up one write for
+// long, and with less all of them are looked at for little.
 constexpr size_t kJoinedDivisor = 64;
 constexpr uint64_t kJoinFetchBytes = 64ull << 20;
 constexpr uint64_t kJoinGaps[] = {4u << 10, 64u << 10, 1u << 20};
@@ -179,8 +179,8 @@ Status WriteStaged::JoinClose(uint64_t gap_max, size_t extents_wanted, uint64_t&
 Status WriteStaged::FillIn(uint64_t begin, uint64_t end, uint64_t& fetched) {
   Result<uint64_t> reserved = ReserveMissing(begin, end);
   if (!reserved) {
-    reserved.error().text = StrCat(key_, " is written in too many places to keep them apart, and there is no room for what ",
-                                   "lies between: ", reserved.error().text);
+    reserved.error().text = StrCat(key_, " is written in too many places to keep them apart, and there is no room for ",
+                                   "what lies between: ", reserved.error().text);
     return reserved.error();
   }
   Status filled;

@@ -13,7 +13,8 @@ constexpr int kMarkerTriesMax = 8;
 
 Counter& MarksRefused() {
   static Counter& counter = Registry::Default().counter(
-      "attribute_marks_refused_total", "Directories that could not be marked as having files with attributes of their own.");
+      "attribute_marks_refused_total",
+      "Directories that could not be marked as having files with attributes of their own.");
   return counter;
 }
 
@@ -62,9 +63,9 @@ Status AttributeSaver::TryFlag(Ino directory) {
   if (flagged || !IsFinal(flagged.error())) return flagged;
   MarksRefused().Add();
   Log(LogLevel::kWarning,
-      StrCat("'", key, "' cannot be put: it tells other mounts that files of this folder have a mode, owner or attributes of their "
-             "own. The files are stored, but those mounts may show the usual ones. Give the key oss:PutObject for it: ",
-             flagged.error().ToString()));
+      StrCat("'", key, "' cannot be put: it tells other mounts that files of this folder have a mode, owner or ",
+             "attributes of their own. The files are stored, but those mounts may show the usual ones. ",
+             "Give the key oss:PutObject for it: ", flagged.error().ToString()));
   MutexLock lock(context_.tree.mutex);
   if (Node* node = context_.tree.Find(directory))
     node->directory->flag_refused_until = context_.clock.NowSteady() + kFlagRetryDelay;

@@ -1,8 +1,8 @@
 // Closer: stores what was written through a handle, and ends the handle.
 //
 // A close stores the file (Flush), unless another handle has written and not flushed yet: its close stores all. Release
-// stores what nobody flushed: an asynchronous close, or a mapping that was written after its close. With the last handle
-// goes what could not be stored; a file that was never stored loses its name as well.
+// stores what nobody flushed: an asynchronous close, or a mapping that was written after its close. With the last
+// handle goes what could not be stored; a file that was never stored loses its name as well.
 // Threads: any that may block; NothingToFlush does not.
 // Errors: EBADF; what the writer sticks to, or the publication failed with. Release has nobody to tell: it logs them.
 #pragma once

@@ -1,7 +1,7 @@
 // FinalFlush: at the end of a mount, stores every dirty file and every attribute that waits, until a deadline.
 //
-// Threads: one call, which blocks until all is stored or the deadline is there; the files are stored on the executor, and
-// those that are late go on there (FsContext::WaitForTasks waits for them).
+// Threads: one call, which blocks until all is stored or the deadline is there; the files are stored on the executor,
+// and those that are late go on there (FsContext::WaitForTasks waits for them).
 // Errors: a line for each file that is not stored, with its path and why.
 #pragma once
 

@@ -2,7 +2,8 @@
 //
 // They go through the file's writer, so they are stored as what is written. A truncate to the size that the file has
 // changes its time only, which costs no request.
-// Threads: any that may block. Errors: EISDIR, EINVAL for what has no size to set; ESTALE; those of opening and storing.
+// Threads: any that may block. Errors: EISDIR, EINVAL for what has no size to set; ESTALE; those of opening and
+// storing.
 #pragma once
 
 #include <cstdint>

@@ -3,10 +3,10 @@
 // In this order: the known node while fresh; the directory's fresh listing (also for "no"); the own cache of
 // absent names; the listing that is under way; then a HEAD of the key and, in parallel, a list of one key
 // below "key/" (a name known as a file is only HEADed first, and so is one that follows files; where all names are
-// known, or the last one was absent, one list of "key" comes first: LookUpGuess). One question per name at a time; others wait
-// for its answer. While a rename deletes the keys below a directory nothing is asked there: what is known stays, and
-// other names wait for its end. After kColdLookupsBeforeListing names found so in one directory its listing begins in
-// the background. Errors: ENOENT; ESTALE for a number whose file is gone; what the store answered otherwise.
+// known, or the last one was absent, one list of "key" comes first: LookUpGuess). One question per name at a time;
+// others wait for its answer. While a rename deletes the keys below a directory nothing is asked there: what is known
+// stays, and other names wait for its end. After kColdLookupsBeforeListing names found so in one directory its listing
+// begins in the background. Errors: ENOENT; ESTALE for a number whose file is gone; what the store answered otherwise.
 #pragma once
 
 #include <map>
@@ -30,8 +30,8 @@ class Resolver : public FsPart {
 
   // Without the network: the node, ENOENT, or nullopt when the bucket must be asked.
   std::optional<Result<Node*>> Known(Node* directory, std::string_view name) REQUIRES(context_.tree.mutex);
-  // `doubtful`, if given, is set with kOnlyNew when the answer came in the middle of a change made here, and tells another
-  // version than the one that is known: that one stays, and may be older than the question.
+  // `doubtful`, if given, is set with kOnlyNew when the answer came in the middle of a change made here, and tells
+  // another version than the one that is known: that one stays, and may be older than the question.
   Result<Ino> Resolve(Ino parent, const std::string& name, Trust trust = Trust::kFresh, bool* doubtful = nullptr)
       EXCLUDES(context_.tree.mutex);
   // The name was absent in a listing or an answer of the last moments: enough to create it.

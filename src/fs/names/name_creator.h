@@ -2,8 +2,8 @@
 //
 // Making a name goes: Check; take the name (NameLocker); Exists; put the object, never over another's; Add the node.
 // Threads: any that may block; Add under the tree's mutex.
-// Errors: EROFS; ENOENT, ENOTDIR for the directory; ENAMETOOLONG, EINVAL, EILSEQ, EPERM for names that cannot be; EEXIST;
-// those of the store. Limit: kKeyBytesMax for a key.
+// Errors: EROFS; ENOENT, ENOTDIR for the directory; ENAMETOOLONG, EINVAL, EILSEQ, EPERM for names that cannot be;
+// EEXIST; those of the store. Limit: kKeyBytesMax for a key.
 #pragma once
 
 #include <string>

@@ -100,7 +100,8 @@ std::optional<uint64_t> CrcOfSource(ObjectStore& store, const CopyJob& job) {
 
 Error DamagedCopy(const CopyJob& job, const std::string& what) {
   return MakeError(EIO, ErrorKind::kCorrupt,
-                   StrCat("The copy of ", job.source_key, " to ", job.target_key, " has ", what, "; the source was kept."));
+                   StrCat("The copy of ", job.source_key, " to ", job.target_key, " has ", what,
+                          "; the source was kept."));
 }
 
 Result<WriteResult> Prove(ObjectStore& store, const CopyJob& job, WriteResult result) {

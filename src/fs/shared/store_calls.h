@@ -33,16 +33,16 @@ struct CopyJob {
   uint64_t part_bytes_min = 256ull << 20;    // more where kPartsMax demands it
 };
 
-// Copies server-side, in parts when one copy cannot do it, and proves the copy: by the CRC64 of its answer, else by equal
-// ETag, else by HEADs of what is not known: the source's CRC64, the target's, and its size. EIO (kCorrupt) when the proof
-// fails; the source is untouched. Unless the source's encryption is known, or one is configured, a HEAD asks for it
-// first. `unproven`, when given: the ETag of the copy that has replaced the target, although an error is returned;
-// unset: the target is as it was, or nobody knows.
+// Copies server-side, in parts when one copy cannot do it, and proves the copy: by the CRC64 of its answer, else by
+// equal ETag, else by HEADs of what is not known: the source's CRC64, the target's, and its size. EIO (kCorrupt) when
+// the proof fails; the source is untouched. Unless the source's encryption is known, or one is configured, a HEAD asks
+// for it first. `unproven`, when given: the ETag of the copy that has replaced the target, although an error is
+// returned; unset: the target is as it was, or nobody knows.
 Result<WriteResult> CopyVerified(ObjectStore& store, Executor& executor, const CopyJob& job,
                                  std::optional<std::string>* unproven = nullptr);
 
-// Deletes the object if it is that version. False: another is there, or none. The service has no such request, so it asks
-// first: what comes between is deleted.
+// Deletes the object if it is that version. False: another is there, or none. The service has no such request, so it
+// asks first: what comes between is deleted.
 Result<bool> DeleteVersion(ObjectStore& store, const std::string& key, const std::string& etag);
 
 }  // namespace ossfs2

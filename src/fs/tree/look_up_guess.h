@@ -10,8 +10,8 @@ namespace ossfs2 {
 
 class LookUpGuess {
  public:
-  // A file: a HEAD, and a list only where there is none. Absent: one list of the names that begin like it, which says no
-  // for files and directories. Nothing: a HEAD and a list of what is below the name, at once.
+  // A file: a HEAD, and a list only where there is none. Absent: one list of the names that begin like it, which says
+  // no for files and directories. Nothing: a HEAD and a list of what is below the name, at once.
   enum class Way : int8_t { kFile = -1, kNothing = 0, kAbsent = 1 };
   Way way() const { return static_cast<Way>(steps_); }
   void NoteFile() { steps_ = std::max<int8_t>(static_cast<int8_t>(steps_ - 1), -1); }

@@ -1,3 +1,4 @@
+// TimeSlice: this thread gets the longer slice that it asks for, and nothing else of it or of others changes.
 #include "base/time_slice.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+// The admin socket and the metrics endpoint: every command is answered, anything else refused, and no bytes, number of
+// connections or want of descriptors stops them.
 #include "cli/admin/admin_protocol.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,5 @@
+// PlanMemory: the parts add up to total_mem_limit, which is never more than the machine has; what cannot work is
+// refused.
 #include "cli/options/memory_plan.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// The -o list of mount(8): split as mount does it, its own words accepted, typos refused.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// The registry of mounts: a record counts while its daemon holds the lock, and nobody else can put one there.
 #include <filesystem>
 
 #include "cli/mount/mount_registry.h"

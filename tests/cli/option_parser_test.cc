@@ -1,3 +1,4 @@
+// Options from command line, config file and environment: every spelling, their order, and mistakes with file and line.
 #include "cli/options/option_parser.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// The option table: complete rows, every option of the existing client, and values checked with a text that helps.
 #include "cli/options/option_table.h"
 
 #include <gmock/gmock.h>

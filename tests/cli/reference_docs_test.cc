@@ -1,3 +1,4 @@
+// The reference (Markdown, man page, help, completion, conf folder) says what the option table says, without secrets.
 #include "cli/options/reference_docs.h"
 
 #include <gmock/gmock.h>

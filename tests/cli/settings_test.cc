@@ -1,3 +1,4 @@
+// Settings: every option reaches a layer, what is not given is derived, and what cannot work together is refused.
 #include "cli/options/settings.h"
 
 #include <gmock/gmock.h>

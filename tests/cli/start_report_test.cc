@@ -1,3 +1,4 @@
+// StartReport: the parent of a daemon ends with what became of the mount, also when the daemon dies or hangs.
 #include "cli/mount/start_report.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// The table of `ossfs2 stats`: rates of the time between two answers, and errors passed on.
 #include "cli/admin/stats_table.h"
 
 #include <gmock/gmock.h>

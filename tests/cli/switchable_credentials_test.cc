@@ -1,3 +1,4 @@
+// SwitchableCredentials: what is asked goes to the source in use.
 #include "cli/mount/switchable_credentials.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Warmup: reads or checks every file once, goes on after errors, and its lines and exit status say what happened.
 #include "cli/commands/warmup.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// MemoryPool: never more than its limit, the shares of reads and uploads, and waiters served in order.
 #include "data/memory/memory_pool.h"
 
 #include <gtest/gtest.h>

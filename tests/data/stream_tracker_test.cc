@@ -1,3 +1,4 @@
+// Who reads on where (StreamTracker), how much is read ahead (StreamWindow), and how many GETs at once (AdaptiveLimit).
 #include "data/read/stream_tracker.h"
 
 #include <gtest/gtest.h>

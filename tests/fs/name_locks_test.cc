@@ -1,3 +1,5 @@
+// NameLocks: who waits for a directory gets it although changes below it follow each other, and two that want each
+// other's directory both come to an end.
 #include "fs/shared/name_locks.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// The mount table as the kernel writes it, the read-ahead of a device, and how long directories may stay cached.
 #include "fuse/mount_table.h"
 
 #include <gtest/gtest.h>

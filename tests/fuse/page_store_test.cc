@@ -1,3 +1,4 @@
+// PageStore: what it writes to the FUSE device, piece by piece, for both kinds of the kernel's page lists.
 #include "fuse/page_store.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// ResponseHeaders: kept in order, found without regard to case, and copied with their texts.
 #include "http/response_headers.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// CredentialRefresher: keys are renewed before they expire, old ones serve meanwhile, and failures are tried again.
 #include "oss/credentials/credential_refresher.h"
 
 #include <gtest/gtest.h>

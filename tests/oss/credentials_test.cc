@@ -1,3 +1,4 @@
+// Every source of credentials: what it reads or asks, in which order they come, and what is said when one fails.
 #include "oss/credentials/credentials.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Percent, Base64, digests and dates: published values, round trips, and rubbish refused.
 #include "oss/signing/encoding.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// FaultStore: the fault that a test asks for comes where it asks for it, and nothing else changes.
 #include "oss/fakes/fault_store.h"
 
 #include <gtest/gtest.h>

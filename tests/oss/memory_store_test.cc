@@ -1,3 +1,4 @@
+// MemoryStore, under most other tests: it answers and refuses as the service does.
 #include "oss/fakes/memory_store.h"
 
 #include <gtest/gtest.h>

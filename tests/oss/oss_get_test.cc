@@ -1,3 +1,4 @@
+// GETs of data: only bytes of the asked range of one version reach the sink, whatever server and network do.
 #include <atomic>
 #include <cerrno>
 #include <chrono>

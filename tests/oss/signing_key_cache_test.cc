@@ -1,3 +1,4 @@
+// SigningKeyCache: the published signature, a key derived once a day, and never one of an old secret.
 #include "oss/signing/signing_key_cache.h"
 
 #include <gtest/gtest.h>

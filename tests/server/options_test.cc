@@ -1,3 +1,4 @@
+// Options of ossfs2-server: every flag, its mistakes, and the help.
 #include "server/options.h"
 
 #include <gmock/gmock.h>

@@ -68,7 +68,7 @@ std::string ConfigurationMarkdown() {
   std::string out =
       "# Configuration\n"
       "\n"
-      "<!-- Made by `ossfs2 docs configuration` from src/cli/options/option_rows.cc; do not edit. -->\n"
+      "<!-- Made by `ossfs2 docs configuration` from src/cli/options/option_rows_*.cc; do not edit. -->\n"
       "\n"
       "Options come from a config file (`-c FILE`), from the command line and from `-o` in fstab. The "
       "command line wins\n"

@@ -80,29 +80,39 @@ void TellLeftover(const Leftover& item, bool dry_run) {
 
 std::string FailedText(size_t failed) { return failed == 0 ? "" : StrCat(", ", failed, " failed"); }
 
-}  // namespace
-
-int GcCommand(const Arguments& arguments) {
-  Arguments options;
-  std::string age_text = kAgeDefault;
+struct GcOptions {
+  Arguments mount;  // those of a mount: which bucket, with which keys
+  std::string age = kAgeDefault;
   bool dry_run = false;
+};
+
+GcOptions ParseGcOptions(const Arguments& arguments) {
+  GcOptions options;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& word = arguments[i];
     if (word == "--dry-run" || word == "-n") {
-      dry_run = true;
+      options.dry_run = true;
     } else if (word == "--older-than" && i + 1 < arguments.size()) {
-      age_text = arguments[++i];
+      options.age = arguments[++i];
     } else if (word.rfind("--older-than=", 0) == 0) {
-      age_text = word.substr(13);
+      options.age = word.substr(13);
     } else {
-      options.push_back(word);
+      options.mount.push_back(word);
     }
   }
-  if (options.empty())
+  return options;
+}
+
+}  // namespace
+
+int GcCommand(const Arguments& arguments) {
+  const GcOptions options = ParseGcOptions(arguments);
+  const bool dry_run = options.dry_run;
+  if (options.mount.empty())
     return FailWith(kUsageStatus, "usage: ossfs2 gc -c FILE [--older-than 1d] [--dry-run]");
-  const auto age = ParseAge(age_text);
+  const auto age = ParseAge(options.age);
   if (!age) return FailWith(kUsageStatus, StrCat("--older-than: ", age.error().text));
-  const auto settings = ReadToolSettings(options);
+  const auto settings = ReadToolSettings(options.mount);
   if (!settings) return FailWith(1, settings.error().ToString());
   auto stack = MakeStoreStack(*settings);
   if (!stack) return FailWith(1, stack.error().ToString());

@@ -64,6 +64,9 @@ class Resolver : public FsPart {
   // older question, is asked for again.
   Result<Ino> Ask(MutexLock& lock, Node* directory, const std::string& name, Trust trust, bool& doubtful)
       REQUIRES(context_.tree.mutex);
+  // One question of it; the lock is open meanwhile. Unset: the answer says nothing; ask again, unless it `is_last`.
+  std::optional<Result<Ino>> AskOnce(Node* directory, const std::string& name, Flight& flight, bool is_last,
+                                     Notices& notices) REQUIRES(context_.tree.mutex);
   // Unset: the answer is older than a local change, or from the middle of one; ask again.
   std::optional<Result<Ino>> Take(Node* directory, const std::string& name, uint64_t stamp,
                                   const Answer& answer, Notices& notices) REQUIRES(context_.tree.mutex);

@@ -95,45 +95,7 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
     while (context_.tree.IsLeaving(directory) && context_.tree.Child(directory, name) == nullptr)
       context_.listed.Wait(lock);
     if (directory->unlinked) break;
-    const Node* node = context_.tree.Child(directory, name);
-    if (node != nullptr && context_.tree.IsLeaving(directory)) {
-      result = Result<Ino>(node->ino);
-      break;
-    }
-    const bool is_unknown = node == nullptr;
-    LookUpGuess& guess = directory->directory->guess;
-    const bool was_file = node != nullptr && !node->is_directory();
-    using Way = LookUpGuess::Way;
-    const Way way = is_unknown ? guess.way() : was_file ? Way::kFile : Way::kNothing;
-    const std::string key = context_.tree.Key(directory) + name;
-    if (key.size() > kKeyBytesMax) {
-      result = Result<Ino>(KeyTooLong(name));
-      break;
-    }
-    const uint64_t stamp = context_.tree.NextStamp();
-    context_.tree.BeginRequest(directory, stamp);
-    context_.tree.mutex.Unlock();
-    Result<Answer> answer = AskStore(key, way);
-    context_.tree.mutex.Lock();
-    if (answer && is_unknown) {
-      if (answer->file)
-        guess.NoteFile();
-      else if (answer->directory)
-        guess.NoteDirectory();
-      else
-        guess.NoteAbsent();
-    }
-    if (!answer) {
-      result = Result<Ino>(answer.error());
-    } else if (!context_.tree.HasMovedSince(directory, stamp)) {
-      const Node* known = context_.tree.Child(directory, name);
-      const bool overtaken = known != nullptr && known->local_stamp > stamp;
-      if (!overtaken || trust == Trust::kFresh || asks + 1 == kAsksMax) {
-        flight->doubtful = IsDoubtful(known, answer->file);
-        result = Take(directory, name, stamp, *answer, notices);
-      }
-    }
-    context_.tree.EndRequest(directory, stamp);
+    result = AskOnce(directory, name, *flight, asks + 1 == kAsksMax, notices);
   }
   if (!result) result = Result<Ino>(context_.Stale(directory->ino));
   if (Node* node = *result ? context_.tree.Find(**result) : nullptr) context_.tree.MarkUsed(node);
@@ -149,6 +111,37 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
   context_.Shrink();
   context_.tree.mutex.Lock();
   return *result;
+}
+
+std::optional<Result<Ino>> Resolver::AskOnce(Node* directory, const std::string& name, Flight& flight, bool is_last,
+                                             Notices& notices) {
+  const Node* node = context_.tree.Child(directory, name);
+  if (node != nullptr && context_.tree.IsLeaving(directory)) return Result<Ino>(node->ino);
+  const std::string key = context_.tree.Key(directory) + name;
+  if (key.size() > kKeyBytesMax) return Result<Ino>(KeyTooLong(name));
+  using Way = LookUpGuess::Way;
+  LookUpGuess& guess = directory->directory->guess;
+  const bool is_unknown = node == nullptr;
+  const Way way = is_unknown ? guess.way() : node->is_directory() ? Way::kNothing : Way::kFile;
+  const uint64_t stamp = context_.tree.NextStamp();
+  context_.tree.BeginRequest(directory, stamp);
+  context_.tree.mutex.Unlock();
+  const Result<Answer> answer = AskStore(key, way);
+  context_.tree.mutex.Lock();
+  if (answer && is_unknown) guess.Note(answer->file.has_value(), answer->directory);
+  std::optional<Result<Ino>> result;
+  if (!answer) {
+    result = Result<Ino>(answer.error());
+  } else if (!context_.tree.HasMovedSince(directory, stamp)) {
+    const Node* known = context_.tree.Child(directory, name);
+    const bool overtaken = known != nullptr && known->local_stamp > stamp;
+    if (!overtaken || flight.trust == Trust::kFresh || is_last) {
+      flight.doubtful = IsDoubtful(known, answer->file);
+      result = Take(directory, name, stamp, *answer, notices);
+    }
+  }
+  context_.tree.EndRequest(directory, stamp);
+  return result;
 }
 
 Result<Resolver::Answer> Resolver::AskStore(const std::string& key, LookUpGuess::Way way) {

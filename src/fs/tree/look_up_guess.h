@@ -14,9 +14,16 @@ class LookUpGuess {
   // no for files and directories. Nothing: a HEAD and a list of what is below the name, at once.
   enum class Way : int8_t { kFile = -1, kNothing = 0, kAbsent = 1 };
   Way way() const { return static_cast<Way>(steps_); }
-  void NoteFile() { steps_ = std::max<int8_t>(static_cast<int8_t>(steps_ - 1), -1); }
-  void NoteAbsent() { steps_ = std::min<int8_t>(static_cast<int8_t>(steps_ + 1), 1); }
-  void NoteDirectory() { steps_ = 0; }
+  // What the answer was for an unknown name.
+  void Note(bool file, bool directory) {
+    if (file) {
+      steps_ = std::max<int8_t>(static_cast<int8_t>(steps_ - 1), -1);
+    } else if (directory) {
+      steps_ = 0;
+    } else {
+      steps_ = std::min<int8_t>(static_cast<int8_t>(steps_ + 1), 1);
+    }
+  }
   // All names are known: others are new, most times.
   void NoteComplete() { steps_ = 1; }
 

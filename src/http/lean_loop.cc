@@ -13,13 +13,7 @@ namespace {
 
 // Even with many dead addresses each one gets a fair chance to accept.
 constexpr size_t kAddressesPerConnectTimeout = 3;
-constexpr auto kSweepInterval = std::chrono::seconds(5);
 
-Gauge& OpenConnections() {
-  static Gauge& gauge =
-      Registry::Default().gauge("http_connections_open", "Connections of the own HTTP client, idle ones counted");
-  return gauge;
-}
 Counter& StaleRetries() {
   static Counter& counter = Registry::Default().counter(
       "http_stale_retries", "Requests repeated because a kept connection had been closed by the server");
@@ -45,10 +39,9 @@ void LeanLoop::Cancel(std::shared_ptr<LeanCall> call) {
 void LeanLoop::Shutdown() {
   loop_.Post([self = shared_from_this()] {
     self->stopping_ = true;
-    self->loop_.CancelTimer(self->sweep_);
     for (const CallPtr& call : self->calls_.All())
       if (!call->finished) self->Fail(call, CanceledError(call->request));
-    while (!self->idle_.empty()) self->CloseIdle(*self->idle_.front());
+    self->pool_.CloseAllIdle();
   });
   loop_.Stop();
 }
@@ -69,15 +62,17 @@ void LeanLoop::Accept(CallPtr call) {
 }
 
 void LeanLoop::Admit(const CallPtr& call) {
-  if (LeanConnection* const connection = TakeIdle(call)) return connection->Begin(call);
-  if (slots_used_ >= connections_max_ && !idle_.empty()) CloseIdle(*idle_.back());
-  if (slots_used_ < connections_max_) return TakeSlot(call);
+  if (!call->needs_fresh)
+    if (LeanConnection* const connection = pool_.TakeIdle(call->pool_key, MayRepeat(call->request)))
+      return connection->Begin(call);
+  if (!pool_.HasSlot() && pool_.HasIdle()) pool_.CloseLeastRecentlyUsed();
+  if (pool_.HasSlot()) return TakeSlot(call);
   if (!calls_.Wait(call))
     Fail(call, UnavailableError(call->request, call->progress, loop_.now(), "too many calls wait already"));
 }
 
 void LeanLoop::TakeSlot(const CallPtr& call) {
-  ++slots_used_;
+  pool_.TakeSlot();
   call->holds_slot = true;
   call->progress.phase = Phase::kDns;
   call->progress.connect_due = loop_.now() + call->request.connect_timeout;
@@ -134,8 +129,7 @@ void LeanLoop::Connect(const CallPtr& call, const SocketAddress& peer, std::stri
       connection->SetCall(call);
       call->connection = connection.get();
       call->holds_slot = false;  // the connection holds it now
-      connections_.emplace(call->connection, std::move(connection));
-      OpenConnections().Add(1);
+      pool_.Add(std::move(connection));
       return;
     }
     *failure = begun.error().text;
@@ -167,15 +161,15 @@ void LeanLoop::OnConnectFailed(LeanConnection& connection, std::string_view fail
   call->progress.cause = cause;
   if (cause == Cause::kCertificate) {
     // Neither another address nor another attempt would mend it.
-    CloseConnection(connection);
+    pool_.Close(connection);
     Error error = UnavailableError(call->request, call->progress, loop_.now(), why);
     error.retryable = false;
     return calls_.Finish(call, std::move(error));
   }
   shared_->resolver.Rest(connection.peer());
-  CloseConnection(connection);
+  pool_.Close(connection);
   call->holds_slot = true;
-  ++slots_used_;
+  pool_.TakeSlot();
   TryNextAddress(call, why);
 }
 
@@ -187,9 +181,9 @@ void LeanLoop::OnExchangeEnd(LeanConnection& connection, Exchange::Step step) {
     Response response = exchange.TakeResponse();
     response.remote_address = connection.peer().ToString();
     if (exchange.reusable() && !stopping_ && connection.Rest()) {
-      MakeIdle(connection);
+      if (pool_.MakeIdle(connection) && calls_.AnyWaits()) AdmitWaiting();
     } else {
-      CloseConnection(connection);
+      pool_.Close(connection);
     }
     return calls_.Finish(call, std::move(response));
   }
@@ -198,78 +192,27 @@ void LeanLoop::OnExchangeEnd(LeanConnection& connection, Exchange::Step step) {
                       (MayRepeat(call->request) || !exchange.sent_all());
   Error error = exchange.TakeError();
   if (!repeat) {
-    CloseConnection(connection);
+    pool_.Close(connection);
     return calls_.Finish(call, std::move(error));
   }
   StaleRetries().Add();
   call->needs_fresh = true;
-  CloseConnection(connection);  // its slot is taken at once: waiting calls are admitted by a later task
+  pool_.Close(connection);  // its slot is taken at once: waiting calls are admitted by a later task
   TakeSlot(call);
   if (!call->finished) ArmWatch(call);
 }
 
 void LeanLoop::OnIdleEvent(LeanConnection& connection, bool only_readable) {
   // A TLS server may send tickets at any time.
-  if (!only_readable || !connection.LooksAlive()) CloseIdle(connection);
+  if (!only_readable || !connection.LooksAlive()) pool_.CloseIdle(connection);
 }
 
-LeanConnection* LeanLoop::TakeIdle(const CallPtr& call) {
-  if (call->needs_fresh) return nullptr;
-  const auto now = loop_.now();
-  for (auto it = idle_.begin(); it != idle_.end();) {
-    LeanConnection& connection = **it++;
-    if (connection.pool_key() != call->pool_key) continue;
-    // A POST cannot be repeated once it is out, so a closed connection must show before.
-    const bool good = now - connection.idle_since < shared_->config.idle_connection_max &&
-                      now - connection.made_at < shared_->config.connection_age_max &&
-                      (MayRepeat(call->request) || connection.LooksAlive());
-    if (good) {
-      idle_.erase(std::prev(it));
-      return &connection;
-    }
-    CloseIdle(connection);
-  }
-  return nullptr;
-}
-
-void LeanLoop::MakeIdle(LeanConnection& connection) {
-  if (loop_.now() - connection.made_at >= shared_->config.connection_age_max) return CloseConnection(connection);
-  connection.idle_since = loop_.now();
-  idle_.push_front(&connection);
-  if (calls_.AnyWaits()) return AdmitWaiting();
-  if (sweep_.number == 0) sweep_ = loop_.At(loop_.now() + kSweepInterval, [this] { SweepIdle(); });
-}
-
-void LeanLoop::SweepIdle() {
-  sweep_ = {};
-  while (!idle_.empty() && loop_.now() - idle_.back()->idle_since >= shared_->config.idle_connection_max)
-    CloseIdle(*idle_.back());
-  if (!idle_.empty()) sweep_ = loop_.At(loop_.now() + kSweepInterval, [this] { SweepIdle(); });
-}
-
-void LeanLoop::CloseIdle(LeanConnection& connection) {
-  idle_.remove(&connection);
-  CloseConnection(connection);
-}
-
-void LeanLoop::CloseConnection(LeanConnection& connection) {
-  const auto it = connections_.find(&connection);
-  if (it == connections_.end()) return;
-  connection.Close();
-  OpenConnections().Add(-1);
-  // Its own code may be on the stack.
-  loop_.Post([gone = std::shared_ptr<LeanConnection>(std::move(it->second))] {});
-  connections_.erase(it);
-  ReleaseSlot();
-}
-
-void LeanLoop::ReleaseSlot() {
-  --slots_used_;
+void LeanLoop::AdmitSoon() {
   if (calls_.AnyWaits()) loop_.Post([self = shared_from_this()] { self->AdmitWaiting(); });
 }
 
 void LeanLoop::AdmitWaiting() {
-  while (calls_.AnyWaits() && (slots_used_ < connections_max_ || !idle_.empty())) {
+  while (calls_.AnyWaits() && (pool_.HasSlot() || pool_.HasIdle())) {
     const CallPtr call = calls_.TakeWaiting();
     Admit(call);
     if (!call->finished && call->watch.number != 0) ArmWatch(call);
@@ -307,9 +250,9 @@ void LeanLoop::Fail(const CallPtr& call, Error error) {
   if (LeanConnection* const connection = std::exchange(call->connection, nullptr)) {
     if (call->progress.phase >= Phase::kSend && connection->exchange().sent_all()) ++call->progress.answers_lost;
     connection->TakeCall();
-    CloseConnection(*connection);
+    pool_.Close(*connection);
   }
-  if (std::exchange(call->holds_slot, false)) ReleaseSlot();
+  if (std::exchange(call->holds_slot, false)) pool_.ReleaseSlot();
   calls_.Finish(call, std::move(error));
 }
 

@@ -1,7 +1,7 @@
 // LeanLoop: one event-loop thread of LeanClient with its calls and connections.
 //
 // A call takes an idle connection of its scheme, host and port, else a new one while fewer than
-// `connections_max` exist (an idle one of another host is closed for it), else it
+// `connections_max` exist (an idle one of another host is closed for it: lean_pool.h), else it
 // waits in order. A reused connection that dies before the first byte of an answer is
 // replaced by a fresh one, once, when the request may be repeated or was not fully sent.
 //
@@ -9,14 +9,13 @@
 // Limits: LoopCalls::kWaitingMax calls wait for a connection; more fail with kUnavailable.
 #pragma once
 
-#include <list>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/mutex.h"
 #include "http/lean_connection.h"
+#include "http/lean_pool.h"
 #include "http/resolver.h"
 #include "http/source_addresses.h"
 #include "http/tls_context.h"
@@ -42,7 +41,9 @@ class LeanShared {
 class LeanLoop : public std::enable_shared_from_this<LeanLoop> {
  public:
   LeanLoop(std::shared_ptr<LeanShared> shared, size_t connections_max)
-      : shared_(std::move(shared)), connections_max_(connections_max), scratch_(16u << 10) {}
+      : shared_(std::move(shared)),
+        scratch_(16u << 10),
+        pool_(loop_, shared_->config, connections_max, [this] { AdmitSoon(); }) {}
 
   Status StartThread(const std::string& name) { return loop_.Start(name); }
   // Ends every call with kCanceled and joins.
@@ -70,29 +71,19 @@ class LeanLoop : public std::enable_shared_from_this<LeanLoop> {
   void OnResolved(const CallPtr& call, Result<Resolver::Addresses> addresses);
   void TryNextAddress(const CallPtr& call, std::string_view last_failure);
   void Connect(const CallPtr& call, const SocketAddress& peer, std::string* failure);
+  void AdmitSoon();  // when a slot is free
   void AdmitWaiting();
-
-  LeanConnection* TakeIdle(const CallPtr& call);
-  void MakeIdle(LeanConnection& connection);
-  void CloseIdle(LeanConnection& connection);
-  void CloseConnection(LeanConnection& connection);
-  void SweepIdle();
-  void ReleaseSlot();
 
   void ArmWatch(const CallPtr& call);
   void OnWatch(const CallPtr& call);
   void Fail(const CallPtr& call, Error error);
 
   const std::shared_ptr<LeanShared> shared_;
-  const size_t connections_max_;
   EventLoop loop_;
   std::vector<char> scratch_;
 
   LoopCalls<LeanCall> calls_{loop_};
-  size_t slots_used_ = 0;  // connections, and calls on their way to one
-  std::unordered_map<LeanConnection*, std::unique_ptr<LeanConnection>> connections_;
-  std::list<LeanConnection*> idle_;  // the last used one first
-  EventLoop::TimerId sweep_;
+  LeanPool pool_;
   bool stopping_ = false;
 };
 

@@ -100,10 +100,10 @@ void LeanConnection::Shake() {
 void LeanConnection::Pump(uint32_t events) {
   if ((events & EPOLLOUT) != 0 && exchange_->sending()) exchange_->Send(*transport_, loop_.now());
   else if ((events & EPOLLOUT) != 0) transport_->Flush();  // a failure shows at the next Receive
-  Exchange::Step step = Exchange::Step::kContinue;
+  LeanExchange::Step step = LeanExchange::Step::kContinue;
   if ((events & ~static_cast<uint32_t>(EPOLLOUT)) != 0)
     step = exchange_->Receive(*transport_, owner_.scratch(), loop_.now());
-  if (step != Exchange::Step::kContinue) return owner_.OnExchangeEnd(*this, step);
+  if (step != LeanExchange::Step::kContinue) return owner_.OnExchangeEnd(*this, step);
   WatchForExchange();
 }
 

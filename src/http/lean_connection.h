@@ -34,7 +34,7 @@ class LeanConnection final : public EventLoop::Handler {
   std::shared_ptr<LeanCall> TakeCall() { return std::move(call_); }
   void SetCall(std::shared_ptr<LeanCall> call) { call_ = std::move(call); }
   const std::shared_ptr<LeanCall>& call() const { return call_; }
-  Exchange& exchange() { return *exchange_; }
+  LeanExchange& exchange() { return *exchange_; }
   const std::string& pool_key() const { return pool_key_; }
   const SocketAddress& peer() const { return peer_; }
   int fd() const { return fd_; }
@@ -65,7 +65,7 @@ class LeanConnection final : public EventLoop::Handler {
   std::unique_ptr<Transport> transport_;  // from the TCP connection on
   uint64_t exchanges_ = 0;
   std::shared_ptr<LeanCall> call_;
-  std::optional<Exchange> exchange_;
+  std::optional<LeanExchange> exchange_;
 };
 
 }  // namespace ossfs2::http

@@ -20,7 +20,7 @@ constexpr size_t kHeadReadBytes = 4u << 10;
 
 }  // namespace
 
-Exchange::Exchange(LeanCall& call) : call_(call), receiver_(call.sink.get(), call.request.collect_bytes_max) {
+LeanExchange::LeanExchange(LeanCall& call) : call_(call), receiver_(call.sink.get(), call.request.collect_bytes_max) {
   call_.progress.phase = Phase::kSend;
   call_.progress.cause = Cause::kOther;
   call_.progress.body_sent_bytes = 0;
@@ -28,7 +28,7 @@ Exchange::Exchange(LeanCall& call) : call_(call), receiver_(call.sink.get(), cal
   call_.progress.unsent_bytes = 0;
 }
 
-void Exchange::Send(Transport& transport, SteadyTime now) {
+void LeanExchange::Send(Transport& transport, SteadyTime now) {
   const auto& body = call_.request.body;
   size_t budget = kWakeBytesMax;
   while (sending_ && !sent_all()) {
@@ -65,12 +65,12 @@ void Exchange::Send(Transport& transport, SteadyTime now) {
   }
 }
 
-void Exchange::StopSending(const Transport& transport) {
+void LeanExchange::StopSending(const Transport& transport) {
   send_failure_ = transport.failure();
   sending_ = false;
 }
 
-void Exchange::CountSent(size_t bytes) {
+void LeanExchange::CountSent(size_t bytes) {
   const auto& body = call_.request.body;
   const uint64_t head_left = call_.head_text.size() - std::min<uint64_t>(call_.head_text.size(), sent_bytes_);
   sent_bytes_ += bytes;
@@ -83,7 +83,7 @@ void Exchange::CountSent(size_t bytes) {
   span_offset_ += bytes;
 }
 
-Exchange::Step Exchange::Receive(Transport& transport, std::span<char> scratch, SteadyTime now) {
+LeanExchange::Step LeanExchange::Receive(Transport& transport, std::span<char> scratch, SteadyTime now) {
   for (size_t budget = kWakeBytesMax;;) {
     Got got;
     if (const Step step = ReadSome(transport, scratch, budget > 0, now, &got); step != Step::kContinue) return step;
@@ -102,8 +102,8 @@ Exchange::Step Exchange::Receive(Transport& transport, std::span<char> scratch, 
 }
 
 // One step, into the sink when payload comes next. `got` stays empty when there is nothing more for now.
-Exchange::Step Exchange::ReadSome(Transport& transport, std::span<char> scratch, bool from_socket, SteadyTime now,
-                                  Got* got) {
+LeanExchange::Step LeanExchange::ReadSome(Transport& transport, std::span<char> scratch, bool from_socket,
+                                          SteadyTime now, Got* got) {
   std::span<std::byte> room;
   if (!receiver_.has_head()) {
     // Just the head and what comes with it: the body goes to its place without a copy.
@@ -128,7 +128,7 @@ Exchange::Step Exchange::ReadSome(Transport& transport, std::span<char> scratch,
   return Step::kContinue;
 }
 
-Exchange::Step Exchange::ConsumeInput(std::string_view fresh, SteadyTime now) {
+LeanExchange::Step LeanExchange::ConsumeInput(std::string_view fresh, SteadyTime now) {
   input_ = kept_.empty() ? fresh : kept_.append(fresh);
   Step step = Step::kContinue;
   for (size_t before = 0; step == Step::kContinue && !receiver_.has_head() && input_.size() != before;) {
@@ -142,7 +142,7 @@ Exchange::Step Exchange::ConsumeInput(std::string_view fresh, SteadyTime now) {
   return step;
 }
 
-Exchange::Step Exchange::ConsumeHead(SteadyTime now) {
+LeanExchange::Step LeanExchange::ConsumeHead(SteadyTime now) {
   const size_t size = FindHeadEnd(input_, head_searched_);
   if (std::min(size, input_.size()) > kHeadBytesMax) return Unavailable(now, "the answer's headers exceed 64 KiB");
   if (size == std::string::npos) {
@@ -162,7 +162,7 @@ Exchange::Step Exchange::ConsumeHead(SteadyTime now) {
   return Step::kContinue;
 }
 
-Exchange::Step Exchange::OnFinalHead(ParsedHead parsed, SteadyTime now) {
+LeanExchange::Step LeanExchange::OnFinalHead(ParsedHead parsed, SteadyTime now) {
   auto framing = FramingOf(parsed, call_.request.method);
   if (!framing) return Unavailable(now, framing.error().text);
   sending_ = false;
@@ -181,7 +181,7 @@ Exchange::Step Exchange::OnFinalHead(ParsedHead parsed, SteadyTime now) {
   return Step::kContinue;
 }
 
-Exchange::Step Exchange::ConsumeBody(SteadyTime now) {
+LeanExchange::Step LeanExchange::ConsumeBody(SteadyTime now) {
   while (!input_.empty() && !decoder_.done()) {
     if (const uint64_t next = decoder_.payload_next(); next > 0) {
       const auto size = static_cast<size_t>(std::min<uint64_t>(next, input_.size()));
@@ -199,7 +199,7 @@ Exchange::Step Exchange::ConsumeBody(SteadyTime now) {
   return decoder_.done() ? OnDone() : Step::kContinue;
 }
 
-Exchange::Step Exchange::OnEnd(const Transport& transport, bool failed, SteadyTime now) {
+LeanExchange::Step LeanExchange::OnEnd(const Transport& transport, bool failed, SteadyTime now) {
   hung_up_ = true;
   if (failed) return Unavailable(now, transport.failure());
   if (receiver_.has_head() && decoder_.EndsWithClose()) {
@@ -217,22 +217,22 @@ Exchange::Step Exchange::OnEnd(const Transport& transport, bool failed, SteadyTi
   return Unavailable(now, "the server closed the connection inside the chunked body");
 }
 
-Exchange::Step Exchange::OnDone() {
+LeanExchange::Step LeanExchange::OnDone() {
   // Bytes after the end belong to no request of ours.
   reusable_ = keep_alive_ && !hung_up_ && input_.empty();
   return Step::kDone;
 }
 
-Exchange::Step Exchange::Fail(Error error) {
+LeanExchange::Step LeanExchange::Fail(Error error) {
   error_ = std::move(error);
   return Step::kFailed;
 }
 
-Exchange::Step Exchange::Unavailable(SteadyTime now, std::string_view what) {
+LeanExchange::Step LeanExchange::Unavailable(SteadyTime now, std::string_view what) {
   return Fail(UnavailableError(call_.request, call_.progress, now, what));
 }
 
-Exchange::Step Exchange::NoRoom(SteadyTime now) {
+LeanExchange::Step LeanExchange::NoRoom(SteadyTime now) {
   return Fail(CorruptError(call_.request, call_.progress, now, "more body bytes came than the caller has room for"));
 }
 

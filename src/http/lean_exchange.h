@@ -1,4 +1,4 @@
-// Exchange: one request and its answer over a connected Transport.
+// LeanExchange: one request and its answer over a connected Transport.
 //
 // Send gives head and body spans to the transport until the socket is full; Receive
 // reads heads through a scratch buffer and bodies straight into the sink's memory.
@@ -18,11 +18,11 @@
 
 namespace ossfs2::http {
 
-class Exchange {
+class LeanExchange {
  public:
   enum class Step : uint8_t { kContinue, kDone, kFailed };
 
-  explicit Exchange(LeanCall& call);
+  explicit LeanExchange(LeanCall& call);
 
   void Send(Transport& transport, SteadyTime now);
   Step Receive(Transport& transport, std::span<char> scratch, SteadyTime now);

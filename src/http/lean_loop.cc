@@ -173,11 +173,11 @@ void LeanLoop::OnConnectFailed(LeanConnection& connection, std::string_view fail
   TryNextAddress(call, why);
 }
 
-void LeanLoop::OnExchangeEnd(LeanConnection& connection, Exchange::Step step) {
+void LeanLoop::OnExchangeEnd(LeanConnection& connection, LeanExchange::Step step) {
   const CallPtr call = connection.TakeCall();
   call->connection = nullptr;
-  Exchange& exchange = connection.exchange();
-  if (step == Exchange::Step::kDone) {
+  LeanExchange& exchange = connection.exchange();
+  if (step == LeanExchange::Step::kDone) {
     Response response = exchange.TakeResponse();
     response.remote_address = connection.peer().ToString();
     if (exchange.reusable() && !stopping_ && connection.Rest()) {

@@ -58,7 +58,7 @@ class LeanLoop : public std::enable_shared_from_this<LeanLoop> {
   std::unique_ptr<Transport> NewTransport(const LeanCall& call, int fd);
   void OnReady(LeanConnection& connection);
   void OnConnectFailed(LeanConnection& connection, std::string_view failure, Cause cause);
-  void OnExchangeEnd(LeanConnection& connection, Exchange::Step step);
+  void OnExchangeEnd(LeanConnection& connection, LeanExchange::Step step);
   void OnIdleEvent(LeanConnection& connection, bool only_readable);
   std::span<char> scratch() { return scratch_; }
 

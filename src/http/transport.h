@@ -1,5 +1,5 @@
 // Transport: how the bytes of one connected, non-blocking socket travel: as they are, or
-// inside TLS. Exchange and LeanConnection move plain bytes and know nothing more.
+// inside TLS. LeanExchange and LeanConnection move plain bytes and know nothing more.
 //
 // Loop thread only. Nothing here blocks, closes the descriptor or raises SIGPIPE. Errors
 // come as kFailed with a text in failure(); a transport that failed is of no further use.

@@ -198,9 +198,9 @@ Status Opener::Ask(Ino ino) {
   return resolver_.Refresh(ino, Resolver::Trust::kOnlyNew);
 }
 
-Result<Opener::Made> Opener::Open(Ino ino, int flags) {
+// Returns whether the file is an archived one that has to be checked once more, since this may have found it restored.
+Result<bool> Opener::AskBeforeOpen(Ino ino, int flags) {
   OSSFS2_RETURN_IF_ERROR(AskForOpen(ino));
-  const bool writes = Changes(flags);
   bool ask_restore = false;
   bool ask_metadata = false;
   bool new_version = false;
@@ -211,7 +211,7 @@ Result<Opener::Made> Opener::Open(Ino ino, int flags) {
     OSSFS2_RETURN_IF_ERROR(Check(node, flags));
     new_version = node->pages_stale();
     ask_restore = (flags & O_TRUNC) == 0 && IsUnavailableArchive(node) && node->published;
-    ask_metadata = writes && node->published && !(node->extra && node->extra->metadata_known);
+    ask_metadata = Changes(flags) && node->published && !(node->extra && node->extra->metadata_known);
   }
   if (new_version) {
     // Pages of the old version must not come after the kernel has dropped them for this open.
@@ -223,6 +223,21 @@ Result<Opener::Made> Opener::Open(Ino ino, int flags) {
   if (ask_restore) OSSFS2_RETURN_IF_ERROR(AskArchive(ino));
   // The list does not tell the metadata, all of which the new version has to carry.
   if (ask_metadata && !ask_restore) OSSFS2_RETURN_IF_ERROR(AskMetadata(ino));
+  return ask_restore;
+}
+
+Error Opener::NotRestored(const Node* node) const {
+  const std::string text =
+      StrCat(context_.tree.Key(node), " is in storage class ", StorageClassName(node->storage_class),
+             " and not restored. Call RestoreObject (ossutil restore) and open it again when that is done.");
+  LogLimited(LogLevel::kWarning, text);
+  return MakeError(EACCES, ErrorKind::kAccessDenied, text);
+}
+
+Result<Opener::Made> Opener::Open(Ino ino, int flags) {
+  const Result<bool> was_archived = AskBeforeOpen(ino, flags);
+  if (!was_archived) return was_archived.error();
+  const bool writes = Changes(flags);
   Made made;
   // A writer that is made in the middle of a rename would store its file under the old name.
   NameLocks::Guard name;
@@ -239,13 +254,7 @@ Result<Opener::Made> Opener::Open(Ino ino, int flags) {
     if (!hold_name && LosesItsName(node)) continue;
     // Without a name a file lives as long as its handles.
     if (node->unlinked && !(node->extra && node->extra->open)) return context_.Stale(ino);
-    if (ask_restore && IsUnavailableArchive(node)) {
-      const std::string text =
-          StrCat(context_.tree.Key(node), " is in storage class ", StorageClassName(node->storage_class),
-                 " and not restored. Call RestoreObject (ossutil restore) and open it again when that is done.");
-      LogLimited(LogLevel::kWarning, text);
-      return MakeError(EACCES, ErrorKind::kAccessDenied, text);
-    }
+    if (*was_archived && IsUnavailableArchive(node)) return NotRestored(node);
     made.handle = MakeHandle(node, flags);
     made.opened = Opened{made.handle->id, KeepsCache(node, *made.handle), context_.options.direct_io};
   }

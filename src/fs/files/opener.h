@@ -54,6 +54,10 @@ class Opener : public FsPart {
   Status Check(const Node* node, int flags) const REQUIRES(context_.tree.mutex);
   // Whether the kernel may keep its pages at the open that made the handle.
   static bool KeepsCache(const Node* node, FileHandle& handle);
+  // Asks for all that has to be known, and tells the kernel of a new version, before a handle is made.
+  Result<bool> AskBeforeOpen(Ino ino, int flags) EXCLUDES(context_.tree.mutex);
+  // EACCES of an archived object; logged.
+  Error NotRestored(const Node* node) const REQUIRES(context_.tree.mutex);
   // Brings the file up to date. With close_to_open it is then what the bucket had after the call.
   Status AskForOpen(Ino ino) EXCLUDES(context_.tree.mutex);
   Status Ask(Ino ino) EXCLUDES(context_.tree.mutex);

@@ -150,19 +150,6 @@ const ErrorRule& FindErrorRule(int http_status, std::string_view code) {
   return code.empty() ? kNonsense : kUnknownInSuccess;
 }
 
-bool IsSetupError(std::string_view code) {
-  constexpr std::string_view kCodes[] = {"InvalidAccessKeyId",   "SignatureDoesNotMatch",
-                                         "SecurityTokenExpired", "InvalidSecurityToken",
-                                         "NoSuchBucket",         "PermanentRedirect",
-                                         "RequestTimeTooSkewed", "UserDisable",
-                                         "BucketDisable",        "AccessKeyIdAndSecurityTokenNotMatch",
-                                         "InvalidBucketName"};
-  for (const std::string_view known : kCodes) {
-    if (known == code) return true;
-  }
-  return false;
-}
-
 std::string DescribeRequest(const RequestNames& names) {
   if (names.key.empty()) return StrCat(names.operation, " on bucket ", names.bucket);
   if (!names.source.empty() && names.source != names.key)

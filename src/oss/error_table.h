@@ -56,8 +56,4 @@ Error MakeServiceError(const ServiceError& answer, const RequestNames& names);
 // "get of models/a.bin in bucket b", for texts.
 std::string DescribeRequest(const RequestNames& names);
 
-// True when the service answers this in place of the data because of the setup (keys, bucket, region, clock):
-// every later request fails alike.
-bool IsSetupError(std::string_view code);
-
 }  // namespace ossfs2::oss

@@ -34,11 +34,6 @@ void BlockDaemonSignals() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-void UnblockDaemonSignals() {
-  const sigset_t set = DaemonSignals();
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-}
-
 SignalThread::SignalThread()
     : signal_fd_(MakeSignalFd()),
       stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),

@@ -12,8 +12,6 @@
 namespace ossfs2 {
 
 void BlockDaemonSignals();
-// For children that exec: the signals as they were.
-void UnblockDaemonSignals();
 
 class SignalThread {
  public:

@@ -71,6 +71,21 @@ class SmallFiles(Scenario):
         return [read_files(os.path.join(target.path, "small"), self.threads)]
 
 
+class FirstBytes(Scenario):
+    """One program opens large files in turn and reads one byte of each. Needed is what the kernel asks for: 128 KiB."""
+
+    def __init__(self, name, title, count, size, **more):
+        super().__init__(name, title, unit="files/s", **more)
+        self.keys, self.count = {"first/f": "%dx%d" % (size, count)}, count
+        self.bytes = count * BLOCK
+
+    def commands(self, target):
+        if target.kind == "http":
+            urls = (target.client.presigned("first/f-%06d" % n) for n in range(self.count))
+            return [curl_all(({"url": url, "range": "0-%d" % (BLOCK - 1)} for url in urls), 1)]
+        return [worker("first", os.path.join(target.path, "first"))]
+
+
 class FioRead(Scenario):
     """fio as in the existing ossfs2's published tests: libaio, direct=1, bs=1M; several jobs read for a time.
 

@@ -1,6 +1,6 @@
 """The list of scenarios, and their sizes in a quick and in a full run."""
 from .load_scenarios import (Blocks, Eager, LlamaLoad, Mapped, Sliced, TorchLoad, WarmThenMapped, Window, ranks)
-from .read_scenarios import FioRead, Listing, Random, Sequential, SmallFiles, Streams
+from .read_scenarios import FioRead, FirstBytes, Listing, Random, Sequential, SmallFiles, Streams
 from .scenario import DELAY, GIB, MIB, Scenario, dd_read, worker
 from .write_scenarios import Download, FioWrite, Patch, RandomWrite, Write
 
@@ -12,6 +12,7 @@ def reading(quick):
     big, half = (256 * MIB, 128 * MIB) if quick else (4 * GIB, GIB)
     seconds, small = (1, 500) if quick else (6, 10000)
     few, apart = (500, 0.1) if quick else (3000, 0.5)
+    few_large = 20 if quick else 100
     return [
         Sequential("seq-read", "one sequential reader, dd bs=1M", big, weight=2.0),
         Sequential("seq-read-delayed", DELAYED, big, delayed=True, weight=2.0),
@@ -29,6 +30,8 @@ def reading(quick):
                    small, 131072, 128),
         SmallFiles("small-files-delayed", "the same with %d files, server 10 ms + 80 MB/s a connection" % few, few,
                    131072, 128, delayed=True, weight=2.0),
+        FirstBytes("first-byte-delayed", "the first byte of %d files of 4 GiB, one after the other, server 10 ms + 80 MB/s "
+                   "a connection" % few_large, few_large, 4 * GIB, delayed=True),
         FioRead("fio-read", "published fio line: libaio, bs=1M, direct=1, 1 job, sequential (100 GB there)", half),
         FioRead("fio-read-4", "published fio line: 4 jobs on 4 files, iodepth=1, time-based (30 s there)",
                 half, 4, seconds, weight=1.5),

@@ -8,6 +8,7 @@
   workers.py eager PATH...                      read() of each file whole, in turn
   workers.py blocks THREADS PATH...             files read at once in blocks of 16 MiB
   workers.py small FOLDER THREADS               reads every file below a folder
+  workers.py first FOLDER                       opens each file in turn and reads its first byte
   workers.py streams PATH STREAMS               sequential streams inside one file
   workers.py write FOLDER WRITERS BYTES         files written at once, each renamed
   workers.py random-write PATH HANDLES BYTES    one file in random order, then renamed
@@ -179,6 +180,17 @@ def read_small(folder, threads):
     print(json.dumps({"files": len(paths), "files_per_s": len(paths) / seconds}))
 
 
+def read_first_bytes(folder):
+    paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+    started = time.monotonic()
+    for path in paths:
+        handle = os.open(path, os.O_RDONLY)
+        if len(os.pread(handle, 1, 0)) != 1:
+            raise SystemExit("no first byte")
+        os.close(handle)
+    print(json.dumps({"files_per_s": len(paths) / (time.monotonic() - started)}))
+
+
 def read_blocks(threads, *paths):
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(lambda path: read_file(path, bytearray(16 * MIB)), paths):
@@ -314,6 +326,7 @@ WORK = {"random": lambda path, jobs, seconds, block: read_random(path, int(jobs)
         "eager": read_eager,
         "blocks": lambda threads, *paths: read_blocks(int(threads), *paths),
         "small": lambda folder, threads: read_small(folder, int(threads)),
+        "first": read_first_bytes,
         "streams": lambda path, streams: read_streams(path, int(streams)),
         "write": lambda folder, writers, size: write_files(folder, int(writers), int(size)),
         "random-write": lambda path, handles, size: write_random(path, int(handles), int(size)),

@@ -28,7 +28,7 @@ constexpr int kReads = 200'000;
 void ReadAll(ReadFile& file, size_t request) {
   for (uint64_t offset = 0; offset < kFileBytes; offset += request) {
     auto done = std::make_shared<std::promise<void>>();
-    file.Read(1, offset, request, [done](const Result<ReadReply>&) { done->set_value(); });
+    file.Read(1, offset, request, ReadInto::kPageCache, [done](const Result<ReadReply>&) { done->set_value(); });
     done->get_future().wait();
   }
 }
@@ -48,7 +48,7 @@ double NanosecondsARead(const std::vector<std::shared_ptr<ReadFile>>& files, int
       uint64_t offset = 0;
       for (int i = 0; i < kReads; ++i) {
         bool answered = false;
-        file.Read(static_cast<uint64_t>(t) + 1, offset, request,
+        file.Read(static_cast<uint64_t>(t) + 1, offset, request, ReadInto::kPageCache,
                   [&answered](const Result<ReadReply>&) { answered = true; });
         if (!answered) waited.fetch_add(1);
         offset = offset + 2 * request <= kFileBytes ? offset + request : 0;

@@ -148,7 +148,7 @@ class FileSystem {
   virtual Result<Opened> Open(Ino ino, int flags) = 0;
   virtual Result<std::pair<Entry, Opened>> Create(Ino parent, const std::string& name, uint32_t mode, int flags,
                                                   const Caller& caller) = 0;
-  virtual void Read(HandleId handle, uint64_t offset, size_t size, ReadDone done) = 0;
+  virtual void Read(HandleId handle, uint64_t offset, size_t size, ReadInto into, ReadDone done) = 0;
   virtual Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) = 0;
   virtual Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) = 0;
   // Memory to receive the next write into; null: none to spare now.

@@ -1,4 +1,5 @@
-// ReadReply: the answer to a read: the bytes where they lie, so that a frontend hands them on without a copy.
+// ReadReply: the answer to a read: the bytes where they lie, so that a frontend hands them on without a copy; and
+// ReadInto, which says where they go from there.
 //
 // Ownership: the memory is the file system's and counts in its budget until the last copy of `pin` is gone.
 // Threads: a value. ReadDone runs once, on any thread, and must not block.
@@ -8,6 +9,7 @@
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -15,6 +17,10 @@
 #include "ossfs2/status.h"
 
 namespace ossfs2 {
+
+// Whether the kernel keeps what a read gives it, for all who read or map the file, or passes it to one program
+// (O_DIRECT, direct_io; a map of a direct_io file reads through the page cache all the same).
+enum class ReadInto : uint8_t { kPageCache, kProgram };
 
 struct ReadReply {
   std::vector<iovec> parts;         // in the order of the file

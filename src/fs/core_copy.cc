@@ -86,7 +86,9 @@ Result<size_t> CoreFileSystem::ReadSome(FileHandle& handle, uint64_t offset, std
   const auto reader = ReaderOf(handle);
   if (!reader) return context_.MakeStale(handle.ino);
   const auto answer = std::make_shared<Awaited<Result<ReadReply>>>();
-  reader->Read(handle.id, offset, out.size(), [answer](Result<ReadReply> reply) { answer->Set(std::move(reply)); });
+  // Not past the page cache as a program reads, which might come again.
+  constexpr auto kInto = ReadInto::kPageCache;
+  reader->Read(handle.id, offset, out.size(), kInto, [answer](Result<ReadReply> reply) { answer->Set(std::move(reply)); });
   const Result<ReadReply> reply = answer->Take();
   if (!reply) return reply.error();
   size_t copied = 0;

@@ -85,7 +85,7 @@ class CoreFileSystem final : public FileSystem {
   Result<Opened> Open(Ino ino, int flags) override;
   Result<std::pair<Entry, Opened>> Create(Ino parent, const std::string& name, uint32_t mode, int flags,
                                           const Caller& caller) override;
-  void Read(HandleId handle, uint64_t offset, size_t size, ReadDone done) override;
+  void Read(HandleId handle, uint64_t offset, size_t size, ReadInto into, ReadDone done) override;
   Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) override;
   std::unique_ptr<Landing> MakeLanding() override { return context_.writes.MakeLanding(); }
   Result<size_t> WriteLanded(HandleId handle, uint64_t offset, const Landing& landing, size_t from, size_t size,

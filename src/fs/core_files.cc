@@ -44,15 +44,15 @@ std::shared_ptr<ReadFile> CoreFileSystem::ReaderOf(FileHandle& handle) {
     if (const auto now = VersionToRead(handle); now && !now->SameBytes(*object)) continue;
     handle.reader = std::move(reader);
     handle.reader_version = version;
-    if ((handle.flags & O_DIRECT) != 0) handle.reader->SetDirect(handle.id);
     return handle.reader;
   }
 }
 
-void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone done) {
+void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadInto into, ReadDone done) {
   auto handle = files_.Get(id);
   if (!handle || !handle->readable) return done(BadHandle(id));
   opener_.NoteAnswered(*handle);
+  if (into == ReadInto::kPageCache) opener_.NoteMapped(*handle);
   const auto writer = handle->file->writer();
   const bool removed = handle->file->unlinked && writer && !writer->detached();
   if (writer && (handle->file->ahead() || (removed && writer->size() > 0)))
@@ -65,11 +65,11 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadDone do
   if (ReadReply reply; !reader->stale() && context_.written_pages.Answer(reader->version(), offset, size, reply))
     return done(std::move(reply));
   const HandleId reads_as = handle->id;
-  reader->Read(reads_as, offset, size,
-               [this, handle = std::move(handle), version, offset, size,
+  reader->Read(reads_as, offset, size, into,
+               [this, handle = std::move(handle), version, offset, size, into,
                 done = std::move(done)](Result<ReadReply> reply) mutable {
                  if (reply || reply.error().errno_value != ESTALE) return done(std::move(reply));
-                 if (StoredSince(*handle, version)) return Read(handle->id, offset, size, std::move(done));
+                 if (StoredSince(*handle, version)) return Read(handle->id, offset, size, into, std::move(done));
                  ReadOfLost(std::move(handle), offset, size, reply.error(), std::move(done));
                });
 }

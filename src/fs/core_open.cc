@@ -42,7 +42,7 @@ Result<std::pair<Entry, Opened>> CoreFileSystem::Create(Ino parent, const std::s
       if (node->extra->chosen) node->extra->pending = true;
       opener_.SharesTree(context_.tree);
       handle = opener_.MakeHandle(node, flags);
-      made = {context_.MakeEntry(node), Opened{handle->id, true, context_.options.direct_io}};
+      made = {context_.MakeEntry(node), Opened{handle->id, true, handle->direct}};
     }
   }
   if (handle) {

@@ -75,6 +75,12 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
   });
 }
 
+// The kernel names a lock owner in the READs that a program's own memory is filled from, and in no other
+// (FUSE_READ_LOCKOWNER: fuse_direct_io; read-ahead and page faults send none).
+ReadInto WhereTo(const fuse_file_info& info) {
+  return info.lock_owner != 0 ? ReadInto::kProgram : ReadInto::kPageCache;
+}
+
 // The READ that this thread has passed on, until it is answered there: one answered at once is never watched.
 thread_local Interrupts::Wait read_passed_on = 0;
 
@@ -88,7 +94,8 @@ void Read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_i
   const auto scope = (info->flags & O_DIRECT) != 0 ? Interrupts::Scope::kDirect : Interrupts::Scope::kKilled;
   read_passed_on = wait;
   context.file_system.Read(
-      info->fh, static_cast<uint64_t>(offset), size, [request, &context, begin, wait](Result<ReadReply> reply) {
+      info->fh, static_cast<uint64_t>(offset), size, WhereTo(*info),
+      [request, &context, begin, wait](Result<ReadReply> reply) {
         FileMetrics& counters = Metrics();
         counters.reads_in_flight.Add(-1);
         counters.read_seconds.Observe(std::chrono::steady_clock::now() - begin);

@@ -104,19 +104,34 @@ TEST_F(FileLeadTest, AsksForTheNextFileOncePerOpen) {
 }
 
 TEST(FilePagesTest, NothingIsStoredWhileAHandleReadsDirectly) {
-  FilePages pages;
+  FilePages pages(/*page_cache=*/true);
   EXPECT_TRUE(pages.MayStore());
-  pages.AddDirect(7);
+  pages.NoteDirect(7, 1);
+  pages.NoteDirect(7, 1);
   EXPECT_FALSE(pages.MayStore());
+  EXPECT_TRUE(pages.AnyDirect());
   pages.RemoveDirect(7);
   EXPECT_TRUE(pages.MayStore());
+  EXPECT_FALSE(pages.AnyDirect());
   EXPECT_TRUE(pages.AnyDirectSinceOpen());
   pages.OnClosed();
   EXPECT_FALSE(pages.AnyDirectSinceOpen());
 }
 
+// A program that maps a file of a direct_io mount reads its header first.
+TEST(FilePagesTest, AHeaderMakesNoDirectReaderOfADirectMount) {
+  FilePages pages(/*page_cache=*/false);
+  pages.NoteDirect(7, FilePages::kHeaderBytesMax);
+  EXPECT_FALSE(pages.MayStore());
+  EXPECT_FALSE(pages.AnyDirect());
+  EXPECT_FALSE(pages.AnyDirectSinceOpen());
+  pages.NoteDirect(8, 1);
+  EXPECT_TRUE(pages.AnyDirect());
+  EXPECT_TRUE(pages.AnyDirectSinceOpen());
+}
+
 TEST(FilePagesTest, AStoreOfAnEarlierEpochIsVoid) {
-  FilePages pages;
+  FilePages pages(/*page_cache=*/true);
   const uint64_t epoch = pages.epoch();
   ASSERT_TRUE(pages.BeginStore(epoch));
   pages.OnDropped();
@@ -131,7 +146,7 @@ TEST(FilePagesTest, AStoreOfAnEarlierEpochIsVoid) {
 
 TEST(FilePagesTest, WhoStopsItWaitsForStoresThatRun) {
   Mutex mutex;
-  FilePages pages;
+  FilePages pages(/*page_cache=*/true);
   ASSERT_TRUE(pages.BeginStore(0));
   std::thread store([&] {
     MutexLock lock(mutex);
@@ -148,7 +163,7 @@ TEST(FilePagesTest, WhoStopsItWaitsForStoresThatRun) {
 
 TEST(FilePagesTest, TheWaitIsBounded) {
   Mutex mutex;
-  FilePages pages;
+  FilePages pages(/*page_cache=*/true);
   ASSERT_TRUE(pages.BeginStore(0));
   MutexLock lock(mutex);
   pages.WaitUntilIdle(lock, std::chrono::steady_clock::now());

@@ -95,7 +95,7 @@ class ManyWaitingReads : public ::testing::Test {
   ManyWaitingReads() {
     harness_.store().HoldData(true);
     for (uint64_t i = 0; i < kWaiters; ++i)
-      file_->Read(i, i * 4 * kKiB, 4 * kKiB, [this](const Result<ReadReply>& reply) {
+      file_->Read(i, i * 4 * kKiB, 4 * kKiB, ReadInto::kPageCache, [this](const Result<ReadReply>& reply) {
         stack_.Note();
         if (!reply) ++failed_;
       });

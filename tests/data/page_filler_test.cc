@@ -79,7 +79,7 @@ TEST(PageFillerTest, NothingForDirectReaders) {
   ReadHarness harness(512 * kMiB, Filling());
   harness.engine().SetKernelPages(&pages);
   auto file = harness.engine().Open(1, harness.Put("a", 384 * kMiB));
-  file->SetDirect(7);
+  harness.read_into = ReadInto::kProgram;
   harness.ReadRange(*file, 7, 0, 384 * kMiB, kMiB);
   harness.engine().SetKernelPages(nullptr);
   EXPECT_TRUE(pages.stored().empty());
@@ -195,7 +195,7 @@ TEST(PageFillerTest, ShutdownEndsReadsBeforeItWaitsForStores) {
   pages.WaitEntered();
   harness.store().HoldData(true);
   std::promise<bool> answered;
-  other->Read(8, 0, 4096, [&](Result<ReadReply> reply) {
+  other->Read(8, 0, 4096, ReadInto::kPageCache, [&](Result<ReadReply> reply) {
     pages.Hold(false);
     answered.set_value(reply.has_value());
   });

@@ -20,7 +20,7 @@ class PrefetchPlannerTest : public ::testing::Test {
 
   // A reader took the range; as CachedFile does it: the planner hears of it before it counts as delivered.
   PrefetchPlanner::AfterRead Read(ByteRange range, uint64_t handle = 1) {
-    const auto after = planner_.OnRead(File(), handle, range, true, now_ns_);
+    const auto after = planner_.OnRead(File(), {handle, range, ReadInto::kPageCache, true, now_ns_});
     delivered_.Add(range);
     return after;
   }

@@ -100,7 +100,7 @@ class ClosedFileTest : public ReadCoreTest {
     if (prepare) prepare(*file_);
     for (uint64_t at = 0; at < bytes; at += 1 << 20) {
       std::promise<size_t> got;
-      file_->Read(1, at, 1 << 20, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
+      file_->Read(1, at, 1 << 20, into_, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
       EXPECT_EQ(got.get_future().get(), 1u << 20);
     }
     file_->CloseHandle(1);
@@ -119,8 +119,16 @@ class ClosedFileTest : public ReadCoreTest {
     EXPECT_GE(bytes, ReadCache::kLittleBytesMax / 2);
   }
 
+  // On a direct_io mount, by programs that do not map.
+  void ReadPastThePageCache() {
+    options_.page_cache = false;
+    into_ = ReadInto::kProgram;
+  }
+
   static constexpr uint64_t kLong = 144ull << 20;
+  static constexpr uint64_t kMoreThanLittle = 96ull << 20;  // and not long
   static constexpr uint64_t kShort = 8ull << 20;
+  ReadInto into_ = ReadInto::kPageCache;
   std::shared_ptr<ReadCore> shared_;
   std::shared_ptr<CachedFile> file_;
 };
@@ -138,22 +146,22 @@ TEST_F(ClosedFileTest, OfWhichLittleWasReadGivesItBackWhileProcessorsAreShort) {
 }
 
 TEST_F(ClosedFileTest, ItsEndIsKeptForAWhileWhenTheKernelKeepsNothing) {
-  options_.page_cache = false;
+  ReadPastThePageCache();
   ExpectLittle(Kept(kLong));
 }
 
 TEST_F(ClosedFileTest, IsKeptForAWhileWhenTheKernelKeepsNothingAndOthersHaveItOpen) {
-  options_.page_cache = false;
-  const auto other_reads = [](CachedFile& file) {
+  ReadPastThePageCache();
+  const auto other_reads = [this](CachedFile& file) {
     std::promise<size_t> got;
-    file.Read(2, 0, 4096, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
+    file.Read(2, 0, 4096, into_, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
     EXPECT_EQ(got.get_future().get(), 4096u);
   };
   EXPECT_GE(Kept(kLong, other_reads), kLong);
 }
 
 TEST_F(ClosedFileTest, IsKeptForAWhileWhenItIsReadAgainSoon) {
-  options_.page_cache = false;
+  ReadPastThePageCache();
   ExpectLittle(Kept(kLong));
   EXPECT_GE(Kept(kLong), kLong);
 }
@@ -164,7 +172,30 @@ TEST_F(ClosedFileTest, IsKeptWhenThePageCacheWasTooSmallLately) {
 }
 
 TEST_F(ClosedFileTest, IsKeptWhenItWasReadWithODirect) {
-  EXPECT_EQ(Kept(kLong, [](CachedFile& file) { file.SetDirect(1); }), kLong);
+  into_ = ReadInto::kProgram;
+  EXPECT_EQ(Kept(kLong), kLong);
+}
+
+TEST_F(ClosedFileTest, GivesItsMemoryBackWhenItWasMappedOnADirectMount) {
+  options_.page_cache = false;
+  EXPECT_EQ(Kept(kLong), 0u);
+}
+
+TEST_F(ClosedFileTest, GivesItsMemoryBackWhenOnlyTheHeaderOfAMappedFileWasReadDirectly) {
+  options_.page_cache = false;
+  const auto read_header = [](CachedFile& file) {
+    std::promise<size_t> got;
+    file.Read(1, 0, 4096, ReadInto::kProgram, [&got](Result<ReadReply> reply) {
+      got.set_value(reply ? reply->bytes : 0);
+    });
+    EXPECT_EQ(got.get_future().get(), 4096u);
+  };
+  EXPECT_EQ(Kept(kLong, read_header), 0u);
+}
+
+TEST_F(ClosedFileTest, OfWhichLittleWasMappedIsKeptOnADirectMount) {
+  options_.page_cache = false;
+  EXPECT_EQ(Kept(kMoreThanLittle), kMoreThanLittle);
 }
 
 TEST_F(ClosedFileTest, IsKeptInTheDataCache) {
@@ -183,7 +214,7 @@ TEST_F(ReadCoreTest, TheFirstReadOfWhatWasGivenUpIsNoSecondReading) {
   const auto file = std::make_shared<CachedFile>(shared, 1, ObjectVersion{"file", info->size, info->etag, info->crc64});
   const auto read = [&](uint64_t handle, uint64_t offset) {
     std::promise<size_t> got;
-    file->Read(handle, offset, kStep, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
+    file->Read(handle, offset, kStep, ReadInto::kPageCache, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
     EXPECT_EQ(got.get_future().get(), kStep);
   };
   for (uint64_t at = 0; at < (1 << 20); at += kStep) read(1, at);

@@ -60,7 +60,7 @@ class ReadHarness {
   std::future<Result<ReadReply>> Start(ReadFile& file, uint64_t handle, uint64_t offset, size_t size) {
     auto promise = std::make_shared<std::promise<Result<ReadReply>>>();
     auto future = promise->get_future();
-    file.Read(handle, offset, size, [promise](Result<ReadReply> reply) { promise->set_value(std::move(reply)); });
+    file.Read(handle, offset, size, read_into, [promise](Result<ReadReply> reply) { promise->set_value(std::move(reply)); });
     return future;
   }
   void Check(ReadFile& file, uint64_t offset, size_t size, const Result<ReadReply>& reply) {
@@ -79,6 +79,8 @@ class ReadHarness {
     for (uint64_t offset = begin; offset < end && !testing::Test::HasFatalFailure(); offset += size)
       Read(file, handle, offset, static_cast<size_t>(std::min<uint64_t>(size, end - offset)));
   }
+
+  ReadInto read_into = ReadInto::kPageCache;  // of the reads from here on
 
   void ResetCounts() { asked_ = ReadMetrics::Get().get_bytes.Value(); }
   uint64_t Asked() const { return ReadMetrics::Get().get_bytes.Value() - asked_; }

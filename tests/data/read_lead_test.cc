@@ -294,7 +294,7 @@ TEST_F(ReadLeadTest, AShardThatWasReadAlreadyIsNotFetchedAgain) {
 TEST_F(ReadLeadTest, DirectReadersHaveNoLead) {
   Make(1024 * kMiB);
   auto file = Open(1);
-  file->SetDirect(7);
+  harness_->read_into = ReadInto::kProgram;
   harness_->ReadRange(*file, 7, 0, kShardBytes, kMiB);
   EXPECT_FALSE(Led(2));
   EXPECT_EQ(pages_.StoredBytes(2), 0u);

@@ -37,6 +37,7 @@ class ReadOrderTest : public testing::Test {
     ReadOptions options;
     options.page_cache = page_cache;
     harness_ = std::make_unique<ReadHarness>(2048 * kMiB, options);
+    harness_->read_into = page_cache ? ReadInto::kPageCache : ReadInto::kProgram;
     file_ = harness_->engine().Open(1, harness_->Put("checkpoint.pt", kFileBytes));
     harness_->Read(*file_, 7, kFileBytes - 4096, 4096);
     for (const uint64_t place : Places()) {
@@ -65,6 +66,7 @@ TEST_F(ReadOrderTest, WhatADirectReaderHasReadGoes) {
 // Readers past the page cache that go through a file side by side, 1 MiB each in turn.
 class ReadTogetherTest : public testing::Test {
  protected:
+  ReadTogetherTest() { harness_.read_into = ReadInto::kProgram; }
   void Together(uint64_t begin, uint64_t end) {
     for (uint64_t at = begin; at < end; at += kMiB)
       for (const uint64_t reader : {1, 2}) harness_.Read(*file_, reader, at, kMiB);

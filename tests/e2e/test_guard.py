@@ -2,6 +2,7 @@
 the machine, so a change that makes a job dearer fails here. The bounds are what is measured now (in brackets) and a
 little more; several times as much where the kernel's timing has a part in it."""
 import json
+import mmap
 import os
 import shutil
 import signal
@@ -41,6 +42,17 @@ class Reads(unittest.TestCase):
     def test_four_readers_share(self):
         stats = self.cost(lambda path: in_threads(
             lambda _: run(["dd", "if=" + path + "/big", "of=/dev/null", "bs=1M"]), range(4)))
+        self.assertLessEqual(stats.get_bytes, 512 * MIB * 1.01)  # [1.00]
+
+    def test_loads_by_map_share_the_page_cache_of_a_direct_mount(self):
+        """One after the other; the memory is far too small for what the first one has read."""
+        def work(path):
+            for _ in range(2):
+                with open(path + "/big", "rb") as stream, \
+                        mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ) as view:
+                    for at in range(0, len(view), MIB):
+                        view[at:at + MIB]
+        stats = self.cost(work, "--direct_io=true", "--total_mem_limit=128m")
         self.assertLessEqual(stats.get_bytes, 512 * MIB * 1.01)  # [1.00]
 
     def test_head(self):

@@ -55,7 +55,7 @@ TEST(DirtyReads, OfAFileThatIsBeingStoredLeaveThreadsToOthers) {
   auto closing = std::async(std::launch::async, [&] { return mount.fs().Flush(stored).has_value(); });
   gate.WaitUntilSomebodyCame();
   for (int i = 0; i < kReads; ++i)
-    mount.fs().Read(stored, 5, 2, [&](const Result<ReadReply>& reply) {
+    mount.fs().Read(stored, 5, 2, ReadInto::kPageCache, [&](const Result<ReadReply>& reply) {
       if (reply && reply->bytes == 2 && std::string(static_cast<const char*>(reply->parts[0].iov_base), 2) == "of")
         ++good;
       ++answered;

@@ -186,7 +186,7 @@ class TestMount {
     std::mutex mutex;
     std::condition_variable done;
     std::optional<Result<std::string>> text;
-    fs_->Read(handle, offset, size, [&](Result<ReadReply> reply) {
+    fs_->Read(handle, offset, size, ReadInto::kPageCache, [&](Result<ReadReply> reply) {
       Result<std::string> bytes = std::string();
       if (!reply)
         bytes = reply.error();

@@ -44,7 +44,7 @@ TEST_F(Renaming, AWriterThatIsStillHeldKnowsTheNewName) {
   std::promise<void> answered;
   std::promise<void> released;
   std::promise<void> ended;
-  mount_.fs().Read(handle, 0, 10, [&](const Result<ReadReply>& reply) {
+  mount_.fs().Read(handle, 0, 10, ReadInto::kPageCache, [&](const Result<ReadReply>& reply) {
     EXPECT_TRUE(reply);
     answered.set_value();
     released.get_future().wait();

@@ -71,6 +71,7 @@ class FakeFileSystem final : public FileSystem {
   Gate write_gate;                             // for writes that are not fast
   std::atomic<int> write_error{0};             // of them
   bool direct_io = false;
+  std::atomic<ReadInto> last_read_into{ReadInto::kPageCache};
   bool park_writes = false;
   bool give_landings = true;
   size_t take_of_landed = Landing::kBytes;  // of each landed write; the rest must be parked
@@ -150,7 +151,8 @@ class FakeFileSystem final : public FileSystem {
   Result<std::pair<Entry, Opened>> Create(Ino, const std::string&, uint32_t, int, const Caller&) override {
     return Refuse(EROFS);
   }
-  void Read(HandleId, uint64_t offset, size_t size, ReadDone done) override {
+  void Read(HandleId, uint64_t offset, size_t size, ReadInto into, ReadDone done) override {
+    last_read_into = into;
     auto copy = std::make_shared<std::string>();
     {
       MutexLock lock(mutex);

@@ -89,6 +89,37 @@ TEST_F(FuseFrontendTest, DirectIoFilesCanBeMappedShared) {
   close(fd);
 }
 
+// What the reading of a file is for: the page cache, or a program's memory.
+TEST_F(FuseFrontendTest, TellsReadsForThePageCacheFromOthers) {
+  fake_.content = std::string(1 << 20, 'x');
+  Enter();
+  ReadAll(Path("data"));
+  EXPECT_EQ(fake_.last_read_into, ReadInto::kPageCache);
+  const int fd = open(Path("data").c_str(), O_RDONLY | O_DIRECT);
+  ASSERT_GE(fd, 0);
+  alignas(4096) static char bytes[4096];
+  EXPECT_EQ(pread(fd, bytes, sizeof(bytes), 0), 4096);
+  EXPECT_EQ(fake_.last_read_into, ReadInto::kProgram);
+  close(fd);
+}
+
+TEST_F(FuseFrontendTest, MapsOfDirectIoFilesReadForThePageCache) {
+  fake_.direct_io = true;
+  fake_.content = std::string(1 << 20, 'x');
+  Enter();
+  const int fd = open(Path("data").c_str(), O_RDONLY);
+  ASSERT_GE(fd, 0);
+  char byte = 0;
+  EXPECT_EQ(pread(fd, &byte, 1, 0), 1);
+  EXPECT_EQ(fake_.last_read_into, ReadInto::kProgram);
+  void* map = mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE, fd, 512 << 10);
+  ASSERT_NE(map, MAP_FAILED) << strerror(errno);
+  EXPECT_EQ(*static_cast<volatile const char*>(map), 'x');
+  EXPECT_EQ(fake_.last_read_into, ReadInto::kPageCache);
+  munmap(map, 4096);
+  close(fd);
+}
+
 TEST_F(FuseFrontendTest, PagesStayUntilInvalidated) {
   fake_.content = "old";
   Enter();

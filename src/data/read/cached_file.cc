@@ -22,7 +22,11 @@ ByteRange Common(ByteRange a, ByteRange b) { return {std::max(a.begin, b.begin),
 }  // namespace
 
 CachedFile::CachedFile(std::shared_ptr<ReadCore> core, uint64_t file_id, const ObjectVersion& version)
-    : core_(std::move(core)), file_id_(file_id), served_(version), planner_(*core_, file_id) {}
+    : core_(std::move(core)),
+      file_id_(file_id),
+      served_(version),
+      planner_(*core_, file_id),
+      pages_(core_->options.page_cache) {}
 
 const ObjectVersion& CachedFile::version() const {
   MutexLock lock(mutex_);
@@ -36,7 +40,7 @@ std::optional<Error> CachedFile::Refusal() const {
   return std::nullopt;
 }
 
-void CachedFile::Read(uint64_t handle, uint64_t offset, size_t size, ReadDone done) {
+void CachedFile::Read(uint64_t handle, uint64_t offset, size_t size, ReadInto into, ReadDone done) {
   const int64_t now_ns = ReadCore::NowNs();
   ReadReply reply;
   ByteRange range;
@@ -49,8 +53,10 @@ void CachedFile::Read(uint64_t handle, uint64_t offset, size_t size, ReadDone do
     range.begin = std::min<uint64_t>(offset, FileBytes());
     range.end = range.begin + std::min<uint64_t>(size, FileBytes() - range.begin);
     if (!error && !range.empty()) {
+      if (into == ReadInto::kProgram) pages_.NoteDirect(handle, range.size());
+      if (into == ReadInto::kPageCache && !core_->options.page_cache) core_->NoteMapped(now_ns);
       answered = TryHit(range, now_ns, reply);
-      after = planner_.OnRead(View(), handle, range, !answered, now_ns);
+      after = planner_.OnRead(View(), {handle, range, into, !answered, now_ns});
       if (answered) delivered_.Add(range);
     }
   }

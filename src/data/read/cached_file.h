@@ -44,8 +44,7 @@ class CachedFile final : public ChunkOwner,
   CachedFile(std::shared_ptr<ReadCore> core, uint64_t file_id, const ObjectVersion& version);
 
   // --- readers (ReadFile says what these promise) ---
-  void Read(uint64_t handle, uint64_t offset, size_t size, ReadDone done) EXCLUDES(mutex_);
-  void SetDirect(uint64_t handle) EXCLUDES(mutex_);
+  void Read(uint64_t handle, uint64_t offset, size_t size, ReadInto into, ReadDone done) EXCLUDES(mutex_);
   void CloseHandle(uint64_t handle) EXCLUDES(mutex_);
   // The last handle was closed.
   void Closed() EXCLUDES(mutex_);

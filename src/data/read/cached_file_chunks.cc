@@ -35,7 +35,8 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
 // Readers past the page cache that started together go through the file together: what all of them have read is used no
 // more, and memory that is used over and over costs less. Not while others start later.
 bool CachedFile::WasReadByAll(const Chunk& chunk) const {
-  if (core_->options.page_cache || core_->options.cache_bytes != 0 || core_->LateStartsLately()) return false;
+  if (core_->options.page_cache || !pages_.AnyDirect()) return false;
+  if (core_->options.cache_bytes != 0 || core_->LateStartsLately()) return false;
   if (delivered_.TotalBytes() <= kLongReadBytes) return false;  // some may not have begun yet
   const std::optional<size_t> readers = planner_.streams().Readers();
   return readers && *readers > 1 && chunk.bytes_read >= *readers * chunk.range.size();

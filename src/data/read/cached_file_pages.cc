@@ -127,9 +127,4 @@ void CachedFile::FillRest(const ChunkRef& chunk) {
   }
 }
 
-void CachedFile::SetDirect(uint64_t handle) {
-  MutexLock lock(mutex_);
-  pages_.AddDirect(handle);
-}
-
 }  // namespace ossfs2

@@ -1,10 +1,11 @@
 // FilePages: whether a file's bytes may be put into the kernel's page cache, and how to stop that.
 //
-// They may not while it is open with O_DIRECT, and not while the file changes: then whoever stops it waits for stores
-// that run, and a store that was prepared before everything was dropped is void. Value without a lock: the file's,
-// which WaitUntilIdle gives up while it waits.
+// They may not while somebody reads past it (O_DIRECT, direct_io), and not while the file changes: then whoever stops
+// it waits for stores that run, and a store that was prepared before everything was dropped is void. Value without a
+// lock: the file's, which WaitUntilIdle gives up while it waits.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <vector>
@@ -15,24 +16,35 @@ namespace ossfs2 {
 
 class FilePages {
  public:
-  void AddDirect(uint64_t handle) {
-    direct_handles_.push_back(handle);
-    direct_since_open_ = true;
+  // On a direct_io mount a program that maps a file reads its header directly: that alone makes no direct reader.
+  static constexpr uint64_t kHeaderBytesMax = 16ull << 20;
+
+  // `page_cache`: as in ReadOptions. A program that reads past it all the same (O_DIRECT) means all that it reads.
+  explicit FilePages(bool page_cache) : header_bytes_(page_cache ? 0 : kHeaderBytesMax) {}
+
+  // A read past the page cache.
+  void NoteDirect(uint64_t handle, uint64_t bytes) {
+    direct_bytes_ += bytes;
+    if (std::find(direct_handles_.begin(), direct_handles_.end(), handle) == direct_handles_.end())
+      direct_handles_.push_back(handle);
   }
   void RemoveDirect(uint64_t handle) { std::erase(direct_handles_, handle); }
-  // What is read through these handles does not come into the page cache.
-  bool AnyDirect() const { return !direct_handles_.empty(); }
+  // Programs that have the file open read past the page cache.
+  bool AnyDirect() const { return !direct_handles_.empty() && AnyDirectSinceOpen(); }
   // There was one since nobody had the file open.
-  bool AnyDirectSinceOpen() const { return direct_since_open_; }
+  bool AnyDirectSinceOpen() const { return direct_bytes_ > header_bytes_; }
 
-  bool MayStore() const { return !stopped_ && !AnyDirect(); }
+  bool MayStore() const { return !stopped_ && direct_handles_.empty(); }
   // What runs is void, also when it ends after the last close.
   void Stop() {
     stopped_ = true;
     ++epoch_;
   }
   // The last handle was closed.
-  void OnClosed() { stopped_ = direct_since_open_ = false; }
+  void OnClosed() {
+    stopped_ = false;
+    direct_bytes_ = 0;
+  }
 
   // Stores are of one epoch; stopping, or dropping what is known of the file, begins the next.
   uint64_t epoch() const { return epoch_; }
@@ -56,8 +68,9 @@ class FilePages {
   }
 
  private:
+  const uint64_t header_bytes_;
   std::vector<uint64_t> direct_handles_;
-  bool direct_since_open_ = false;
+  uint64_t direct_bytes_ = 0;  // since nobody had the file open
   bool stopped_ = false;
   int running_ = 0;
   uint64_t epoch_ = 0;

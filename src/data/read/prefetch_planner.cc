@@ -2,6 +2,7 @@
 #include "data/read/prefetch_planner.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/page_size.h"
 #include "base/str.h"
@@ -22,8 +23,8 @@ constexpr int64_t kReaderNs = 1'000'000'000;          // of a reader of a file t
 
 }  // namespace
 
-PrefetchPlanner::AfterRead PrefetchPlanner::OnRead(const FileView& file, uint64_t handle, ByteRange range, bool waited,
-                                                   int64_t now_ns) {
+PrefetchPlanner::AfterRead PrefetchPlanner::OnRead(const FileView& file, const PlannedRead& read) {
+  const auto& [handle, range, into, waited, now_ns] = read;
   AfterRead after;
   if (core_.options.concurrency <= 0) return after;
   BridgeFilled(file, range);
@@ -32,7 +33,7 @@ PrefetchPlanner::AfterRead PrefetchPlanner::OnRead(const FileView& file, uint64_
   const bool continues = stream.consumed > range.size() || stream.confirmed;
   UpdateWindow(stream);
   if (waited) GrowWindow(file, stream, range, now_ns);
-  if (file.direct || !core_.options.page_cache) NoteOthers(file, stream, handle, range, now_ns);
+  if (into == ReadInto::kProgram) NoteOthers(file, stream, read);
   after.next_all = NoteReadWhole(file, stream, now_ns);
   after.refill = lead_.TakeRefill();
   if (core_.options.detect_whole_file && pull_.MayBegin() && !lead_.on()) DetectWholeFile(file, range, continues);
@@ -43,10 +44,11 @@ PrefetchPlanner::AfterRead PrefetchPlanner::OnRead(const FileView& file, uint64_
 }
 
 // Of readers that the page cache does not serve.
-void PrefetchPlanner::NoteOthers(const FileView& file, const Stream& stream, uint64_t handle, ByteRange range,
-                                 int64_t now_ns) {
+void PrefetchPlanner::NoteOthers(const FileView& file, const Stream& stream, const PlannedRead& read) {
+  const auto& [handle, range, into, waited, now_ns] = read;
+  read_past_ = true;
   const bool begins = stream.consumed <= range.size();
-  const bool again = begins && core_.recent_files.WasClosedSince(file_id_, now_ns - ReadCore::kSharedNs);
+  const bool again = begins && core_.closed_lately.NotedSince(file_id_, now_ns - ReadCore::kSharedNs);
   const bool others = streams_.AnyOfOthers(handle);
   if (others || again) core_.NoteCompany(now_ns);
   const bool from_head = begins && range.begin < kFileHeadBytes;
@@ -178,7 +180,7 @@ void PrefetchPlanner::OnEvictedUnread(ByteRange range) {
 bool PrefetchPlanner::OnClosed(const FileView& file) {
   if (lead_.NobodyCame()) return false;
   const uint64_t read = (lead_.on() ? lead_.read() : file.delivered).TotalBytes();  // 0: the page cache had it all
-  if (!core_.options.page_cache && read != 0) core_.recent_files.NoteClosed(file_id_, ReadCore::NowNs());
+  if (std::exchange(read_past_, false)) core_.closed_lately.Note(file_id_, ReadCore::NowNs());
   if (file.size >= ReadPace::kLargeFileBytes && read != 0 && read < file.size / 2) {
     core_.pace.OnFileGivenUp();
     core_.lead.OnGivenUp();

@@ -40,6 +40,14 @@ struct FileView {
   bool direct;                // some handle reads past the page cache
 };
 
+struct PlannedRead {
+  uint64_t handle;
+  ByteRange range;
+  ReadInto into;
+  bool waited;  // the bytes were not all there
+  int64_t now_ns;
+};
+
 class PrefetchPlanner {
  public:
   // What the file has to do after a read, without its lock.
@@ -52,8 +60,7 @@ class PrefetchPlanner {
 
   PrefetchPlanner(ReadCore& core, uint64_t file_id) : core_(core), file_id_(file_id), lead_(core.lead) {}
 
-  // `waited`: the bytes were not all there.
-  AfterRead OnRead(const FileView& file, uint64_t handle, ByteRange range, bool waited, int64_t now_ns);
+  AfterRead OnRead(const FileView& file, const PlannedRead& read);
   // The next range to fetch. If only the lead's bound stands against it, `source` is pumped when there is room again.
   std::optional<ByteRange> Next(const FileView& file, const std::shared_ptr<PrefetchSource>& source, int64_t now_ns);
   // A GET of a range of Next was started for so many bytes.
@@ -108,7 +115,7 @@ class PrefetchPlanner {
   // A pull fetches so much ahead at first, and may fetch so much in vain.
   static constexpr uint64_t kPullBytesMin = 16ull << 20;
 
-  void NoteOthers(const FileView& file, const Stream& stream, uint64_t handle, ByteRange range, int64_t now_ns);
+  void NoteOthers(const FileView& file, const Stream& stream, const PlannedRead& read);
   void BridgeFilled(const FileView& file, ByteRange range);
   void UpdateWindow(Stream& stream);
   void GrowWindow(const FileView& file, Stream& stream, ByteRange range, int64_t now_ns);
@@ -131,6 +138,7 @@ class PrefetchPlanner {
   FileLead lead_;
   int64_t paused_until_ns_ = 0;
   bool next_asked_ = false;   // for the file after this one, since the last close
+  bool read_past_ = false;    // the page cache, since nobody had it open
   bool whole_noted_ = false;  // told ReadPace and ShardLead that it was read to its end
 };
 

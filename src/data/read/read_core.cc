@@ -67,8 +67,9 @@ void ReadCore::PumpLead() {
 
 ReadCache::Keep ReadCore::KeptForOthers() const {
   if (FollowersLately()) return ReadCache::Keep::kShared;
-  // On a mount with a page cache long reads keep nothing (PageCacheKeeps), and programs go back and forth in the rest.
-  return options.page_cache || CompanyLately() || SharedLately() ? ReadCache::Keep::kRecent : ReadCache::Keep::kLittle;
+  // Through the page cache long reads keep nothing (PageCacheKeeps), and programs go back and forth in the rest.
+  const bool recent = options.page_cache || MappedLately() || CompanyLately() || SharedLately();
+  return recent ? ReadCache::Keep::kRecent : ReadCache::Keep::kLittle;
 }
 
 void ReadCore::RelievePressure() {

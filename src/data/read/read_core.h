@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/cpu_pressure.h"
+#include "base/recent_ids.h"
 #include "data/memory/memory_pool.h"
 #include "data/read/changing_files.h"
 #include "data/read/fetch_scheduler.h"
@@ -20,7 +21,6 @@
 #include "data/read/read_engine.h"
 #include "data/read/read_metrics.h"
 #include "data/read/read_pace.h"
-#include "data/read/recent_files.h"
 #include "data/read/recent_sign.h"
 #include "data/read/shard_lead.h"
 
@@ -56,9 +56,9 @@ class ReadCore {
   ReadCache::Keep KeptForOthers() const;
   // What one stream may hold ahead of its reader.
   uint64_t StreamBudget() const;
-  // What a reader was given lies in the page cache for all others, so its memory goes back at once: less of it is
-  // touched, and what comes next lies in the processor's cache.
-  bool PageCacheKeeps() const { return options.page_cache && options.cache_bytes == 0 && !SharedLately(); }
+  // What a reader was given through the page cache lies there for all others, so its memory goes back at once: less of
+  // it is touched, and what comes next lies in the processor's cache.
+  bool PageCacheKeeps() const { return options.cache_bytes == 0 && !SharedLately(); }
   // Programs wait for a processor, and nothing is held for other readers or to fill the page cache with: little memory
   // should be in use.
   bool SavesProcessor() const {
@@ -70,6 +70,9 @@ class ReadCore {
   // Several handles that the page cache does not serve read one file, at once or in turn.
   void NoteCompany(int64_t now_ns) { company_sign.Note(0, now_ns); }
   bool CompanyLately() const { return company_sign.Lately(NowNs()); }
+  // Somebody reads through the page cache where most read past it.
+  void NoteMapped(int64_t now_ns) { mapped_sign.Note(0, now_ns); }
+  bool MappedLately() const { return mapped_sign.Lately(NowNs()); }
   // A stream that the page cache does not serve follows another one.
   void NoteFollower(uint64_t bytes, int64_t now_ns) { follower_sign.Note(bytes, now_ns); }
   bool FollowersLately() const { return follower_sign.Lately(NowNs()); }
@@ -110,11 +113,14 @@ class ReadCore {
   ShardLead lead;
   const std::shared_ptr<ChangingFiles> changing = std::make_shared<ChangingFiles>();
   GoneListener gone;
-  RecentFiles recent_files;
+  // Files that were read past the page cache and closed. One that is read again shows that programs read the same
+  // files one after the other, so what they read is worth keeping.
+  RecentIds closed_lately;
   ReadMetrics& metrics;
   std::atomic<bool> stopping{false};
   RecentSign shared_sign{kSharedBytesMin, kSharedNs};
   RecentSign company_sign{0, kSharedNs};
+  RecentSign mapped_sign{0, kSharedNs};
   RecentSign follower_sign{kSharedBytesMin, kSharedNs};
   RecentSign late_start_sign{0, kSharedNs};
   std::atomic<int> active_streams{0};  // recounted by the engine's tick

@@ -20,10 +20,9 @@ class SharedReadFile final : public ReadFile {
  public:
   explicit SharedReadFile(std::shared_ptr<CachedFile> file) : file_(std::move(file)) {}
   ~SharedReadFile() override { file_->Closed(); }
-  void Read(uint64_t handle, uint64_t offset, size_t size, ReadDone done) override {
-    file_->Read(handle, offset, size, std::move(done));
+  void Read(uint64_t handle, uint64_t offset, size_t size, ReadInto into, ReadDone done) override {
+    file_->Read(handle, offset, size, into, std::move(done));
   }
-  void SetDirect(uint64_t handle) override { file_->SetDirect(handle); }
   const ObjectVersion& version() const override { return file_->version(); }
   bool stale() const override { return file_->stale(); }
   void Rebind(const ObjectVersion& version) override { file_->Rebind(version); }

@@ -55,7 +55,7 @@ struct ReadOptions {
   bool prefetch_next_shard = true;     // model-0000N-of-0000M
   uint64_t lead_bytes_max = 0;         // of the next shards, put into the page cache before anybody opens them
   int fill_threads = 0;                // put fetched bytes into the page cache ahead of readers; 0: do not
-  bool page_cache = false;             // the kernel keeps what it reads, for whoever opens the file next
+  bool page_cache = false;             // programs that read (not by a map) read through the page cache, not past it
   uint64_t page_bytes = KernelPageBytes();  // of the page cache
   std::string cpu_pressure_file{};     // see CpuPressure; empty: processors are never short
   bool verify_crc64 = false;           // compare the CRC of a whole object read in order
@@ -66,9 +66,7 @@ class ReadFile {
  public:
   virtual ~ReadFile() = default;
   // `handle` tells readers apart for stream detection; size <= 4 MiB.
-  virtual void Read(uint64_t handle, uint64_t offset, size_t size, ReadDone done) = 0;
-  // The handle's reads bypass the page cache (O_DIRECT). Said once, before it reads.
-  virtual void SetDirect(uint64_t handle) = 0;
+  virtual void Read(uint64_t handle, uint64_t offset, size_t size, ReadInto into, ReadDone done) = 0;
   virtual const ObjectVersion& version() const = 0;
   // Every read from now on is refused: another host replaced the object.
   virtual bool stale() const = 0;

@@ -13,6 +13,7 @@ namespace ossfs2 {
 namespace {
 
 bool WantsWrite(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+int64_t Ns(SteadyTime time) { return std::chrono::nanoseconds(time.time_since_epoch()).count(); }
 bool Changes(int flags) { return WantsWrite(flags) || (flags & O_TRUNC) != 0; }
 
 }  // namespace
@@ -76,6 +77,25 @@ void Opener::NoteAnswered(FileHandle& handle) {
   if (node != nullptr && node->pages_made == dropped) node->pages_dropped = node->pages_made;
 }
 
+// On direct_io mounts. A map reads through the page cache all the same, and whenever a program maps a file that was
+// opened to pass it by, the kernel drops the pages that are there (fuse_file_mmap): ranks that map the same files would
+// take them from each other. So files beside one that was mapped lately are opened for the page cache.
+bool Opener::PassesPageCache(const Node* node, int flags) const {
+  if (!context_.options.direct_io) return false;
+  if (Changes(flags) || node->parent == nullptr) return true;
+  return !context_.mapped_folders.NotedSince(node->parent->ino, Ns(context_.clock.NowSteady() - kMappedTime));
+}
+
+void Opener::NoteMapped(FileHandle& handle) {
+  if (!handle.direct) return;
+  const SteadyTime now = context_.clock.NowSteady();
+  if (Ns(now) < handle.map_known_until_ns.load(std::memory_order_relaxed)) return;
+  handle.map_known_until_ns.store(Ns(now + kNoteMapTime), std::memory_order_relaxed);
+  MutexLock lock(context_.tree.mutex);
+  const Node* node = context_.tree.Find(handle.ino);
+  if (node != nullptr && node->parent != nullptr) context_.mapped_folders.Note(node->parent->ino, Ns(now));
+}
+
 std::shared_ptr<FileHandle> Opener::MakeHandle(Node* node, int flags) {
   auto handle = std::make_shared<FileHandle>();
   handle->id = NextId();
@@ -84,6 +104,7 @@ std::shared_ptr<FileHandle> Opener::MakeHandle(Node* node, int flags) {
   handle->readable = (flags & O_ACCMODE) != O_WRONLY;
   handle->writable = WantsWrite(flags);
   handle->append = (flags & O_APPEND) != 0;
+  handle->direct = PassesPageCache(node, flags);
   handle->stores = handle->writable || (flags & O_TRUNC) != 0;
   NodeExtra& extra = context_.tree.Extra(node);
   if (!extra.open) {
@@ -170,7 +191,7 @@ std::optional<Result<Opened>> Opener::TryOpen(Ino ino, int flags) {
       LosesItsName(node))
     return std::nullopt;
   const auto handle = MakeHandle(node, flags);
-  return Result<Opened>(Opened{handle->id, KeepsCache(node, *handle), context_.options.direct_io});
+  return Result<Opened>(Opened{handle->id, KeepsCache(node, *handle), handle->direct});
 }
 
 // A key that may write but not read knows no metadata, and so cannot keep any.
@@ -256,7 +277,7 @@ Result<Opener::Made> Opener::Open(Ino ino, int flags) {
     if (node->unlinked && !(node->extra && node->extra->open)) return context_.Stale(ino);
     if (*was_archived && IsUnavailableArchive(node)) return NotRestored(node);
     made.handle = MakeHandle(node, flags);
-    made.opened = Opened{made.handle->id, KeepsCache(node, *made.handle), context_.options.direct_io};
+    made.opened = Opened{made.handle->id, KeepsCache(node, *made.handle), made.handle->direct};
   }
   if (writes) made.writer = PrepareWriter(made.handle->file, false);
   return made;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -44,6 +45,8 @@ class Opener : public FsPart {
   // The kernel reads, writes or flushes by the handle, so it has taken the answer to its open. A release says less: it
   // also comes for a program that was killed before the answer.
   void NoteAnswered(FileHandle& handle) EXCLUDES(context_.tree.mutex);
+  // The kernel reads by the handle for the page cache.
+  void NoteMapped(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   static bool IsUnavailableArchive(const Node* node);
   // Opens have come too late for files of that name lately.
   bool ExpectsLateOpens(const Node* node) const REQUIRES(context_.tree.mutex) {
@@ -51,7 +54,11 @@ class Opener : public FsPart {
   }
 
  private:
+  static constexpr std::chrono::seconds kMappedTime{60};  // after a file was mapped, those beside it are expected to be
+  static constexpr std::chrono::seconds kNoteMapTime{10};
+
   Status Check(const Node* node, int flags) const REQUIRES(context_.tree.mutex);
+  bool PassesPageCache(const Node* node, int flags) const REQUIRES(context_.tree.mutex);
   // Whether the kernel may keep its pages at the open that made the handle.
   static bool KeepsCache(const Node* node, FileHandle& handle);
   // Asks for all that has to be known, and tells the kernel of a new version, before a handle is made.

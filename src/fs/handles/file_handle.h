@@ -22,12 +22,15 @@ struct FileHandle {
   bool readable = false;
   bool writable = false;
   bool append = false;
+  bool direct = false;  // what it reads passes by the page cache, unless it is mapped
   bool stores = false;  // its close stores the file: it is writable, or truncated the file when it was opened
   std::shared_ptr<OpenFile> file;
   uint32_t replaced = 0;  // OpenFile::replaced when it was opened
   std::atomic<bool> unflushed{false};  // wrote since it was last flushed, synced or found with nothing to store
   // Node::pages_made of the open, which drops older pages, until it surely has; -1: nothing.
   std::atomic<int32_t> drops_pages{-1};
+  // That a direct handle is mapped needs no new note (FsContext::mapped_folders) until then.
+  std::atomic<int64_t> map_known_until_ns{INT64_MIN};
   std::atomic<bool> closing{false};  // flushed once: counted in OpenFile::closing
   Mutex mutex;
   std::shared_ptr<ReadFile> reader GUARDED_BY(mutex);  // of the version this handle reads

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/recent_ids.h"
 #include "base/executor.h"
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"
@@ -57,6 +58,7 @@ struct FsContext {
   CondVar listed;  // with tree.mutex: a list page or a lookup came in
   NameLocks locks;
   WrittenPages written_pages;
+  RecentIds mapped_folders;  // with a file that was mapped lately; on direct_io mounts (Opener::PassesPageCache)
   std::atomic<KernelNotifier*> notifier{nullptr};
 
   // EROFS when nothing may be changed; the name is for the message.

@@ -17,7 +17,8 @@ from harness import MIB, Mount, Server, clean_environment, in_threads, payload, 
 class Reads(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server("--synthetic", "big=%d" % (512 * MIB), "--synthetic", "small/f=131072x200")
+        cls.server = Server("--synthetic", "big=%d" % (512 * MIB), "--synthetic", "small/f=131072x200",
+                            "--synthetic", "shards/f=%dx100" % (4 * MIB))
 
     @classmethod
     def tearDownClass(cls):
@@ -68,6 +69,28 @@ class Reads(unittest.TestCase):
         stats = self.cost(work)
         self.assertLessEqual(stats.get_bytes_asked, 400 * 131072 * 1.1)  # [1.00]
         self.assertLessEqual(stats.requests(), 400 * 1.1 + 2)  # [401]
+
+    @harness.RAISES_READ_AHEAD
+    def test_headers(self):
+        """Eight bytes and the JSON behind them, as safetensors' files are looked at by read()."""
+        def work(path):
+            for number in range(20):
+                with open("%s/shards/f-%06d" % (path, number), "rb") as stream:
+                    self.assertEqual(len(stream.read(8)), 8)
+                    self.assertEqual(len(stream.read(100000)), 100000)
+        stats = self.cost(work)
+        self.assertLessEqual(stats.requests("get"), 22)  # [20; 3 to 4 each before heads were asked for whole]
+        self.assertLessEqual(stats.get_bytes_asked, 20 * 1.5 * MIB + 2 * MIB)
+
+    def test_first_pages(self):
+        """Of large files, as `file` and `head` read them: after a few of them not much more is asked for."""
+        def work(path):
+            for number in range(100):
+                with open("%s/shards/f-%06d" % (path, number), "rb", buffering=0) as stream:
+                    self.assertEqual(len(stream.read(1000)), 1000)
+        stats = self.cost(work)
+        self.assertEqual(stats.requests("get"), 100)
+        self.assertLessEqual(stats.get_bytes_asked, 16 * MIB)  # [12.2]
 
     def test_small_files(self):
         stats = self.cost(lambda path: [run(["sh", "-c", "cat %s/small/* > /dev/null" % path])])

@@ -165,13 +165,15 @@ void CachedFile::StartRead(const PendingRef& read, Memory memory, std::vector<Bl
   std::vector<Start> starts;
   std::optional<Error> error;
   bool ready = false;
+  bool with_head = !granted;
   for (;;) {
     size_t missing = 0;
     {
       MutexLock lock(mutex_);
       for (ChunkRef& chunk : LetGo(*read)) before.chunks.push_back(std::move(chunk));
       error = Refusal();
-      const std::vector<ByteRange> gaps = chunks_.Gaps(read->range);
+      std::vector<ByteRange> gaps = chunks_.Gaps(read->range);
+      with_head = with_head && AddHead(gaps);
       if (!error && !gaps.empty() && replacement_.refused()) return Park(read, before);
       if (!error && !gaps.empty()) error = served_.deleted();
       if (!error && ++read->attempts > kAttemptsMax + (granted ? 1 : 0))
@@ -192,6 +194,7 @@ void CachedFile::StartRead(const PendingRef& read, Memory memory, std::vector<Bl
       --read->attempts;  // waiting for memory is no failure
     }
     if (!core_->AllocateDemand(missing, blocks)) {
+      if (std::exchange(with_head, false)) continue;
       blocks.clear();
       core_->pool.AllocateAsync(MemoryTag::kRead, BlocksFor(read->range.size()),
                                 [self = shared_from_this(), read](std::vector<BlockRef> got) {
@@ -214,6 +217,10 @@ bool CachedFile::Attach(const PendingRef& read, const std::vector<ByteRange>& ga
     std::vector<BlockRef> own(std::make_move_iterator(first), std::make_move_iterator(blocks.end()));
     blocks.erase(first, blocks.end());
     starts.push_back(MakeChunk(gap, std::move(own), ChunkFor::kReaders));
+    if (gap.end <= read->range.end) continue;
+    starts.back().chunk->head = true;
+    head_asked_ = gap.end;
+    core_->metrics.prefetch_bytes.Add(gap.end - read->range.end);
   }
   chunks_.Overlapping(read->range, read->chunks);
   return WaitFor(read);

@@ -167,6 +167,7 @@ class CachedFile final : public ChunkOwner,
   void CheckCrc(const Chunk& chunk, uint64_t filled) EXCLUDES(mutex_);
 
   // --- cached_file_chunks.cc: who keeps chunks, and when they go ---
+  bool NobodyComesFor(const Chunk& chunk) const REQUIRES(mutex_);
   void SettleKept(const ChunkRef& chunk, int64_t now_ns) REQUIRES(mutex_);
   void Take(const ChunkRef& chunk, Garbage& garbage) REQUIRES(mutex_);
   void TakeEverything(Garbage& garbage) REQUIRES(mutex_);
@@ -188,7 +189,8 @@ class CachedFile final : public ChunkOwner,
   void Refill() EXCLUDES(mutex_);
   void PumpMore() EXCLUDES(mutex_);
 
-  // --- cached_file_prefetch.cc: what the planner asks for, and the file after this one ---
+  // --- cached_file_prefetch.cc: heads, what the planner asks for, and the file after this one ---
+  bool AddHead(std::vector<ByteRange>& gaps) const REQUIRES(mutex_);
   bool PumpOne() EXCLUDES(mutex_);
   void DoAfter(const PrefetchPlanner::AfterRead& after) EXCLUDES(mutex_);
   void LeadToNext() EXCLUDES(mutex_);
@@ -203,6 +205,7 @@ class CachedFile final : public ChunkOwner,
   CrcLedger crc_ GUARDED_BY(mutex_);
   PrefetchPlanner planner_ GUARDED_BY(mutex_);
   FilePages pages_ GUARDED_BY(mutex_);
+  uint64_t head_asked_ GUARDED_BY(mutex_) = 0;    // with a read of the begin since the last close; 0: was not
   uint64_t unread_bytes_ GUARDED_BY(mutex_) = 0;  // prefetched, in flight or here, not read; those of its chunks
   int prefetches_ GUARDED_BY(mutex_) = 0;         // in flight
   int fetches_ GUARDED_BY(mutex_) = 0;            // in flight or queued, all

@@ -12,6 +12,13 @@ constexpr int64_t kLaggardNs = 10'000'000'000;  // a reader behind counts so lon
 
 }  // namespace
 
+// It was fetched ahead, and no reader is on the way to it. Who begins with the head is no stream yet.
+bool CachedFile::NobodyComesFor(const Chunk& chunk) const {
+  if (chunk.held_by_reads != 0) return false;
+  if (chunk.demand) return chunk.head && !planner_.HasStreams();
+  return !planner_.Wants(chunk.range);
+}
+
 // A complete chunk goes to the list of the cache that it belongs in.
 void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
   if (chunk->consumed) return;
@@ -25,7 +32,7 @@ void CachedFile::SettleKept(const ChunkRef& chunk, int64_t now_ns) {
     if (before != nullptr && *before != chunk && (alone || PageCacheKeeps()) && WasDelivered(**before))
       core_->cache.Hurry(**before);
     if (chunk->spent || WasReadByAll(*chunk)) core_->cache.Hurry(*chunk);
-  } else if (!chunk->demand && chunk->held_by_reads == 0 && !planner_.Wants(chunk->range)) {
+  } else if (NobodyComesFor(*chunk)) {
     GiveUp(chunk, now_ns);
   } else {
     core_->cache.AddUnread(weak_from_this(), chunk, now_ns);
@@ -45,7 +52,7 @@ bool CachedFile::WasReadByAll(const Chunk& chunk) const {
 // Out of the map and the cache. Its memory goes when the GET and the readers are done with it.
 void CachedFile::Take(const ChunkRef& chunk, Garbage& garbage) {
   if (!chunk->mapped) return;
-  if (!chunk->demand) {
+  if (!chunk->demand || chunk->head) {
     const uint64_t came = chunk->filled.load();
     core_->metrics.prefetch_wasted_bytes.Add(came - std::min(came, chunk->bytes_read + chunk->page_bytes));
   }
@@ -98,10 +105,10 @@ bool CachedFile::Evict(const ChunkRef& chunk, bool may_spare) {
 void CachedFile::GiveUpUnneeded(int64_t now_ns, Garbage& garbage) {
   if (planner_.lead().on() || (planner_.InPieces() && planner_.HasStreams())) return;  // others read all of it
   for (const auto& [begin, chunk] : chunks_.all()) {
-    if (chunk->demand || chunk->consumed || planner_.streams().AnyWants(chunk->range)) continue;
+    if (chunk->consumed || planner_.streams().AnyWants(chunk->range)) continue;
     if (!chunk->fetching) {
-      if (chunk->held_by_reads == 0) GiveUp(chunk, now_ns);
-    } else if (chunk->waiters.empty() && chunk->filled.load() < chunk->size) {
+      if (chunk->held_by_reads == 0 && (!chunk->demand || NobodyComesFor(*chunk))) GiveUp(chunk, now_ns);
+    } else if (!chunk->demand && chunk->waiters.empty() && chunk->filled.load() < chunk->size) {
       Cancel(chunk, garbage);  // what has come by then stays
     }
   }

@@ -1,4 +1,6 @@
 // Opens and closes of a CachedFile, and what is told of it.
+#include <utility>
+
 #include "base/str.h"
 #include "data/read/cached_file.h"
 
@@ -27,6 +29,10 @@ void CachedFile::Closed() {
     if (!planner_.OnClosed(View())) return;
     if (PageCacheKeeps() || (core_->options.page_cache && core_->SavesProcessor())) HurryDelivered();
     pages_.OnClosed();
+    if (const uint64_t asked = std::exchange(head_asked_, 0); asked != 0) {
+      const auto read = delivered_.Find(0);
+      core_->head_size.OnClosed(asked, read ? read->end : 0, FileBytes());
+    }
     delivered_.Clear();
     // Nobody is left to come to the tripwires between them.
     for (const auto& [begin, chunk] : chunks_.all()) CountPagesAsRead(*chunk);
@@ -43,6 +49,7 @@ void CachedFile::DropAll() {
   Garbage garbage;
   MutexLock lock(mutex_);
   planner_.ForgetStreams();
+  head_asked_ = 0;
   delivered_.Clear();
   crc_.Clear();
   TakeEverything(garbage);

@@ -1,7 +1,23 @@
 // How a CachedFile fetches what its planner asks for, and what the file before it in a run tells it.
+#include <algorithm>
+
 #include "data/read/cached_file.h"
 
 namespace ossfs2 {
+
+// A small read at the begin of a file takes the rest of the head along. Whether it does.
+bool CachedFile::AddHead(std::vector<ByteRange>& gaps) const {
+  if (gaps.size() != 1 || gaps.front().begin != 0 || core_->options.concurrency <= 0) return false;
+  ByteRange& gap = gaps.front();
+  if (gap.size() >= HeadSize::kLargeReadBytes || delivered_.Find(0)) return false;
+  const uint64_t wanted = std::min({FileBytes(), core_->head_size.bytes(), core_->options.chunk_bytes});
+  const uint64_t end = std::min({wanted, chunks_.NextBegin(gap.end), delivered_.NextBegin(gap.end)});
+  // Half of what may be held ahead is left to those who read on: many of these files may only be looked at.
+  const uint64_t held = core_->pool.UsedBytes(MemoryTag::kRead);
+  if (end <= gap.end || held + end > core_->PrefetchBytesMax() / 2) return false;
+  gap.end = end;
+  return true;
+}
 
 void CachedFile::Expect(uint64_t window) {
   {

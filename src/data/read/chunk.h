@@ -60,6 +60,7 @@ struct Chunk {
   const uint64_t size;             // of the GET
   int64_t started_ns = 0;          // of the GET; set before it starts
   const bool demand;               // a read asked for it; false: prefetch
+  bool head = false;               // (file) a demand that took more of the file's head along (head_size.h)
   bool fetching = true;            // (file)
   bool mapped = false;             // (file) in the chunk map
   bool consumed = false;           // (file) read to the end, or given up by its readers

@@ -16,6 +16,7 @@
 #include "data/read/changing_files.h"
 #include "data/read/fetch_scheduler.h"
 #include "data/read/gone_listener.h"
+#include "data/read/head_size.h"
 #include "data/read/page_filler.h"
 #include "data/read/read_cache.h"
 #include "data/read/read_engine.h"
@@ -108,6 +109,7 @@ class ReadCore {
   FetchScheduler scheduler;
   ReadCache cache;
   ReadPace pace;
+  HeadSize head_size;
   PageFiller filler;
   CpuPressure cpu_pressure;
   ShardLead lead;

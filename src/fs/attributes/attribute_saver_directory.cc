@@ -1,4 +1,6 @@
 // What AttributeSaver keeps of directories: their markers, with their attributes and the flag of their files.
+#include <utility>
+
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/str.h"
@@ -26,7 +28,10 @@ Status AttributeSaver::EnsureFlag(Ino directory) {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(directory);
     if (node == nullptr || node->unlinked) return {};
-    if (node->directory->keeps_attributes == Known::kYes) return {};
+    const bool marked = node->directory->keeps_attributes == Known::kYes;
+    const bool first = std::exchange(node->directory->marked_ahead, false) || !marked;
+    context_.mark_guess.NoteNeeded(context_.clock.NowSteady(), first);
+    if (marked) return {};
     bucket_root = node->parent == nullptr && context_.prefix.empty();
   }
   if (bucket_root) {

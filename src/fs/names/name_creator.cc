@@ -72,6 +72,8 @@ Result<Entry> NameCreator::MakeDirectory(Ino parent, const std::string& name, ui
     if (directory == nullptr || directory->unlinked) return NoEntry(name);
     key = StrCat(context_.tree.Key(directory), name, "/");
     SetCreation(*made.extra, made.type, mode, caller, directory, context_.options);
+    const bool marked = context_.mark_guess.Expects(context_.clock.NowSteady());
+    made.directory->keeps_attributes = marked ? Known::kYes : Known::kNo;
   }
   if (key.size() > kKeyBytesMax) return KeyTooLong(name);
   WriteOptions options;
@@ -84,7 +86,8 @@ Result<Entry> NameCreator::MakeDirectory(Ino parent, const std::string& name, ui
   if (node == nullptr) return exists_error;
   DirectoryState& state = *node->directory;
   state.marker = Known::kYes;
-  state.keeps_attributes = Known::kNo;
+  state.keeps_attributes = made.directory->keeps_attributes;
+  state.marked_ahead = state.keeps_attributes == Known::kYes;
   state.complete = true;  // made here and empty: creates in it need not ask
   state.guess.NoteComplete();
   state.fresh_until = context_.ValidUntil();

@@ -20,6 +20,7 @@
 #include "fs/shared/fs_options.h"
 #include "fs/shared/name_locks.h"
 #include "fs/shared/written_pages.h"
+#include "fs/tree/mark_guess.h"
 #include "fs/tree/tree.h"
 #include "ossfs2/file_system.h"
 #include "ossfs2/object_store.h"
@@ -56,6 +57,7 @@ struct FsContext {
   const std::string prefix;  // empty, or ends in '/'
   Tree tree;
   CondVar listed;  // with tree.mutex: a list page or a lookup came in
+  MarkGuess mark_guess GUARDED_BY(tree.mutex);
   NameLocks locks;
   WrittenPages written_pages;
   RecentIds mapped_folders;  // with a file that was mapped lately; on direct_io mounts (Opener::PassesPageCache)

@@ -144,6 +144,7 @@ struct DirectoryState {
   uint64_t moved_stamp = 0;                  // Tree::NextStamp of when it got its name
   Known marker = Known::kUnknown;            // the object "dir/"
   Known keeps_attributes = Known::kUnknown;  // some file in it has chosen attributes
+  bool marked_ahead = false;                 // it was made with that mark (MarkGuess), and no file has needed it yet
   SteadyTime flag_refused_until{};           // until then nobody who stores data asks for that mark again
   std::string marker_version;                // ETag and date of the marker that was asked last
   uint64_t hidden_keys = 0;                  // names that cannot be shown, in the newest listing

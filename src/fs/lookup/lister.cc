@@ -213,6 +213,8 @@ void Lister::Finish(Node* directory, ListingRun& run, Notices& notices) {
     notices.entries.emplace_back(directory->ino, child->name);
     context_.tree.Remove(child);
   }
+  if (run.for_look_ups && run.pages == 1 && directory->parent != nullptr)
+    ++directory->parent->directory->folders_looked_through;
   state.complete = !run.dropped;
   if (state.complete) state.guess.NoteComplete();
   state.fresh_until = run.fresh_until;

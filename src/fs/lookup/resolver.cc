@@ -1,6 +1,7 @@
 #include "fs/lookup/resolver.h"
 
 #include <cerrno>
+#include <utility>
 
 #include "base/str.h"
 #include "base/text.h"
@@ -55,6 +56,7 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust, 
   const uint64_t called = only_new ? context_.tree.NextStamp() : 0;
   int waited_pages = 0;
   bool asked_metadata = false;
+  bool listed = false;
   bool is_doubtful = false;
   Result<Ino> result = NoEntry(name);
   for (;;) {
@@ -69,6 +71,10 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust, 
       }
       const Node* node = context_.tree.Child(directory, name);
       is_bare = node != nullptr && IsBare(node);
+      if (!is_bare && !std::exchange(listed, true) && ListsFirst(directory)) {
+        lister_.SharesTree(context_.tree);
+        lister_.Start(directory);
+      }
       // A listing under way will soon know better than a question of its own, most times.
       if (const auto run = directory->directory->run; run && !is_bare && waited_pages < kWaitPages &&
                                                       run->Believed(context_.clock.NowSteady()) &&

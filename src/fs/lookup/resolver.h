@@ -73,12 +73,14 @@ class Resolver : public FsPart {
   Result<Answer> AskStore(const std::string& key, LookUpGuess::Way way) EXCLUDES(context_.tree.mutex);
   Result<Answer> AnswerOfList(Result<ListPage> below, const std::string& key) EXCLUDES(context_.tree.mutex);
   void NoteColdLookup(Node* directory) REQUIRES(context_.tree.mutex);
-  // --- kept attributes of listed files (resolver_metadata.cc) ---
+  // Whether to list the directory before one of its names is asked for.
+  bool ListsFirst(const Node* directory) const REQUIRES(context_.tree.mutex);
+  // --- kept attributes of listed files and folders (resolver_metadata.cc) ---
   // Listed, but its kept attributes are not known.
   bool IsBare(const Node* node) const REQUIRES(context_.tree.mutex);
-  // HEADs such a file, and beside it more and more of those that come next when somebody goes through the directory.
-  // The lock is open meanwhile. Error: that of the file's own HEAD.
-  Status AskMetadata(Node* directory, const Node* file) REQUIRES(context_.tree.mutex);
+  // HEADs such a child, and beside it more and more of those that come next when somebody goes through the directory.
+  // The lock is open meanwhile. Error: that of the child's own HEAD.
+  Status AskMetadata(Node* directory, const Node* child) REQUIRES(context_.tree.mutex);
   void AskAhead(Node* directory, std::vector<Ino> files) REQUIRES(context_.tree.mutex);
   // No request when another look-up of the name is under way.
   Status AskOne(Ino ino) EXCLUDES(context_.tree.mutex);

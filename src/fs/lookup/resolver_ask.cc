@@ -10,6 +10,7 @@
 namespace ossfs2 {
 namespace {
 
+constexpr uint32_t kFoldersLookedThroughMin = 2;
 constexpr int kAsksMax = 5;  // a name that changes during every one of so many questions
 // Those that come before "key/" in a list, as "key.tmp" and "key-1": seldom so many.
 constexpr int kSimilarNamesMax = 16;
@@ -231,12 +232,23 @@ std::optional<Result<Ino>> Resolver::Take(Node* directory, const std::string& na
   return Result<Ino>(node->ino);
 }
 
+// Whoever looks the files of one small folder up after the other (git status, rsync, make) goes on with the next one: a
+// list of it is less than what the first look-up asks for, and than all the next ones.
+bool Resolver::ListsFirst(const Node* directory) const {
+  if (directory->parent == nullptr || context_.options.attr_timeout_s <= 0) return false;
+  const DirectoryState& state = *directory->directory;
+  return directory->parent->directory->folders_looked_through >= kFoldersLookedThroughMin && !state.run &&
+         state.cold_lookups == 0 && !context_.IsListed(directory) && !context_.tree.IsLeaving(directory);
+}
+
 void Resolver::NoteColdLookup(Node* directory) {
   if (++directory->directory->cold_lookups < kColdLookupsBeforeListing) return;
   directory->directory->cold_lookups = 0;
   if (context_.options.attr_timeout_s <= 0) return;
   lister_.SharesTree(context_.tree);
-  lister_.Want(directory, lister_.Start(directory), kColdListingPages);
+  const std::shared_ptr<ListingRun> run = lister_.Start(directory);
+  run->for_look_ups = true;
+  lister_.Want(directory, run, kColdListingPages);
 }
 
 }  // namespace ossfs2

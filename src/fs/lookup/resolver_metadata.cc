@@ -1,4 +1,4 @@
-// What the Resolver asks of listed files: the attributes that are kept in metadata, which a list does not tell.
+// What the Resolver asks of listed files and folders: the attributes kept in metadata, which a list does not tell.
 #include <algorithm>
 
 #include "fs/lookup/resolver.h"
@@ -32,22 +32,22 @@ uint32_t MetadataAhead::Widen(size_t slot, size_t names) {
 }
 
 bool Resolver::IsBare(const Node* node) const {
-  return !node->is_directory() && context_.IsFresh(node) && context_.NeedsMetadata(node);
+  return context_.IsFresh(node) && context_.NeedsMetadata(node);
 }
 
 // One stat of one file is one request; `ls -l` has the next ones before it asks.
-Status Resolver::AskMetadata(Node* directory, const Node* file) {
+Status Resolver::AskMetadata(Node* directory, const Node* child) {
   MetadataAhead& ahead = directory->directory->metadata_ahead;
-  const uint32_t neighbours = ahead.Widen(file->slot, directory->directory->children.size());
+  const uint32_t neighbours = ahead.Widen(child->slot, directory->directory->children.size());
   std::vector<Ino> next;
   const std::vector<Node*>& slots = directory->directory->slots;
-  const size_t end = std::min(slots.size(), file->slot + kNeighboursLookedAtMax);
+  const size_t end = std::min(slots.size(), child->slot + kNeighboursLookedAtMax);
   for (size_t slot = ahead.edge; slot < end && next.size() < neighbours; ++slot) {
     ahead.edge = slot + 1;
     if (slots[slot] != nullptr && IsBare(slots[slot])) next.push_back(slots[slot]->ino);
   }
   if (!next.empty()) AskAhead(directory, std::move(next));
-  const Ino ino = file->ino;
+  const Ino ino = child->ino;
   context_.tree.mutex.Unlock();
   const Status asked = AskOne(ino);
   context_.tree.mutex.Lock();

@@ -40,6 +40,7 @@ struct ListingRun {
   std::shared_ptr<PageQuestion> question;  // the page that is under way
   bool ended = false;                      // complete, failed or canceled
   bool canceled = false;                   // the directory moved, or is just moving
+  bool for_look_ups = false;               // begun because many came
   bool dropped = false;  // names it found are already out of memory: not for new readers
   std::optional<Error> error;
 

@@ -137,6 +137,7 @@ struct DirectoryState {
   bool IsRead() const;                       // by some of them
   size_t dropped_end = 0;                    // no slot from here on was dropped since slots were numbered
   uint32_t cold_lookups = 0;                 // since the last listing
+  uint32_t folders_looked_through = 0;       // small ones in it that were listed because many look-ups came
   LookUpGuess guess;
   MetadataAhead metadata_ahead;              // since the directory was last read from its start
   WalkAhead walk_ahead;

@@ -9,6 +9,19 @@ from .scenario import MIB, WORKERS, RealFiles, Scenario, curl_ranges, worker
 import harness
 
 
+def python_with(module):
+    """A Python that can import the module, or None: the one that runs this may not be Debian's."""
+    probe = "import importlib.util as u; raise SystemExit(not u.find_spec('%s'))" % module
+    for python in (sys.executable, "/usr/bin/python3"):
+        try:
+            done = subprocess.run([python, "-c", probe], env=harness.clean_environment(), timeout=60, check=False)
+            if done.returncode == 0:
+                return python
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+    return None
+
+
 class Mapped(Scenario):
     """Ranks of a loader: each walks every shard through a private mapping (vLLM's default)."""
 
@@ -37,13 +50,18 @@ class Mapped(Scenario):
 
 class Sliced(Mapped):
     """Tensor parallelism: each rank walks every shard and copies its share of each tensor."""
+    python = None
 
     def __init__(self, *arguments, **more):
         super().__init__(*arguments, **more)
         self.delivered = self.bytes
 
+    def absent(self):
+        self.python = self.python or python_with("numpy")
+        return "" if self.python else "python3-numpy is not installed (scripts/setup.sh --bench)"
+
     def rank(self, number, target):
-        return worker("slices", number, self.ranks, *self.paths(target), python="/usr/bin/python3")  # numpy
+        return worker("slices", number, self.ranks, *self.paths(target), python=self.python)
 
 
 class WarmThenMapped(Mapped):
@@ -80,22 +98,6 @@ class Window(Mapped):
         return worker("window", 8, number * len(self.keys) // self.ranks, *self.paths(target))
 
 
-TORCH_PROBE = "import importlib.util as u; raise SystemExit(not u.find_spec('torch'))"
-
-
-def python_with_torch():
-    """A Python that can import torch, or None: the one that runs this may not be Debian's."""
-    for python in (sys.executable, "/usr/bin/python3"):
-        try:
-            done = subprocess.run([python, "-c", TORCH_PROBE], env=harness.clean_environment(), timeout=60,
-                                  check=False)
-            if done.returncode == 0:
-                return python
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-    return None
-
-
 class TorchLoad(RealFiles):
     """torch.load of one checkpoint in the zip format. The import of torch is not timed."""
     python = None
@@ -105,7 +107,7 @@ class TorchLoad(RealFiles):
         self.size = size
 
     def absent(self):
-        self.python = self.python or python_with_torch()
+        self.python = self.python or python_with("torch")
         return "" if self.python else "python3-torch is not installed (scripts/setup.sh --bench)"
 
     def make(self, folder):

@@ -3,7 +3,7 @@
 
   bench/everyday_requests.py                            all work, ossfs2 only
   bench/everyday_requests.py --only git --only tar      the groups whose names contain one of these
-  bench/everyday_requests.py --target s3fs --target ossfs2 --out bench/out/requests.json
+  bench/everyday_requests.py --target s3fs --target rclone --target ossfs2 --out bench/out/requests.json
 
 Every group of steps gets a fresh ossfs2-server, which waits --latency before each answer, and a fresh mount; `cold`
 steps follow a new mount of the same bucket. A step's requests are those from its start until none came for --settle

@@ -186,10 +186,7 @@ for number in range(20):
 
 def headers(w):
     """22 safetensors, of which only the header is read."""
-    size = 20000
-    data = size.to_bytes(8, "little") + b"{" + b" " * (size - 2) + b"}" + bytes(3 << 20)
-    for number in range(22):
-        w.server.client.put("model/m-%05d.safetensors" % number, data)
+    put_model(w, 22)
     read = """
 import glob
 for name in sorted(glob.glob("model/*.safetensors")):
@@ -207,6 +204,69 @@ for name in sorted(glob.glob("model/*.safetensors")):
         w.step("by " + name, "/usr/bin/python3 -c '%s'" % script)
 
 
+def put_model(w, shards):
+    """Shards with headers of 100,000 bytes, and the small files beside them."""
+    size = 100000
+    data = size.to_bytes(8, "little") + b"{" + b" " * (size - 2) + b"}" + bytes(3 << 20)
+    for number in range(shards):
+        w.server.client.put("model/m-%05d.safetensors" % number, data)
+    for name, size in (("config.json", 900), ("generation_config.json", 200), ("tokenizer_config.json", 50000),
+                       ("tokenizer.json", 7 << 20), ("vocab.json", 800000), ("merges.txt", 450000),
+                       ("model.safetensors.index.json", 120000), ("README.md", 5000)):
+        w.server.client.put("model/" + name, b"[" + b" " * (size - 2) + b"]")
+
+
+def model_start(w):
+    """What vLLM, transformers and huggingface_hub ask of a model folder before they load it, by two ranks."""
+    put_model(w, 22)
+    script = """
+import glob, json, os
+for rank in range(2):
+    for name in ("config.json", "adapter_config.json", "params.json", "hf_quant_config.json", "generation_config.json",
+                 "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "added_tokens.json",
+                 "special_tokens_map.json", "chat_template.jinja", "processor_config.json"):
+        if os.path.isfile("model/" + name) and name.endswith(".json"):
+            json.load(open("model/" + name))
+    for pattern in ("*.safetensors", "*.bin", "*.pt"):
+        glob.glob("model/" + pattern)
+    json.load(open("model/model.safetensors.index.json"))
+    [os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk("model") for name in names]
+"""
+    w.cold()
+    w.step("start of a model", "/usr/bin/python3 -c '%s'" % script)
+    w.step("the same again", "/usr/bin/python3 -c '%s'" % script)
+
+
+def download(w):
+    """modelscope_hub into local_dir, 200 files: .incomplete, move, and a second run that hashes all again."""
+    script = """
+import hashlib, os
+os.makedirs("m", exist_ok=True)
+for number in range(200):
+    name = "m/f%03d" % number
+    if not os.path.exists(name):
+        with open(name + ".incomplete", "wb") as stream:
+            stream.write(b"x" * 20000)
+        os.replace(name + ".incomplete", name)
+    with open(name, "rb") as stream:
+        hashlib.sha256(stream.read()).hexdigest()
+"""
+    w.step("200 files", "/usr/bin/python3 -c '%s'" % script)
+    w.step("the same again", "/usr/bin/python3 -c '%s'" % script)
+    w.cold()
+    w.step("the same again, cold", "/usr/bin/python3 -c '%s'" % script)
+
+
+def copytree(w):
+    make_tree(w.local + "/tree")
+    copy = "/usr/bin/python3 -c 'import shutil; shutil.copytree(\"%s\", \"%s\")'"
+    w.step("shutil.copytree in", copy % ("{local}/tree", "t"))
+    w.step("cp -a in", "cp -a {local}/tree u")
+    w.cold()
+    w.step("shutil.copytree out, cold", copy % ("t", "{local}/back"))
+    w.step("find -size", "find t -size +4k > /dev/null")
+
+
 GROUPS = {"tree": tree, "removal": removal, "names": names, "cold names": colder, "archives": archives, "git": git,
           "rsync": rsync, "python": python, "sqlite": sqlite, "hub cache": hub_cache, "local_dir": local_folder,
-          "headers": headers}
+          "headers": headers, "model": model_start, "download": download, "copytree": copytree}

@@ -32,6 +32,11 @@ class Detach : public WriteFixture {
     ASSERT_EQ(file.size(), wanted.size());
     EXPECT_TRUE(ReadAll(file) == wanted);
   }
+  static int ReadError(WriteFile& file) {
+    std::byte byte{};
+    const Result<size_t> read = file.Read(0, {&byte, 1});
+    return read ? 0 : read.error().errno_value;
+  }
   // Nothing may be left but what is named.
   void ExpectLeft(std::shared_ptr<WriteFile>& file, const std::vector<std::string>& keys = {}) {
     const Result<Published> published = file->Publish({});
@@ -209,9 +214,31 @@ TEST_F(Detach, WithoutStagingSpaceTheContentIsGivenUp) {
   MustLose(*file);
   EXPECT_EQ(file->sticky_error().error().errno_value, ENOSPC);
   EXPECT_EQ(WriteAt(*file, 4, "more").error().errno_value, ENOSPC);
+  EXPECT_EQ(ReadError(*file), ENOSPC) << "zeros would pass for what was written";
   file.reset();
   engine_.reset();
   EXPECT_TRUE(store_->Keys().empty());
+}
+
+TEST_F(Detach, WithoutStagingSpaceAStoredFileThatIsStillInMemoryIsParked) {
+  options_.staging_bytes_max = 1;
+  auto file = NewFile();
+  MustWrite(*file, 0, "data");
+  MustPublish(*file);
+  MustLose(*file);
+  EXPECT_EQ(parked_, 1);
+  ExpectBytes(*file, "data");
+  ExpectLeft(file);
+}
+
+TEST_F(Detach, WhatFailedForGoodDoesNotReadAsZeros) {
+  Fail("part", EACCES, ErrorKind::kAccessDenied, 0, 100);
+  auto file = NewFile();
+  WriteInOrder(*file, Random(4 * kPart, 3), kPart);
+  EXPECT_EQ(file->Publish({}).error().errno_value, EACCES);
+  ASSERT_FALSE(file->sticky_error());
+  MustLose(*file);
+  EXPECT_EQ(ReadError(*file), EACCES);
 }
 
 TEST_F(Detach, CrashWhileParkedLeavesNothing) {

@@ -170,6 +170,7 @@ Result<bool> WriteFileImpl::CopyRange(const ObjectVersion& source, uint64_t sour
 
 Result<size_t> WriteFileImpl::Read(uint64_t offset, std::span<std::byte> out) {
   Operation operation(*this);
+  if (content_lost_) return sticky_.Get().value_or(MakeError(EIO, ErrorKind::kOther, "the content is lost"));
   if (offset >= size()) return size_t{0};
   out = out.first(static_cast<size_t>(std::min<uint64_t>(out.size(), size() - offset)));
   const size_t count = out.size();
@@ -248,12 +249,7 @@ uint64_t WriteFileImpl::ReleaseMemory(Release how) {
   if (append_) return FlushSoon();
   if (!stream_) return 0;
   const uint64_t bytes = stream_->MemoryBytes();
-  if (!changed_ && stream_->whole_in_memory() && !provisional_) {
-    base_bytes_ = base_.size;
-    stream_.reset();  // only a copy of what is stored
-  } else {
-    stream_->ReleaseMemory(how);
-  }
+  if (!DropCopy()) stream_->ReleaseMemory(how);
   return bytes;
 }
 

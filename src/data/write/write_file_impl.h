@@ -117,6 +117,7 @@ class WriteFileImpl final : public WriteFile, public std::enable_shared_from_thi
   Status MakeReadable();
   void StartOver();  // O_TRUNC: nothing of the base is content any more
   void DropContent();
+  bool DropCopy();  // a stream that is only a copy of what is stored; false: it is not
 
   // --- publishing ---
   // kWritten leaves out space that is only allocated behind the last written byte.
@@ -147,6 +148,7 @@ class WriteFileImpl final : public WriteFile, public std::enable_shared_from_thi
   WriteOptions options_;         // what uploads are opened with
   bool changed_ = false;         // at rest or in the stream: differs from the base
   bool discarded_ = false;
+  bool content_lost_ = false;  // detached: what was only in memory could not be kept, and sticky_ says why
   std::unique_ptr<WriteStream> stream_;
   std::unique_ptr<WriteStaged> staged_;
   std::unique_ptr<WriteAppend> append_;

@@ -22,6 +22,13 @@ void WriteFileImpl::DropContent() {
   append_.reset();
 }
 
+bool WriteFileImpl::DropCopy() {
+  if (!stream_ || changed_ || provisional_ || !stream_->whole_in_memory()) return false;
+  base_bytes_ = base_.size;
+  stream_.reset();
+  return true;
+}
+
 void WriteFileImpl::StartOver() {
   if (append_) {
     // The object has what was appended, published or not.

@@ -25,7 +25,10 @@ bool IsLost(const Error& error) {
 Status WriteFileImpl::MakeReadable() {
   if (append_) OSSFS2_RETURN_IF_ERROR(StageAppended());
   const bool small_base = exists_ && base_bytes_ > 0 && base_bytes_ <= kFetchBytesMax;
-  if (stream_ || (small_base && !staged_)) OSSFS2_RETURN_IF_ERROR(EnterStaged());
+  if (stream_ || (small_base && !staged_)) {
+    // Without room for it, what is stored as well can be parked.
+    if (Status staged = EnterStaged(); !staged && !DropCopy()) return staged;
+  }
   // It may still be parked when this fails.
   if (small_base && staged_) (void)staged_->FetchBase();
   return {};
@@ -59,6 +62,7 @@ Status WriteFileImpl::Detach(const NameLoss& loss) {
   if (rest && too_much) rest = StageRest();
   if (stream_ || append_) {
     StartOver();
+    content_lost_ = true;
     if (!rest) Stick(rest.error());
   }
   const uint64_t base_size = base_.size;

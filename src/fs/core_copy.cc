@@ -38,24 +38,31 @@ Result<size_t> CoreFileSystem::CopyFileRange(HandleId source_id, uint64_t source
   if (source->ino == target->ino && source_offset < target_offset + length &&
       target_offset < source_offset + length)
     return MakeError(EINVAL, ErrorKind::kInvalid, "The ranges overlap.");
-  if (const auto stored = VersionToCopy(*source)) {
+  Result<size_t> copied = CopyBetween(*source, source_offset, *target, target_offset, length);
+  if (copied) OSSFS2_RETURN_IF_ERROR(final_flush_.StoreLate(target->ino));
+  return copied;
+}
+
+Result<size_t> CoreFileSystem::CopyBetween(FileHandle& source, uint64_t source_offset, FileHandle& target,
+                                           uint64_t target_offset, size_t length) {
+  if (const auto stored = VersionToCopy(source)) {
     if (!*stored) return stored->error();
     const ObjectVersion& version = **stored;
     if (source_offset >= version.size) return size_t{0};
     length = static_cast<size_t>(std::min<uint64_t>(length, version.size - source_offset));
-    GatePass pass(*target->file);
-    Result<bool> copied = target->file->writer()->CopyRange(version, source_offset, target_offset, length);
+    GatePass pass(*target.file);
+    Result<bool> copied = target.file->writer()->CopyRange(version, source_offset, target_offset, length);
     if (!copied) {
       if (copied.error().kind == ErrorKind::kVersionChanged || copied.error().kind == ErrorKind::kNotFound)
-        NoteGone(source->ino, version);
+        NoteGone(source.ino, version);
       return copied.error();
     }
     if (*copied) {
-      target->NoteWrite(context_.clock.NowWallNs());
+      target.NoteWrite(context_.clock.NowWallNs());
       return length;
     }
   }
-  return CopyThrough(*source, source_offset, *target, target_offset, length);
+  return CopyThrough(source, source_offset, target, target_offset, length);
 }
 
 Result<size_t> CoreFileSystem::CopyThrough(FileHandle& source, uint64_t source_offset, FileHandle& target,

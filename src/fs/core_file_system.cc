@@ -109,7 +109,10 @@ Result<AttrReply> CoreFileSystem::GetAttr(Ino ino, std::optional<HandleId> handl
 Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std::optional<HandleId> handle) {
   OSSFS2_RETURN_IF_ERROR(context_.CheckWritable(ino));
   OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino));
-  if (change.size) OSSFS2_RETURN_IF_ERROR(resizer_.Resize(ino, *change.size, handle));
+  if (change.size) {
+    OSSFS2_RETURN_IF_ERROR(resizer_.Resize(ino, *change.size, handle));
+    OSSFS2_RETURN_IF_ERROR(final_flush_.StoreLate(ino));
+  }
   std::shared_ptr<WriteFile> writer;
   WriteOptions upload;
   {

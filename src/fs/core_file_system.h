@@ -138,6 +138,8 @@ class CoreFileSystem final : public FileSystem {
   bool StoredSince(const FileHandle& handle, uint64_t version) EXCLUDES(context_.tree.mutex);
   // What of an open file can be copied in the bucket; unset: what it has is not there.
   std::optional<Result<ObjectVersion>> VersionToCopy(FileHandle& source) EXCLUDES(context_.tree.mutex);
+  Result<size_t> CopyBetween(FileHandle& source, uint64_t source_offset, FileHandle& target, uint64_t target_offset,
+                             size_t length);
   Result<size_t> CopyThrough(FileHandle& source, uint64_t source_offset, FileHandle& target,
                              uint64_t target_offset, size_t length);
   Result<size_t> ReadSome(FileHandle& handle, uint64_t offset, std::span<std::byte> out);

@@ -149,30 +149,37 @@ Result<size_t> CoreFileSystem::WriteLanded(HandleId id, uint64_t offset, const L
                                            size_t size, Writer writer) {
   const auto handle = files_.Get(id);
   if (!handle || !handle->writable) return BadHandle(id);
-  GatePass pass(*handle->file);
-  Result<size_t> written =
-      handle->file->writer()->WriteLanded(offset, landing, from, size, PlaceOf(*handle, writer));
-  if (written && *written > from) handle->NoteWrite(context_.clock.NowWallNs(), writer);
+  Result<size_t> written = size_t{0};
+  {
+    GatePass pass(*handle->file);
+    written = handle->file->writer()->WriteLanded(offset, landing, from, size, PlaceOf(*handle, writer));
+    if (written && *written > from) handle->NoteWrite(context_.clock.NowWallNs(), writer);
+  }
+  if (written) OSSFS2_RETURN_IF_ERROR(final_flush_.StoreLate(handle->ino));
   return written;
 }
 
 Status CoreFileSystem::Write(HandleId id, uint64_t offset, std::span<const std::byte> data, Writer writer) {
   const auto handle = files_.Get(id);
   if (!handle || !handle->writable) return BadHandle(id);
-  GatePass pass(*handle->file);
-  Status written = handle->file->writer()->Write(offset, data, PlaceOf(*handle, writer));
-  if (written) handle->NoteWrite(context_.clock.NowWallNs(), writer);
-  return written;
+  {
+    GatePass pass(*handle->file);
+    OSSFS2_RETURN_IF_ERROR(handle->file->writer()->Write(offset, data, PlaceOf(*handle, writer)));
+    handle->NoteWrite(context_.clock.NowWallNs(), writer);
+  }
+  return final_flush_.StoreLate(handle->ino);
 }
 
 Status CoreFileSystem::Allocate(HandleId id, int mode, uint64_t offset, uint64_t length) {
   const auto handle = files_.Get(id);
   if (!handle || !handle->writable) return BadHandle(id);
-  GatePass pass(*handle->file);
-  const auto writer = handle->file->writer();
-  Status allocated = writer->Allocate(mode, offset, length);
-  if (allocated && writer->dirty()) handle->NoteWrite(context_.clock.NowWallNs());
-  return allocated;
+  {
+    GatePass pass(*handle->file);
+    const auto writer = handle->file->writer();
+    OSSFS2_RETURN_IF_ERROR(writer->Allocate(mode, offset, length));
+    if (writer->dirty()) handle->NoteWrite(context_.clock.NowWallNs());
+  }
+  return final_flush_.StoreLate(handle->ino);
 }
 
 }  // namespace ossfs2

@@ -38,6 +38,7 @@ class AttributeSaver : public FsPart {
   void Note(Node* node) REQUIRES(context_.tree.mutex);
   // From now on changes do not wait, since nobody stores them later: who makes one calls SaveAtEnd.
   void BeginEnd() REQUIRES(context_.tree.mutex) { ending_ = true; }
+  bool is_ending() const REQUIRES(context_.tree.mutex) { return ending_; }
   // Nothing before BeginEnd; then Save.
   Status SaveAtEnd(Ino ino) EXCLUDES(context_.tree.mutex);
   // Stores them now, if there are any.

@@ -32,6 +32,15 @@ std::map<Ino, std::string> FinalFlush::Unsaved() {
   return unsaved;
 }
 
+Status FinalFlush::StoreLate(Ino ino) {
+  {
+    MutexLock lock(context_.tree.mutex);
+    saver_.SharesTree(context_.tree);
+    if (!saver_.is_ending()) return {};
+  }
+  return publisher_.Publish(ino, PublishFor::kClose);
+}
+
 std::vector<std::string> FinalFlush::Run(std::chrono::milliseconds deadline) {
   const std::map<Ino, std::string> unsaved = Unsaved();
   auto report = std::make_shared<Report>();

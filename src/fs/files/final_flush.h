@@ -21,8 +21,11 @@ class FinalFlush {
   FinalFlush(FsContext& context, Publisher& publisher, AttributeSaver& saver)
       : context_(context), publisher_(publisher), saver_(saver) {}
 
-  // What could not be stored, a line each. Attributes that a call under way changes later it stores itself.
+  // What could not be stored, a line each. What a call under way changes later it stores itself: its attributes by
+  // AttributeSaver::SaveAtEnd, its content by StoreLate.
   std::vector<std::string> Run(std::chrono::milliseconds deadline) EXCLUDES(context_.tree.mutex);
+  // For who has changed a file in a call that may outlast Run's look. Nothing before that.
+  Status StoreLate(Ino ino) EXCLUDES(context_.tree.mutex);
 
  private:
   struct Report;

@@ -103,7 +103,7 @@ void CoreFileSystem::ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offs
     const auto writer = handle->file->writer();
     if (!writer) return done(BadHandle(handle->id));  // closed by a program that was let go while this waited
     const uint64_t end = writer->size();
-    if (handle->file->unlinked && !writer->detached() && end > kRemovedReadBytesMax)
+    if (handle->file->unlinked && !LostHere(*handle) && end > kRemovedReadBytesMax)
       return done(context_.MakeStale(handle->ino));
     const size_t wanted = offset >= end ? 0 : static_cast<size_t>(std::min<uint64_t>(size, end - offset));
     ReadReply reply;

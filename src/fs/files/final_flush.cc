@@ -26,7 +26,8 @@ std::map<Ino, std::string> FinalFlush::Unsaved() {
     if (!node->extra) return;
     const auto& file = node->extra->open;
     const bool dirty = file && file->ahead();  // also when it is being stored: its attributes may be left then
-    if (node->unlinked && !(dirty && file->removed_remotely())) return;
+    const bool lost = dirty && node->leaving == 0 && file->removed_remotely();
+    if (node->unlinked && !lost) return;
     if (dirty || node->extra->pending) unsaved.emplace(node->ino, context_.tree.Path(node));
   });
   return unsaved;

@@ -125,7 +125,7 @@ Result<Publisher::Job> Publisher::Prepare(Ino ino) {
   if (!writer) return job;
   if (Status stuck = writer->sticky_error(); !stuck) return stuck.error();
   if (!writer->dirty()) return job;
-  if (job.file->removed_remotely()) return RemovedRemotely(node);
+  if (node->leaving == 0 && job.file->removed_remotely()) return RemovedRemotely(node);
   if (node->unlinked) return job;
   job.writer = writer;
   job.written_ns = job.file->last_write_ns;

@@ -219,21 +219,31 @@ TEST(CrcLedgerTest, AnyOrderGivesTheWholeOnce) {
   EXPECT_FALSE(ledger.Add({0, 10}, crc(0, 10), text.size()).has_value());
 }
 
+// Each connection gives 80 MB/s up to 64 of them.
+class Network {
+ public:
+  void Run(AdaptiveLimit& limit, int epochs) {
+    for (int epoch = 0; epoch < epochs; ++epoch) {
+      const int size = limit.limit();
+      for (int i = 0; i < size + 1; ++i) {
+        limit.OnHeldBack();
+        now_ns_ += 100'000'000 / size;
+        bytes_ += 8'000'000ull * static_cast<uint64_t>(std::min(size, 64)) / static_cast<uint64_t>(size);
+        limit.OnFinished(bytes_, now_ns_);
+      }
+    }
+  }
+
+ private:
+  uint64_t bytes_ = 0;
+  int64_t now_ns_ = 1'000'000'000;
+};
+
 TEST(AdaptiveLimitTest, GrowsWhileItPaysAndShrinksWhenThrottled) {
   AdaptiveLimit limit(256);
   EXPECT_EQ(limit.limit(), AdaptiveLimit::kLimitStart);
-  uint64_t bytes = 0;
-  int64_t now = 1'000'000'000;
-  // Each connection gives 80 MB/s up to 64 of them.
-  for (int epoch = 0; epoch < 6; ++epoch) {
-    const int size = limit.limit();
-    for (int i = 0; i < size + 1; ++i) {
-      limit.OnHeldBack();
-      now += 100'000'000 / size;
-      bytes += 8'000'000ull * static_cast<uint64_t>(std::min(size, 64)) / static_cast<uint64_t>(size);
-      limit.OnFinished(bytes, now);
-    }
-  }
+  Network network;
+  network.Run(limit, 6);
   EXPECT_GE(limit.limit(), 64);
   EXPECT_LE(limit.limit(), 160);
   const int before = limit.limit();
@@ -241,6 +251,15 @@ TEST(AdaptiveLimitTest, GrowsWhileItPaysAndShrinksWhenThrottled) {
   EXPECT_LT(limit.limit(), before);
   for (int i = 0; i < 50; ++i) limit.OnThrottled();
   EXPECT_EQ(limit.limit(), AdaptiveLimit::kLimitMin);
+}
+
+TEST(AdaptiveLimitTest, AfterThrottlingItIsSoonWhereItWas) {
+  AdaptiveLimit limit(256);
+  Network network;
+  network.Run(limit, 6);
+  for (int i = 0; i < 50; ++i) limit.OnThrottled();
+  network.Run(limit, 8);
+  EXPECT_GE(limit.limit(), 64);
 }
 
 TEST(AdaptiveLimitTest, NeverAboveTheOption) { EXPECT_EQ(AdaptiveLimit(3).limit(), 3); }

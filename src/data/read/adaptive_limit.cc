@@ -53,6 +53,8 @@ void AdaptiveLimit::EndEpoch(double bytes_per_s) {
 void AdaptiveLimit::OnThrottled() {
   probing_ = false;
   quiet_epochs_ = 0;
+  best_bytes_per_s_ = 0;
+  epoch_start_ns_ = 0;  // what came before in this epoch would be the best
   Set(limit_ * 2 / 3);
 }
 

@@ -4,7 +4,8 @@
 // at least 20 ms passed; if the limit held GETs back in that epoch and the throughput
 // beat the best seen by 8 %, the limit doubles. Otherwise it stays, and every eighth epoch
 // tries a quarter more and takes it back when it gained less than 3 %. Throttling answers take
-// a third off. The best fades by 2 % an epoch, so that a network that changed is learnt.
+// a third off and let the best be forgotten: few GETs at once would not reach it again, and without it growth pays from
+// the first epoch on. The best fades by 2 % an epoch, so that a network that changed is learnt.
 // It never leaves [kLimitMin, max]. Not thread-safe: the scheduler's lock.
 #pragma once
 

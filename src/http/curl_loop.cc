@@ -76,7 +76,7 @@ void CurlLoop::Run(const CallPtr& call) {
   if (easy == nullptr)
     return Fail(call, UnavailableError(call->request, call->progress, loop_.now(), "no memory for a transfer"));
   const auto now = loop_.now();
-  call->progress.last_byte = now;
+  call->progress.exchange_began = call->progress.last_byte = now;
   // libcurl keeps this limit itself; ours, a little later, is a second line.
   call->progress.connect_due = now + call->request.connect_timeout + std::chrono::seconds(1);
   call->Prepare(easy, *shared_);

@@ -109,6 +109,8 @@ struct CallReport {
   // Requests that went out in full and got no whole answer: each may have had its effect. Also a call that was
   // answered may have one: when a kept connection dies unanswered, the request is repeated on a fresh one.
   int answers_lost = 0;
+  // From the begin of the last exchange to the last byte that moved: what of the time was not silence.
+  std::chrono::nanoseconds moving{0};
 };
 
 using Done = std::function<void(Result<Response>, const CallReport&)>;

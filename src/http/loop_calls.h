@@ -85,6 +85,7 @@ class LoopCalls {
     load_.fetch_sub(1, std::memory_order_relaxed);
     const Done done = std::move(keep->done);
     keep->sink.reset();
+    keep->progress.moving = keep->progress.last_byte - keep->progress.exchange_began;
     done(std::move(result), keep->progress);
   }
 

@@ -14,6 +14,7 @@ namespace ossfs2::http {
 
 struct Progress : CallReport {
   SteadyTime started;
+  SteadyTime exchange_began;
   SteadyTime last_byte;       // a byte moved, or the exchange began
   SteadyTime connect_due = SteadyTime::max();
   uint64_t body_sent_bytes = 0;

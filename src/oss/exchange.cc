@@ -27,7 +27,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
         started_(context.clock.NowSteady()),
         retry_({context.config.retry_delay_min, context.config.retry_delay_max,
                 context.config.throttle_delay_min, request_.attempts_max},
-               started_ + context.TimeoutOf(request_)) {}
+               started_ + context.TimeoutOf(request_), OssContext::AllowanceOf(request_)) {}
 
   void Start() {
     if (!context_.Register(this, weak_from_this())) canceled_ = true;
@@ -75,7 +75,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
     }
     used_keys_ = *keys;
     context_.metrics.OnAttempt(request_.operation);
-    auto call = context_.http.Start(context_.Build(request_, **keys, retry_.deadline()), nullptr,
+    auto call = context_.http.Start(BuildAttempt(**keys), nullptr,
                                     [self = shared_from_this()](Result<http::Response> response,
                                                                 const http::CallReport& report) {
                                       self->OnResponse(std::move(response), report);
@@ -88,7 +88,19 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
     if (canceled_ && call != nullptr) call->Cancel();
   }
 
+  // What a body may need beyond the deadline is for bytes that move: an attempt in which none does must not use it up.
+  http::Request BuildAttempt(const KeySet& keys) const {
+    http::Request built = context_.Build(request_, keys, retry_.last_moment());
+    if (request_.body.empty()) return built;
+    using std::chrono::milliseconds;
+    const auto left = std::chrono::ceil<milliseconds>(retry_.deadline() - context_.clock.NowSteady());
+    built.connect_timeout = std::clamp(left, milliseconds(1), built.connect_timeout);
+    built.stall_timeout = std::min(built.stall_timeout, context_.TimeoutOf(request_));
+    return built;
+  }
+
   void OnResponse(Result<http::Response> response, const http::CallReport& report) {
+    retry_.OnMoved(report.moving);
     const RequestNames names = context_.Names(request_);
     if (!response) return OnFailure(JudgeTransport(response.error(), report, names, context_.endpoint));
     retry_.CountLost(report.answers_lost);

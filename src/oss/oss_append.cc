@@ -59,7 +59,7 @@ Result<WriteResult> RunAppend(OssContext& context, const std::string& key, uint6
   } else {
     request.headers = {{"content-type", "application/octet-stream"}};
   }
-  const SteadyTime deadline = context.clock.NowSteady() + context.TimeoutOf(request);
+  const SteadyTime deadline = context.clock.NowSteady() + context.TimeoutOf(request) + OssContext::AllowanceOf(request);
   auto delay = context.config.retry_delay_min;
   while (true) {
     const Outcome outcome = RunExchange(context, request);

@@ -31,10 +31,13 @@ RequestNames OssContext::Names(const OssRequest& request) const {
 }
 
 std::chrono::milliseconds OssContext::TimeoutOf(const OssRequest& request) const {
-  if (request.timeout.count() > 0) return request.timeout;
+  return request.timeout.count() > 0 ? request.timeout : config.request_timeout.value();
+}
+
+std::chrono::milliseconds OssContext::AllowanceOf(const OssRequest& request) {
   uint64_t bytes = 0;
   for (const auto& span : request.body) bytes += span.size();
-  return config.request_timeout.value() + std::chrono::milliseconds(bytes * 1000 / kSlowestBytesPerSecond);
+  return std::chrono::milliseconds(bytes * 1000 / kSlowestBytesPerSecond);
 }
 
 http::Request OssContext::Build(OssRequest request, const KeySet& keys, SteadyTime deadline) const {

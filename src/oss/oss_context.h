@@ -40,7 +40,7 @@ struct OssRequest {
   NameValues headers;
   std::vector<std::span<const std::byte>> body;
   std::shared_ptr<const std::string> text_body;  // in place of body: owned by the request
-  std::chrono::milliseconds timeout{0};          // 0: request_timeout and what the body needs at 256 KiB/s
+  std::chrono::milliseconds timeout{0};          // 0: request_timeout
   std::chrono::milliseconds stall_timeout{0};    // 0: the configured one
   int attempts_max = 0;                          // 0: until the deadline
   bool repeat_when_lost = true;                  // false: a lost answer ends the operation
@@ -55,7 +55,9 @@ class OssContext {
   // Signs with the keys and the learned clock and gives what goes to the HTTP client.
   http::Request Build(OssRequest request, const KeySet& keys, SteadyTime deadline) const;
   RequestNames Names(const OssRequest& request) const;
+  // Of an operation; and what the body needs besides, while its bytes move.
   std::chrono::milliseconds TimeoutOf(const OssRequest& request) const;
+  static std::chrono::milliseconds AllowanceOf(const OssRequest& request);
 
   // After an answer that refused the keys. Without others the error is `refused`, which says so then; it is
   // retryable when there may be others later. Blocks.

@@ -35,8 +35,8 @@ struct OssConfig {
   bool path_style = false;
   bool cname = false;         // the endpoint belongs to the bucket
   int signature_version = 0;  // 0: by region; 1; 4
-  // Of a whole operation with its retries. Uploads get what their body needs at 256 KiB/s besides; a GET
-  // starts it over whenever bytes come.
+  // Of a whole operation with its retries. For uploads the time in which bytes move does not count, up to what the body
+  // needs at 256 KiB/s; a GET starts it over whenever bytes come.
   Tunable<std::chrono::milliseconds> request_timeout{std::chrono::milliseconds(60000)};
   std::chrono::milliseconds connect_timeout{5000};
   Tunable<std::chrono::milliseconds> stall_timeout{std::chrono::milliseconds(15000)};

@@ -3,9 +3,12 @@
 // Full-jitter back-off (a random wait up to delay_min * 2^n, at most delay_max), longer when throttled,
 // at least Retry-After (beyond the deadline: half of what is left), for the whole deadline; one credential refresh
 // (more while the source fails) and two clock corrections besides (the answer of one server with a wrong clock must not
-// spoil all that follow). Not thread-safe: its operation uses it from one thread at a time.
+// spoil all that follow). The time in which an upload's bytes moved does not count, up to an allowance: a slow network
+// gets what its body needs, and a dead one no more than a request without a body.
+// Not thread-safe: its operation uses it from one thread at a time.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -37,7 +40,8 @@ struct Failure {
 
 class RetryState {
  public:
-  RetryState(const RetryLimits& limits, SteadyTime deadline) : limits_(limits), deadline_(deadline) {}
+  RetryState(const RetryLimits& limits, SteadyTime deadline, std::chrono::nanoseconds allowance = {})
+      : limits_(limits), deadline_(deadline), allowance_(allowance) {}
 
   enum class Action : uint8_t { kGiveUp, kWait, kRefresh, kLearnClock };
   struct Decision {
@@ -54,9 +58,18 @@ class RetryState {
     waits_ = 0;
     deadline_ = deadline;
   }
+  // Bytes of an attempt's body moved for so long.
+  void OnMoved(std::chrono::nanoseconds time) {
+    const auto granted = std::min(std::max(time, std::chrono::nanoseconds(0)), allowance_);
+    allowance_ -= granted;
+    deadline_ += granted;
+  }
   // Keys could not be refreshed for now: after a wait it is tried again.
   void OnRefreshFailed() { refreshed_ = false; }
+  // No attempt begins later.
   SteadyTime deadline() const { return deadline_; }
+  // No attempt lasts longer.
+  SteadyTime last_moment() const { return deadline_ + allowance_; }
   int attempts() const { return attempts_; }
   int answers_lost() const { return answers_lost_; }  // of the attempts so far
 
@@ -64,6 +77,7 @@ class RetryState {
   static constexpr int kClockLearnMax = 2;
   const RetryLimits limits_;
   SteadyTime deadline_;
+  std::chrono::nanoseconds allowance_;
   int attempts_ = 0;  // failed ones
   int waits_ = 0;
   bool refreshed_ = false;

@@ -127,6 +127,22 @@ TEST_P(ClientFaultTest, StallOfAnUploadThatNobodyReads) {
   EXPECT_THAT(response, FailsWith(ErrorKind::kUnavailable, "stalled"));
   EXPECT_EQ(report.phase, Phase::kSend);
   EXPECT_EQ(report.answers_lost, 0) << "without the whole body nothing was done";
+  EXPECT_GE(report.moving, milliseconds(0));
+}
+
+TEST_P(ClientFaultTest, SilenceIsNotTimeInWhichBytesMoved) {
+  ScriptedServer server([&](Peer& peer) {
+    peer.ReadHead();
+    peer.WaitForClose();
+  });
+  Request request = To(server, "PUT");
+  const std::string body = "small";
+  request.body.push_back(Bytes(body));
+  request.stall_timeout = milliseconds(1500);
+  const SteadyTime begin = Clock::Real().NowSteady();
+  const CallReport report = ReportOf(request);
+  const auto lasted = Clock::Real().NowSteady() - begin;
+  EXPECT_GE(lasted - report.moving, milliseconds(1400)) << "the whole silence";
 }
 
 TEST_P(ClientFaultTest, DeadlineHoldsAlthoughBytesCome) {

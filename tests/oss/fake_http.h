@@ -31,6 +31,7 @@ struct Reply {
   bool lost = false;                // no answer: the connection breaks
   int lost_before = 0;              // so often the client had sent the request before, without an answer
   bool hangs = false;               // no answer until canceled
+  std::chrono::nanoseconds moved{0};  // so long bytes moved, says the client
 };
 
 struct SeenRequest {
@@ -39,6 +40,9 @@ struct SeenRequest {
   std::string target;
   std::vector<http::Header> headers;
   std::string body;
+  std::chrono::milliseconds connect_timeout{};
+  std::chrono::milliseconds stall_timeout{};
+  SteadyTime deadline{};
   std::string Header(std::string_view name) const {
     for (const http::Header& header : headers)
       if (EqualsIgnoringCase(header.name, name)) return header.value;
@@ -57,7 +61,7 @@ inline Error BrokenConnection(const SeenRequest& seen) {
 // Gives the answer as a client would. `canceled`, when given, is looked at before the head and each piece of the body.
 inline void DeliverReply(const SeenRequest& seen, http::BodySink* sink, const http::Done& done, const Reply& reply,
                          const std::atomic<bool>* canceled = nullptr) {
-  http::CallReport report{http::Phase::kAnswer, http::Cause::kOther, reply.lost_before};
+  http::CallReport report{http::Phase::kAnswer, http::Cause::kOther, reply.lost_before, reply.moved};
   http::CallReport broken = report;
   ++broken.answers_lost;
   const auto ends = [&] { return canceled != nullptr && *canceled; };
@@ -113,7 +117,8 @@ class FakeHttp final : public http::HttpClient {
     auto call = std::make_shared<Pending>(*this);
     call->sink = std::move(sink);
     call->done = std::move(done);
-    call->seen = {request.method, request.host, request.target, request.headers, ""};
+    call->seen = {request.method, request.host, request.target, request.headers, "",
+                  request.connect_timeout, request.stall_timeout, request.deadline};
     for (const auto& span : request.body) {
       call->seen.body.append(reinterpret_cast<const char*>(span.data()), span.size());
     }

@@ -127,6 +127,20 @@ TEST(RetryStateTest, AWishBeyondTheDeadlineIsNoReasonToGiveUpAtOnce) {
   EXPECT_GT(now, start + seconds(45)) << "most of the deadline was used";
 }
 
+TEST(RetryStateTest, TheTimeInWhichBytesMoveDoesNotCountUpToTheAllowance) {
+  const SteadyTime start{};
+  RetryState state({milliseconds(100), milliseconds(5000), milliseconds(1000), 0}, start + seconds(60), seconds(30));
+  EXPECT_EQ(state.last_moment(), start + seconds(90));
+  const Failure failure = FailureWith(Remedy::kRetry);
+  state.OnMoved(seconds(20));
+  EXPECT_EQ(state.deadline(), start + seconds(80));
+  EXPECT_EQ(state.Decide(failure, start + seconds(79), 0.0).action, RetryState::Action::kWait);
+  state.OnMoved(seconds(20));
+  EXPECT_EQ(state.deadline(), start + seconds(90));
+  EXPECT_EQ(state.last_moment(), start + seconds(90)) << "whatever moves, an attempt ends there";
+  EXPECT_EQ(state.Decide(failure, start + seconds(90), 0.0).action, RetryState::Action::kGiveUp);
+}
+
 TEST(RetryStateTest, RefreshesOnceAndLearnsTheClockTwice) {
   const SteadyTime start{};
   RetryState state({}, start + seconds(60));

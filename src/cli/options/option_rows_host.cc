@@ -57,7 +57,8 @@ constexpr OptionSpec kRows[] = {
     // --- network ---
     {.name = "oss_request_timeout_ms", .type = kInt, .default_value = "60000", .min = 1000, .max = 900000,
      .unit = "ms", .group = kNetwork, .since = "2.0.0",
-     .effect = "Deadline of one operation with all its retries.", .runtime = true},
+     .effect = "Deadline of one operation with all its retries, but for the time in which bytes of an upload move.",
+     .runtime = true},
     {.name = "connect_timeout_ms", .type = kInt, .default_value = "5000", .min = 100, .max = 900000, .unit = "ms",
      .group = kNetwork, .effect = "Deadline of making one connection."},
     {.name = "stall_timeout_ms", .type = kInt, .default_value = "15000", .min = 1000, .max = 900000, .unit = "ms",

@@ -124,6 +124,12 @@ constexpr StatusRule kByStatus[] = {
     {503, {"", EIO, K::kThrottled, R::kThrottle, ""}},
 };
 
+constexpr std::string_view kThrottledAdvice =
+    "there are too many requests of the account or bucket: fewer at once, also of other clients, or ask for a higher "
+    "limit";
+constexpr std::string_view kServerTroubleAdvice =
+    "the service has trouble of its own: if it lasts, look at its status page, and give the request id to its support";
+
 constexpr ErrorRule kServerTrouble = {"", EIO, K::kUnavailable, R::kRetry, ""};
 constexpr ErrorRule kRedirect = {"", EIO, K::kInvalid, R::kNone,
                                  "OSS never redirects: check oss_endpoint, http_proxy and whether a proxy or "
@@ -228,6 +234,8 @@ Error MakeServiceError(const ServiceError& answer, const RequestNames& names) {
   const ErrorRule& rule = FindErrorRule(answer.http_status, answer.code);
   std::string advice(rule.advice);
   if (answer.code == "AccessDenied") advice = AccessDeniedAdvice(answer, names, rule.advice);
+  if (advice.empty() && rule.kind == K::kThrottled) advice = kThrottledAdvice;
+  if (advice.empty() && rule.kind == K::kUnavailable && answer.http_status >= 500) advice = kServerTroubleAdvice;
   if (answer.code == "PermanentRedirect" && !answer.endpoint.empty()) {
     advice = StrCat("the bucket is in another region: set oss_endpoint to ", answer.endpoint);
   }

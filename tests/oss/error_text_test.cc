@@ -24,6 +24,18 @@ TEST(ErrorTextTest, NamesTheRightThatIsMissing) {
   EXPECT_FALSE(Has(MakeServiceError(denied, {"delete", "k", "b", "e"}), "oss:GetObject"));
 }
 
+TEST(ErrorTextTest, OfAServiceThatCannotNowSaysWhatToDo) {
+  const auto text = [](int status, const char* code) {
+    return MakeServiceError({status, code, "", "id", "", ""}, {"put", "k", "b", "e"});
+  };
+  for (const char* code : {"SlowDown", "QpsLimitExceeded", "ServiceUnavailable", "SomethingNew"})
+    EXPECT_TRUE(Has(text(503, code), "Next: there are too many requests")) << code;
+  EXPECT_TRUE(Has(text(429, "TooManyRequests"), "Next: there are too many requests"));
+  EXPECT_TRUE(Has(text(500, "InternalError"), "Next: the service has trouble of its own"));
+  EXPECT_TRUE(Has(text(502, ""), "Next: the service has trouble of its own"));
+  EXPECT_FALSE(Has(text(404, "NoSuchKey"), "Next:"));
+}
+
 // The object to restore is the one that is copied.
 TEST(ErrorTextTest, ACopyNamesItsSource) {
   const ServiceError archived{403, "InvalidObjectState", "", "id", "", ""};

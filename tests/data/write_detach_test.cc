@@ -207,6 +207,17 @@ TEST_F(Detach, FailedParkingKeepsTheNameUnlessTheObjectIsGone) {
   ExpectLeft(file);
 }
 
+TEST_F(Detach, AJournalThatRefusesTheRecordIsNoReasonToKeepTheName) {
+  options_.journal_dir = folder_.path() + "/file/journal";  // ENOTDIR, also for root
+  fclose(fopen((folder_.path() + "/file").c_str(), "w"));
+  const std::string content = Random(2 * kMiB, 9);
+  store_->PutContent("file", content);
+  auto file = OpenFile();
+  MustLose(*file);
+  ExpectBytes(*file, content);
+  ExpectLeft(file);
+}
+
 TEST_F(Detach, WithoutStagingSpaceTheContentIsGivenUp) {
   options_.staging_bytes_max = 1;
   auto file = NewFile();

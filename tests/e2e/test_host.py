@@ -156,11 +156,13 @@ class StateDirectory(HostCase):
             mount.start()
             self.fill(disk)
             self.write_and_check(mount, "full-state-disk")
-            with self.assertRaises(OSError) as caught:
-                with open(os.path.join(mount.path, "old"), "r+b", buffering=0) as stream:
-                    stream.seek(BIG // 2)
-                    stream.write(b"x")
+            with self.assertRaises(OSError) as caught, open(os.path.join(mount.path, "old"), "r+b", buffering=0) as stream:
+                stream.seek(BIG // 2)
+                stream.write(b"x")
             self.assertEqual(caught.exception.errno, 28, "ENOSPC, not an answer about the file")
+            with open(os.path.join(mount.path, "full-state-disk"), "rb", buffering=0) as stream:
+                os.unlink(stream.name)
+                self.assertEqual(stream.read(MIB), payload("full-state-disk", BIG)[:MIB])
             mount.unmount()
 
     def test_damaged_records(self):

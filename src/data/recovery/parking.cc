@@ -17,8 +17,16 @@ Result<std::unique_ptr<Parking>> Parking::Begin(ObjectStore& store, Journal& jou
   entry.started_s = Clock::Real().NowWallNs() / 1'000'000'000;
   entry.backup_key = PrivateKey(folder, kParkedNameStart);
   entry.settled = true;  // after a crash nothing but this copy must go
+  // Without a record only a crash leaves the copy, and `ossfs2 gc` finds it. That is less than a file that cannot be
+  // removed, maybe to make room on that very disk.
   Result<Journal::Id> record = journal.Begin(entry);
-  if (!record) return record.error();
+  if (!record) {
+    LogLimited(LogLevel::kWarning,
+               StrCat(base.key, " is removed while it is open, and no record can be kept of ", entry.backup_key,
+                      ", which its readers need: ", record.error().text,
+                      ". Next: free space there; run ossfs2 gc only when they have ended, and after a crash"));
+    record = Journal::Id{0};
+  }
   ObjectVersion version;
   version.key = entry.backup_key;
   auto parking = std::make_unique<Parking>(store, journal, std::move(version), *record);

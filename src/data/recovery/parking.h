@@ -1,8 +1,8 @@
 // Parking: a copy of an object that open handles still need after its name is gone.
 //
 // It lies under "<folder>.ossfs2-unlinked-<id>" from before the name is taken until the last close. The journal knows
-// it first, so that a crash leaves nothing behind; without a journal `ossfs2 gc` finds it. Threads: the file's
-// turn holder. Errors: those of the copy and of the journal.
+// it first, so that a crash leaves nothing behind; without a journal, or when its disk refuses the record, `ossfs2 gc`
+// finds it. Threads: the file's turn holder. Errors: those of the copy.
 #pragma once
 
 #include <functional>

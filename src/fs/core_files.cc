@@ -152,6 +152,7 @@ Result<size_t> CoreFileSystem::WriteLanded(HandleId id, uint64_t offset, const L
   Result<size_t> written = size_t{0};
   {
     GatePass pass(*handle->file);
+    if (handle->released) return BadHandle(id);  // others may have begun anew
     written = handle->file->writer()->WriteLanded(offset, landing, from, size, PlaceOf(*handle, writer));
     if (written && *written > from) handle->NoteWrite(context_.clock.NowWallNs(), writer);
   }

@@ -5,7 +5,9 @@
 #include <memory>
 #include <utility>
 
+#include "base/log.h"
 #include "base/metrics.h"
+#include "base/str.h"
 #include "fuse/landing_zone.h"
 #include "fuse/operations.h"
 
@@ -26,6 +28,11 @@ struct FileMetrics {
   Gauge& reads_in_flight = Registry::Default().gauge("fuse_reads_in_flight", "READ requests not answered yet");
   Histogram& read_seconds = Registry::Default().histogram("fuse_read_seconds", "Time from READ request to answer");
 };
+
+void ReplyCount(fuse_req_t request, const Result<size_t>& count) {
+  if (!count) return ReplyError(request, count.error());
+  fuse_reply_write(request, *count);
+}
 
 FileMetrics& Metrics() {
   static FileMetrics* metrics = new FileMetrics;
@@ -117,6 +124,20 @@ void Read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_i
   context.interrupts.Watch(wait, request, scope);
 }
 
+// Runs what writes or stores where it may wait. A program that a signal has killed need not wait for the end
+// (interrupts.h): nobody but the log is told then how it ended.
+template <typename Work>
+void RunStoring(fuse_req_t request, FuseContext& context, const char* doing, Work work) {
+  const auto wait = context.interrupts.Watch(request, Interrupts::Scope::kStoring);
+  context.writers.Run([request, &context, doing, work = std::move(work), wait] {
+    const Status status = work();
+    if (context.interrupts.Claim(wait)) return ReplyStatus(request, status);
+    if (status) return;
+    Log(LogLevel::kError, StrCat("A program was killed while it ", doing, ". That went on without it, and failed: ",
+                                 status.error().ToString()));
+  });
+}
+
 // A WRITE that must wait; `taken` bytes of it are written.
 struct ParkedWrite {
   fuse_ino_t file;
@@ -127,16 +148,23 @@ struct ParkedWrite {
   Writer writer;
 };
 
-void Park(fuse_req_t request, FuseContext& context, const ParkedWrite& write, FetchLanding fetch) {
-  context.parked.Run(context.writers, write.file, [request, &context, write, fetch = std::move(fetch)]() mutable {
-    auto landing = fetch();
-    fetch = nullptr;
-    if (!landing) return ReplyError(request, landing.error());
-    const auto written = context.file_system.WriteLanded(write.handle, write.offset, **landing, write.taken, write.size,
-                                                         write.writer);
-    landing->reset();  // the memory, before the program goes on
-    if (!written) return ReplyError(request, written.error());
-    fuse_reply_write(request, *written);
+// What a program that was killed has not begun to write is not written: it would come late, over what others write.
+Result<size_t> WriteParked(FuseContext& context, const ParkedWrite& write, FetchLanding fetch, Interrupts::Wait wait) {
+  if (context.interrupts.WasAnswered(wait)) return size_t{0};
+  auto landing = fetch();
+  fetch = nullptr;
+  if (!landing) return landing.error();
+  if (context.interrupts.WasAnswered(wait)) return size_t{0};
+  return context.file_system.WriteLanded(write.handle, write.offset, **landing, write.taken, write.size, write.writer);
+}
+
+void Park(fuse_req_t request, FuseContext& context, const ParkedWrite& write, FetchLanding fetch,
+          Interrupts::Wait wait) {
+  context.parked.Run(context.writers, write.file, [request, &context, write, fetch = std::move(fetch), wait]() mutable {
+    // Its memory is free again when it returns, before the program goes on.
+    const auto written = WriteParked(context, write, std::exchange(fetch, nullptr), wait);
+    if (!context.interrupts.Claim(wait)) return;  // the close that follows meets the same error
+    ReplyCount(request, written);
   });
 }
 
@@ -152,7 +180,8 @@ void WriteLanded(fuse_req_t request, FuseContext& context, ParkedWrite write, La
   Metrics().writes_parked.Add();
   write.taken = *taken;
   Park(request, context, write,
-       [landing = std::shared_ptr<Landing>(zone.Take())]() -> Result<std::shared_ptr<Landing>> { return landing; });
+       [landing = std::shared_ptr<Landing>(zone.Take())]() -> Result<std::shared_ptr<Landing>> { return landing; },
+       context.interrupts.Watch(request, Interrupts::Scope::kStoring));
 }
 
 void Write(fuse_req_t request, fuse_ino_t file, const char* data, size_t size, off_t offset, fuse_file_info* info) {
@@ -174,8 +203,10 @@ void Write(fuse_req_t request, fuse_ino_t file, const char* data, size_t size, o
     return;
   }
   metrics.writes_parked.Add();
-  context.file_system.KeepWaiting(
-      bytes, [request, &context, write](FetchLanding fetch) { Park(request, context, write, std::move(fetch)); });
+  const auto wait = context.interrupts.Watch(request, Interrupts::Scope::kStoring);
+  context.file_system.KeepWaiting(bytes, [request, &context, write, wait](FetchLanding fetch) {
+    Park(request, context, write, std::move(fetch), wait);
+  });
 }
 
 void Flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
@@ -185,13 +216,13 @@ void Flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
     fuse_reply_err(request, 0);
     return;
   }
-  context.writers.Run([request, &context, handle] { ReplyStatus(request, context.file_system.Flush(handle)); });
+  RunStoring(request, context, "closed a file", [&context, handle] { return context.file_system.Flush(handle); });
 }
 
 void Fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
   FuseContext& context = ContextOf(request);
-  context.writers.Run(
-      [request, &context, handle = info->fh] { ReplyStatus(request, context.file_system.Fsync(handle)); });
+  RunStoring(request, context, "synced a file",
+             [&context, handle = info->fh] { return context.file_system.Fsync(handle); });
 }
 
 void Release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
@@ -210,10 +241,10 @@ void Release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
 
 void Allocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t length, fuse_file_info* info) {
   FuseContext& context = ContextOf(request);
-  context.writers.Run([request, &context, handle = info->fh, mode, offset, length] {
-    ReplyStatus(request, context.file_system.Allocate(handle, mode, static_cast<uint64_t>(offset),
-                                                      static_cast<uint64_t>(length)));
-  });
+  const auto work = [&context, handle = info->fh, mode, offset, length] {
+    return context.file_system.Allocate(handle, mode, static_cast<uint64_t>(offset), static_cast<uint64_t>(length));
+  };
+  RunStoring(request, context, "allocated space", work);
 }
 
 void CopyFileRange(fuse_req_t request, fuse_ino_t, off_t source_offset, fuse_file_info* source, fuse_ino_t,
@@ -221,10 +252,8 @@ void CopyFileRange(fuse_req_t request, fuse_ino_t, off_t source_offset, fuse_fil
   FuseContext& context = ContextOf(request);
   const size_t length = std::min(wanted, kCopyBytesMax);
   context.writers.Run([request, &context, from = source->fh, source_offset, to = target->fh, target_offset, length] {
-    const auto copied = context.file_system.CopyFileRange(from, static_cast<uint64_t>(source_offset), to,
-                                                          static_cast<uint64_t>(target_offset), length);
-    if (!copied) return ReplyError(request, copied.error());
-    fuse_reply_write(request, *copied);
+    ReplyCount(request, context.file_system.CopyFileRange(from, static_cast<uint64_t>(source_offset), to,
+                                                          static_cast<uint64_t>(target_offset), length));
   });
 }
 

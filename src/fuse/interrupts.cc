@@ -22,6 +22,7 @@ constexpr auto kLookAgain = std::chrono::milliseconds(100);
 constexpr auto kSweepEvery = std::chrono::seconds(1);
 
 constexpr uint64_t Bit(int signal) { return 1ull << (signal - 1); }
+constexpr uint64_t kAskToEnd = Bit(SIGINT) | Bit(SIGQUIT) | Bit(SIGTERM);
 
 // The hexadecimal set of signals behind `name` ("SigPnd:") at the beginning of a line; 0 without it.
 uint64_t SignalSet(std::string_view status, std::string_view name) {
@@ -34,10 +35,10 @@ uint64_t SignalSet(std::string_view status, std::string_view name) {
   return set;
 }
 
-std::string ReadStatus(pid_t pid) {
-  const int fd = open(StrCat("/proc/", pid, "/status").c_str(), O_RDONLY | O_CLOEXEC);
+std::string ReadProcess(pid_t pid, std::string_view file) {
+  const int fd = open(StrCat("/proc/", pid, file).c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return "";
-  char text[4096];  // the sets of signals are in the first 1.5 KiB
+  char text[4096];  // the sets of signals are in the first 1.5 KiB of status
   const ssize_t size = read(fd, text, sizeof(text));
   close(fd);
   return size > 0 ? std::string(text, static_cast<size_t>(size)) : "";
@@ -48,8 +49,28 @@ std::string ReadStatus(pid_t pid) {
 bool HasEndingSignal(std::string_view status, bool handled) {
   const uint64_t pending = (SignalSet(status, "\nSigPnd:") | SignalSet(status, "\nShdPnd:")) &
                            ~SignalSet(status, "\nSigBlk:");
-  const uint64_t ending = handled ? Bit(SIGKILL) | Bit(SIGINT) | Bit(SIGQUIT) | Bit(SIGTERM) : Bit(SIGKILL);
+  const uint64_t ending = handled ? Bit(SIGKILL) | kAskToEnd : Bit(SIGKILL);
   return (pending & ending) != 0;
+}
+
+bool IsKilledBySignal(std::string_view status, std::string_view stat) {
+  const uint64_t shared = SignalSet(status, "\nShdPnd:");
+  if ((shared & Bit(SIGKILL)) != 0) return true;
+  // The last field is the exit code as waitpid has it, or that it will have; of a stopped process the signal that did.
+  const size_t last = stat.find_last_of(' ');
+  int code = 0;
+  if (last != std::string_view::npos) std::from_chars(stat.data() + last + 1, stat.data() + stat.size(), code);
+  const int signal = code & 0x7f;
+  const bool stopped = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+  if (signal != 0) return !stopped;
+  // Old kernels tell the code only at the very end, and none tells it of a process of others to a daemon without rights.
+  return (SignalSet(status, "\nSigPnd:") & Bit(SIGKILL)) != 0 && (shared & (kAskToEnd | Bit(SIGHUP))) != 0;
+}
+
+bool Interrupts::IsEnding(pid_t pid, Scope scope) {
+  const std::string status = ReadProcess(pid, "/status");
+  if (scope == Scope::kStoring) return IsKilledBySignal(status, ReadProcess(pid, "/stat"));
+  return HasEndingSignal(status, scope != Scope::kKilled);
 }
 
 void Interrupts::Stop() {
@@ -67,11 +88,15 @@ void Interrupts::Watch(Wait wait, fuse_req_t request, Scope scope) {
   MutexLock lock(mutex_);
   if (claimed_early_.erase(wait) > 0) return;
   const pid_t pid = fuse_req_ctx(request)->pid;
-  if (pid > 0) fuse_req_interrupt_func(request, OnInterrupt, reinterpret_cast<void*>(wait));
+  if (pid > 0 && scope != Scope::kStoring)
+    fuse_req_interrupt_func(request, OnInterrupt, reinterpret_cast<void*>(wait));
   watched_.emplace(wait, Watched{request, pid, scope});
-  if (scope != Scope::kDirect || pid <= 0 || sweeps_.exchange(true)) return;
+  if (!IsSwept(scope) || pid <= 0) return;
+  const bool let_go = scope == Scope::kStoring && let_go_.contains(pid);
+  const bool begins = !sweeps_.exchange(true);
   lock.Unlock();
-  Wake();
+  if (let_go) return Note(wait);
+  if (begins) Wake();
 }
 
 bool Interrupts::Claim(Wait wait) {
@@ -80,6 +105,11 @@ bool Interrupts::Claim(Wait wait) {
   if (answered_.erase(wait) > 0) return false;
   claimed_early_.insert(wait);
   return true;
+}
+
+bool Interrupts::WasAnswered(Wait wait) {
+  MutexLock lock(mutex_);
+  return answered_.contains(wait);
 }
 
 void Interrupts::OnInterrupt(fuse_req_t request, void* wait) {
@@ -133,15 +163,17 @@ void Interrupts::ThreadMain() {
   }
 }
 
-// Adds the direct reads that wait for the second time.
+// Adds those that have waited for long enough.
 void Interrupts::Sweep(std::vector<Wait>& waits) {
   MutexLock lock(mutex_);
   bool any = false;
   for (auto& [wait, watched] : watched_) {
-    if (watched.scope != Scope::kDirect || watched.pid <= 0) continue;
+    if (!IsSwept(watched.scope) || watched.pid <= 0) continue;
     any = true;
-    if (std::exchange(watched.swept, true)) waits.push_back(wait);
+    const int enough = watched.scope == Scope::kDirect ? kSweepsOfDirect : kSweepsOfStoring;
+    if (++watched.sweeps >= enough) waits.push_back(wait);
   }
+  if (!any) let_go_.clear();
   sweeps_ = any;
 }
 
@@ -152,13 +184,14 @@ void Interrupts::AnswerEnded(const std::vector<Wait>& waits, std::vector<Wait>& 
     if (it == watched_.end()) continue;  // claimed meanwhile
     const Watched watched = it->second;
     lock.Unlock();
-    if (!HasEndingSignal(ReadStatus(watched.pid), watched.scope != Scope::kKilled)) {
-      if (watched.scope != Scope::kDirect) left.push_back(wait);  // sweeps come back to the others
+    if (!IsEnding(watched.pid, watched.scope)) {
+      if (!IsSwept(watched.scope)) left.push_back(wait);  // sweeps come back to the others
       continue;
     }
     lock.Lock();
     if (watched_.erase(wait) == 0) continue;
     answered_.insert(wait);
+    if (watched.scope == Scope::kStoring) let_go_.insert(watched.pid);
     lock.Unlock();
     fuse_reply_err(watched.request, EINTR);
   }

@@ -50,6 +50,54 @@ TEST_F(Close, AfterAFailureTheReleaseDoesNotTryAgain) {
   EXPECT_EQ(store_->Content("f"), "again");
 }
 
+// What a program leaves that is killed: its close, or its write, has been answered before the end.
+class CloseOfAKilledProgram : public Close {
+ protected:
+  // Fails the next PUT after `meanwhile`.
+  void FailPutAfter(std::function<void()> meanwhile) {
+    FailPuts(1);
+    oss::FaultRule rule;
+    rule.operation = "put";
+    rule.meanwhile = std::move(meanwhile);
+    before_->AddRule(rule);
+  }
+  std::unique_ptr<oss::FaultStore> before_ = oss::MakeFaultStore(*faults_);
+  TestMount mount_{*before_};
+};
+
+TEST_F(CloseOfAKilledProgram, AReleaseThatComesBeforeTheFlushHasFailedDoesNotTryAgain) {
+  const HandleId handle = *mount_.OpenPath("f", O_WRONLY | O_CREAT);
+  ASSERT_TRUE(mount_.Write(handle, 0, "text"));
+  std::future<void> released;
+  FailPutAfter([&] {
+    released = std::async(std::launch::async, [&] { mount_.fs().Release(handle); });
+    released.wait_for(std::chrono::milliseconds(300));  // it waits for the name, and longer than this
+  });
+  EXPECT_FALSE(mount_.fs().NothingToFlush(handle));
+  EXPECT_FALSE(mount_.fs().Flush(handle));
+  released.get();
+  EXPECT_TRUE(store_->Keys().empty());
+  EXPECT_EQ(mount_.Put("f", "again"), 0);
+}
+
+TEST_F(CloseOfAKilledProgram, AWriteThatEndsAfterTheReleaseIsNotWaitedForByOtherCloses) {
+  const HandleId killed = *mount_.OpenPath("f", O_WRONLY | O_CREAT);
+  const HandleId other = *mount_.OpenPath("f", O_WRONLY);
+  ASSERT_TRUE(mount_.Write(other, 0, "text"));
+  std::future<void> late;
+  FailPutAfter([&] {
+    late = std::async(std::launch::async, [&] { EXPECT_TRUE(mount_.Write(killed, 4, "late")); });
+    late.wait_for(std::chrono::milliseconds(300));  // it waits for its turn
+    mount_.fs().Release(killed);
+  });
+  EXPECT_FALSE(mount_.fs().Flush(other));
+  late.get();
+  ASSERT_TRUE(mount_.Write(other, 0, "TEXT"));
+  EXPECT_TRUE(mount_.fs().Flush(other));
+  EXPECT_EQ(store_->Content("f"), "TEXTlate");
+  mount_.fs().Release(other);
+}
+
 // A small file is one PUT, kept for the next try: no upload failed for good, and the program got an error all the same.
 TEST_F(Close, AFailureIsCounted) {
   const auto failures = [] { return Registry::Default().counter("publish_errors_total", "").Value(); };

@@ -70,9 +70,12 @@ class FakeFileSystem final : public FileSystem {
   Gate gate;                                   // for what is not fast, and for listings
   Gate write_gate;                             // for writes that are not fast
   std::atomic<int> write_error{0};             // of them
+  Gate flush_gate;
+  std::atomic<int> opens{0};  // that were fast
   bool direct_io = false;
   std::atomic<ReadInto> last_read_into{ReadInto::kPageCache};
   bool park_writes = false;
+  Gate keep_gate;  // for parked writes, before they may run
   bool give_landings = true;
   size_t take_of_landed = Landing::kBytes;  // of each landed write; the rest must be parked
   std::atomic<int> landed_writes{0};
@@ -142,6 +145,7 @@ class FakeFileSystem final : public FileSystem {
   Result<FsStat> StatFs() override { return FsStat{}; }
   std::optional<Result<Opened>> TryOpen(Ino, int) override {
     if (!fast_opens) return std::nullopt;
+    ++opens;
     return Result<Opened>(Opened{next_++, true, direct_io});
   }
   Result<Opened> Open(Ino, int) override {
@@ -206,10 +210,16 @@ class FakeFileSystem final : public FileSystem {
   void KeepWaiting(std::span<const std::byte> bytes, std::function<void(FetchLanding)> may_run) override {
     auto landing = std::make_shared<FakeLanding>();
     memcpy(landing->Piece(0).data(), bytes.data(), bytes.size());  // its pieces are one row
-    may_run([landing]() -> Result<std::shared_ptr<Landing>> { return landing; });
+    may_run([this, landing]() -> Result<std::shared_ptr<Landing>> {
+      keep_gate.Pass();
+      return landing;
+    });
   }
   bool NothingToFlush(HandleId) override { return false; }
-  Status Flush(HandleId) override { return {}; }
+  Status Flush(HandleId) override {
+    flush_gate.Pass();
+    return {};
+  }
   Status Fsync(HandleId) override { return Refuse(EDQUOT); }
   void Release(HandleId) override {
     MutexLock lock(mutex);

@@ -42,6 +42,21 @@ TEST(EndingSignalTest, IsTheKillOrWhatAsksToEnd) {
   EXPECT_FALSE(HasEndingSignal(StatusText("0", "0000000000000002", "0000000000000002"), true));  // blocked
 }
 
+TEST(KilledBySignalTest, IsSeenByTheKillOrTheExitCode) {
+  const auto stat_text = [](int code) { return StrCat("7 (a) b) D 1 7 0 ", code, "\n"); };
+  const std::string quiet = StatusText("0", "0", "0");
+  EXPECT_FALSE(IsKilledBySignal("", ""));
+  EXPECT_FALSE(IsKilledBySignal(quiet, stat_text(0)));
+  EXPECT_FALSE(IsKilledBySignal(quiet, stat_text(256))) << "exit(1)";
+  EXPECT_FALSE(IsKilledBySignal(quiet, stat_text(SIGSTOP)));
+  EXPECT_TRUE(IsKilledBySignal(quiet, stat_text(SIGTERM)));
+  EXPECT_TRUE(IsKilledBySignal(quiet, stat_text(SIGSEGV | 0x80))) << "with a core dump";
+  EXPECT_TRUE(IsKilledBySignal(StatusText("0", "100", "0"), ""));
+  EXPECT_FALSE(IsKilledBySignal(StatusText("100", "0", "0"), stat_text(0))) << "a sibling called exit";
+  EXPECT_FALSE(IsKilledBySignal(StatusText("0", "4000", "0"), stat_text(0))) << "it may handle SIGTERM";
+  EXPECT_TRUE(IsKilledBySignal(StatusText("100", "4000", "0"), stat_text(0))) << "an old kernel";
+}
+
 // A program of its own on the mount. The child only makes system calls: the parent has threads.
 class Program {
  public:
@@ -139,6 +154,65 @@ TEST_F(InterruptsTest, AKilledProgramLeavesAnOpenAndTheHandleIsReleased) {
   EXPECT_EQ(fake_.Releases(), 0);
   fake_.gate.Open();
   EXPECT_TRUE(Until([this] { return fake_.Releases() == 1; }));
+}
+
+TEST_F(InterruptsTest, AKilledProgramLeavesACloseThatGoesOn) {
+  fake_.flush_gate.Close();
+  Program program([this] { return close(open(data_.c_str(), O_WRONLY)) == 0 ? 0 : errno; });
+  ASSERT_TRUE(Until([this] { return fake_.flush_gate.waiting() > 0; }));
+  program.Send(SIGTERM);
+  const auto status = program.Wait();
+  ASSERT_TRUE(status) << "it waits for a store that does not end";
+  EXPECT_TRUE(WIFSIGNALED(*status));
+  EXPECT_EQ(fake_.flush_gate.waiting(), 1) << "what it wrote is stored all the same";
+}
+
+TEST_F(InterruptsTest, AKilledProgramLeavesAllItsFiles) {
+  fake_.flush_gate.Close();
+  Program program([this] {
+    for (int i = 0; i < 5; ++i) open(data_.c_str(), O_WRONLY);
+    return pause();
+  });
+  ASSERT_TRUE(Until([this] { return fake_.opens == 5; }));
+  program.Send(SIGKILL);
+  ASSERT_TRUE(program.Wait());
+  EXPECT_EQ(fake_.flush_gate.waiting(), 5);
+}
+
+TEST_F(InterruptsTest, AProgramThatHandlesTheSignalGetsTheResultOfItsClose) {
+  fake_.flush_gate.Close();
+  Program program([this] { return close(open(data_.c_str(), O_WRONLY)) == 0 ? 0 : errno; });
+  ASSERT_TRUE(Until([this] { return fake_.flush_gate.waiting() > 0; }));
+  program.Send(SIGINT);
+  UntilInterruptsAreTold();
+  fake_.flush_gate.Open();
+  const auto status = program.Wait();
+  ASSERT_TRUE(status);
+  ASSERT_TRUE(WIFEXITED(*status));
+  EXPECT_EQ(WEXITSTATUS(*status), 0);
+}
+
+TEST_F(InterruptsTest, AKilledProgramLeavesAWriteThatHasBegun) {
+  fake_.park_writes = true;
+  fake_.write_gate.Close();
+  Program program([this] { return pwrite(open(data_.c_str(), O_WRONLY), "A", 1, 0) == 1 ? 0 : errno; });
+  ASSERT_TRUE(Until([this] { return fake_.write_gate.waiting() > 0; }));
+  program.Send(SIGKILL);
+  ASSERT_TRUE(program.Wait());
+  fake_.write_gate.Open();
+  EXPECT_TRUE(Until([this] { return fake_.Content().front() == 'A'; }));
+}
+
+TEST_F(InterruptsTest, WhatAKilledProgramHasNotBegunToWriteIsNotWritten) {
+  fake_.park_writes = true;
+  fake_.keep_gate.Close();
+  Program program([this] { return pwrite(open(data_.c_str(), O_WRONLY), "A", 1, 0) == 1 ? 0 : errno; });
+  ASSERT_TRUE(Until([this] { return fake_.keep_gate.waiting() > 0; }));
+  program.Send(SIGKILL);
+  ASSERT_TRUE(program.Wait());
+  fake_.keep_gate.Open();
+  Leave();
+  EXPECT_EQ(fake_.Content().front(), 'x') << "over what others may have written since";
 }
 
 TEST_F(InterruptsTest, AKilledProgramLeavesAListing) {

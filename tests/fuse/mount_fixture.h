@@ -32,6 +32,8 @@ class FuseMountTest : public testing::Test {
   void TearDown() override {
     fake_.gate.Open();
     fake_.write_gate.Open();
+    fake_.flush_gate.Open();
+    fake_.keep_gate.Open();
     Leave();
     if (!folder_.empty()) rmdir(folder_.c_str());
   }

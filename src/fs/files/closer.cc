@@ -21,14 +21,6 @@ bool Closer::NothingToFlush(HandleId id) {
   return true;
 }
 
-Status Closer::Publish(const FileHandle& handle, PublishFor purpose) {
-  const auto writer = handle.file->writer();
-  if (!writer) return {};
-  if (Status stuck = writer->sticky_error(); !stuck) return stuck;
-  if (!writer->dirty()) return {};
-  return publisher_.Publish(handle.ino, purpose);
-}
-
 Status Closer::Flush(HandleId id) {
   const auto handle = files_.Get(id);
   if (!handle) return BadHandle(id);
@@ -37,8 +29,21 @@ Status Closer::Flush(HandleId id) {
   // Another handle is in the middle of writing this file: its close stores all.
   if (handle->file->unflushed > 0 || !context_.options.sync_upload)
     return handle->file->writer()->sticky_error();
-  Status stored = Publish(*handle, PublishFor::kClose);
-  handle->file->told = !stored.has_value();
+  return StoreAtClose(*handle);
+}
+
+// Under the file's name: the release does not wait for the close of a program that was killed, and must know how it
+// ended.
+Status Closer::StoreAtClose(const FileHandle& handle) {
+  const auto writer = handle.file->writer();
+  if (!writer) return {};
+  Result<NameLocks::Guard> name;
+  Status stored = writer->sticky_error();
+  if (stored && writer->dirty()) {
+    name = locker_.LockNode(handle.ino);
+    stored = name ? publisher_.PublishLocked(handle.ino, PublishFor::kClose) : Status(name.error());
+  }
+  handle.file->told = !stored.has_value();
   return stored;
 }
 
@@ -47,7 +52,10 @@ Status Closer::Fsync(HandleId id) {
   if (!handle) return BadHandle(id);
   if (context_.options.ignore_fsync) return {};
   // The file is meant, not what this handle wrote: sync(1) opens it for reading.
-  OSSFS2_RETURN_IF_ERROR(Publish(*handle, PublishFor::kFsync));
+  if (const auto writer = handle->file->writer()) {
+    OSSFS2_RETURN_IF_ERROR(writer->sticky_error());
+    if (writer->dirty()) OSSFS2_RETURN_IF_ERROR(publisher_.Publish(handle->ino, PublishFor::kFsync));
+  }
   handle->NoteFlushed();
   return saver_.Save(handle->ino);
 }
@@ -62,6 +70,7 @@ void Closer::Release(HandleId id) {
     if (handle->reader) handle->reader->CloseHandle(handle->id);
     handle->reader.reset();
   }
+  handle->released = true;
   handle->NoteFlushed();
   if (HasToStore(*handle)) StoreLate(*handle);
   // Putting the old version back over an unfinished one must not run beside the next writer of the name.
@@ -86,7 +95,10 @@ bool Closer::HasToStore(FileHandle& handle) {
 }
 
 void Closer::StoreLate(const FileHandle& handle) {
-  const Status published = publisher_.Publish(handle.ino, PublishFor::kClose);
+  Result<NameLocks::Guard> name = locker_.LockNode(handle.ino);
+  if (name && handle.file->told) return;
+  const Status published =
+      name ? publisher_.PublishLocked(handle.ino, PublishFor::kClose) : Status(name.error());
   if (published) return;
   MutexLock lock(context_.tree.mutex);
   const Node* node = context_.tree.Find(handle.ino);

@@ -37,7 +37,7 @@ class Closer {
   void Release(HandleId id) EXCLUDES(context_.tree.mutex);
 
  private:
-  Status Publish(const FileHandle& handle, PublishFor purpose) EXCLUDES(context_.tree.mutex);
+  Status StoreAtClose(const FileHandle& handle) EXCLUDES(context_.tree.mutex);
   // Whether the handle is the last that could have stored the file, and did not.
   bool HasToStore(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   void StoreLate(const FileHandle& handle) EXCLUDES(context_.tree.mutex);

@@ -26,6 +26,7 @@ struct FileHandle {
   bool stores = false;  // its close stores the file: it is writable, or truncated the file when it was opened
   std::shared_ptr<OpenFile> file;
   uint32_t replaced = 0;  // OpenFile::replaced when it was opened
+  std::atomic<bool> released{false};   // what a killed program left may still be at work
   std::atomic<bool> unflushed{false};  // wrote since it was last flushed, synced or found with nothing to store
   // Node::pages_made of the open, which drops older pages, until it surely has; -1: nothing.
   std::atomic<int32_t> drops_pages{-1};
@@ -44,6 +45,7 @@ struct FileHandle {
     file->last_write_ns = now_ns;
     if (file->told) file->told = false;
     if (writer == Writer::kCall && !unflushed.exchange(true)) file->unflushed.fetch_add(1);
+    if (released) NoteFlushed();  // no close of this handle will come
   }
   // Its close is no longer what stores the file.
   void NoteFlushed() {

@@ -1,5 +1,6 @@
 // close_to_open: what another client stored before an open is what the open gives, also while this mount changes the
 // file.
+#include <cerrno>
 #include <chrono>
 #include <future>
 #include <thread>
@@ -53,6 +54,46 @@ TEST_F(CloseToOpen, GivesNoOldVersionInTheMiddleOfAReplacingRename) {
   const Result<std::string> bytes = open.get();
   ASSERT_TRUE(bytes) << bytes.error().ToString();
   EXPECT_EQ(*bytes, "newer");
+  mount_.Close(reader);
+}
+
+// Another client stores between the rename's question and its copy, which takes that version away: nobody here has it,
+// and what is kept of the file is older. The kernel looks the name up again after ESTALE.
+TEST_F(CloseToOpen, GivesNoVersionOlderThanTheOneThatARenameTookAway) {
+  for (const char* key : {"f", "other"}) store_->PutContent(key, key);
+  const HandleId reader = *mount_.OpenPath("f", O_RDONLY);
+  const Ino ino = mount_.InoOf("f");
+  std::future<Result<std::string>> open;
+  oss::FaultRule rule;
+  rule.operation = "copy";
+  rule.meanwhile = [&] {
+    store_->PutContent("f", "newer");
+    open = OpenUntilItHasAsked(ino);
+  };
+  faults_->AddRule(rule);
+  ASSERT_EQ(mount_.Rename("other", "f"), 0);
+  const Result<std::string> bytes = open.get();
+  ASSERT_FALSE(bytes) << *bytes;
+  EXPECT_EQ(bytes.error().errno_value, ESTALE);
+  EXPECT_EQ(*mount_.Get("f"), "other");
+  EXPECT_EQ(*mount_.Read(reader, 0, 10), "f");
+  mount_.Close(reader);
+}
+
+// Only renames here: the file that it found is what the bucket had.
+TEST_F(CloseToOpen, GivesTheFileThatARenameReplacesMeanwhile) {
+  for (const char* key : {"f", "other"}) store_->PutContent(key, key);
+  const HandleId reader = *mount_.OpenPath("f", O_RDONLY);
+  const Ino ino = mount_.InoOf("f");
+  std::future<Result<std::string>> open;
+  oss::FaultRule rule;
+  rule.operation = "copy";
+  rule.afterwards = [&] { open = OpenUntilItHasAsked(ino); };
+  faults_->AddRule(rule);
+  ASSERT_EQ(mount_.Rename("other", "f"), 0);
+  const Result<std::string> bytes = open.get();
+  ASSERT_TRUE(bytes) << bytes.error().ToString();
+  EXPECT_EQ(*bytes, "f");
   mount_.Close(reader);
 }
 

@@ -210,13 +210,26 @@ Status Opener::AskForOpen(Ino ino) {
 
 Status Opener::Ask(Ino ino) {
   if (!context_.options.close_to_open) return resolver_.Refresh(ino);
-  bool doubtful = false;
-  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, Resolver::Trust::kOnlyNew, &doubtful));
-  if (!doubtful) return {};
-  // Whoever changes the file here holds its name, so nobody does when it is asked for again.
-  const Result<NameLocks::Guard> guard = locker_.LockNode(ino);
-  if (!guard) return guard.error();
-  return resolver_.Refresh(ino, Resolver::Trust::kOnlyNew);
+  Resolver::Told told;
+  OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, Resolver::Trust::kOnlyNew, &told));
+  if (told.doubtful) {
+    // Whoever changes the file here holds its name, so nobody does when it is asked for again.
+    const Result<NameLocks::Guard> guard = locker_.LockNode(ino);
+    if (!guard) return guard.error();
+    OSSFS2_RETURN_IF_ERROR(resolver_.Refresh(ino, Resolver::Trust::kOnlyNew));
+  }
+  return CheckReplaced(ino, told.etag);
+}
+
+// A rename here has taken the name meanwhile, and the bucket had told of a version that is neither the one before nor
+// the one after: another client's, and what is kept of the file is older. The kernel is to look the name up again.
+Status Opener::CheckReplaced(Ino ino, const std::string& told) {
+  MutexLock lock(context_.tree.mutex);
+  const Node* node = context_.tree.Find(ino);
+  if (told.empty() || node == nullptr || !node->unlinked || node->etag.Equals(told)) return {};
+  const OpenFile* file = node->extra ? node->extra->open.get() : nullptr;
+  if (file == nullptr || file->successor_etag.empty() || file->successor_etag == told) return {};
+  return context_.Stale(ino);
 }
 
 // Returns whether the file is an archived one that has to be checked once more, since this may have found it restored.

@@ -68,6 +68,8 @@ class Opener : public FsPart {
   // Brings the file up to date. With close_to_open it is then what the bucket had after the call.
   Status AskForOpen(Ino ino) EXCLUDES(context_.tree.mutex);
   Status Ask(Ino ino) EXCLUDES(context_.tree.mutex);
+  // `told`: the ETag that the bucket answered.
+  Status CheckReplaced(Ino ino, const std::string& told) EXCLUDES(context_.tree.mutex);
   // Whether an archived file can be read by now; the node is told.
   Status AskArchive(Ino ino) EXCLUDES(context_.tree.mutex);
   // HEADs a file that is about to be written, of which only the listing is known.

@@ -1,9 +1,9 @@
 // OpenFile: what all open handles of one inode share: its WriteFile, its write gate, and who still has to
 // flush.
 //
-// It lives while handles are open or data is unpublished. `handles`, `writable_handles` and
-// `writer_etag` are guarded by Tree::mutex; the rest is thread-safe. Writers pass the gate; a rename closes
-// it, so that no byte is written under the old key while the object gets its new one.
+// It lives while handles are open or data is unpublished. `handles`, `writable_handles`,
+// `writer_etag` and `successor_etag` are guarded by Tree::mutex; the rest is thread-safe. Writers pass the gate; a
+// rename closes it, so that no byte is written under the old key while the object gets its new one.
 #pragma once
 
 #include <atomic>
@@ -68,7 +68,8 @@ class OpenFile {
   FewThreads dirty_reads;                 // reads that the writer answers
   int handles = 0;
   int writable_handles = 0;
-  std::string writer_etag;  // the version the writer stands on, when it is clean
+  std::string writer_etag;     // the version the writer stands on, when it is clean
+  std::string successor_etag;  // what a rename here has put in its place; empty: none has
 
  private:
   const Ino ino_;

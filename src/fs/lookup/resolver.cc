@@ -45,7 +45,7 @@ Result<bool> Resolver::KnownAbsentForCreate(Ino parent, const std::string& name)
          context_.tree.absent.Has(parent, name, context_.clock.NowSteady() - kAbsentForCreate);
 }
 
-Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust, bool* doubtful) {
+Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust, Told* told) {
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   MutexLock lock(context_.tree.mutex);
   Node* directory = context_.tree.Find(parent);
@@ -57,7 +57,7 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust, 
   int waited_pages = 0;
   bool asked_metadata = false;
   bool listed = false;
-  bool is_doubtful = false;
+  Told answered;
   Result<Ino> result = NoEntry(name);
   for (;;) {
     bool is_bare = false;
@@ -94,7 +94,7 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust, 
         result = asked.error();
         break;
       }
-      result = Ask(lock, directory, name, trust, is_doubtful);
+      result = Ask(lock, directory, name, trust, answered);
       break;
     }
     const std::shared_ptr<Flight> joined = flight->second;
@@ -102,10 +102,10 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust, 
     // Its answer may be from before this call, and then from before a change that the caller was told of.
     if (joined->begun < called || (only_new && joined->trust != trust) || !joined->result) continue;
     result = *joined->result;
-    is_doubtful = joined->doubtful;
+    answered = joined->told;
     break;
   }
-  if (doubtful != nullptr) *doubtful = is_doubtful;
+  if (told != nullptr) *told = std::move(answered);
   context_.tree.Unpin(directory);
   if (Node* node = result ? context_.tree.Find(*result) : nullptr) context_.tree.MarkUsed(node);
   return result;

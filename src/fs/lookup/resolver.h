@@ -30,16 +30,21 @@ class Resolver : public FsPart {
 
   // Without the network: the node, ENOENT, or nullopt when the bucket must be asked.
   std::optional<Result<Node*>> Known(Node* directory, std::string_view name) REQUIRES(context_.tree.mutex);
-  // `doubtful`, if given, is set with kOnlyNew when the answer came in the middle of a change made here, and tells
-  // another version than the one that is known: that one stays, and may be older than the question.
-  Result<Ino> Resolve(Ino parent, const std::string& name, Trust trust = Trust::kFresh, bool* doubtful = nullptr)
+  // What the bucket answered to a question with kOnlyNew.
+  struct Told {
+    std::string etag;  // by the first answer that knew a file, whatever has overtaken it here; empty: none did
+    // The answer came in the middle of a change made here, and tells another version than the one that is known: that
+    // one stays, and may be older than the question.
+    bool doubtful = false;
+  };
+  Result<Ino> Resolve(Ino parent, const std::string& name, Trust trust = Trust::kFresh, Told* told = nullptr)
       EXCLUDES(context_.tree.mutex);
   // The name was absent in a listing or an answer of the last moments: enough to create it.
   // ENOENT when the directory itself is gone.
   Result<bool> KnownAbsentForCreate(Ino parent, const std::string& name) EXCLUDES(context_.tree.mutex);
   // Brings a node up to date by its name; ESTALE when it is no longer there. An open file that was unlinked or replaced
   // here needs no name (resolver_refresh.cc).
-  Status Refresh(Ino ino, Trust trust = Trust::kFresh, bool* doubtful = nullptr) EXCLUDES(context_.tree.mutex);
+  Status Refresh(Ino ino, Trust trust = Trust::kFresh, Told* told = nullptr) EXCLUDES(context_.tree.mutex);
   // HEADs nodes whose attributes are kept in metadata, in parallel. Errors are returned of the first.
   Status FetchMetadata(const std::vector<Ino>& nodes) EXCLUDES(context_.tree.mutex);
 
@@ -48,7 +53,7 @@ class Resolver : public FsPart {
     uint64_t begun = 0;  // Tree::NextStamp
     Trust trust = Trust::kFresh;
     bool done = false;
-    bool doubtful = false;
+    Told told;
     std::optional<Result<Ino>> result;  // unset: look again
   };
   struct Answer {
@@ -62,7 +67,7 @@ class Resolver : public FsPart {
   // --- asking the bucket (resolver_ask.cc) ---
   // The lock is open while it asks or waits. With kOnlyNew an answer that another one has overtaken, maybe one to an
   // older question, is asked for again.
-  Result<Ino> Ask(MutexLock& lock, Node* directory, const std::string& name, Trust trust, bool& doubtful)
+  Result<Ino> Ask(MutexLock& lock, Node* directory, const std::string& name, Trust trust, Told& told)
       REQUIRES(context_.tree.mutex);
   // One question of it; the lock is open meanwhile. Unset: the answer says nothing; ask again, unless it `is_last`.
   std::optional<Result<Ino>> AskOnce(Node* directory, const std::string& name, Flight& flight, bool is_last,

@@ -85,7 +85,7 @@ bool IsDoubtful(const Node* known, const std::optional<ObjectInfo>& file) {
 
 }  // namespace
 
-Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& name, Trust trust, bool& doubtful) {
+Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& name, Trust trust, Told& told) {
   const auto flight = std::make_shared<Flight>();
   flight->trust = trust;
   flight->begun = context_.tree.NextStamp();
@@ -104,7 +104,7 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
   if (*result) NoteColdLookup(directory);
   flight->result = result;
   flight->done = true;
-  doubtful = flight->doubtful;
+  told = flight->told;
   flights_.erase(Key{directory->ino, name});
   context_.listed.NotifyAll();
   context_.tree.mutex.Unlock();
@@ -129,6 +129,7 @@ std::optional<Result<Ino>> Resolver::AskOnce(Node* directory, const std::string&
   context_.tree.mutex.Unlock();
   const Result<Answer> answer = AskStore(key, way);
   context_.tree.mutex.Lock();
+  if (answer && answer->file && flight.told.etag.empty()) flight.told.etag = answer->file->etag;
   if (answer && is_unknown) guess.Note(answer->file.has_value(), answer->directory);
   std::optional<Result<Ino>> result;
   if (!answer) {
@@ -137,7 +138,7 @@ std::optional<Result<Ino>> Resolver::AskOnce(Node* directory, const std::string&
     const Node* known = context_.tree.Child(directory, name);
     const bool overtaken = known != nullptr && known->local_stamp > stamp;
     if (!overtaken || flight.trust == Trust::kFresh || is_last) {
-      flight.doubtful = IsDoubtful(known, answer->file);
+      flight.told.doubtful = IsDoubtful(known, answer->file);
       result = Take(directory, name, stamp, *answer, notices);
     }
   }

@@ -16,7 +16,7 @@ bool GoesOnUnnamed(const Node* node) {
 
 }  // namespace
 
-Status Resolver::Refresh(Ino ino, Trust trust, bool* doubtful) {
+Status Resolver::Refresh(Ino ino, Trust trust, Told* told) {
   Ino parent = 0;
   std::string name;
   bool only_marker = false;
@@ -33,7 +33,7 @@ Status Resolver::Refresh(Ino ino, Trust trust, bool* doubtful) {
     name = node->name;
   }
   if (only_marker) return FetchMetadata({ino});
-  Result<Ino> found = Resolve(parent, name, trust, doubtful);
+  Result<Ino> found = Resolve(parent, name, trust, told);
   if (found && *found == ino) return {};
   MutexLock lock(context_.tree.mutex);
   Node* node = context_.tree.Find(ino);

@@ -150,7 +150,7 @@ class Ended(unittest.TestCase):
                 os.stat(os.path.join(mount.path, "read"))
                 server.set_fault("kind=stall")
                 for command in (["stat", "look"], ["ls", "dir"], ["cat", "read"],
-                                ["dd", "if=read", "of=/dev/null", "bs=1M", "iflag=direct"]):
+                                ["dd", "if=read", "of=/dev/null", "bs=1M", "skip=16", "iflag=direct"]):
                     with self.subTest(command=command):
                         before = server.stats().requests()
                         program = subprocess.Popen(command, cwd=mount.path, stdout=subprocess.DEVNULL,

@@ -7,7 +7,9 @@
 
 #include <pthread.h>
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <set>
 #include <thread>
 #include <utility>
@@ -19,6 +21,8 @@ namespace ossfs2 {
 template <class Notice>
 class NoticeQueue {
  public:
+  static constexpr std::chrono::seconds kWithdrawWait{1};
+
   NoticeQueue(const char* thread_name, std::function<void(const Notice&)> tell)
       : tell_(std::move(tell)), thread_([this] { ThreadMain(); }) {
     pthread_setname_np(thread_.native_handle(), thread_name);
@@ -30,6 +34,17 @@ class NoticeQueue {
     if (stopping_) return;
     waiting_.insert(std::move(notice));
     wake_.NotifyOne();
+  }
+
+  // It is not told any more: it was waiting, or it has been told when this returns, or it took longer than kWithdrawWait.
+  void Withdraw(const Notice& notice) EXCLUDES(mutex_) {
+    const auto deadline = std::chrono::steady_clock::now() + kWithdrawWait;
+    MutexLock lock(mutex_);
+    waiting_.erase(notice);
+    while (telling_ && *telling_ == notice) {
+      const auto left = deadline - std::chrono::steady_clock::now();
+      if (left <= left.zero() || !told_.WaitFor(lock, left)) return;
+    }
   }
 
   // Idempotent; from one thread.
@@ -50,10 +65,13 @@ class NoticeQueue {
         wake_.Wait(lock);
         continue;
       }
-      const auto next = waiting_.extract(waiting_.begin());
+      telling_ = std::move(waiting_.extract(waiting_.begin()).value());
+      const Notice& notice = *telling_;  // nobody else changes it
       lock.Unlock();
-      tell_(next.value());
+      tell_(notice);
       lock.Lock();
+      telling_.reset();
+      told_.NotifyAll();
     }
   }
 
@@ -61,6 +79,8 @@ class NoticeQueue {
   Mutex mutex_;
   CondVar wake_;
   std::set<Notice> waiting_ GUARDED_BY(mutex_);
+  std::optional<Notice> telling_ GUARDED_BY(mutex_);
+  CondVar told_;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

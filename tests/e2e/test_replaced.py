@@ -237,11 +237,12 @@ class ReplacedBeforeAnOpen(MountCase):
         slow, small = (os.path.join(self.mount.path, name) for name in ("slow", "small"))
         self.assertEqual(self.read(small), b"o" * 100)
         self.server.set_fault("op=get,key=slow,kind=stall")
-        reader = threading.Thread(target=self.read, args=(slow,))
+        behind = MIB // 4 * 3  # half of the head comes
+        reader = threading.Thread(target=self.read, args=(slow, behind))
         reader.start()
         wait_until(lambda: self.server.stats().faults, 20, "a read that waits")
         self.server.client.put("slow", b"n" * MIB)
-        opener = threading.Thread(target=self.read, args=(slow,))  # whose version tells the kernel to drop the page
+        opener = threading.Thread(target=self.read, args=(slow, behind))  # whose version tells the kernel to drop the page
         heads = self.server.stats().requests("head")
         opener.start()
         wait_until(lambda: self.server.stats().requests("head") > heads, 20, "the new version")
@@ -252,10 +253,17 @@ class ReplacedBeforeAnOpen(MountCase):
         for thread in (reader, opener):
             thread.join(60)
 
-    def read(self, path):
+    def test_read_at_once(self):
+        """Nothing that is told of the old version comes between the kernel's question for the size and its answer."""
+        path = os.path.join(self.mount.path, "at-once")
+        for size in range(100, 400):
+            self.server.client.put("at-once", b"n" * size)
+            self.assertEqual(len(self.read(path)), size)
+
+    def read(self, path, offset=0):
         handle = os.open(path, os.O_RDONLY)
         try:
-            return os.read(handle, 4096)  # nobody asks for the size: open() of Python would
+            return os.pread(handle, 4096, offset)  # nobody asks for the size: open() of Python would
         except OSError:
             return None  # its version is gone
         finally:

@@ -34,6 +34,7 @@ class OnNotice final : public KernelNotifier {
     if (then_) std::exchange(then_, nullptr)();
   }
   void InvalidateInode(Ino) override {}
+  void WithdrawInode(Ino) override {}
   void InvalidateEntry(Ino, const std::string&) override {}
 
  private:

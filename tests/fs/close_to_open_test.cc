@@ -57,6 +57,22 @@ TEST_F(CloseToOpen, GivesNoOldVersionInTheMiddleOfAReplacingRename) {
   mount_.Close(reader);
 }
 
+// A notice to drop them might come between the kernel's question for the new size and its answer.
+TEST_F(CloseToOpen, LeavesThePagesOfANewVersionToTheAnswer) {
+  store_->PutContent("f", "old");
+  const HandleId before = *mount_.OpenPath("f", O_RDONLY);
+  const Ino ino = mount_.InoOf("f");
+  store_->PutContent("f", "newer");
+  const Result<Opened> opened = mount_.fs().Open(ino, O_RDONLY);
+  ASSERT_TRUE(opened);
+  EXPECT_FALSE(opened->keep_cache);
+  EXPECT_EQ(mount_.notifier.attributes().back(), ino);
+  EXPECT_TRUE(mount_.notifier.inodes().empty());
+  mount_.fs().Release(opened->handle);  // nobody read by it, so the answer may not have come
+  EXPECT_EQ(mount_.notifier.inodes(), std::vector<Ino>{ino});
+  mount_.Close(before);
+}
+
 // Another client stores between the rename's question and its copy, which takes that version away: nobody here has it,
 // and what is kept of the file is older. The kernel looks the name up again after ESTALE.
 TEST_F(CloseToOpen, GivesNoVersionOlderThanTheOneThatARenameTookAway) {

@@ -38,6 +38,10 @@ class RecordingNotifier : public KernelNotifier {
     std::lock_guard lock(mutex_);
     inodes_.push_back(ino);
   }
+  void WithdrawInode(Ino ino) override {
+    std::lock_guard lock(mutex_);
+    std::erase(inodes_, ino);
+  }
   void InvalidateEntry(Ino, const std::string& name) override {
     std::lock_guard lock(mutex_);
     names_.push_back(name);

@@ -114,6 +114,8 @@ void Closer::DropHandle(FileHandle& handle) {
     MutexLock lock(context_.tree.mutex);
     Node* node = context_.tree.Find(handle.ino);
     OpenFile& file = *handle.file;
+    // Whether the answer to its open has dropped the pages is not known (Opener::NoteAnswered).
+    if (handle.drops_pages >= 0) notices.inodes.push_back(handle.ino);
     if (handle.closing.exchange(false)) file.closing.fetch_sub(1);
     if (--file.handles == 0) {
       unlinked = node->unlinked;

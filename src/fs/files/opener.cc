@@ -252,12 +252,16 @@ Result<bool> Opener::AskBeforeOpen(Ino ino, int flags) {
     context_.reads.StopFilling(ino, ReadEngine::StoresUnderWay::kWait);
     // It drops no attributes for it: the program would read up to the old size. Whoever found the version may not have
     // told it yet.
-    if (KernelNotifier* kernel = context_.notifier) kernel->InvalidateAttributes(ino);
+    if (KernelNotifier* kernel = context_.notifier) {
+      kernel->WithdrawInode(ino);
+      kernel->InvalidateAttributes(ino);
+    }
   }
-  if (ask_restore) OSSFS2_RETURN_IF_ERROR(AskArchive(ino));
   // The list does not tell the metadata, all of which the new version has to carry.
-  if (ask_metadata && !ask_restore) OSSFS2_RETURN_IF_ERROR(AskMetadata(ino));
-  return ask_restore;
+  const Status more = ask_restore ? AskArchive(ino) : ask_metadata ? AskMetadata(ino) : Status();
+  if (more) return ask_restore;
+  if (new_version) context_.Tell({{ino}, {}});  // what was withdrawn: there will be no answer that drops the pages
+  return more.error();
 }
 
 Error Opener::NotRestored(const Node* node) const {

@@ -79,11 +79,9 @@ TEST_F(ReadHeadTest, SmallFilesSayNothingOfTheNextOnes) {
 }
 
 TEST_F(ReadHeadTest, OnlyAFirstSmallReadOfTheBeginAsksForMore) {
-  auto large = Open();
-  harness_->Read(*large, 7, 0, kMiB);
+  harness_->Read(*Open(), 7, 0, kMiB);
   EXPECT_EQ(harness_->Asked(), kMiB);
-  auto middle = Open();
-  harness_->Read(*middle, 7, 2 * kMiB, 4096);
+  harness_->Read(*Open(), 7, 2 * kMiB, 4096);
   EXPECT_EQ(harness_->Asked(), kMiB + 4096);
 
   ReadOptions small_gets;

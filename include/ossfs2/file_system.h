@@ -108,9 +108,9 @@ class KernelNotifier {
   // The kernel asks for the attributes again; done when it returns, and it waits for no request.
   virtual void InvalidateAttributes(Ino ino) = 0;
   virtual void InvalidateInode(Ino ino) = 0;  // attributes and pages
-  // Takes such a notice back that has not been told yet, and waits for one that is being told, for a moment at most: the
-  // answer to an open drops the pages as well, and the kernel ignores the size that it asks for then if the notice comes
-  // between question and answer (fuse_change_attributes).
+  // Takes such a notice back unless it is being told: that is waited for, a moment at most. The answer to an open drops
+  // the pages as well, and the kernel ignores the size that it asks for then if a notice comes between question and
+  // answer (fuse_change_attributes).
   virtual void WithdrawInode(Ino ino) = 0;
   virtual void InvalidateEntry(Ino parent, const std::string& name) = 0;
   // Puts bytes into the file's page cache (multiples of the page size). Unlike the others it may wait for

@@ -93,9 +93,9 @@ Result<size_t> CoreFileSystem::ReadSome(FileHandle& handle, uint64_t offset, std
   const auto reader = ReaderOf(handle);
   if (!reader) return context_.MakeStale(handle.ino);
   const auto answer = std::make_shared<Awaited<Result<ReadReply>>>();
-  // Not past the page cache as a program reads, which might come again.
-  constexpr auto kInto = ReadInto::kPageCache;
-  reader->Read(handle.id, offset, out.size(), kInto, [answer](Result<ReadReply> reply) { answer->Set(std::move(reply)); });
+  // Nothing is to be kept in memory for it as for a program that reads past the page cache: a copy does not come again.
+  reader->Read(handle.id, offset, out.size(), ReadInto::kPageCache,
+               [answer](Result<ReadReply> reply) { answer->Set(std::move(reply)); });
   const Result<ReadReply> reply = answer->Take();
   if (!reply) return reply.error();
   size_t copied = 0;

@@ -63,7 +63,7 @@ bool IsKilledBySignal(std::string_view status, std::string_view stat) {
   const int signal = code & 0x7f;
   const bool stopped = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
   if (signal != 0) return !stopped;
-  // Old kernels tell the code only at the very end, and none tells it of a process of others to a daemon without rights.
+  // Old kernels tell the code only at the very end, and none tells it of a process of others without rights.
   return (SignalSet(status, "\nSigPnd:") & Bit(SIGKILL)) != 0 && (shared & (kAskToEnd | Bit(SIGHUP))) != 0;
 }
 

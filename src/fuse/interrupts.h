@@ -3,10 +3,10 @@
 // Why: the kernel lets a process go only when its request is answered, SIGKILL or not, and a silent server
 // keeps an answer back for the whole oss_request_timeout_ms. So what only asks (look-ups, opens, listings, reads) is
 // answered with EINTR when the caller has a signal that ends it, and the work goes on for whoever comes next.
-// What writes or stores (WRITE, FLUSH, FSYNC and the like) is answered so only when a signal has killed the caller, which
-// can look at no result any more, and has then waited for two seconds: with a service that answers, a killed program
-// still leaves its files stored. The work goes on, its error goes to the log. A program that ends by itself waits
-// for its closes. What changes names is not answered early.
+// What writes or stores (WRITE, FLUSH, FSYNC and the like) is answered so only when a signal has killed the caller,
+// which can look at no result any more, and has then waited for two seconds: with a service that answers, a killed
+// program still leaves its files stored. The work goes on, its error goes to the log. A program that ends by itself
+// waits for its closes. What changes names is not answered early.
 // Which signals: the kernel tells of any, also of the timers and profilers of programs that expect no EINTR.
 // /proc/PID/status says which one is pending: SIGKILL stands there for every signal that kills. SIGINT,
 // SIGQUIT and SIGTERM that a program handles count too, except for reads through the page cache (a mapping's

@@ -36,7 +36,7 @@ class NoticeQueue {
     wake_.NotifyOne();
   }
 
-  // It is not told any more: it was waiting, or it has been told when this returns, or it took longer than kWithdrawWait.
+  // Taken back if it waits. If it is being told, this returns after that, or after kWithdrawWait.
   void Withdraw(const Notice& notice) EXCLUDES(mutex_) {
     const auto deadline = std::chrono::steady_clock::now() + kWithdrawWait;
     MutexLock lock(mutex_);

@@ -214,7 +214,8 @@ TEST_F(ReadCoreTest, TheFirstReadOfWhatWasGivenUpIsNoSecondReading) {
   const auto file = std::make_shared<CachedFile>(shared, 1, ObjectVersion{"file", info->size, info->etag, info->crc64});
   const auto read = [&](uint64_t handle, uint64_t offset) {
     std::promise<size_t> got;
-    file->Read(handle, offset, kStep, ReadInto::kPageCache, [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
+    file->Read(handle, offset, kStep, ReadInto::kPageCache,
+               [&got](Result<ReadReply> reply) { got.set_value(reply ? reply->bytes : 0); });
     EXPECT_EQ(got.get_future().get(), kStep);
   };
   for (uint64_t at = 0; at < (1 << 20); at += kStep) read(1, at);

@@ -60,7 +60,8 @@ class ReadHarness {
   std::future<Result<ReadReply>> Start(ReadFile& file, uint64_t handle, uint64_t offset, size_t size) {
     auto promise = std::make_shared<std::promise<Result<ReadReply>>>();
     auto future = promise->get_future();
-    file.Read(handle, offset, size, read_into, [promise](Result<ReadReply> reply) { promise->set_value(std::move(reply)); });
+    file.Read(handle, offset, size, read_into,
+              [promise](Result<ReadReply> reply) { promise->set_value(std::move(reply)); });
     return future;
   }
   void Check(ReadFile& file, uint64_t offset, size_t size, const Result<ReadReply>& reply) {

@@ -14,7 +14,7 @@ namespace ossfs2 {
 std::span<const OptionSpec> OptionRows();
 
 std::span<const OptionSpec> BucketOptionRows();  // bucket, credentials, metadata
-std::span<const OptionSpec> DataOptionRows();    // data cache, prefetch, upload, random write, rename, object properties
+std::span<const OptionSpec> DataOptionRows();    // data cache, prefetch, upload, random write, rename, objects
 std::span<const OptionSpec> HostOptionRows();    // mount, network, logs and metrics
 
 }  // namespace ossfs2

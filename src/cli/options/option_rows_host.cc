@@ -32,8 +32,8 @@ constexpr OptionSpec kRows[] = {
     {.name = "enable_symlink", .type = kBool, .default_value = "true", .group = kMount, .since = "2.0.6",
      .effect = "Symbolic links as OSS symlink objects. (The existing client's default is false.)"},
     {.name = "direct_io", .type = kBool, .default_value = "false", .group = kMount,
-     .effect = "Reads pass by the page cache: cheaper for big read() calls, nothing stays cached by the kernel. Maps use "
-               "it all the same, and so do reads of files beside one that was mapped in the last minute."},
+     .effect = "Reads pass by the page cache: cheaper for big read() calls, nothing stays cached by the kernel. Maps "
+               "use it all the same, and so do reads of files beside one that was mapped in the last minute."},
     {.name = "read_ahead_kb", .type = kInt, .default_value = "1024", .min = 0, .max = 1048576, .unit = "KiB",
      .group = kMount, .effect = "Kernel read-ahead of the mount, where permitted; 0: the kernel's own."},
     {.name = "f", .type = kBool, .default_value = "false", .group = kMount, .since = "2.0.0",

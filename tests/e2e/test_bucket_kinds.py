@@ -1,7 +1,6 @@
 """What objects and buckets bring along that the file system did not choose: encryption of an object's own, versions."""
 import errno
 import os
-import unittest
 
 import harness
 from harness import MIB, KEY_ID, KEY_SECRET, OSSFS2, MountCase, payload

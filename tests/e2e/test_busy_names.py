@@ -2,7 +2,6 @@
 import os
 import random
 import threading
-import unittest
 
 import harness
 from harness import MIB, MountCase, payload, wait_until, write_all, write_file

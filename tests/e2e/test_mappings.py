@@ -1,7 +1,6 @@
 """Shared writable mappings: what a program stores through memory is in the file, at its place, and in the bucket."""
 import mmap
 import os
-import unittest
 
 import harness
 from harness import MIB, MountCase, payload, write_file

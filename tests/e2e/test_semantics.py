@@ -1,4 +1,4 @@
-"""Promises about consistency, kept attributes, errno values and the number of requests."""
+"""Promises about consistency, kept attributes and errno values."""
 import ctypes
 import errno
 import mmap
@@ -6,96 +6,7 @@ import os
 import stat
 
 import harness
-from harness import MIB, Mount, MountCase, Server, check_file, payload, run, wait_until, write_file
-
-ATTRIBUTES = ("--attr_timeout=60", "--negative_timeout=0")
-
-
-class Requests(MountCase):
-    """Round trips are what a user waits for: each kind of call has its number."""
-    mount_options = ATTRIBUTES
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Server()
-        cls.client = cls.server.client
-        for number in range(2500):
-            cls.client.put("listed/f%05d" % number)
-        cls.client.put("deep/a/b/c/d/e/f.txt", b"x")
-        cls.client.put("bighead", payload("h", 200 * MIB))
-        cls.client.put("bigrandom", payload("r", 300 * MIB))
-        cls.mount = Mount(cls.server, *cls.mount_options)
-
-    def count(self, work):
-        self.server.reset()
-        work()
-        stats = self.server.stats()
-        print({k: n for k, n in stats.data["requests"].items() if n}, flush=True)
-        return stats.requests()
-
-    def test_stat_of_a_missing_name(self):
-        folder = self.folder()
-        os.listdir(folder)
-        self.assertLessEqual(self.count(lambda: os.path.exists(folder + "/missing")), 2)
-
-    def test_create_and_write(self):
-        folder = self.folder()
-
-        def create():
-            with open(os.path.join(folder, "new"), "w") as stream:
-                stream.write("x")
-        self.assertLessEqual(self.count(create), 3, "two before its data, and the data")
-
-    def test_mkdir_and_rename(self):
-        folder = self.folder()
-        write_file(os.path.join(folder, "f"), 1, 100)
-        self.assertLessEqual(self.count(lambda: os.mkdir(os.path.join(folder, "d"))), 3)
-        self.assertLessEqual(self.count(lambda: os.rename(os.path.join(folder, "f"),
-                                                          os.path.join(folder, "g"))), 5)
-
-    def test_listing(self):
-        folder = os.path.join(self.mount.path, "listed")
-        lists = self.count(lambda: self.assertEqual(len(os.listdir(folder)), 2500))
-        self.assertLessEqual(lists, 3 + 3, "three pages, and finding the folder")
-
-        def storm():
-            for number in range(2500):
-                os.stat(os.path.join(folder, "f%05d" % number))
-        self.assertEqual(self.count(storm), 0, "attributes came with the listing")
-        done = self.count(lambda: run(["ls", "-l", folder]))
-        self.assertLessEqual(done, 4)
-
-    def test_deep_path(self):
-        path = os.path.join(self.mount.path, "deep/a/b/c/d/e/f.txt")
-        self.assertLessEqual(self.count(lambda: os.stat(path)), 14)
-        self.assertEqual(self.count(lambda: os.stat(path)), 0)
-
-    def test_small_file_is_one_put(self):
-        path = os.path.join(self.folder(), "small")
-        self.server.reset()
-        write_file(path, 1, 300000)
-        stats = self.server.stats()
-        self.assertEqual(stats.requests("put"), 1, stats)
-        self.assertEqual(stats.requests("initiate", "part", "complete"), 0, stats)
-
-    def test_head_of_a_big_file(self):
-        self.server.reset()
-        with open(os.path.join(self.mount.path, "bighead"), "rb") as stream:
-            for index in range(20):
-                self.assertEqual(stream.read(MIB), harness.block("h", index))
-        self.assertLessEqual(self.server.stats().get_bytes, 60 * MIB)
-
-    def test_random_reads_fetch_what_is_asked(self):
-        self.server.reset()
-        handle = os.open(os.path.join(self.mount.path, "bigrandom"), os.O_RDONLY)
-        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
-        offsets = [(n * 7919 % 299) * MIB + (n % 7) * 131072 for n in range(60)]
-        for offset in offsets:
-            got = os.pread(handle, 131072, offset)
-            begin = offset % MIB
-            self.assertEqual(got, harness.block("r", offset // MIB)[begin:begin + 131072])
-        os.close(handle)
-        self.assertLessEqual(self.server.stats().get_bytes, 60 * 131072 * 4)
+from harness import MIB, Mount, MountCase, check_file, payload, wait_until, write_file
 
 
 class Versions(MountCase):

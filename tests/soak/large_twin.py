@@ -1,4 +1,4 @@
-"""LargeTwin: test_property's Twin with files of several parts, maps, copies, threads and half-done renames."""
+"""LargeTwin: Twin (tests/e2e/twin.py) with files of several parts, maps, copies, threads and half-done renames."""
 import ctypes
 import errno
 import hashlib
@@ -7,7 +7,7 @@ import os
 import threading
 
 from common import MIB, harness
-from test_property import Twin
+from twin import Twin
 
 SIZES = (0, 1, 10, 100, 4096, 5000, 70000, 300000, 300001, MIB, MIB + 1, 3 * MIB + 77, 6 * MIB)
 ALONE = ("write", "write", "append", "patch", "patch", "unlink", "rename", "rename", "mkdir", "rmdir", "list",

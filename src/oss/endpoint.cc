@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "base/str.h"
-#include "oss/oss_store.h"
+#include "oss/oss_config.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {

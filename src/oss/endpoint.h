@@ -31,4 +31,7 @@ struct Endpoint {
 // Checks endpoint, bucket, region and signature version. kInvalid names the option that is wrong.
 Result<Endpoint> MakeEndpoint(const OssConfig& config);
 
+// "cn-hangzhou" from "oss-cn-hangzhou-internal.aliyuncs.com"; empty when the host tells none.
+std::string RegionOfEndpoint(std::string_view endpoint);
+
 }  // namespace ossfs2::oss

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "oss/oss_store.h"
+#include "oss/oss_config.h"
 #include "oss/signing/signing.h"
 #include "ossfs2/object_store.h"
 

@@ -132,7 +132,6 @@ void OssContext::Refuse() {
 
 void OssContext::EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) {
   timer.After(after, [this, grace] {
-    orphans.GiveUp();
     timer.After(grace, [this] {
       Refuse();
       CancelActive();

@@ -19,14 +19,15 @@
 #include "base/random.h"
 #include "base/timer.h"
 #include "http/http_client.h"
+#include "oss/credentials/credentials.h"
 #include "oss/endpoint.h"
 #include "oss/error_table.h"
 #include "oss/hedge_policy.h"
-#include "oss/orphan_uploads.h"
+#include "oss/oss_config.h"
 #include "oss/oss_metrics.h"
-#include "oss/oss_store.h"
 #include "oss/signing/signing_key_cache.h"
 #include "oss/version_watch.h"
+#include "ossfs2/object_store.h"
 
 namespace ossfs2::oss {
 
@@ -82,7 +83,6 @@ class OssContext {
   Clock& clock;
   OssMetrics metrics;
   HedgePolicy hedge;
-  OrphanUploads orphans{*this};
   VersionWatch versions;
 
  private:

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "oss/absence_check.h"
 #include "oss/object_headers.h"
+#include "oss/orphan_uploads.h"
 #include "oss/oss_xml.h"
 #include "oss/read_back.h"
 #include "oss/verbs.h"
@@ -50,17 +51,18 @@ std::optional<WriteResult> ResolveLostComplete(OssContext& context, const std::s
 }
 
 // Attempts before may each have opened an upload.
-void LookForOrphans(OssContext& context, const std::string& key, const Outcome& outcome,
+void LookForOrphans(OrphanUploads& orphans, const std::string& key, const Outcome& outcome,
                     std::chrono::nanoseconds spent) {
   const int64_t answered_s = DateOf(outcome.answer->head);
   if (answered_s == 0) return;  // without the service's clock nobody can tell which are ours
   const int64_t spent_s = std::chrono::ceil<std::chrono::seconds>(spent).count();
-  context.orphans.LookFor({key, outcome.answers_lost, answered_s - spent_s, answered_s});
+  orphans.LookFor({key, outcome.answers_lost, answered_s - spent_s, answered_s});
 }
 
 }  // namespace
 
-Result<std::string> RunInitiate(OssContext& context, const std::string& key, const WriteOptions& options) {
+Result<std::string> RunInitiate(OssContext& context, OrphanUploads& orphans, const std::string& key,
+                                const WriteOptions& options) {
   OssRequest request;
   request.operation = "initiate";
   request.method = "POST";
@@ -69,7 +71,7 @@ Result<std::string> RunInitiate(OssContext& context, const std::string& key, con
   OSSFS2_RETURN_IF_ERROR(AddWriteHeaders(context.config, key, options, request.headers));
   const RequestNames names = {"initiate", key, context.endpoint.bucket, context.endpoint.text};
   std::string upload_id;
-  context.orphans.Begin(key);
+  orphans.Begin(key);
   const SteadyTime begun = context.clock.NowSteady();
   const Outcome outcome =
       RunExchange(context, std::move(request), [&](const Answer& answer) -> std::optional<Failure> {
@@ -78,9 +80,9 @@ Result<std::string> RunInitiate(OssContext& context, const std::string& key, con
         upload_id = std::move(*parsed);
         return std::nullopt;
       });
-  context.orphans.End(key, outcome.answer ? upload_id : "");
+  orphans.End(key, outcome.answer ? upload_id : "");
   if (!outcome.answer) return outcome.answer.error();
-  if (outcome.answers_lost > 0) LookForOrphans(context, key, outcome, context.clock.NowSteady() - begun);
+  if (outcome.answers_lost > 0) LookForOrphans(orphans, key, outcome, context.clock.NowSteady() - begun);
   return upload_id;
 }
 

@@ -1,6 +1,7 @@
 #include "oss/oss_store.h"
 
 #include "oss/get_exchange.h"
+#include "oss/orphan_uploads.h"
 #include "oss/oss_context.h"
 #include "oss/verbs.h"
 
@@ -12,9 +13,11 @@ class OssStoreImpl final : public ObjectStore {
  public:
   OssStoreImpl(http::HttpClient& http, CredentialProvider& credentials, const OssConfig& config,
                Endpoint endpoint, Clock& clock)
-      : context_(http, credentials, config, std::move(endpoint), clock) {}
+      : context_(http, credentials, config, std::move(endpoint), clock) {
+    orphans_ = std::make_unique<OrphanUploads>(context_);
+  }
   ~OssStoreImpl() override {
-    context_.orphans.Finish();
+    orphans_->Finish();
     context_.Stop();
   }
 
@@ -46,7 +49,7 @@ class OssStoreImpl final : public ObjectStore {
   Result<std::string> GetTags(const std::string& key) override { return RunGetTags(context_, key); }
 
   Result<std::string> InitiateUpload(const std::string& key, const WriteOptions& options) override {
-    return RunInitiate(context_, key, options);
+    return RunInitiate(context_, *orphans_, key, options);
   }
   Result<PartResult> CopyPart(const std::string& key, const std::string& upload_id, int number,
                               const std::string& source_key, const std::string& source_etag, uint64_t offset,
@@ -77,10 +80,12 @@ class OssStoreImpl final : public ObjectStore {
   bool HasOwnEncryption() const override { return !context_.config.sse.empty(); }
   bool HasOwnTags() const override { return !context_.config.tagging.empty(); }
   void EndCalls(std::chrono::milliseconds after, std::chrono::milliseconds grace) override {
+    context_.timer.After(after, [this] { orphans_->GiveUp(); });
     context_.EndCalls(after, grace);
   }
 
  private:
+  std::unique_ptr<OrphanUploads> orphans_;  // before context_, whose threads use it to their end
   OssContext context_;
 };
 

@@ -16,6 +16,8 @@
 
 namespace ossfs2::oss {
 
+class OrphanUploads;
+
 // oss_put.cc
 uint64_t SizeOf(const UploadBody& body);
 std::shared_ptr<StoreCall> StartPut(OssContext& context, std::string key, UploadBody body,
@@ -51,7 +53,9 @@ Status RunDelete(OssContext& context, const std::string& key);
 Status RunDeleteMany(OssContext& context, const std::vector<std::string>& keys);
 
 // oss_multipart.cc
-Result<std::string> RunInitiate(OssContext& context, const std::string& key, const WriteOptions& options);
+// `orphans` ends uploads that attempts before the answered one may have opened.
+Result<std::string> RunInitiate(OssContext& context, OrphanUploads& orphans, const std::string& key,
+                                const WriteOptions& options);
 Result<WriteResult> RunComplete(OssContext& context, const std::string& key, const std::string& upload_id,
                                 const std::vector<PartResult>& parts, std::optional<uint64_t> crc64,
                                 bool forbid_overwrite);

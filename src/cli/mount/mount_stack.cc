@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/timer.h"
 #include "cli/mount/probe_advice.h"
+#include "oss/oss_store.h"
 
 namespace ossfs2 {
 namespace {

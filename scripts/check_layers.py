@@ -19,7 +19,7 @@ SERVER_MAY_USE_OF_OSS = {"oss/signing/%s.h" % name for name in ("signing", "s3_s
 
 # Folders inside a layer; "" is the layer's own. Each may use those before it.
 FOLDERS = {
-    "oss": ["signing", "credentials", "", "fakes"],
+    "oss": ["signing", "credentials", "protocol", "exchange", "operations", "", "fakes"],
     "data": ["memory", "journal", "staging", "read", "upload", "recovery", "write"],
     "fs": ["handles", "tree", "shared", "lookup", "attributes", "files", "names", ""],
     "cli": ["admin", "options", "mount", "", "commands"],

@@ -10,7 +10,7 @@
 #include "data/memory/memory_pool.h"
 #include "data/read/chunk_map.h"
 #include "data/read/stream_tracker.h"
-#include "oss/oss_xml.h"
+#include "oss/protocol/oss_xml.h"
 #include "oss/signing/signing.h"
 #include "oss/signing/signing_key_cache.h"
 

@@ -1,9 +1,9 @@
 #include "oss/oss_store.h"
 
-#include "oss/get_exchange.h"
-#include "oss/orphan_uploads.h"
-#include "oss/oss_context.h"
-#include "oss/verbs.h"
+#include "oss/exchange/get_exchange.h"
+#include "oss/exchange/oss_context.h"
+#include "oss/operations/operations.h"
+#include "oss/operations/orphan_uploads.h"
 
 namespace ossfs2::oss {
 namespace {

@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "oss/credentials/credentials.h"
-#include "oss/oss_config.h"
+#include "oss/protocol/oss_config.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2::http {

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "oss/fakes/fault_store.h"
-#include "oss/object_headers.h"
+#include "oss/protocol/object_headers.h"
 #include "tests/fs/mount_fixture.h"
 #include "tests/oss/test_data.h"
 

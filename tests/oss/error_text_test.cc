@@ -1,7 +1,7 @@
 // What errors of the service say to a person.
 #include <gtest/gtest.h>
 
-#include "oss/error_table.h"
+#include "oss/protocol/error_table.h"
 
 namespace ossfs2::oss {
 namespace {

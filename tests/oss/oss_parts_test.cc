@@ -5,14 +5,14 @@
 #include <cerrno>
 
 #include "http/http_client.h"
-#include "oss/answer_check.h"
-#include "oss/endpoint.h"
-#include "oss/error_table.h"
-#include "oss/hedge_policy.h"
-#include "oss/mime.h"
-#include "oss/oss_metrics.h"
+#include "oss/exchange/answer_check.h"
+#include "oss/exchange/hedge_policy.h"
+#include "oss/exchange/oss_metrics.h"
+#include "oss/exchange/retry_state.h"
 #include "oss/oss_store.h"
-#include "oss/retry_state.h"
+#include "oss/protocol/endpoint.h"
+#include "oss/protocol/error_table.h"
+#include "oss/protocol/mime.h"
 
 namespace ossfs2::oss {
 namespace {

@@ -2,7 +2,7 @@
 #include "oss/kept_tags.h"
 
 #include "oss/fakes/memory_store.h"
-#include "oss/oss_xml.h"
+#include "oss/protocol/oss_xml.h"
 #include "tests/oss/store_fixture.h"
 #include "tests/oss/store_replies.h"
 #include "tests/oss/test_data.h"

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "cli/options/option_set.h"
 #include "fs/shared/attributes.h"
-#include "oss/object_headers.h"
+#include "oss/protocol/object_headers.h"
 
 namespace ossfs2 {
 namespace {

@@ -20,7 +20,7 @@
 #include "fuse/fuse_frontend.h"
 #include "http/http_client.h"
 #include "oss/credentials/credentials.h"
-#include "oss/oss_config.h"
+#include "oss/protocol/oss_config.h"
 
 namespace ossfs2 {
 

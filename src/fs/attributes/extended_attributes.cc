@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "fs/shared/attributes.h"
 #include "fs/tree/names.h"
-#include "oss/object_headers.h"
+#include "oss/protocol/object_headers.h"
 
 namespace ossfs2 {
 namespace {

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "fs/shared/attributes.h"
 #include "fs/shared/object_facts.h"
-#include "oss/object_headers.h"
+#include "oss/protocol/object_headers.h"
 
 namespace ossfs2 {
 namespace {

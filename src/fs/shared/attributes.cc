@@ -10,7 +10,7 @@
 #include "fs/handles/open_file.h"
 #include "fs/shared/xattr_codec.h"
 #include "fs/tree/names.h"
-#include "oss/object_headers.h"
+#include "oss/protocol/object_headers.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2 {

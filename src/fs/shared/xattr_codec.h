@@ -1,5 +1,5 @@
 // XattrCodec: extended attributes as one metadata value, the form of ossfs 1.x: JSON {"user.name":"base64 of the
-// value"}, which is URL-encoded on the wire (oss/object_headers.h). What was encoded once more is read, too.
+// value"}, which is URL-encoded on the wire (oss/protocol/object_headers.h). What was encoded once more is read, too.
 // Pure functions. Unreadable text decodes to nothing.
 #pragma once
 

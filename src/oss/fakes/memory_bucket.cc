@@ -5,8 +5,8 @@
 #include "base/crc64.h"
 #include "base/str.h"
 #include "base/text.h"
-#include "oss/error_table.h"
-#include "oss/mime.h"
+#include "oss/protocol/error_table.h"
+#include "oss/protocol/mime.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {

@@ -1,7 +1,7 @@
 // Listing of MemoryBucket: prefixes, delimiters and pages as ListObjectsV2 makes them.
 #include "base/str.h"
-#include "oss/error_table.h"
 #include "oss/fakes/memory_bucket.h"
+#include "oss/protocol/error_table.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {

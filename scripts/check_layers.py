@@ -22,7 +22,7 @@ FOLDERS = {
     "oss": ["signing", "credentials", "protocol", "exchange", "operations", "", "fakes"],
     "data": ["memory", "journal", "staging", "read", "upload", "recovery", "write"],
     "fs": ["handles", "tree", "shared", "lookup", "attributes", "files", "names", ""],
-    "cli": ["admin", "options", "mount", "", "commands"],
+    "cli": ["admin", "options", "reference", "settings", "mounts", "daemon", "", "commands"],
     "server": ["storage", "transport", ""],
     "launcher": [""],
 }

@@ -6,8 +6,8 @@
 
 #include "base/str.h"
 #include "cli/options/option_table.h"
-#include "cli/options/reference_docs.h"
 #include "cli/options/secrets.h"
+#include "cli/reference/reference_docs.h"
 
 namespace ossfs2 {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "base/name_service.h"
 #include "cli/app.h"
-#include "cli/mount/core_dumps.h"
+#include "cli/daemon/core_dumps.h"
 #include "cli/options/secrets.h"
 
 namespace {

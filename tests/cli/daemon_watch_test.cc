@@ -1,5 +1,5 @@
 // DaemonWatch: umount waits for the daemon of this mount as long as it may save, and for no other process.
-#include "cli/mount/daemon_watch.h"
+#include "cli/mounts/daemon_watch.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>

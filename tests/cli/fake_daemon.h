@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "cli/admin/admin_protocol.h"
-#include "cli/mount/mount_registry.h"
+#include "cli/mounts/mount_registry.h"
 #include "tests/cli/test_folder.h"
 
 namespace ossfs2 {

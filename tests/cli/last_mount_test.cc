@@ -1,5 +1,5 @@
 // TakeMountLock: who mounts where a daemon still ends waits for it, no longer than that daemon may take.
-#include "cli/mount/last_mount.h"
+#include "cli/daemon/last_mount.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

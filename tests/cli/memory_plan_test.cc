@@ -1,6 +1,6 @@
 // PlanMemory: the parts add up to total_mem_limit, which is never more than the machine has; what cannot work is
 // refused.
-#include "cli/options/memory_plan.h"
+#include "cli/settings/memory_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // `ossfs2 set` and SIGHUP against settings, without a mount.
-#include "cli/mount/mount_commands.h"
+#include "cli/daemon/mount_commands.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // MountCopies: where else a file system is mounted (other name spaces, bind mounts), found by its device.
-#include "cli/mount/mount_copies.h"
+#include "cli/mounts/mount_copies.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

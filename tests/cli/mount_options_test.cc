@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/mount/mount_helper.h"
-#include "cli/mount/remount.h"
+#include "cli/mounts/remount.h"
+#include "cli/options/mount_helper.h"
 #include "cli/options/option_parser.h"
 
 namespace ossfs2 {

@@ -1,7 +1,7 @@
 // The registry of mounts: a record counts while its daemon holds the lock, and nobody else can put one there.
 #include <filesystem>
 
-#include "cli/mount/mount_registry.h"
+#include "cli/mounts/mount_registry.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 
 #include "base/str.h"
 #include "cli/options/directories.h"
-#include "cli/options/mount_name.h"
+#include "cli/settings/mount_name.h"
 #include "tests/cli/test_folder.h"
 
 namespace ossfs2 {

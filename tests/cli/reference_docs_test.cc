@@ -1,5 +1,5 @@
 // The reference (Markdown, man page, help, completion, conf folder) says what the option table says, without secrets.
-#include "cli/options/reference_docs.h"
+#include "cli/reference/reference_docs.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

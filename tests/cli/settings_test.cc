@@ -1,5 +1,5 @@
 // Settings: every option reaches a layer, what is not given is derived, and what cannot work together is refused.
-#include "cli/options/settings.h"
+#include "cli/settings/settings.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cli/options/settings.h"
+#include "cli/settings/settings.h"
 
 namespace ossfs2 {
 

@@ -1,5 +1,5 @@
 // StartReport: the parent of a daemon ends with what became of the mount, also when the daemon dies or hangs.
-#include "cli/mount/start_report.h"
+#include "cli/daemon/start_report.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

@@ -7,7 +7,7 @@
 
 #include "cli/admin/admin_protocol.h"
 #include "cli/app.h"
-#include "cli/mount/mount_registry.h"
+#include "cli/mounts/mount_registry.h"
 #include "tests/cli/fake_daemon.h"
 
 namespace ossfs2 {

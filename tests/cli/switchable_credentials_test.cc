@@ -1,5 +1,5 @@
 // SwitchableCredentials: what is asked goes to the source in use.
-#include "cli/mount/switchable_credentials.h"
+#include "cli/daemon/switchable_credentials.h"
 
 #include <gtest/gtest.h>
 

@@ -8,8 +8,8 @@
 #include "cli/app.h"
 #include "cli/commands/gc_uploads.h"
 #include "cli/commands/tool_arguments.h"
-#include "cli/mount/probe_advice.h"
-#include "cli/options/endpoint_parts.h"
+#include "cli/daemon/probe_advice.h"
+#include "cli/settings/endpoint_parts.h"
 #include "oss/fakes/memory_store.h"
 #include "tests/cli/test_folder.h"
 

@@ -16,9 +16,9 @@
 #include "cli/admin/admin_protocol.h"
 #include "cli/admin/stats_table.h"
 #include "cli/app.h"
-#include "cli/mount/daemon_watch.h"
-#include "cli/mount/dead_mount.h"
-#include "cli/mount/mount_registry.h"
+#include "cli/mounts/daemon_watch.h"
+#include "cli/mounts/dead_mount.h"
+#include "cli/mounts/mount_registry.h"
 #include "cli/options/option_table.h"
 #include "fuse/mount_table.h"
 

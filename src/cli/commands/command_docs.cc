@@ -2,7 +2,7 @@
 #include <cstdio>
 
 #include "cli/app.h"
-#include "cli/options/reference_docs.h"
+#include "cli/reference/reference_docs.h"
 
 namespace ossfs2 {
 

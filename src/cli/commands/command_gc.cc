@@ -12,8 +12,8 @@
 #include "cli/commands/gc_uploads.h"
 #include "cli/commands/service_time.h"
 #include "cli/commands/tool_arguments.h"
-#include "cli/mount/mount_stack.h"
-#include "cli/mount/probe_advice.h"
+#include "cli/daemon/mount_stack.h"
+#include "cli/daemon/probe_advice.h"
 #include "data/journal/journal.h"
 #include "data/recovery/leftovers.h"
 

@@ -8,9 +8,9 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "cli/app.h"
-#include "cli/mount/daemon_watch.h"
-#include "cli/mount/dead_mount.h"
-#include "cli/mount/mount_registry.h"
+#include "cli/mounts/daemon_watch.h"
+#include "cli/mounts/dead_mount.h"
+#include "cli/mounts/mount_registry.h"
 #include "fuse/mount_table.h"
 
 namespace ossfs2 {

@@ -9,14 +9,14 @@
 
 #include "base/str.h"
 #include "cli/app.h"
-#include "cli/mount/mount_helper.h"
-#include "cli/mount/mount_registry.h"
-#include "cli/mount/mount_service.h"
-#include "cli/mount/remount.h"
+#include "cli/daemon/mount_service.h"
+#include "cli/mounts/mount_registry.h"
+#include "cli/mounts/remount.h"
 #include "cli/options/directories.h"
 #include "cli/options/line_advice.h"
+#include "cli/options/mount_helper.h"
 #include "cli/options/option_parser.h"
-#include "cli/options/reference_docs.h"
+#include "cli/reference/reference_docs.h"
 
 namespace ossfs2 {
 namespace {

@@ -15,8 +15,8 @@
 #include "base/text.h"
 #include "cli/app.h"
 #include "cli/commands/warmup.h"
-#include "cli/mount/daemon_watch.h"
-#include "cli/mount/mount_registry.h"
+#include "cli/mounts/daemon_watch.h"
+#include "cli/mounts/mount_registry.h"
 #include "cli/options/option_table.h"
 
 namespace ossfs2 {

@@ -22,7 +22,7 @@
 #include "cli/commands/doctor_bucket.h"
 #include "cli/commands/warmup.h"
 #include "cli/options/directories.h"
-#include "cli/options/endpoint_parts.h"
+#include "cli/settings/endpoint_parts.h"
 
 namespace ossfs2 {
 namespace {

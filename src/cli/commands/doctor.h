@@ -10,7 +10,7 @@
 #include <functional>
 #include <string>
 
-#include "cli/options/settings.h"
+#include "cli/settings/settings.h"
 
 namespace ossfs2 {
 

@@ -15,8 +15,8 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "cli/commands/service_time.h"
-#include "cli/mount/probe_advice.h"
-#include "cli/options/endpoint_parts.h"
+#include "cli/daemon/probe_advice.h"
+#include "cli/settings/endpoint_parts.h"
 
 namespace ossfs2 {
 namespace {

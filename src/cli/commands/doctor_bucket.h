@@ -6,7 +6,7 @@
 #include <string>
 
 #include "cli/commands/doctor.h"
-#include "cli/mount/mount_stack.h"
+#include "cli/daemon/mount_stack.h"
 
 namespace ossfs2 {
 

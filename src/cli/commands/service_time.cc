@@ -3,7 +3,7 @@
 #include <chrono>
 #include <string_view>
 
-#include "cli/options/endpoint_parts.h"
+#include "cli/settings/endpoint_parts.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2 {

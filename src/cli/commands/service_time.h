@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "cli/mount/mount_stack.h"
+#include "cli/daemon/mount_stack.h"
 
 namespace ossfs2 {
 

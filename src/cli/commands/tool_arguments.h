@@ -4,7 +4,7 @@
 #pragma once
 
 #include "cli/app.h"
-#include "cli/options/settings.h"
+#include "cli/settings/settings.h"
 
 namespace ossfs2 {
 

@@ -1,7 +1,7 @@
 // The rows of the option table, apart from the functions over them: one file for each kind of option. In their order
 // they stand in --help and docs/configuration.md.
 //
-// A new option: its row in the file of its group, and its value in settings.cc. Threads: constant data.
+// A new option: its row in the file of its group, and its value in cli/settings. Threads: constant data.
 #pragma once
 
 #include <span>

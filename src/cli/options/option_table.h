@@ -2,7 +2,7 @@
 //
 // What it is: name, type, default, range, group and effect of each option, the existing client's and
 // ours. Parsing, validation, --help, docs/configuration.md, the man page and the shell completion are made
-// from it; nothing else names an option except settings.cc, which gives each value to its layer.
+// from it; nothing else names an option except cli/settings, which gives each value to its layer.
 // Threads: constant data. Errors: of CheckValue, one sentence with what is allowed.
 #pragma once
 

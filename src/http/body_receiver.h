@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-#include "http/http_client.h"
+#include "http/response.h"
 
 namespace ossfs2::http {
 

@@ -38,10 +38,10 @@ const std::vector<std::string>& UsualCaBundles() {
   return *paths;
 }
 
-Result<CaLocation> FindCaBundle(const HttpConfig& config) {
-  OSSFS2_RETURN_IF_ERROR(CheckReadable("ca_file", config.ca_file));
-  OSSFS2_RETURN_IF_ERROR(CheckReadable("ca_dir", config.ca_dir));
-  CaLocation out{config.ca_file, config.ca_dir};
+Result<CaLocation> FindCaBundle(const CaLocation& configured) {
+  OSSFS2_RETURN_IF_ERROR(CheckReadable("ca_file", configured.file));
+  OSSFS2_RETURN_IF_ERROR(CheckReadable("ca_dir", configured.dir));
+  CaLocation out = configured;
   if (!out.file.empty() || !out.dir.empty()) return out;
   out = {FromEnvironment("SSL_CERT_FILE"), FromEnvironment("SSL_CERT_DIR")};
   if (!out.file.empty() || !out.dir.empty()) return out;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "http/http_client.h"
+#include "ossfs2/status.h"
 
 namespace ossfs2::http {
 
@@ -15,10 +15,10 @@ struct CaLocation {
   std::string dir;   // hashed directory; empty: none
 };
 
-// In order: ca_file and ca_dir of the configuration; SSL_CERT_FILE and SSL_CERT_DIR; the
-// six usual bundles. Both empty when nothing was found: the library's own default is tried.
+// In order: what is configured (ca_file, ca_dir); SSL_CERT_FILE and SSL_CERT_DIR; the six usual
+// bundles. Both empty when nothing was found: the library's own default is tried.
 // ENOENT or EACCES, kInvalid, when a configured place cannot be read.
-Result<CaLocation> FindCaBundle(const HttpConfig& config);
+Result<CaLocation> FindCaBundle(const CaLocation& configured);
 
 // The six bundle paths, in the order of trying.
 const std::vector<std::string>& UsualCaBundles();

@@ -12,6 +12,7 @@
 
 #include "http/body_receiver.h"
 #include "http/ca_bundle.h"
+#include "http/http_config.h"
 #include "http/loop_calls.h"
 #include "http/source_addresses.h"
 

@@ -15,7 +15,7 @@ class CurlClient final : public HttpClient {
     if (ready != CURLE_OK) return MakeError(12, ErrorKind::kNoSpace, "libcurl could not be initialised");
     auto shared = std::make_shared<CurlShared>();
     shared->config = config;
-    auto ca = FindCaBundle(config);
+    auto ca = FindCaBundle({config.ca_file, config.ca_dir});
     if (!ca) return std::move(ca.error());
     shared->ca = std::move(*ca);
     OSSFS2_RETURN_IF_ERROR(shared->sources.Set(config.source_addresses));

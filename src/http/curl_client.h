@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "http/http_client.h"
+#include "http/http_config.h"
 
 namespace ossfs2::http {
 

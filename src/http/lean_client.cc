@@ -42,7 +42,7 @@ class LeanClient final : public HttpClient {
 Result<TlsContext*> LeanShared::Tls() {
   MutexLock lock(tls_mutex_);
   if (tls_ == nullptr) {
-    auto made = TlsContext::Make(config);
+    auto made = TlsContext::Make({config.ca_file, config.ca_dir});
     if (!made) return std::move(made.error());
     tls_ = std::move(*made);
   }

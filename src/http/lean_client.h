@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "http/http_client.h"
+#include "http/http_config.h"
 #include "http/resolver.h"
 
 namespace ossfs2::http {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "http/http_config.h"
 #include "http/lean_connection.h"
 #include "http/lean_pool.h"
 #include "http/resolver.h"

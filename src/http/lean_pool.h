@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "http/event_loop.h"
-#include "http/http_client.h"
+#include "http/http_config.h"
 #include "http/lean_connection.h"
 
 namespace ossfs2::http {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "http/http_client.h"
+#include "http/http_config.h"
 
 namespace ossfs2::http {
 

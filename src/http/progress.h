@@ -8,7 +8,10 @@
 #include <string>
 #include <string_view>
 
-#include "http/http_client.h"
+#include "base/clock.h"
+#include "http/call_report.h"
+#include "http/request.h"
+#include "ossfs2/status.h"
 
 namespace ossfs2::http {
 

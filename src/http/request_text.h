@@ -3,7 +3,8 @@
 
 #include <string>
 
-#include "http/http_client.h"
+#include "http/request.h"
+#include "ossfs2/status.h"
 
 namespace ossfs2::http {
 

@@ -9,7 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "http/http_client.h"
+#include "http/response.h"
+#include "ossfs2/status.h"
 
 namespace ossfs2::http {
 

@@ -105,8 +105,8 @@ Status TlsContext::Trust(const CaLocation& ca) {
   return {};
 }
 
-Result<std::unique_ptr<TlsContext>> TlsContext::Make(const HttpConfig& config) {
-  const auto ca = FindCaBundle(config);
+Result<std::unique_ptr<TlsContext>> TlsContext::Make(const CaLocation& configured) {
+  const auto ca = FindCaBundle(configured);
   if (!ca) return ca.error();
   std::unique_ptr<TlsContext> out(new TlsContext);
   SSL_CTX* const context = out->context_ = SSL_CTX_new(TLS_client_method());

@@ -23,8 +23,8 @@ namespace ossfs2::http {
 
 class TlsContext {
  public:
-  // Reads the trusted certificates (FindCaBundle), some 15 ms for a usual bundle.
-  static Result<std::unique_ptr<TlsContext>> Make(const HttpConfig& config);
+  // Reads the trusted certificates (of FindCaBundle), some 15 ms for a usual bundle.
+  static Result<std::unique_ptr<TlsContext>> Make(const CaLocation& configured);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;

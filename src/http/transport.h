@@ -18,7 +18,7 @@
 #include <span>
 #include <string>
 
-#include "http/http_client.h"
+#include "http/call_report.h"
 
 namespace ossfs2::http {
 

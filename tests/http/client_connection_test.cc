@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/str.h"
+#include "http/make_http_client.h"
 #include "http/resolver.h"
 #include "tests/base/thread_limit.h"
 #include "tests/http/client_fixture.h"

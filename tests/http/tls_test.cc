@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "http/ca_bundle.h"
+#include "http/make_http_client.h"
 #include "http/tls_sessions.h"
 #include "tests/http/client_fixture.h"
 
@@ -220,25 +221,21 @@ TEST_F(TlsTest, AWrongBundleOfTheEnvironmentShowsAtTheFirstCall) {
 TEST_F(TlsTest, BundleIsFoundInOrder) {
   const std::string folder = TestCertificates::Get().folder();
   setenv("SSL_CERT_FILE", TestCertificates::Get().authority().c_str(), 1);
-  HttpConfig config;
-  EXPECT_EQ(FindCaBundle(config)->file, TestCertificates::Get().authority());
+  EXPECT_EQ(FindCaBundle({})->file, TestCertificates::Get().authority());
   // The environment's bundle serves where none is configured.
   {
     ScriptedServer server(AnswerEverything, TestCertificates::Server());
-    auto by_environment = MakeLeanClient(config, ThisHost);
+    auto by_environment = MakeLeanClient(HttpConfig{}, ThisHost);
     ASSERT_TRUE(by_environment);
     EXPECT_TRUE((*by_environment)->Fetch(To(server)));
   }
-  config.ca_file = TestCertificates::Get().other_authority();
-  EXPECT_EQ(FindCaBundle(config)->file, TestCertificates::Get().other_authority());
-  config.ca_file.clear();
-  config.ca_dir = folder;
-  EXPECT_EQ(FindCaBundle(config)->dir, folder);
-  EXPECT_EQ(FindCaBundle(config)->file, "");
+  const std::string other = TestCertificates::Get().other_authority();
+  EXPECT_EQ(FindCaBundle({.file = other})->file, other);
+  EXPECT_EQ(FindCaBundle({.dir = folder})->dir, folder);
+  EXPECT_EQ(FindCaBundle({.dir = folder})->file, "");
   unsetenv("SSL_CERT_FILE");
-  config.ca_dir.clear();
   EXPECT_EQ(UsualCaBundles().size(), 6u);
-  const auto usual = FindCaBundle(config);
+  const auto usual = FindCaBundle({});
   ASSERT_TRUE(usual);
   if (!usual->file.empty()) {
     EXPECT_THAT(UsualCaBundles(), testing::Contains(usual->file));

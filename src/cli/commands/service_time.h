@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "cli/daemon/mount_stack.h"
+#include "http/response.h"
 
 namespace ossfs2 {
 

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/timer.h"
 #include "cli/daemon/probe_advice.h"
+#include "http/make_http_client.h"
 #include "oss/oss_store.h"
 
 namespace ossfs2 {

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "http/http_client.h"
+#include "http/response.h"
 #include "oss/exchange/answer_check.h"
 #include "oss/exchange/oss_context.h"
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/str.h"
-#include "http/http_client.h"
+#include "http/response.h"
 #include "oss/exchange/answer_check.h"
 #include "oss/protocol/object_headers.h"
 

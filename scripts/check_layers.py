@@ -19,6 +19,7 @@ SERVER_MAY_USE_OF_OSS = {"oss/signing/%s.h" % name for name in ("signing", "s3_s
 
 # Folders inside a layer; "" is the layer's own. Each may use those before it.
 FOLDERS = {
+    "http": ["message", "net", "transport", "client", "curl", "lean", ""],
     "oss": ["signing", "credentials", "protocol", "exchange", "operations", "", "fakes"],
     "data": ["memory", "journal", "staging", "read", "upload", "recovery", "write"],
     "fs": ["handles", "tree", "shared", "lookup", "attributes", "files", "names", ""],
@@ -36,15 +37,15 @@ PUBLIC_HEADERS = {
     "ossfs2/file_system.h": "fs",
 }
 
-# Header of a library -> (layers that know it, only in .cc files?)
+# Header of a library -> (layers, or folders of one, that know it, only in .cc files?)
 LIBRARIES = [
     (re.compile(r"^(fuse3?/|fuse_|fuse\.h|linux/fuse\.h)"), {"fuse"}, False),
-    (re.compile(r"^curl/"), {"http"}, False),
+    (re.compile(r"^curl/"), {"http/curl"}, False),
     (re.compile(r"^spdlog/"), {"base"}, True),
     (re.compile(r"^CLI/"), {"cli", "server"}, True),
     (re.compile(r"^nlohmann/"), {"base", "oss", "data", "fs", "cli", "server"}, True),
     (re.compile(r"^pugixml"), {"oss", "server"}, True),
-    (re.compile(r"^openssl/"), {"http", "oss", "cli", "server"}, True),
+    (re.compile(r"^openssl/"), {"http/transport", "oss", "cli", "server"}, True),
     (re.compile(r"^(isa-l|isal/|crc64)"), {"base"}, True),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
@@ -90,13 +91,18 @@ def may_use(layer, header):
     return None
 
 
+def folder_of(path):
+    """The folder of a source inside its layer; "" is the layer's own."""
+    return "/".join(os.path.dirname(path).split(os.sep)[2:])
+
+
 def folder_may_use(path, layer, header):
     """None if a file may include a header of another folder of its layer, else the reason."""
     order = FOLDERS.get(layer, [""])
     parts = header.split("/")
     if parts[0] != layer:
         return None
-    own = "/".join(os.path.dirname(path).split(os.sep)[2:])
+    own = folder_of(path)
     other = "/".join(parts[1:-1])
     for folder in (own, other):
         if folder not in order:
@@ -120,7 +126,7 @@ def check_file(path, layer, lines):
                 reason = may_use(layer, header) or folder_may_use(path, layer, header)
         for pattern, layers, source_only in LIBRARIES:
             if match[1] == "<" and pattern.match(header):
-                if layer not in layers:
+                if layer not in layers and "%s/%s" % (layer, folder_of(path)) not in layers:
                     reason = "<%s> is for %s only" % (header, ", ".join(sorted(layers)))
                 elif source_only and path.endswith(".h"):
                     reason = "<%s> belongs into a .cc file (compile time)" % header

@@ -29,8 +29,8 @@
 
 #include "base/mutex.h"
 #include "base/str.h"
-#include "http/curl_client.h"
-#include "http/lean_client.h"
+#include "http/curl/curl_client.h"
+#include "http/lean/lean_client.h"
 
 namespace ossfs2::http {
 namespace {

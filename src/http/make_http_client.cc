@@ -1,8 +1,8 @@
 #include "http/make_http_client.h"
 
-#include "http/curl_client.h"
-#include "http/lean_client.h"
-#include "http/tls_context.h"
+#include "http/curl/curl_client.h"
+#include "http/lean/lean_client.h"
+#include "http/transport/tls_context.h"
 
 namespace ossfs2::http {
 

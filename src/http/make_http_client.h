@@ -6,8 +6,8 @@
 
 #include <memory>
 
-#include "http/http_client.h"
-#include "http/http_config.h"
+#include "http/client/http_client.h"
+#include "http/client/http_config.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2::http {

@@ -5,7 +5,7 @@
 
 #include "base/str.h"
 #include "http/make_http_client.h"
-#include "http/resolver.h"
+#include "http/net/resolver.h"
 #include "tests/base/thread_limit.h"
 #include "tests/http/client_fixture.h"
 

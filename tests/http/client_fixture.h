@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
-#include "http/curl_client.h"
-#include "http/lean_client.h"
+#include "http/curl/curl_client.h"
+#include "http/lean/lean_client.h"
 #include "tests/http/scripted_server.h"
 
 namespace ossfs2::http {

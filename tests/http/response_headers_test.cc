@@ -1,5 +1,5 @@
 // ResponseHeaders: kept in order, found without regard to case, and copied with their texts.
-#include "http/response_headers.h"
+#include "http/message/response_headers.h"
 
 #include <gtest/gtest.h>
 

@@ -4,9 +4,9 @@
 #include <openssl/ssl.h>
 
 #include "base/str.h"
-#include "http/ca_bundle.h"
 #include "http/make_http_client.h"
-#include "http/tls_sessions.h"
+#include "http/transport/ca_bundle.h"
+#include "http/transport/tls_sessions.h"
 #include "tests/http/client_fixture.h"
 
 namespace ossfs2::http {

@@ -17,7 +17,7 @@
 
 #include "base/mutex.h"
 #include "base/text.h"
-#include "http/http_client.h"
+#include "http/client/http_client.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {

@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "http/call_report.h"
+#include "http/message/call_report.h"
 #include "oss/exchange/answer_check.h"
 #include "oss/exchange/hedge_policy.h"
 #include "oss/exchange/oss_metrics.h"

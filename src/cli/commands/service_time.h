@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "cli/daemon/mount_stack.h"
-#include "http/response.h"
+#include "http/message/response.h"
 
 namespace ossfs2 {
 

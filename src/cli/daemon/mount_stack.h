@@ -18,7 +18,7 @@
 #include "cli/settings/settings.h"
 #include "data/memory/memory_pool.h"
 #include "data/write/write_engine.h"
-#include "http/http_client.h"
+#include "http/client/http_client.h"
 #include "ossfs2/file_system.h"
 #include "ossfs2/object_store.h"
 

@@ -18,7 +18,7 @@
 #include "data/upload/upload_options.h"
 #include "fs/make_file_system.h"
 #include "fuse/fuse_frontend.h"
-#include "http/http_config.h"
+#include "http/client/http_config.h"
 #include "oss/credentials/credentials.h"
 #include "oss/protocol/oss_config.h"
 

@@ -15,7 +15,7 @@
 #include "cli/options/line_advice.h"
 #include "cli/settings/endpoint_parts.h"
 #include "cli/settings/object_properties.h"
-#include "http/address.h"
+#include "http/net/address.h"
 
 namespace ossfs2 {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "http/http_client.h"
+#include "http/client/http_client.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2 {

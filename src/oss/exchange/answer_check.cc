@@ -5,8 +5,8 @@
 #include <charconv>
 
 #include "base/str.h"
-#include "http/call_report.h"
-#include "http/response.h"
+#include "http/message/call_report.h"
+#include "http/message/response.h"
 #include "oss/protocol/endpoint.h"
 #include "oss/protocol/object_headers.h"
 #include "oss/protocol/oss_xml.h"

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "http/response.h"
+#include "http/message/response.h"
 #include "oss/exchange/answer_check.h"
 #include "oss/exchange/oss_context.h"
 

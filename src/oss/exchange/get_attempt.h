@@ -13,7 +13,7 @@
 #include <span>
 #include <string>
 
-#include "http/http_client.h"
+#include "http/client/http_client.h"
 #include "oss/exchange/get_delivery.h"
 #include "oss/exchange/oss_context.h"
 #include "oss/exchange/range_check.h"

@@ -18,7 +18,7 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/timer.h"
-#include "http/http_client.h"
+#include "http/client/http_client.h"
 #include "oss/credentials/credentials.h"
 #include "oss/exchange/hedge_policy.h"
 #include "oss/exchange/oss_metrics.h"

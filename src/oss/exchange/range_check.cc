@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/str.h"
-#include "http/response.h"
+#include "http/message/response.h"
 #include "oss/exchange/answer_check.h"
 #include "oss/protocol/object_headers.h"
 

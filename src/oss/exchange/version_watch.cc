@@ -1,7 +1,7 @@
 #include "oss/exchange/version_watch.h"
 
 #include "base/log.h"
-#include "http/response.h"
+#include "http/message/response.h"
 
 namespace ossfs2::oss {
 

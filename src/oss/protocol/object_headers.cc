@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 #include "base/text.h"
-#include "http/response.h"
+#include "http/message/response.h"
 #include "oss/protocol/mime.h"
 #include "oss/protocol/oss_xml.h"
 #include "oss/signing/encoding.h"

@@ -24,7 +24,7 @@ FOLDERS = {
     "data": ["memory", "journal", "staging", "read", "upload", "recovery", "write"],
     "fs": ["handles", "tree", "shared", "lookup", "attributes", "files", "names", ""],
     "cli": ["admin", "options", "reference", "settings", "mounts", "daemon", "", "commands"],
-    "server": ["storage", "transport", ""],
+    "server": ["storage", "transport", "exchange", "auth", "operations", ""],
     "launcher": [""],
 }
 

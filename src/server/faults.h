@@ -36,7 +36,7 @@
 
 #include "base/mutex.h"
 #include "ossfs2/status.h"
-#include "server/exchange.h"
+#include "server/exchange/exchange.h"
 
 namespace ossfs2::server {
 

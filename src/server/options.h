@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ossfs2/status.h"
-#include "server/exchange.h"
+#include "server/exchange/exchange.h"
 #include "server/faults.h"
 #include "server/transport/http_server.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "ossfs2/status.h"
-#include "server/exchange.h"
+#include "server/exchange/exchange.h"
 
 namespace ossfs2::server {
 

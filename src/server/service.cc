@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "oss/signing/encoding.h"
-#include "server/xml.h"
+#include "server/exchange/xml.h"
 
 namespace ossfs2::server {
 namespace {

@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <string>
 
-#include "server/auth.h"
+#include "server/auth/auth.h"
 #include "server/faults.h"
-#include "server/handlers.h"
+#include "server/operations/handlers.h"
 #include "server/request_log.h"
 #include "server/transport/http_server.h"
 

@@ -3,8 +3,8 @@
 
 #include "base/str.h"
 #include "oss/signing/encoding.h"
-#include "server/handlers.h"
-#include "server/xml.h"
+#include "server/exchange/xml.h"
+#include "server/operations/handlers.h"
 
 namespace ossfs2::server {
 namespace {

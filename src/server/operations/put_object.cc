@@ -4,7 +4,7 @@
 
 #include "base/crc64.h"
 #include "base/str.h"
-#include "server/handlers.h"
+#include "server/operations/handlers.h"
 
 namespace ossfs2::server {
 namespace {

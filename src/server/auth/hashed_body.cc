@@ -1,4 +1,4 @@
-#include "server/hashed_body.h"
+#include "server/auth/hashed_body.h"
 
 #include <openssl/evp.h>
 

@@ -1,4 +1,4 @@
-#include "server/xml.h"
+#include "server/exchange/xml.h"
 
 #include <cctype>
 #include <charconv>

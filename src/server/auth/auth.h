@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "server/exchange.h"
-#include "server/service_error.h"
+#include "server/exchange/exchange.h"
+#include "server/exchange/service_error.h"
 #include "server/storage/key_ring.h"
 
 namespace ossfs2::server {

@@ -1,4 +1,4 @@
-#include "server/stats.h"
+#include "server/exchange/stats.h"
 
 #include "base/str.h"
 

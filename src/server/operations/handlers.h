@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "server/exchange.h"
-#include "server/service_error.h"
-#include "server/stats.h"
+#include "server/exchange/exchange.h"
+#include "server/exchange/service_error.h"
+#include "server/exchange/stats.h"
 #include "server/storage/storage.h"
 
 namespace ossfs2::server {

@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 #include "oss/signing/encoding.h"
-#include "server/handlers.h"
+#include "server/operations/handlers.h"
 
 namespace ossfs2::server {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "server/exchange.h"
+#include "server/exchange/exchange.h"
 
 namespace ossfs2::server {
 

@@ -4,8 +4,8 @@
 #include "base/str.h"
 #include "oss/signing/encoding.h"
 #include "oss/signing/s3_signing.h"
-#include "server/auth.h"
-#include "server/hashed_body.h"
+#include "server/auth/auth.h"
+#include "server/auth/hashed_body.h"
 #include "server/transport/aws_chunked.h"
 
 namespace ossfs2::server {

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "oss/signing/encoding.h"
-#include "server/handlers.h"
+#include "server/operations/handlers.h"
 
 namespace ossfs2::server {
 namespace {

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "base/str.h"
+#include "server/operations/object_headers.h"
 #include "server/storage/synthetic.h"
 
 namespace ossfs2::server {

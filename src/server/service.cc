@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
+#include "server/operations/limits.h"
 
 namespace ossfs2::server {
 namespace {

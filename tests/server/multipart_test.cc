@@ -4,7 +4,7 @@
 #include "base/crc64.h"
 #include "base/str.h"
 #include "oss/signing/encoding.h"
-#include "server/operations/handlers.h"
+#include "server/operations/limits.h"
 #include "tests/server/test_client.h"
 
 namespace ossfs2::server {

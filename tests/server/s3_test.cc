@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "oss/signing/encoding.h"
 #include "oss/signing/s3_signing.h"
-#include "server/operations/handlers.h"
+#include "server/operations/limits.h"
 #include "tests/server/test_client.h"
 
 namespace ossfs2::server {

@@ -57,6 +57,13 @@ std::string XmlWriter::Take() {
   return std::move(text_);
 }
 
+HttpResponse XmlAnswer(std::string xml) {
+  HttpResponse response;
+  response.Add("Content-Type", "application/xml");
+  response.body = std::move(xml);
+  return response;
+}
+
 std::string BareEtag(std::string_view etag) {
   if (etag.starts_with("W/")) etag.remove_prefix(2);
   if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') etag = etag.substr(1, etag.size() - 2);

@@ -1,4 +1,4 @@
-// XML answers as text, and the two XML requests. Pure functions.
+// XML: answers, and the three requests that have it in their body. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "server/transport/http_message.h"
+
 namespace ossfs2::server {
 
-// Text with & < > " escaped; control characters as references.
+// Text for between tags: & < > escaped, control characters as references.
 std::string XmlEscape(std::string_view text);
 
 // Builds a document; elements are closed in the order they were opened.
@@ -29,6 +31,9 @@ class XmlWriter {
   std::string text_;
   std::vector<std::string> open_;
 };
+
+// An answer with that body.
+HttpResponse XmlAnswer(std::string xml);
 
 // The parts of a CompleteMultipartUpload: numbers and ETags without quotes. Empty optional: not such XML.
 std::optional<std::vector<std::pair<int, std::string>>> ParseCompleteRequest(std::string_view xml);

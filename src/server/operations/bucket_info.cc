@@ -3,6 +3,9 @@
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
 #include "server/operations/handlers.h"
+#include "server/operations/limits.h"
+#include "server/operations/object_headers.h"
+#include "server/operations/upload_body.h"
 
 namespace ossfs2::server {
 namespace {

@@ -1,10 +1,11 @@
-// Preconditions of requests.
+#include "server/operations/conditions.h"
+
 #include <ctime>
 
 #include "base/str.h"
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
-#include "server/operations/handlers.h"
+#include "server/operations/object_headers.h"
 
 namespace ossfs2::server {
 namespace {

@@ -3,6 +3,8 @@
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
 #include "server/operations/handlers.h"
+#include "server/operations/limits.h"
+#include "server/operations/upload_body.h"
 
 namespace ossfs2::server {
 

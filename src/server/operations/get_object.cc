@@ -6,7 +6,9 @@
 
 #include "base/str.h"
 #include "oss/signing/encoding.h"
+#include "server/operations/conditions.h"
 #include "server/operations/handlers.h"
+#include "server/operations/object_headers.h"
 
 namespace ossfs2::server {
 namespace {

@@ -7,6 +7,8 @@
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
 #include "server/operations/handlers.h"
+#include "server/operations/limits.h"
+#include "server/operations/object_headers.h"
 
 namespace ossfs2::server {
 namespace {

@@ -1,4 +1,5 @@
-// What an object carries besides its bytes: from requests into records, and from records onto answers.
+#include "server/operations/object_headers.h"
+
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
@@ -8,7 +9,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "oss/signing/encoding.h"
-#include "server/operations/handlers.h"
+#include "server/operations/limits.h"
 
 namespace ossfs2::server {
 namespace {
@@ -190,13 +191,6 @@ std::string RestoreHeader(const ObjectRecord& record, int64_t now_s) {
   if (now_s < record.restore_ready_s) return "ongoing-request=\"true\"";
   if (now_s > record.restore_expiry_s) return {};
   return StrCat("ongoing-request=\"false\", expiry-date=\"", oss::HttpDate(record.restore_expiry_s), "\"");
-}
-
-HttpResponse XmlAnswer(std::string xml) {
-  HttpResponse response;
-  response.Add("Content-Type", "application/xml");
-  response.body = std::move(xml);
-  return response;
 }
 
 }  // namespace ossfs2::server

@@ -4,7 +4,11 @@
 
 #include "base/crc64.h"
 #include "base/str.h"
+#include "server/operations/conditions.h"
 #include "server/operations/handlers.h"
+#include "server/operations/limits.h"
+#include "server/operations/object_headers.h"
+#include "server/operations/upload_body.h"
 
 namespace ossfs2::server {
 namespace {

@@ -1,6 +1,5 @@
-// Receiving upload bodies: into a blob, with CRC64 always and MD5 where it is asked for or cheap. What is
-// discarded is not hashed: MD5 and SHA-256 take more of the machine than receiving, and only S3 clients would
-// be slower for it.
+#include "server/operations/upload_body.h"
+
 #include <openssl/evp.h>
 #include <unistd.h>
 
@@ -10,7 +9,8 @@
 #include "base/crc64.h"
 #include "base/str.h"
 #include "oss/signing/encoding.h"
-#include "server/operations/handlers.h"
+#include "server/operations/limits.h"
+#include "server/operations/object_headers.h"
 
 namespace ossfs2::server {
 namespace {

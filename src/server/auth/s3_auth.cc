@@ -1,11 +1,12 @@
-// The S3 side of auth.h: signature V4 in the header or the URL, and chunk-signed bodies.
+#include "server/auth/s3_auth.h"
+
 #include <cstdlib>
 
 #include "base/str.h"
 #include "oss/signing/encoding.h"
 #include "oss/signing/s3_signing.h"
-#include "server/auth/auth.h"
 #include "server/auth/hashed_body.h"
+#include "server/auth/signature_parts.h"
 #include "server/transport/aws_chunked.h"
 
 namespace ossfs2::server {

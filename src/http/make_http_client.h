@@ -13,7 +13,8 @@
 namespace ossfs2::http {
 
 // Spreads new connections over all addresses of a name. Never turns TLS checks off; TLS 1.2 or later.
-// Errors: source addresses that are none, a configured CA place that cannot be used, no threads.
+// Errors: kInvalid for source addresses that are none and for a configured CA place that cannot be used; the system's
+// when there is no thread or descriptor to be had.
 Result<std::unique_ptr<HttpClient>> MakeHttpClient(const HttpConfig& config);
 
 }  // namespace ossfs2::http

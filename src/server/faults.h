@@ -24,7 +24,8 @@
 //   partial-delete    delete_many: every second key is neither deleted nor reported
 //   delay:MS          the operation is done, and answered, MS milliseconds later
 //   late-answer:MS    the operation is done at once, the answer comes MS milliseconds later
-// The first rule that fires wins. Thread-safe.
+// The first rule that fires wins.
+// Thread-safe. Errors: EINVAL for a text that is no rule, and for more than kFaultRulesMax of them.
 #pragma once
 
 #include <cstdint>
@@ -85,6 +86,7 @@ class Faults {
  public:
   Status Add(FaultRule rule) EXCLUDES(mutex_);
   void Clear() EXCLUDES(mutex_);
+  // The fault of this request; counts it in every rule that it matches up to the one that fires.
   std::optional<Fault> Pick(Operation operation, std::string_view key) EXCLUDES(mutex_);
 
  private:

@@ -1,4 +1,6 @@
-// The command line of ossfs2-server, and durations as its users write them.
+// Options: the command line of ossfs2-server; HelpText says what each means to its user.
+//
+// A value. Errors of the parsers: EINVAL with the option and what it takes; ReadSecretFile's with errno.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +16,7 @@
 
 namespace ossfs2::server {
 
+// --synthetic KEY=SIZE[xCOUNT] (storage/synthetic.h); more than one have "-000000" and so on behind the key.
 struct SyntheticSpec {
   std::string key;
   uint64_t size = 0;
@@ -23,15 +26,16 @@ struct SyntheticSpec {
 struct Options {
   std::string root;
   HttpServerConfig http;
-  std::vector<std::string> buckets;
+  std::vector<std::string> buckets;  // made when missing; those that are in the root are served too
   std::string access_key_id;
   std::string access_key_secret;
   std::string secret_file;  // the secret was read from it
   std::string security_token;
-  std::string region;
+  std::string region;           // empty: any
   bool public_access = false;
-  int64_t latency_ns = 0;
-  uint64_t rate_bytes_per_s = 0;
+  int64_t latency_ns = 0;         // of every answer
+  uint64_t rate_bytes_per_s = 0;  // of each connection; 0: no limit
+  // From here to page_entries_max as in HandlerContext.
   bool discard = false;
   bool copies_change_etag = false;
   bool no_copy_crc = false;

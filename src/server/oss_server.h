@@ -1,4 +1,8 @@
-// OssServer: a whole local OSS server in a value, as main and the tests start it.
+// OssServer: a whole local OSS server, as main and the tests start it.
+//
+// Threads: its own are one that accepts and one for each connection (HttpServer); Start and Stop from one. The end stops.
+// Errors of Start: a root that another server uses or that cannot be written, an address in use, too many fault
+// rules, a certificate or log that cannot be opened; with errno and text.
 #pragma once
 
 #include <cstdint>

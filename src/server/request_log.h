@@ -1,4 +1,7 @@
-// RequestLog: one JSON line for each request, written before its answer is sent. Thread-safe.
+// RequestLog: one JSON line for each request, written before its answer is sent (--requests-log).
+//
+// Threads: Open before the first request; Write from any. Errors: of Open, with errno; a line that cannot be written is
+// lost, and the answer goes out all the same. Limits: none; the file is only added to.
 #pragma once
 
 #include <chrono>

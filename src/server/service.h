@@ -1,6 +1,8 @@
-// OssService: the HTTP handler: addresses, authenticates, dispatches, and puts on what all answers share.
+// OssService: the HTTP handler: addresses, authenticates, dispatches, and puts on what all answers share. Requests
+// below /-/ are the server's own (admin.cc): counters, faults, settings.
 //
-// Thread-safe; one per server. The things passed in outlive it.
+// Threads: Handle, Malformed and OnConnection from any, each request on its connection's; the accessors before the
+// first request. One per server. Ownership: what is passed in outlives it.
 #pragma once
 
 #include <atomic>
@@ -40,10 +42,13 @@ class OssService final : public HttpHandler {
   void OnConnection(bool opened) override;
 
  private:
+  // The operation, or what the fault puts in its place.
   Reply<HttpResponse> Run(Exchange& e, const std::optional<Fault>& fault);
   Reply<HttpResponse> Dispatch(Exchange& e);
+  // The answer with what all share, bent by the fault.
   HttpResponse Finish(Exchange& e, Reply<HttpResponse> reply, const std::optional<Fault>& fault);
   HttpResponse ErrorAnswer(const Exchange& e, const ServiceError& error);
+  // --- requests below /-/ (admin.cc) ---
   HttpResponse Admin(const HttpRequest& request, BodyReader& body);
   Status Configure(std::string_view query);
   std::string NewRequestId();

@@ -1,13 +1,13 @@
 // BodyReceiver: where the bytes of an answer go, the same for both clients: into the
 // sink's memory, or collected into Response::body up to collect_bytes_max.
 //
-// Loop thread only.
+// Loop thread only. Ownership: of the answer until Take; the sink, null or not, outlives the receiver. Bytes for which
+// there is no room are not taken: the caller makes kCorrupt of it.
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <cstdint>
 #include <span>
-#include <string_view>
 
 #include "http/message/response.h"
 

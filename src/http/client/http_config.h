@@ -1,4 +1,4 @@
-// HttpConfig: what a client is made with. A value; each client takes a copy.
+// HttpConfig: what a client is made with, and the limits that it keeps. A value; each client takes a copy.
 #pragma once
 
 #include <chrono>

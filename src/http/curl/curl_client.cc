@@ -1,5 +1,7 @@
 #include "http/curl/curl_client.h"
 
+#include <cerrno>
+
 #include "base/str.h"
 #include "http/client/loop_set.h"
 #include "http/curl/curl_loop.h"
@@ -12,7 +14,7 @@ class CurlClient final : public HttpClient {
   Status Open(const HttpConfig& config) {
     // Never undone: libcurl may serve others in the process.
     static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (ready != CURLE_OK) return MakeError(12, ErrorKind::kNoSpace, "libcurl could not be initialised");
+    if (ready != CURLE_OK) return MakeError(ENOMEM, ErrorKind::kNoSpace, "libcurl could not be initialised");
     auto shared = std::make_shared<CurlShared>();
     shared->config = config;
     auto ca = FindCaBundle({config.ca_file, config.ca_dir});

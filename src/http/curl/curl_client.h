@@ -9,7 +9,8 @@
 
 namespace ossfs2::http {
 
-// Errors: an unreadable CA place, source addresses that are none, no threads.
+// Errors: kInvalid for a CA place that cannot be read and for source addresses that are none; the system's when there
+// is no thread or descriptor to be had.
 Result<std::unique_ptr<HttpClient>> MakeCurlClient(const HttpConfig& config);
 
 }  // namespace ossfs2::http

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/str.h"
 #include "http/message/request_text.h"
@@ -11,7 +12,7 @@ namespace ossfs2::http {
 
 Status CurlLoop::StartThread(const std::string& name) {
   multi_ = curl_multi_init();
-  if (multi_ == nullptr) return MakeError(12, ErrorKind::kNoSpace, "no memory for an HTTP loop");
+  if (multi_ == nullptr) return MakeError(ENOMEM, ErrorKind::kNoSpace, "no memory for an HTTP loop");
   const long cap = static_cast<long>(connections_max_);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlLoop::SocketCallback);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);

@@ -9,8 +9,8 @@
 
 namespace ossfs2::http {
 
-// `lookup` null: the system's. EINVAL for source addresses that are none and for configured CA places without
-// certificates.
+// `lookup` null: the system's. Errors: kInvalid for source addresses that are none and for configured CA places without
+// certificates; the system's when there is no thread or descriptor to be had.
 Result<std::unique_ptr<HttpClient>> MakeLeanClient(const HttpConfig& config, Resolver::Lookup lookup = nullptr);
 
 }  // namespace ossfs2::http

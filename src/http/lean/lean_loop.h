@@ -41,9 +41,12 @@ class LeanShared {
 
 class LeanLoop : public std::enable_shared_from_this<LeanLoop> {
  public:
+  // One read of heads, small chunks and collected bodies: a record of TLS, and a usual answer without a sink.
+  static constexpr size_t kScratchBytes = 16u << 10;
+
   LeanLoop(std::shared_ptr<LeanShared> shared, size_t connections_max)
       : shared_(std::move(shared)),
-        scratch_(16u << 10),
+        scratch_(kScratchBytes),
         pool_(loop_, shared_->config, connections_max, [this] { AdmitSoon(); }) {}
 
   Status StartThread(const std::string& name) { return loop_.Start(name); }

@@ -1,4 +1,4 @@
-// The head of a request as bytes, and the checks that keep a request well-formed.
+// The head of a request as bytes, and the checks that keep a request well-formed. Pure functions.
 #pragma once
 
 #include <string>

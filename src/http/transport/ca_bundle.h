@@ -1,8 +1,8 @@
 // Where the trusted certificates lie: the binary travels to other distributions, whose
-// bundles lie elsewhere than the OpenSSL and libcurl it brings along believe.
+// bundles lie elsewhere than the OpenSSL and libcurl it brings along believe. Reads the environment and looks which
+// files are there; threads: any.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,8 @@
 // Exchange: one request after addressing: dialect, bucket, key, decoded query, and what it is asked to do.
 //
-// Threads: the one of its connection.
+// Made by OssService for each request, and filled in step by step: Address, DetectDialect (auth), Classify, the faults
+// that were picked, Authenticate. The operations read it.
+// Threads: the one of its connection. Ownership: refers to the request and its body, which outlive it.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +17,8 @@
 #include "server/transport/request_reader.h"
 
 namespace ossfs2::server {
+
+class Storage;
 
 inline constexpr const char* kStorageClasses[] = {"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"};
 
@@ -60,7 +64,7 @@ struct Exchange {
   std::string path;              // as sent
   NameValues query;              // decoded
   std::vector<bool> had_equals;  // of each query parameter
-  std::shared_ptr<Bucket> bucket;
+  std::shared_ptr<Bucket> bucket;  // null: none of that name
   std::string request_id;
   std::string host;             // without the port
   int64_t clock_shift_s = 0;    // of the server's clock, by a fault
@@ -69,7 +73,7 @@ struct Exchange {
   bool partial_delete = false;  // by a fault
   bool versioned = false;       // the bucket
   std::string default_class = "Standard";  // of the bucket
-  std::unique_ptr<BodySource> owned_body;
+  std::unique_ptr<BodySource> owned_body;  // what `body` points to when it is not raw_body
 
   Exchange(const HttpRequest& request, BodyReader& reader) : http(request), raw_body(reader), body(&reader) {}
 
@@ -81,13 +85,13 @@ struct Exchange {
   std::string OwnHeaderOr(std::string_view name, std::string_view fallback) const;
 };
 
-// Splits host and path into bucket and key and decodes the query.
 struct Addressing {
   std::vector<std::string> endpoints;                       // hosts that are the service itself
   std::vector<std::pair<std::string, std::string>> cnames;  // host -> bucket
 };
-class Storage;
+// Splits host and path into bucket and key, decodes the query, and finds the bucket.
 void Address(const Addressing& addressing, const Storage& storage, Exchange& exchange);
+// By method, query and headers; needs the address and the dialect.
 Operation Classify(const Exchange& exchange);
 
 }  // namespace ossfs2::server

@@ -1,4 +1,4 @@
-// Stats: what the server counted, for GET /-/stats. Thread-safe; counters are exact.
+// Stats: what the server counted, for GET /-/stats (ToJson). Thread-safe; counters are exact.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ struct Stats {
 
   void BeginGet();
   void EndGet() { get_in_flight.fetch_sub(1); }
-  // All but the gauges.
+  // POST /-/reset. What is open or in flight now counts on.
   void Reset();
   std::string ToJson() const;
 };

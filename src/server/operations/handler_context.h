@@ -1,7 +1,7 @@
 // HandlerContext: what all operations of one server work on, and how they are told to behave (the command line).
 //
 // Threads: set before the first request, and only read from then on, but for page_entries_max; storage and stats are
-// thread-safe. They outlive the context.
+// thread-safe, and outlive the context.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,7 @@
 // The operations of the protocol, one function each, over storage.
 //
-// Each gets an authenticated exchange with an existing bucket (OtherBucket and ListBuckets: maybe without one) and gives
-// the answer without the headers that all answers share.
+// Each gets an authenticated exchange with an existing bucket (OtherBucket and ListBuckets: maybe without one) and
+// gives the answer without the headers that all answers share.
 // Threads: any, several at once; bodies are read on the calling thread.
 // Errors: what the service answers (ServiceError); a failure of the server's own disk is a 500.
 #pragma once

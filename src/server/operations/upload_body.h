@@ -1,9 +1,9 @@
 // Receiving the bodies of uploads: into a blob, with CRC64 always and MD5 where it is asked for or cheap. What is
-// discarded is not hashed: MD5 and SHA-256 take more of the machine than receiving, and only S3 clients would be slower
-// for it.
+// discarded is not hashed: MD5 and SHA-256 take more of the machine than receiving, and only S3 clients would be
+// slower for it.
 //
-// Threads: reads on the calling one, for as long as the client sends. No object refers to what came of a body that broke
-// off; the file goes with the blob, or its end is written over by the next append.
+// Threads: reads on the calling one, for as long as the client sends. No object refers to what came of a body that
+// broke off; the file goes with the blob, or its end is written over by the next append.
 #pragma once
 
 #include <cstdint>

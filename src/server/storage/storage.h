@@ -1,7 +1,9 @@
 // Storage: all buckets of a root folder.
 //
 // ROOT/lock is held while a server uses the root; ROOT/blobs has the data, ROOT/buckets/NAME/log the names.
-// Thread-safe.
+// Threads: any. Ownership: a bucket lives on for those who hold it when it is removed.
+// Errors: of the file system, with errno; EBUSY when another server keeps the root. Limits: none but memory, which has
+// the record of every object and open upload.
 #pragma once
 
 #include <map>

@@ -1,8 +1,10 @@
 // HttpServer: accepts connections and serves each on its own thread, HTTP/1.1 with keep-alive.
 //
-// At most kConnectionsMax at once; more are closed at once. An idle connection is closed after 60 s, and so
-// is one whose peer takes or sends nothing for so long. Stop ends accept, sleeps and blocked calls. Start makes the
-// process ignore SIGPIPE.
+// Threads: Start and Stop from one; the handler is called on the threads of the connections. Stop ends accept, sleeps
+// and blocked calls. Start makes the process ignore SIGPIPE.
+// Errors of Start: an address that is none or in use, a certificate or key that cannot be used.
+// Limits: kConnectionsMax connections; more are closed at once. An idle one is closed after kSocketTimeoutSeconds, and
+// so is one whose peer takes or sends nothing for so long.
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,7 @@
 // Reading HTTP/1.1 requests from a stream: heads (ConnectionReader) and bodies (BodyReader).
 //
-// Limits: head 64 KiB, request line 16 KiB, 200 headers. One thread per connection uses them.
+// Threads: the one of the connection; reads block, for kSocketTimeoutSeconds at most.
+// Limits: kHeadBytesMax, kRequestLineBytesMax, kHeadersMax.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // Writing answers: head, body, sendfile of stored data, and the ways in which faults bend them.
+//
+// Threads: the one of the connection; blocks at the pace of the client and of the Pacer.
 #pragma once
 
 #include <cstdint>

@@ -57,25 +57,21 @@ class Target {
   Target(const Target&) = delete;
   Target& operator=(const Target&) = delete;
 
-  // False with the reason in `error`.
-  bool Write(const char* data, size_t size, Error& error) {
-    if (blob_ == nullptr && !Open(error)) return false;
+  Status Write(const char* data, size_t size) {
+    if (blob_ == nullptr) OSSFS2_RETURN_IF_ERROR(Open());
     if (fd_ < 0) {
       size_ += size;
-      return true;
+      return {};
     }
     while (size > 0) {
       const ssize_t n = ::pwrite(fd_, data, size, static_cast<off_t>(offset_ + size_));
       if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) {
-        error = ErrnoError(errno, "store an upload");
-        return false;
-      }
+      if (n <= 0) return ErrnoError(errno, "store an upload");
       data += n;
       size -= static_cast<size_t>(n);
       size_ += static_cast<uint64_t>(n);
     }
-    return true;
+    return {};
   }
 
   std::vector<Extent> Finish(uint64_t crc64) {
@@ -85,25 +81,21 @@ class Target {
   }
 
  private:
-  bool Open(Error& error) {
+  Status Open() {
     BlobStore& blobs = context_.storage.blobs();
     if (context_.discard) {
       blob_ = blobs.Discarded();
-      return true;
+      return {};
     }
     if (tail_ != nullptr && tail_->blob->kind() == BlobKind::kFile && ClaimTail()) {
       fd_ = blobs.OpenForWriting(*blob_);
-      if (fd_ >= 0) return true;
-      error = ErrnoError(errno, "open stored data for an append");
-      return false;
+      if (fd_ < 0) return ErrnoError(errno, "open stored data for an append");
+      return {};
     }
     auto blob = blobs.Create(fd_);
-    if (!blob) {
-      error = blob.error();
-      return false;
-    }
+    if (!blob) return std::move(blob.error());
     blob_ = std::move(*blob);
-    return true;
+    return {};
   }
 
   // Whether this append may write where the tail ends: nothing else refers to bytes there, nor will.
@@ -185,8 +177,7 @@ Reply<ReceivedBody> ReceiveBody(HandlerContext& context, Exchange& e, const Exte
     if (received.size > kPutBytesMax) {
       return Fail(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size.");
     }
-    Error error;
-    if (!target.Write(buffer.data(), size, error)) return Internal(error);
+    if (const Status stored = target.Write(buffer.data(), size); !stored) return Internal(stored.error());
   }
   if (e.body_bytes && *e.body_bytes != received.size) return BrokenBody(e);
   const std::string raw_md5 = md5.Raw();

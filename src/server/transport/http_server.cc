@@ -39,9 +39,9 @@ HttpServer::~HttpServer() { Stop(); }
 Status HttpServer::Start(const HttpServerConfig& config) {
   ::signal(SIGPIPE, SIG_IGN);  // sendfile and TLS have no MSG_NOSIGNAL; a client that left is an error of one call
   if (!config.tls_certificate_file.empty()) {
-    std::string reason;
-    tls_ = MakeTlsContext(config.tls_certificate_file.c_str(), config.tls_key_file.c_str(), reason);
-    if (tls_ == nullptr) return MakeError(EINVAL, ErrorKind::kInvalid, reason);
+    auto tls = MakeTlsContext(config.tls_certificate_file, config.tls_key_file);
+    if (!tls) return std::move(tls.error());
+    tls_ = std::move(*tls);
   }
   const std::string where = StrCat("listen on ", config.address, ":", config.port);
   sockaddr_in address{};

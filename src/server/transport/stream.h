@@ -10,7 +10,9 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 
+#include "ossfs2/status.h"
 #include "server/transport/stop_signal.h"
 
 namespace ossfs2::server {
@@ -62,9 +64,8 @@ class TlsContext {
   // Handshakes; null when it fails.
   virtual std::unique_ptr<Stream> Accept(int fd) = 0;
 };
-// Null with the reason in `error`.
-std::unique_ptr<TlsContext> MakeTlsContext(const char* certificate_file, const char* key_file,
-                                           std::string& error);
+// EINVAL, kInvalid, when OpenSSL cannot use the files.
+Result<std::unique_ptr<TlsContext>> MakeTlsContext(const std::string& certificate_file, const std::string& key_file);
 
 // Cubic, else reno, for the connections that `listener` will accept: bbr without fq halves loopback speed. To be
 // called before listen. A connection that began with bbr has its packets paced by a kernel timer for good, also

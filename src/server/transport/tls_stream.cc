@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <string>
 
 #include "base/str.h"
@@ -72,19 +73,18 @@ class OpensslContext final : public TlsContext {
 
 }  // namespace
 
-std::unique_ptr<TlsContext> MakeTlsContext(const char* certificate_file, const char* key_file,
-                                           std::string& error) {
+Result<std::unique_ptr<TlsContext>> MakeTlsContext(const std::string& certificate_file, const std::string& key_file) {
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   if (context != nullptr && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
-      SSL_CTX_use_certificate_chain_file(context, certificate_file) == 1 &&
-      SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) == 1) {
-    return std::make_unique<OpensslContext>(context);
+      SSL_CTX_use_certificate_chain_file(context, certificate_file.c_str()) == 1 &&
+      SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) == 1) {
+    return std::unique_ptr<TlsContext>(std::make_unique<OpensslContext>(context));
   }
   std::array<char, 256> reason{};
   ERR_error_string_n(ERR_get_error(), reason.data(), reason.size());
-  error = StrCat("cannot use ", certificate_file, " and ", key_file, " for TLS: ", reason.data());
   SSL_CTX_free(context);
-  return nullptr;
+  return MakeError(EINVAL, ErrorKind::kInvalid,
+                   StrCat("cannot use ", certificate_file, " and ", key_file, " for TLS: ", reason.data()));
 }
 
 }  // namespace ossfs2::server

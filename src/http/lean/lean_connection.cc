@@ -63,9 +63,9 @@ bool LeanConnection::Rest() {
 
 void LeanConnection::OnEvents(uint32_t events) {
   if (state_ == State::kConnecting) return OnConnected();
-  if (state_ == State::kHandshake) return Shake();
+  if (state_ == State::kHandshake) return ContinueHandshake();
   if (call_ == nullptr) return owner_.OnIdleEvent(*this, (events & ~static_cast<uint32_t>(EPOLLIN)) == 0);
-  Pump(events);
+  RunExchange(events);
 }
 
 void LeanConnection::OnConnected() {
@@ -84,10 +84,10 @@ void LeanConnection::OnConnected() {
     return owner_.OnConnectFailed(*this, "OpenSSL cannot set up a connection for this host name", Cause::kOther);
   if (call_->request.tls) call_->progress.phase = Phase::kTls;
   state_ = State::kHandshake;
-  Shake();
+  ContinueHandshake();
 }
 
-void LeanConnection::Shake() {
+void LeanConnection::ContinueHandshake() {
   const IoStep step = transport_->Handshake();
   if (step.state == IoStep::State::kWouldBlock)
     return WatchFor(transport_->has_output() ? kReading | EPOLLOUT : kReading);
@@ -97,7 +97,7 @@ void LeanConnection::Shake() {
   owner_.OnReady(*this);
 }
 
-void LeanConnection::Pump(uint32_t events) {
+void LeanConnection::RunExchange(uint32_t events) {
   if ((events & EPOLLOUT) != 0 && exchange_->sending()) exchange_->Send(*transport_, loop_.now());
   else if ((events & EPOLLOUT) != 0) transport_->Flush();  // a failure shows at the next Receive
   LeanExchange::Step step = LeanExchange::Step::kContinue;

@@ -49,9 +49,11 @@ class LeanConnection final : public EventLoop::Handler {
 
  private:
   enum class State : uint8_t { kConnecting, kHandshake, kReady };
-  void OnConnected();
-  void Shake();
-  void Pump(uint32_t events);
+  // --- one event, by the state ---
+  void OnConnected();  // or it could not be made
+  void ContinueHandshake();
+  void RunExchange(uint32_t events);
+  // --- which events come next ---
   void WatchForExchange();
   void WatchFor(uint32_t events);
 

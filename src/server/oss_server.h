@@ -1,6 +1,7 @@
 // OssServer: a whole local OSS server, as main and the tests start it.
 //
-// Threads: its own are one that accepts and one for each connection (HttpServer); Start and Stop from one. The end stops.
+// Threads: its own are one that accepts and one for each connection (HttpServer); Start and Stop from one. The end
+// stops.
 // Errors of Start: a root that another server uses or that cannot be written, an address in use, too many fault
 // rules, a certificate or log that cannot be opened; with errno and text.
 #pragma once

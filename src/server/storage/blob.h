@@ -3,7 +3,8 @@
 // A blob is shared by every object version, part and copy that uses some of it; its file goes away when
 // the last one does, so a GET in flight keeps its snapshot. Ids are never used twice within a root.
 // Two kinds have no file: pattern blobs (bytes derived from the offset, see synthetic.h) and discarded
-// blobs (only counted, --discard). Thread-safe.
+// blobs (only counted, --discard).
+// Threads: any. Ownership: the store outlives its blobs. Errors: of the file system, with errno.
 #pragma once
 
 #include <atomic>

@@ -2,7 +2,9 @@
 //
 // Every change is in the log (by write()) before it is visible and before the request is answered, so a
 // killed server loses no acknowledged object and no uploaded part. Records are immutable: a GET keeps the
-// version that it found. Thread-safe; the one lock is held for map work and one small write.
+// version that it found.
+// Threads: any; the one lock is held for map work and one small write. Ownership: shared by the storage and the
+// requests under way. Errors: of the log's file, with errno; the change is not made then.
 #pragma once
 
 #include <cstdint>

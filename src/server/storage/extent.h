@@ -1,6 +1,6 @@
 // Extent: a run of bytes of a blob; the content of an object is a list of them.
 //
-// Copies and part copies share blobs, so they cost no data movement.
+// Copies and part copies share blobs, so they cost no data movement. Values; an ExtentFile belongs to one thread.
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 // One pattern of kPatternBytes lies in a memfd: its word i (8 bytes, little-endian, i from 0) is
 // (i + 1) * 0x9E3779B97F4A7C15. The byte at offset o of the object made by --synthetic KEY=SIZE is the
 // pattern's byte (o + PatternPhase(KEY)) mod kPatternBytes. The period is 1031 pages, a prime, so that a
-// mix-up of chunks of the usual sizes shows. With xCOUNT all objects have the bytes of KEY.
+// mix-up of chunks of the usual sizes shows. With xCOUNT all objects have the bytes of KEY. Threads: any.
 #pragma once
 
 #include <cstdint>

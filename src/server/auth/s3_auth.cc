@@ -5,9 +5,9 @@
 #include "base/str.h"
 #include "oss/signing/encoding.h"
 #include "oss/signing/s3_signing.h"
+#include "server/auth/aws_chunked.h"
 #include "server/auth/hashed_body.h"
 #include "server/auth/signature_parts.h"
-#include "server/transport/aws_chunked.h"
 
 namespace ossfs2::server {
 namespace {

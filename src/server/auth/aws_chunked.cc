@@ -1,4 +1,4 @@
-#include "server/transport/aws_chunked.h"
+#include "server/auth/aws_chunked.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,6 +1,7 @@
 // How many requests operations cost (docs/semantics.md has the same numbers).
 #include <thread>
 
+#include "base/page_size.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {
@@ -139,26 +140,27 @@ TEST_F(Requests, LargePrivateFileIsStoredByItsUploadAlone) {
 
 // The kernel keeps written pages, but not a last one that is not full: whoever reads the file next asks for it.
 TEST_F(Requests, LastPageOfAWrittenFileIsNotFetched) {
-  const std::string content = std::string(3 * 4096, 'a') + std::string(100, 'z');
+  const uint64_t page = KernelPageBytes();
+  const std::string content = std::string(3 * page, 'a') + std::string(100, 'z');
   ASSERT_EQ(mount_.Put("streamed", content), 0);
   const HandleId staged = *mount_.OpenPath("staged", O_WRONLY | O_CREAT);
   ASSERT_TRUE(mount_.Write(staged, 40'000'000, "end"));
   ASSERT_TRUE(mount_.Write(staged, 0, content));
   ASSERT_EQ(mount_.Close(staged), 0);
-  const auto read = [this](const std::string& name, uint64_t offset) {
+  const auto read = [&](const std::string& name, uint64_t offset) {
     const HandleId handle = *mount_.OpenPath(name, O_RDONLY);
-    const std::string bytes = *mount_.Read(handle, offset, 4096);
+    const std::string bytes = *mount_.Read(handle, offset, page);
     mount_.Close(handle);
     return bytes;
   };
   store_->ResetCounts();
-  EXPECT_EQ(read("streamed", 3 * 4096), content.substr(3 * 4096));
-  EXPECT_EQ(read("streamed", 3 * 4096 + 40), content.substr(3 * 4096 + 40));
+  EXPECT_EQ(read("streamed", 3 * page), content.substr(3 * page));
+  EXPECT_EQ(read("streamed", 3 * page + 40), content.substr(3 * page + 40));
   EXPECT_EQ(read("staged", 40'000'000), "end");
   ASSERT_EQ(mount_.Rename("streamed", "renamed"), 0);
-  EXPECT_EQ(read("renamed", 3 * 4096), content.substr(3 * 4096));
+  EXPECT_EQ(read("renamed", 3 * page), content.substr(3 * page));
   EXPECT_EQ(CountOf(*store_, {"get"}), 0u);
-  EXPECT_EQ(read("renamed", 4096), content.substr(4096, 4096));
+  EXPECT_EQ(read("renamed", page), content.substr(page, page));
   EXPECT_EQ(CountOf(*store_, {"get"}), 1u);
 }
 

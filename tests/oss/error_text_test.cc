@@ -36,6 +36,29 @@ TEST(ErrorTextTest, OfAServiceThatCannotNowSaysWhatToDo) {
   EXPECT_FALSE(Has(text(404, "NoSuchKey"), "Next:"));
 }
 
+// Only names that are absent or taken need none: the program asked for just that.
+TEST(ErrorTextTest, EveryOtherRefusalSaysWhatToDo) {
+  const auto text = [](int status, const std::string& code) {
+    return MakeServiceError({status, code, "", "id", "", ""}, {"put", "k", "b", "e"});
+  };
+  for (const char* code : {"NoSuchUpload", "NoSuchBucket", "PreconditionFailed", "AccessDenied", "InvalidAccessKeyId",
+                           "SecurityTokenNotSupported", "InvalidObjectState", "KmsServiceNotEnabled", "FileImmutable",
+                           "RequestTimeTooSkewed", "RequestTimeout", "IncompleteBody", "BadRequest", "InternalError",
+                           "StaleFile", "InvalidDigest", "InvalidCRC64", "SlowDown", "InvalidBucketName",
+                           "InvalidObjectName", "InvalidRange", "EntityTooLarge", "PositionNotEqualToLength",
+                           "ObjectNotAppendable", "OperationNotSupported", "NotImplemented", "MethodNotAllowed",
+                           "NotSymlink", "InvalidTargetType", "InvalidArgument", "InvalidPart", "InvalidPartOrder",
+                           "EntityTooSmall", "MalformedXML", "MissingArgument", "SomethingNew"})
+    EXPECT_TRUE(Has(text(400, code), "Next: ")) << code;
+  for (int status = 300; status < 600; ++status) {
+    if (status != 404) {
+      EXPECT_TRUE(Has(text(status, ""), "Next: ")) << status;
+    }
+  }
+  EXPECT_TRUE(Has(text(200, "SomethingNew"), "Next: "));
+  for (const char* code : {"NoSuchKey", "FileAlreadyExists"}) EXPECT_FALSE(Has(text(400, code), "Next:")) << code;
+}
+
 // The object to restore is the one that is copied.
 TEST(ErrorTextTest, ACopyNamesItsSource) {
   const ServiceError archived{403, "InvalidObjectState", "", "id", "", ""};

@@ -71,6 +71,19 @@ TEST_F(OssWriteTest, DamagedPutIsRepeatedOverItself) {
       << "the damaged object must be replaced";
 }
 
+TEST_F(OssWriteTest, BytesThatStayDamagedAreAnErrorWithTheNextStep) {
+  config_.request_timeout = std::chrono::milliseconds(30);
+  ServeInTurn({PutReply(1)});
+  const Error put = PutNow(*store_, "k", kText, {}, kCrc).error();
+  const Error part = PartNow(*store_, "k", "UP", 7, kText, kCrc).error();
+  for (const Error& error : {put, part}) {
+    EXPECT_EQ(error.kind, ErrorKind::kCorrupt);
+    EXPECT_NE(error.text.find("OSS stored other bytes than were sent (CRC64). Next: write the file again"),
+              std::string::npos)
+        << error.text;
+  }
+}
+
 TEST_F(OssWriteTest, PutThatMayNotOverwriteRecognisesItsOwnObject) {
   Serve([mark = std::string()](const SeenRequest& request, size_t number) mutable {
     if (number == 1) mark = request.Header("x-oss-meta-ossfs2-put");

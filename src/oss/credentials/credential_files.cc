@@ -41,7 +41,8 @@ class FileSource final : public CredentialSource {
   Result<Credentials> Fetch() override {
     struct stat info {};
     if (stat(path_.c_str(), &info) != 0) return ErrnoError(errno, Name());
-    if (!S_ISREG(info.st_mode)) return Refused(Name() + " is not a regular file");
+    if (!S_ISREG(info.st_mode))
+      return Refused(Name() + " is not a regular file. Next: name a file with a line id:secret");
     if ((info.st_mode & 077) != 0) {
       return Refused(StrCat(Name(), " can be read by others. Next: chmod 600 ", path_));
     }
@@ -61,7 +62,8 @@ class FileSource final : public CredentialSource {
       }
     }
     if (general) return Credentials{*general, std::nullopt};
-    return Refused(StrCat(Name(), " has no line id:secret, id:secret:token or ", bucket_, ":id:secret"));
+    return Refused(StrCat(Name(), " has no line for bucket ", bucket_,
+                          ". Next: write one as id:secret, id:secret:token or ", bucket_, ":id:secret"));
   }
 
  private:
@@ -83,7 +85,7 @@ class DirectorySource final : public CredentialSource {
     const auto token = ReadSmallFile(path_ + "/SecurityToken");
     KeySet keys{TrimText(*id), TrimText(*secret), token ? TrimText(*token) : ""};
     if (keys.access_key_id.empty() || keys.access_key_secret.empty()) {
-      return Refused(Name() + ": AccessKeyId or AccessKeySecret is empty");
+      return Refused(Name() + ": AccessKeyId or AccessKeySecret is empty. Next: write both");
     }
     // The writer changes three files one after the other; a set read half-way is noticed by reading again.
     const auto again = ReadSmallFile(path_ + "/AccessKeyId");

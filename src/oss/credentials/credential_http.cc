@@ -51,7 +51,8 @@ Result<HttpText> FetchText(http::HttpClient& http, Clock& clock, const std::stri
   http::Request request;
   request.method = method;
   if (!ParseUrl(url, request))
-    return MakeError(EINVAL, ErrorKind::kInvalid, StrCat(from, ": ", url, " is no URL"));
+    return MakeError(EINVAL, ErrorKind::kInvalid,
+                     StrCat(from, ": ", url, " is no URL. Next: give it as http://HOST/PATH"));
   request.headers = std::move(headers);
   if (!body.empty()) request.body = {std::as_bytes(std::span(body.data(), body.size()))};
   request.connect_timeout = kConnectTimeout;
@@ -74,7 +75,8 @@ Result<HttpText> FetchText(http::HttpClient& http, Clock& clock, const std::stri
 Error StatusError(const std::string& from, int status) {
   const bool may_pass = status >= 500 || status == 429;
   Error error = MakeError(EACCES, may_pass ? ErrorKind::kUnavailable : ErrorKind::kAccessDenied,
-                          StrCat(from, " answered HTTP ", status));
+                          StrCat(from, " answered HTTP ", status,
+                                 ". Next: see what it answers when asked by hand on this machine"));
   error.http_status = status;
   error.retryable = may_pass;
   return error;

@@ -31,7 +31,8 @@ Result<Credentials> ParseCredentialJson(std::string_view text, const std::string
     return MakeError(EACCES, ErrorKind::kUnavailable, StrCat(from, " gave no JSON object"));
   const std::string code = Text(document, {"Code"});
   if (!code.empty() && code != "Success") {
-    Error error = Bad(StrCat(from, " refused: ", code, ": ", Text(document, {"Message"})));
+    Error error = Bad(StrCat(from, " refused: ", code, ": ", Text(document, {"Message"}),
+                           ". Next: check the role, and who may take it"));
     error.oss_code = code;
     return error;
   }

@@ -55,7 +55,8 @@ class MetadataSource final : public CredentialSource {
     if (!answer) return answer.error();
     if (answer->status != 200 || answer->body.empty()) {
       return Refused(StrCat("the metadata service gives no token (HTTP ", answer->status,
-                            "), which hardened mode needs"));
+                            "), which hardened mode needs. Next: see whether this machine is an ECS instance whose "
+                            "metadata service gives tokens"));
     }
     return TrimText(answer->body);
   }

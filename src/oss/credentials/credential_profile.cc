@@ -94,7 +94,8 @@ Result<SourcePtr> Resolve(http::HttpClient& http, const CredentialOptions& optio
   if (mode == "External")
     return MakeProcessSource(Get(profile, "process_command"), label + ": process_command", ProgramPath::kSearched);
   if (mode == "ChainableRamRoleArn") {
-    if (depth >= kChainMax) return Wrong(StrCat(label, ": its source profiles go round in a circle"));
+    if (depth >= kChainMax)
+      return Wrong(StrCat(label, ": its source profiles go round in a circle. Next: give one of them keys of its own"));
     auto base = Resolve(http, options, file, Get(profile, "source_profile"), clock, depth + 1);
     if (!base) return base.error();
     return MakeAssumeRoleSource(http, std::move(*base),
@@ -102,7 +103,7 @@ Result<SourcePtr> Resolve(http::HttpClient& http, const CredentialOptions& optio
   }
   return Wrong(
       StrCat(label, " has mode ", mode,
-             "; known are AK, StsToken, RamRoleArn, EcsRamRole, OIDC, ChainableRamRoleArn and External"));
+             ". Next: make it one of AK, StsToken, RamRoleArn, EcsRamRole, OIDC, ChainableRamRoleArn or External"));
 }
 
 // The key=value lines of one section.
@@ -146,7 +147,8 @@ Result<SourcePtr> ReadIni(http::HttpClient& http, const CredentialOptions& optio
   if (!text) return text.error();
   const std::string section_name = name.empty() ? "default" : name;
   const auto section = ReadSection(*text, section_name);
-  if (!section) return Wrong(StrCat(path, " has no section [", section_name, "]"));
+  if (!section)
+    return Wrong(StrCat(path, " has no section [", section_name, "]. Next: add it, or name one that is there"));
   const std::string label = StrCat("section ", section_name, " of ", path);
   const std::string type = Get(*section, "type");
   if (type == "access_key" || type == "sts") {
@@ -168,7 +170,7 @@ Result<SourcePtr> ReadIni(http::HttpClient& http, const CredentialOptions& optio
     return MakeOidcSource(http, std::move(role), clock);
   }
   return Wrong(StrCat(label, " has type ", type,
-                      "; known are access_key, sts, ecs_ram_role, ram_role_arn and oidc_role_arn"));
+                      ". Next: make it one of access_key, sts, ecs_ram_role, ram_role_arn or oidc_role_arn"));
 }
 
 // A source that a file describes; described anew when the file has changed.

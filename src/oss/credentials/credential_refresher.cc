@@ -96,7 +96,7 @@ void CredentialRefresher::StartRefresh() {
   is_running_ = false;
   Error error = MakeError(EACCES, ErrorKind::kUnavailable,
                           StrCat(name_, " cannot be asked: no thread can be made for it; the limit of this user or "
-                                        "container is reached (ulimit -u, pids.max)"));
+                                        "container is reached. Next: raise it (ulimit -u, pids.max)"));
   error.retryable = true;
   OnFailed(std::move(error));
   SetTimer();

@@ -85,9 +85,9 @@ Result<SourcePtr> MakeBase(http::HttpClient& http, const CredentialOptions& opti
   if (!options.credential_process.empty()) return MakeProcessSource(options.credential_process);
   if (!options.access_key_id.empty() || !options.access_key_secret.empty()) {
     if (options.access_key_id.empty())
-      return Wrong("oss_access_key_secret is set but oss_access_key_id is not");
+      return Wrong("oss_access_key_secret is set but oss_access_key_id is not. Next: set both");
     if (options.access_key_secret.empty())
-      return Wrong("oss_access_key_id is set but oss_access_key_secret is not");
+      return Wrong("oss_access_key_id is set but oss_access_key_secret is not. Next: set both");
     KeySet keys{TrimText(options.access_key_id), TrimText(options.access_key_secret),
                 TrimText(options.security_token)};
     return MakeStaticSource(std::move(keys), "option oss_access_key_id");
@@ -126,7 +126,8 @@ Result<std::unique_ptr<CredentialProvider>> MakeCredentialProvider(http::HttpCli
   auto source = MakeBase(http, options, clock);
   if (!source) return source.error();
   if (!options.assume_role_arn.empty()) {
-    if (options.anonymous) return Wrong("an anonymous user cannot assume a role");
+    if (options.anonymous)
+      return Wrong("an anonymous user cannot assume a role. Next: leave out anonymous or assume_role_arn");
     RoleRequest role;
     role.sts_endpoint = options.sts_endpoint;
     role.role_arn = options.assume_role_arn;

@@ -166,9 +166,10 @@ std::optional<Failure> JudgeErrorBody(const http::ResponseHead& head, std::strin
   return JudgeServiceError(answer, head, names);
 }
 
-Failure CorruptAnswer(const RequestNames& names, std::string_view why) {
+Failure CorruptAnswer(const RequestNames& names, std::string_view why, std::string_view advice) {
   Failure failure;
-  failure.error = MakeError(EIO, ErrorKind::kCorrupt, StrCat(DescribeRequest(names), " failed: ", why, "."));
+  failure.error = MakeError(EIO, ErrorKind::kCorrupt,
+                            StrCat(DescribeRequest(names), " failed: ", why, ". Next: ", advice, "."));
   failure.error.retryable = true;
   failure.remedy = Remedy::kRetry;
   failure.answers_lost = 1;

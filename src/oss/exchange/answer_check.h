@@ -29,8 +29,9 @@ Failure JudgeTransport(const Error& error, const http::CallReport& report, const
 std::optional<Failure> JudgeAnswer(const http::ResponseHead& head, std::string_view body,
                                    const RequestNames& names, const Endpoint& endpoint);
 
-// A success whose content does not hold: retryable kCorrupt.
-Failure CorruptAnswer(const RequestNames& names, std::string_view why);
+// A success whose content does not hold: retryable kCorrupt. `advice`: the next step.
+Failure CorruptAnswer(const RequestNames& names, std::string_view why,
+                      std::string_view advice = kStrangeAnswerAdvice);
 
 // A 200 whose body may be an <Error>: that error, when it is one.
 std::optional<Failure> JudgeErrorBody(const http::ResponseHead& head, std::string_view body,

@@ -65,7 +65,8 @@ std::optional<Failure> GetAttempt::TakeFailure(Result<http::Response>& response,
   if (!response) return JudgeTransport(response.error(), report, names, *endpoint_);
   if (auto failure = JudgeAnswer(response->head, response->body, names, *endpoint_)) return failure;
   Failure failure =
-      CorruptAnswer(names, StrCat("the body ended after ", delivery_.bytes(), " of ", delivery_.size(), " bytes"));
+      CorruptAnswer(names, StrCat("the body ended after ", delivery_.bytes(), " of ", delivery_.size(), " bytes"),
+                    kCutOffAdvice);
   failure.error.kind = ErrorKind::kUnavailable;
   return failure;
 }

@@ -183,7 +183,8 @@ void GetExchange::OnAttemptDone(GetAttempt& attempt, Result<http::Response> resp
   if (delivery_.damaged()) {
     context_.metrics.OnError("Crc64Mismatch");
     return Finish(
-        CorruptAnswer(Names(), "the CRC64 of the received bytes is not the object's: damaged on the way")
+        CorruptAnswer(Names(), "the CRC64 of the received bytes is not the object's: damaged on the way",
+                      kDamagedReadAdvice)
             .error);
   }
   Finish({});

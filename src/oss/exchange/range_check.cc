@@ -76,8 +76,7 @@ RangeVerdict CheckRange(const http::ResponseHead& head, uint64_t first, uint64_t
     verdict.promise.total = length.value_or(0);
     if (first != 0 || length != size) {
       return corrupt(
-          "the server ignored the range and sent the whole object; a proxy may have removed the Range "
-          "header");
+          "the server ignored the range and sent the whole object; a proxy may have removed the Range header");
     }
     return verdict;
   }

@@ -69,7 +69,9 @@ Result<WriteResult> RunAppend(OssContext& context, const std::string& key, uint6
       const WriteResult result{HeaderText(head, "etag"), CrcOf(head), DateOf(head)};
       const bool is_first = position == 0 && context.config.check_crc64 && body.crc64 && result.crc64;
       if (is_first && *body.crc64 != *result.crc64) {
-        return CorruptAnswer(context.Names(request), "OSS stored other bytes than were sent (CRC64)").error;
+        return CorruptAnswer(context.Names(request), "OSS stored other bytes than were sent (CRC64)",
+                             kDamagedWriteAdvice)
+            .error;
       }
       return result;
     }

@@ -89,7 +89,8 @@ Status RunDeleteMany(OssContext& context, const std::vector<std::string>& keys) 
     if (context.clock.NowSteady() + delay >= deadline) {
       return MakeError(EIO, ErrorKind::kThrottled,
                        StrCat("delete_many in bucket ", context.endpoint.bucket, " failed: OSS left ",
-                              left.size(), " keys undeleted, the first is ", left.front(), "."));
+                              left.size(), " keys undeleted, the first is ", left.front(),
+                              ". Next: remove them again when the bucket has less to do."));
     }
     context.metrics.retries.Add();
     std::this_thread::sleep_for(delay);

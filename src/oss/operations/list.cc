@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "oss/operations/operations.h"
+#include "oss/protocol/error_table.h"
 #include "oss/protocol/oss_xml.h"
 
 namespace ossfs2::oss {
@@ -40,7 +41,7 @@ Result<Page> RunParsed(OssContext& context, const OssRequest& request,
 // A page that is followed by itself.
 Error NoEnd(std::string_view operation, const std::string& of) {
   return MakeError(EIO, ErrorKind::kCorrupt,
-                   StrCat(operation, " of ", of, " failed: its pages do not go on."));
+                   StrCat(operation, " of ", of, " failed: its pages do not go on. Next: ", kStrangeAnswerAdvice, "."));
 }
 
 OssRequest ListObjectsRequest(const ListRequest& list) {
@@ -76,7 +77,7 @@ Result<ListPage> RunList(OssContext& context, const ListRequest& request) {
   if (page && !Answers(*page, request)) {
     return MakeError(EIO, ErrorKind::kCorrupt,
                      StrCat("list of ", request.prefix, " in bucket ", context.endpoint.bucket,
-                            " failed: the answer has keys that were not asked for."));
+                            " failed: the answer has keys that were not asked for. Next: ", kStrangeAnswerAdvice, "."));
   }
   return page;
 }

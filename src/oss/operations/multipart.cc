@@ -123,7 +123,8 @@ Result<WriteResult> RunComplete(OssContext& context, const std::string& key, con
   if (context.config.check_crc64 && crc64 && result.crc64 && *crc64 != *result.crc64) {
     // Perhaps only this header was damaged: the object itself decides.
     if (const auto made = ResolveLostComplete(context, key, parts, crc64)) return *made;
-    return CorruptAnswer(names, "the CRC64 of the object is not the one of what was written").error;
+    return CorruptAnswer(names, "the CRC64 of the object is not the one of what was written", kDamagedWriteAdvice)
+        .error;
   }
   return result;
 }

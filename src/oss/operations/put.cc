@@ -35,7 +35,7 @@ Accept AcceptUpload(OssContext& context, const OssRequest& request, std::optiona
     if (HeaderText(answer.head, "etag").empty()) return CorruptAnswer(names, "the answer has no ETag");
     const auto stored = CrcOf(answer.head);
     if (!context.config.check_crc64 || !crc64 || !stored || *stored == *crc64) return std::nullopt;
-    Failure failure = CorruptAnswer(names, "OSS stored other bytes than were sent (CRC64)");
+    Failure failure = CorruptAnswer(names, "OSS stored other bytes than were sent (CRC64)", kDamagedWriteAdvice);
     failure.published_damaged = true;
     return failure;
   };

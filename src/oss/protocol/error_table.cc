@@ -10,6 +10,16 @@ namespace {
 using K = ErrorKind;
 using R = Remedy;
 
+constexpr std::string_view kDamagedOnTheWay =
+    "the bytes were damaged on the way: write the file again; if it comes back, find what changes them: a proxy, or "
+    "this machine's memory";
+constexpr std::string_view kOtherClientAdvice = "another client changed the object at the same moment: try again";
+constexpr std::string_view kTooLargeAdvice = "an object has at most 48.8 TiB: split the file";
+constexpr std::string_view kRetained =
+    "the object is under a retention (WORM) policy: wait for its end, or write under another name";
+constexpr std::string_view kNotOfferedAdvice =
+    "this service or kind of bucket does not offer it: use a standard bucket of OSS";
+
 constexpr ErrorRule kByCode[] = {
     // Names that do not exist, or exist already.
     {"NoSuchKey", ENOENT, K::kNotFound, R::kNone, ""},
@@ -45,7 +55,7 @@ constexpr ErrorRule kByCode[] = {
     {"AccessKeyIdAndSecurityTokenNotMatch", EACCES, K::kExpiredCredential, R::kRefresh,
      "the security token belongs to another access key id: give the three values of one answer"},
     {"SecurityTokenNotSupported", EACCES, K::kAccessDenied, R::kNone,
-     "this operation refuses temporary credentials"},
+     "this operation refuses temporary credentials: give an access key without a token"},
     {"InvalidObjectState", EIO, K::kAccessDenied, R::kNone,
      "the object is archived: restore it first (ossutil restore), or allow direct reads of archived objects"},
     {"SecondLevelDomainForbidden", EACCES, K::kAccessDenied, R::kNone,
@@ -60,8 +70,8 @@ constexpr ErrorRule kByCode[] = {
     {"BucketDisable", EACCES, K::kAccessDenied, R::kNone,
      "the bucket is disabled: see the Alibaba Cloud console"},
     {"KmsServiceNotEnabled", EACCES, K::kAccessDenied, R::kNone,
-     "sse=KMS needs KMS turned on in this account"},
-    {"FileImmutable", EPERM, K::kAccessDenied, R::kNone, "the object is under a retention (WORM) policy"},
+     "encryption by KMS needs KMS turned on in this account: turn it on, or choose another encryption"},
+    {"FileImmutable", EPERM, K::kAccessDenied, R::kNone, kRetained},
     {"RequestTimeTooSkewed", EACCES, K::kClockSkew, R::kClock,
      "the clock of this machine differs from OSS by more than 15 minutes: set it, for example by NTP"},
     // Trouble on the way: the same request may pass.
@@ -70,9 +80,9 @@ constexpr ErrorRule kByCode[] = {
     {"BadRequest", EIO, K::kUnavailable, R::kRetry, ""},
     {"InternalError", EIO, K::kUnavailable, R::kRetry, ""},
     {"ServiceUnavailable", EIO, K::kThrottled, R::kThrottle, ""},
-    {"StaleFile", EIO, K::kUnavailable, R::kRetry, ""},
-    {"InvalidDigest", EIO, K::kCorrupt, R::kRetry, "the bytes were damaged on the way"},
-    {"InvalidCRC64", EIO, K::kCorrupt, R::kRetry, "the bytes were damaged on the way"},
+    {"StaleFile", EIO, K::kUnavailable, R::kRetry, kOtherClientAdvice},
+    {"InvalidDigest", EIO, K::kCorrupt, R::kRetry, kDamagedOnTheWay},
+    {"InvalidCRC64", EIO, K::kCorrupt, R::kRetry, kDamagedOnTheWay},
     {"QpsLimitExceeded", EIO, K::kThrottled, R::kThrottle, ""},
     {"TotalQpsLimitExceeded", EIO, K::kThrottled, R::kThrottle, ""},
     {"MetaOperationQpsLimitExceeded", EIO, K::kThrottled, R::kThrottle, ""},
@@ -86,17 +96,20 @@ constexpr ErrorRule kByCode[] = {
      "object names have 1 to 1023 bytes of UTF-8 and do not start with / or \\"},
     // Ranges are asked within the size of a known version.
     {"InvalidRange", ESTALE, K::kVersionChanged, R::kNone, "the object became shorter meanwhile: open it again"},
-    {"EntityTooLarge", EFBIG, K::kInvalid, R::kNone, ""},
+    {"EntityTooLarge", EFBIG, K::kInvalid, R::kNone, kTooLargeAdvice},
     {"PositionNotEqualToLength", ESTALE, K::kInvalid, R::kNone,
-     "the object has another length: somebody else wrote"},
-    {"ObjectNotAppendable", EINVAL, K::kInvalid, R::kNone, "the object is not of type Appendable"},
-    {"OperationNotSupported", EOPNOTSUPP, K::kInvalid, R::kNone, ""},
-    {"NotImplemented", EOPNOTSUPP, K::kInvalid, R::kNone, ""},
-    {"MethodNotAllowed", EOPNOTSUPP, K::kInvalid, R::kNone, ""},
-    {"NotSymlink", EINVAL, K::kInvalid, R::kNone, ""},
-    {"InvalidTargetType", ELOOP, K::kInvalid, R::kNone, "OSS does not follow a link to a link"},
+     "the object has another length, so another client wrote to it: open the file again"},
+    {"ObjectNotAppendable", EINVAL, K::kInvalid, R::kNone, 
+     "another client replaced the object by one that takes no appends: open the file again"},
+    {"OperationNotSupported", EOPNOTSUPP, K::kInvalid, R::kNone, kNotOfferedAdvice},
+    {"NotImplemented", EOPNOTSUPP, K::kInvalid, R::kNone, kNotOfferedAdvice},
+    {"MethodNotAllowed", EOPNOTSUPP, K::kInvalid, R::kNone, kNotOfferedAdvice},
+    {"NotSymlink", EINVAL, K::kInvalid, R::kNone, "another client replaced the symbolic link: look at the name again"},
+    {"InvalidTargetType", ELOOP, K::kInvalid, R::kNone,
+     "OSS does not follow a link to a link: let it name the file itself"},
     {"InvalidArgument", EINVAL, K::kInvalid, R::kNone, ""},
-    {"InvalidPart", EINVAL, K::kInvalid, R::kNone, ""},
+    {"InvalidPart", EINVAL, K::kInvalid, R::kNone,
+     "a part of the upload is gone or another one than was sent: write the file again"},
     {"InvalidPartOrder", EINVAL, K::kInvalid, R::kNone, ""},
     {"EntityTooSmall", EINVAL, K::kInvalid, R::kNone, ""},
     {"MalformedXML", EINVAL, K::kInvalid, R::kNone, ""},
@@ -112,15 +125,15 @@ constexpr StatusRule kByStatus[] = {
     {401, {"", EACCES, K::kExpiredCredential, R::kRefresh, "the credentials were refused: check them"}},
     {403, {"", EACCES, K::kAccessDenied, R::kNone, "the request was refused: check rights and credentials"}},
     {404, {"", ENOENT, K::kNotFound, R::kNone, ""}},
-    {405, {"", EOPNOTSUPP, K::kInvalid, R::kNone, ""}},
+    {405, {"", EOPNOTSUPP, K::kInvalid, R::kNone, kNotOfferedAdvice}},
     {408, {"", EIO, K::kUnavailable, R::kRetry, ""}},
-    {409, {"", EBUSY, K::kOther, R::kNone, ""}},
+    {409, {"", EBUSY, K::kOther, R::kNone, kOtherClientAdvice}},
     {411, {"", EINVAL, K::kInvalid, R::kNone, ""}},
     {412, {"", ESTALE, K::kVersionChanged, R::kNone, "the object was replaced meanwhile: open it again"}},
-    {413, {"", EFBIG, K::kInvalid, R::kNone, ""}},
+    {413, {"", EFBIG, K::kInvalid, R::kNone, kTooLargeAdvice}},
     {416, {"", ESTALE, K::kVersionChanged, R::kNone, "the object became shorter meanwhile: open it again"}},
     {429, {"", EIO, K::kThrottled, R::kThrottle, ""}},
-    {501, {"", EOPNOTSUPP, K::kInvalid, R::kNone, ""}},
+    {501, {"", EOPNOTSUPP, K::kInvalid, R::kNone, kNotOfferedAdvice}},
     {503, {"", EIO, K::kThrottled, R::kThrottle, ""}},
 };
 
@@ -130,6 +143,10 @@ constexpr std::string_view kThrottledAdvice =
 constexpr std::string_view kServerTroubleAdvice =
     "the service has trouble of its own: if it lasts, look at its status page, and give the request id to its support";
 
+constexpr std::string_view kNotTakenAdvice =
+    "check what the mount's options put on every object (storage class, encryption, ACL, tags); if that is right, give "
+    "the request id to the service's support";
+
 constexpr ErrorRule kServerTrouble = {"", EIO, K::kUnavailable, R::kRetry, ""};
 constexpr ErrorRule kRedirect = {"", EIO, K::kInvalid, R::kNone,
                                  "OSS never redirects: check oss_endpoint, http_proxy and whether a proxy or "
@@ -137,7 +154,7 @@ constexpr ErrorRule kRedirect = {"", EIO, K::kInvalid, R::kNone,
 constexpr ErrorRule kCallerError = {"", EINVAL, K::kInvalid, R::kNone, ""};
 // An error that the table does not know, in the body of a success.
 constexpr ErrorRule kUnknownInSuccess = {"", EIO, K::kOther, R::kNone, ""};
-constexpr ErrorRule kNonsense = {"", EIO, K::kCorrupt, R::kRetry, "the answer is not one of OSS"};
+constexpr ErrorRule kNonsense = {"", EIO, K::kCorrupt, R::kRetry, kStrangeAnswerAdvice};
 
 }  // namespace
 
@@ -193,6 +210,14 @@ constexpr OwnRight kObjectRights[] = {
     {"delete_many", "oss:DeleteObject", "'s objects"},
 };
 
+// For rules without advice of their own. Names that are absent or taken need none: a program asked.
+std::string_view AdviceByKind(ErrorKind kind, int http_status) {
+  if (kind == K::kNotFound || kind == K::kAlreadyExists) return "";
+  if (kind == K::kThrottled) return kThrottledAdvice;
+  if (kind == K::kUnavailable) return http_status >= 500 ? kServerTroubleAdvice : kCutOffAdvice;
+  return kNotTakenAdvice;
+}
+
 // AccessDenied has several causes that only its message tells apart.
 std::string AccessDeniedAdvice(const ServiceError& answer, const RequestNames& names,
                                std::string_view usual) {
@@ -232,10 +257,8 @@ std::string AccessDeniedAdvice(const ServiceError& answer, const RequestNames& n
 
 Error MakeServiceError(const ServiceError& answer, const RequestNames& names) {
   const ErrorRule& rule = FindErrorRule(answer.http_status, answer.code);
-  std::string advice(rule.advice);
+  std::string advice(rule.advice.empty() ? AdviceByKind(rule.kind, answer.http_status) : rule.advice);
   if (answer.code == "AccessDenied") advice = AccessDeniedAdvice(answer, names, rule.advice);
-  if (advice.empty() && rule.kind == K::kThrottled) advice = kThrottledAdvice;
-  if (advice.empty() && rule.kind == K::kUnavailable && answer.http_status >= 500) advice = kServerTroubleAdvice;
   if (answer.code == "PermanentRedirect" && !answer.endpoint.empty()) {
     advice = StrCat("the bucket is in another region: set oss_endpoint to ", answer.endpoint);
   }

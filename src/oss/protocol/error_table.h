@@ -12,6 +12,19 @@
 
 namespace ossfs2::oss {
 
+// Next steps that several errors share. An answer that OSS cannot have given:
+inline constexpr std::string_view kStrangeAnswerAdvice =
+    "if it lasts, look for a proxy or captive portal that answers in place of OSS";
+// A request or an answer that did not come whole.
+inline constexpr std::string_view kCutOffAdvice =
+    "if it lasts, look for a proxy or a network that cuts connections between this machine and OSS";
+// Bytes that changed between a program and OSS.
+inline constexpr std::string_view kDamagedReadAdvice =
+    "read it again; if it comes back, find what changes bytes: a proxy on the way, or this machine's memory";
+inline constexpr std::string_view kDamagedWriteAdvice =
+    "write the file again, since the bucket may hold the damaged bytes; if it comes back, find what changes them: a "
+    "proxy on the way, or this machine's memory";
+
 // What to do about a failed attempt, besides failing.
 enum class Remedy : uint8_t {
   kNone,      // repeating does not help

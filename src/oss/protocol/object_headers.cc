@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "http/message/response.h"
+#include "oss/protocol/error_table.h"
 #include "oss/protocol/mime.h"
 #include "oss/protocol/oss_xml.h"
 #include "oss/signing/encoding.h"
@@ -85,7 +86,8 @@ Status AddWriteHeaders(const OssConfig& config, const std::string& key, const Wr
   if (const size_t size = MetadataWireBytes(metadata); size > kMetadataBytesMax) {
     return MakeError(
         ENOSPC, ErrorKind::kInvalid,
-        StrCat("the metadata of ", key, " has ", size, " bytes; OSS stores at most ", kMetadataBytesMax));
+        StrCat("the metadata of ", key, " has ", size, " bytes; OSS stores at most ", kMetadataBytesMax,
+               ". Next: remove or shorten extended attributes of the file"));
   }
   AddStoreHeaders(config, options.encryption, options.tags, headers);
   if (options.forbid_overwrite) headers.emplace_back("x-oss-forbid-overwrite", "true");
@@ -118,7 +120,8 @@ Result<ObjectInfo> ReadObjectInfo(const std::string& key, const http::ResponseHe
   info.etag = HeaderText(head, "etag");
   if (!size || info.etag.empty()) {
     Error error =
-        MakeError(EIO, ErrorKind::kCorrupt, StrCat("the answer to head of ", key, " lacks length or ETag"));
+        MakeError(EIO, ErrorKind::kCorrupt,
+                  StrCat("the answer to head of ", key, " lacks length or ETag. Next: ", kStrangeAnswerAdvice, "."));
     error.retryable = true;
     return error;
   }

@@ -14,8 +14,7 @@ namespace {
 
 Error Malformed(std::string_view what) {
   Error error = MakeError(EIO, ErrorKind::kCorrupt,
-                          StrCat("the answer is not a complete ", what,
-                                 " document; a proxy or captive portal may have answered in place of OSS"));
+                          StrCat("the answer is not a complete ", what, " document"));
   error.retryable = true;
   return error;
 }

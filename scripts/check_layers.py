@@ -21,7 +21,7 @@ SERVER_MAY_USE_OF_OSS = {"oss/signing/%s.h" % name for name in ("signing", "s3_s
 FOLDERS = {
     "http": ["message", "net", "transport", "client", "curl", "lean", ""],
     "oss": ["signing", "credentials", "protocol", "exchange", "operations", "", "fakes"],
-    "data": ["memory", "journal", "staging", "read", "upload", "recovery", "write"],
+    "data": ["", "memory", "journal", "staging", "read", "upload", "recovery", "content", "incoming", "write"],
     "fs": ["handles", "tree", "shared", "lookup", "attributes", "files", "names", ""],
     "cli": ["admin", "options", "reference", "settings", "mounts", "daemon", "", "commands"],
     "server": ["storage", "transport", "exchange", "auth", "operations", ""],

@@ -1,9 +1,9 @@
 // Extents against a plain array, publication plans, and the staging folder.
 #include <sys/stat.h>
 
+#include "data/content/publication_plan.h"
 #include "data/staging/extent_map.h"
 #include "data/staging/staging_file.h"
-#include "data/write/publication_plan.h"
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {

@@ -1,5 +1,5 @@
 // Where the bytes of writes lie that have to wait.
-#include "data/write/waiting_writes.h"
+#include "data/incoming/waiting_writes.h"
 
 #include <deque>
 #include <map>

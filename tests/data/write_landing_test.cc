@@ -1,5 +1,5 @@
 // Writes that land in memory which the writer keeps.
-#include "data/write/write_landing.h"
+#include "data/incoming/write_landing.h"
 
 #include <algorithm>
 #include <random>

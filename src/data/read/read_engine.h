@@ -26,23 +26,13 @@
 #include <vector>
 
 #include "base/page_size.h"
+#include "data/explanation.h"
 #include "data/memory/memory_pool.h"
+#include "data/object_version.h"
 #include "ossfs2/object_store.h"
 #include "ossfs2/read_reply.h"
 
 namespace ossfs2 {
-
-struct ObjectVersion {
-  std::string key;  // full key in the bucket
-  uint64_t size = 0;
-  std::string etag;
-  std::optional<uint64_t> crc64;
-  friend bool operator==(const ObjectVersion&, const ObjectVersion&) = default;
-  // A rename gives the same bytes a new key.
-  bool SameBytes(const ObjectVersion& other) const {
-    return etag == other.etag && size == other.size && (!crc64 || !other.crc64 || crc64 == other.crc64);
-  }
-};
 
 struct ReadOptions {
   uint64_t chunk_bytes = 8ull << 20;   // prefetch_chunk_size, 1..128 MiB
@@ -98,9 +88,6 @@ class KernelPages {
   // Undoes a Store that came after the file had changed. Must not wait.
   virtual void Drop(uint64_t file_id) = 0;
 };
-
-// What `ossfs2 explain` prints of one file: one fact a line, "name: value".
-using Explanation = std::vector<std::string>;
 
 class ReadEngine {
  public:

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "data/journal/journal.h"
-#include "data/read/read_engine.h"
+#include "data/object_version.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2 {

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "data/read/read_engine.h"
+#include "data/object_version.h"
 #include "data/upload/part_buffer.h"
 #include "data/upload/upload_services.h"
 

@@ -1,23 +1,34 @@
 #include "data/write/write_engine.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "base/mutex.h"
+#include "data/content/write_services.h"
+#include "data/incoming/waiting_writes.h"
+#include "data/incoming/write_landing.h"
 #include "data/recovery/journal_recovery.h"
 #include "data/recovery/rename_record.h"
-#include "data/write/waiting_writes.h"
+#include "data/write/seam_pages.h"
 #include "data/write/write_file_impl.h"
-#include "data/write/write_landing.h"
-#include "data/write/write_services.h"
 
 namespace ossfs2 {
 namespace {
 
+// 16 MiB of pages, or a 64th of the pool where that is less.
+constexpr uint64_t kSeamBytesMax = 16ull << 20;
+
+size_t SeamPagesMax(uint64_t pool_bytes, uint64_t page_bytes) {
+  return static_cast<size_t>(std::min(kSeamBytesMax, pool_bytes / 64) / page_bytes);
+}
+
 class WriteEngineImpl final : public WriteEngine {
  public:
   WriteEngineImpl(ObjectStore& store, MemoryPool& pool, const UploadOptions& options)
-      : services_(store, pool, options), relief_(std::make_shared<Relief>()) {
+      : services_(store, pool, options),
+        seams_(SeamPagesMax(pool.limit_bytes(), options.page_bytes), options.page_bytes),
+        relief_(std::make_shared<Relief>()) {
     relief_->engine = this;
     services_.memory.SetRelief([this](size_t blocks) { ReleaseMemory(blocks, Release::kBySendingOrSpilling); });
     services_.memory.SetBusy([this] {
@@ -47,7 +58,7 @@ class WriteEngineImpl final : public WriteEngine {
     std::weak_ptr<WriteFileImpl>& slot = files_[target.file_id];
     open = slot.lock();
     if (open && !open->ended()) return open;
-    auto file = std::make_shared<WriteFileImpl>(services_, std::move(target));
+    auto file = std::make_shared<WriteFileImpl>(services_, seams_, std::move(target));
     slot = file;
     if (++opened_ % kSweepInterval == 0)
       std::erase_if(files_, [](const auto& item) { return item.second.expired(); });
@@ -133,6 +144,7 @@ class WriteEngineImpl final : public WriteEngine {
   }
 
   WriteServices services_;
+  SeamBudget seams_;
   WaitingWrites waiting_{services_.pool, services_.space};
   std::shared_ptr<Relief> relief_;
   mutable Mutex mutex_;

@@ -3,15 +3,17 @@
 //
 // It makes one WriteFile (write_file.h, where most of the contract is) for each inode that is open for writing.
 // Behind these two headers, from the outside in:
-//   write_file_impl.h       the state machine of one file, which passes its content from one of these to another:
+//   ../incoming             writes before they come to a file: write_landing.h, those that are not copied;
+//                           waiting_writes.h, those that wait
+//   write_file_impl.h       the state machine of one file, which passes its bytes from one of these to another:
+//   ../content              what the bytes of an open file are
 //     write_stream.h        written in order (sent_parts.h, write_spill.h)
 //     write_staged.h        anything else (publication_plan.h, ../staging)
 //     write_append.h        an appendable object (appendable_conversion.h)
 //   ../upload               parts, their memory and their order on the wire; multipart_upload.h
 //   ../recovery, ../journal what must not stay in the bucket: provisional.h, parking.h, rename_record.h
-//   waiting_writes.h        writes that wait before they come to a file; write_landing.h: those that are not copied
 //   seam_pages.h            what readers get of a file without asking the bucket
-// turn.h and sticky_error.h hold for every call on a file; write_services.h is what all files share.
+// turn.h and sticky_error.h hold for every call on a file; ../content/write_services.h is what all files share.
 //
 // Threads: any. Recover and Shutdown block.
 // Memory: parts come from the pool (kUpload); a writer waits for memory, and fails only when the staging disk is
@@ -25,8 +27,9 @@
 #include <span>
 #include <string>
 
+#include "data/explanation.h"
 #include "data/memory/memory_pool.h"
-#include "data/read/read_engine.h"
+#include "data/object_version.h"
 #include "data/recovery/rename_record.h"
 #include "data/upload/upload_options.h"
 #include "data/write/write_file.h"

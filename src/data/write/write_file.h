@@ -26,7 +26,7 @@
 #include <string>
 #include <vector>
 
-#include "data/read/read_engine.h"
+#include "data/object_version.h"
 #include "data/recovery/parking.h"
 #include "data/write/kept_page.h"
 #include "ossfs2/landing.h"

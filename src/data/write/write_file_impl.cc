@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "base/str.h"
-#include "data/write/fetch_range.h"
+#include "data/content/fetch_range.h"
 #include "data/write/write_file_impl_operation.h"
 
 namespace ossfs2 {
@@ -15,14 +15,14 @@ namespace {
 constexpr size_t kPieceBytes = 1u << 20;
 }
 
-WriteFileImpl::WriteFileImpl(WriteServices& services, WriteTarget target)
+WriteFileImpl::WriteFileImpl(WriteServices& services, SeamBudget& seams, WriteTarget target)
     : services_(services),
       file_id_(target.file_id),
       base_(std::move(target.base)),
       exists_(target.exists),
       exclusive_(target.exclusive),
       base_bytes_(target.exists ? base_.size : 0),
-      seams_(services.seams),
+      seams_(seams),
       size_(base_bytes_),
       dirty_(!target.exists) {
   if (!exists_) base_.size = 0;

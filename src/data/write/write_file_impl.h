@@ -22,22 +22,23 @@
 #include <optional>
 #include <string>
 
+#include "data/content/write_append.h"
+#include "data/content/write_services.h"
+#include "data/content/write_staged.h"
+#include "data/content/write_stream.h"
+#include "data/explanation.h"
 #include "data/recovery/parking.h"
 #include "data/recovery/provisional.h"
 #include "data/write/seam_pages.h"
 #include "data/write/sticky_error.h"
 #include "data/write/turn.h"
-#include "data/write/write_append.h"
 #include "data/write/write_file.h"
-#include "data/write/write_services.h"
-#include "data/write/write_staged.h"
-#include "data/write/write_stream.h"
 
 namespace ossfs2 {
 
 class WriteFileImpl final : public WriteFile, public std::enable_shared_from_this<WriteFileImpl> {
  public:
-  WriteFileImpl(WriteServices& services, WriteTarget target);
+  WriteFileImpl(WriteServices& services, SeamBudget& seams, WriteTarget target);
   ~WriteFileImpl() override;
 
   Result<bool> TryWrite(uint64_t offset, std::span<const std::byte> data, WritePlace place) override;

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
-#include "data/write/appendable_conversion.h"
+#include "data/content/appendable_conversion.h"
 #include "data/write/write_file_impl.h"
 
 namespace ossfs2 {

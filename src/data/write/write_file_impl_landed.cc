@@ -1,9 +1,9 @@
 // Writes whose bytes lie in a landing.
 #include <algorithm>
 
+#include "data/incoming/write_landing.h"
 #include "data/write/write_file_impl.h"
 #include "data/write/write_file_impl_operation.h"
-#include "data/write/write_landing.h"
 
 namespace ossfs2 {
 
@@ -18,7 +18,7 @@ Result<size_t> WriteFileImpl::TryWriteLanded(uint64_t offset, Landing& landing, 
   for (size_t i = 0; taken < size; ++i) {
     const auto data = memory.Piece(i).first(std::min(size - taken, Landing::kPieceBytes));
     // Of what may be kept, and sent by others at once, no edge must be read afterwards.
-    const bool whole = data.size() == Landing::kPieceBytes && (offset + taken) % services_.seams.page_bytes() == 0;
+    const bool whole = data.size() == Landing::kPieceBytes && (offset + taken) % services_.options.page_bytes == 0;
     const Result<bool> piece = TryWritePiece(offset + taken, data, whole ? &memory.block(i) : nullptr);
     NotePiece(offset + taken, data, piece);
     if (!piece && taken == 0) {

@@ -4,8 +4,8 @@
 // back.
 #pragma once
 
-#include "data/read/read_engine.h"
-#include "data/write/write_services.h"
+#include "data/content/write_services.h"
+#include "data/object_version.h"
 
 namespace ossfs2 {
 

@@ -1,4 +1,4 @@
-#include "data/write/write_spill.h"
+#include "data/content/write_spill.h"
 
 #include <span>
 #include <utility>

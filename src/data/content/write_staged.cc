@@ -1,4 +1,4 @@
-#include "data/write/write_staged.h"
+#include "data/content/write_staged.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -147,7 +147,7 @@ Status WriteStaged::Zero(uint64_t offset, uint64_t length) {
 }
 
 std::vector<std::byte> WriteStaged::Tail() const {
-  const uint64_t begin = PageDown(size_, services_.seams.page_bytes());
+  const uint64_t begin = PageDown(size_, services_.options.page_bytes);
   if (begin == size_) return {};
   for (const ExtentMap::Run& run : extents_.Runs(begin, std::max(begin, std::min(size_, base_bytes_))))
     if (!run.kind) return {};  // only in the base

@@ -1,9 +1,9 @@
-#include "data/write/sent_parts.h"
+#include "data/content/sent_parts.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "data/write/fetch_range.h"
+#include "data/content/fetch_range.h"
 
 namespace ossfs2 {
 

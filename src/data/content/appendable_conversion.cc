@@ -1,4 +1,4 @@
-#include "data/write/appendable_conversion.h"
+#include "data/content/appendable_conversion.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/str.h"
+#include "data/content/fetch_range.h"
+#include "data/content/write_append.h"
 #include "data/recovery/provisional.h"
-#include "data/write/fetch_range.h"
-#include "data/write/write_append.h"
 #include "oss/copy_options.h"
 
 namespace ossfs2 {

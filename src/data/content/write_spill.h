@@ -12,9 +12,9 @@
 #include <memory>
 #include <vector>
 
+#include "data/content/write_services.h"
 #include "data/staging/staging_file.h"
 #include "data/upload/part_buffer.h"
-#include "data/write/write_services.h"
 
 namespace ossfs2 {
 

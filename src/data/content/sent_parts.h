@@ -13,7 +13,7 @@
 #include <span>
 #include <vector>
 
-#include "data/read/read_engine.h"
+#include "data/object_version.h"
 #include "data/upload/part_buffer.h"
 #include "ossfs2/object_store.h"
 

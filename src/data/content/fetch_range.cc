@@ -1,4 +1,4 @@
-#include "data/write/fetch_range.h"
+#include "data/content/fetch_range.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "data/write/publication_plan.h"
+#include "data/content/publication_plan.h"
 
 #include <algorithm>
 

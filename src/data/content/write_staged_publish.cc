@@ -5,9 +5,9 @@
 
 #include "base/crc64.h"
 #include "base/str.h"
+#include "data/content/write_staged.h"
 #include "data/upload/put_object.h"
 #include "data/upload/upload_zeros.h"
-#include "data/write/write_staged.h"
 
 namespace ossfs2 {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/write/waiting_writes.h"
+#include "data/incoming/waiting_writes.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
-#include "data/write/write_landing.h"
+#include "data/incoming/write_landing.h"
 
 namespace ossfs2 {
 namespace {

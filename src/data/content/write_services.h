@@ -1,4 +1,4 @@
-// WriteServices: what all files of one WriteEngine share, with their uploads.
+// WriteServices: what the content of all files of one WriteEngine shares, with their uploads.
 //
 // Lives as long as the engine; files hold references. Thread-safe.
 #pragma once
@@ -12,7 +12,6 @@
 #include "data/upload/upload_geometry.h"
 #include "data/upload/upload_options.h"
 #include "data/upload/upload_services.h"
-#include "data/write/seam_pages.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2 {
@@ -44,7 +43,6 @@ struct WriteServices : UploadServices {
   WriteMetrics metrics;
   StagingSpace space;
   ExtentBudget extents;
-  SeamBudget seams;
 };
 
 }  // namespace ossfs2

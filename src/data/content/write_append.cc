@@ -1,11 +1,11 @@
-#include "data/write/write_append.h"
+#include "data/content/write_append.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include "data/content/fetch_range.h"
 #include "data/upload/upload_zeros.h"
-#include "data/write/fetch_range.h"
 
 namespace ossfs2 {
 namespace {

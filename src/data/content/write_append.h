@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "data/read/read_engine.h"
+#include "data/content/write_services.h"
+#include "data/object_version.h"
 #include "data/upload/part_buffer.h"
-#include "data/write/write_services.h"
 
 namespace ossfs2 {
 

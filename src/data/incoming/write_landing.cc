@@ -1,4 +1,4 @@
-#include "data/write/write_landing.h"
+#include "data/incoming/write_landing.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,11 +1,11 @@
-#include "data/write/write_stream.h"
+#include "data/content/write_stream.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
 #include <utility>
 
-#include "data/write/fetch_range.h"
+#include "data/content/fetch_range.h"
 
 namespace ossfs2 {
 namespace {

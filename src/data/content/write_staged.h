@@ -21,13 +21,13 @@
 #include <string>
 #include <vector>
 
-#include "data/read/read_engine.h"
+#include "data/content/publication_plan.h"
+#include "data/content/write_services.h"
+#include "data/object_version.h"
 #include "data/staging/extent_budget.h"
 #include "data/staging/extent_map.h"
 #include "data/staging/staging_file.h"
 #include "data/upload/multipart_upload.h"
-#include "data/write/publication_plan.h"
-#include "data/write/write_services.h"
 
 namespace ossfs2 {
 

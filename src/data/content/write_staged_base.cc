@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/str.h"
-#include "data/write/fetch_range.h"
-#include "data/write/write_staged.h"
+#include "data/content/fetch_range.h"
+#include "data/content/write_staged.h"
 
 namespace ossfs2 {
 namespace {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/page_size.h"
-#include "data/write/write_stream.h"
+#include "data/content/write_stream.h"
 
 namespace ossfs2 {
 namespace {
@@ -114,7 +114,7 @@ Result<bool> WriteStream::Read(uint64_t offset, std::span<std::byte> out) {
 }
 
 std::vector<std::byte> WriteStream::Tail() const {
-  const uint64_t begin = PageDown(end(), services_.seams.page_bytes());
+  const uint64_t begin = PageDown(end(), services_.options.page_bytes);
   const PartBuffer* buffer = begin == end() || !spill_.empty() ? nullptr : Holding(begin);
   if (buffer == nullptr || !buffer->resident()) return {};
   std::vector<std::byte> bytes(static_cast<size_t>(end() - begin));

@@ -19,12 +19,12 @@
 #include <string>
 #include <vector>
 
-#include "data/read/read_engine.h"
+#include "data/content/sent_parts.h"
+#include "data/content/write_services.h"
+#include "data/content/write_spill.h"
+#include "data/object_version.h"
 #include "data/upload/multipart_upload.h"
 #include "data/upload/part_buffer.h"
-#include "data/write/sent_parts.h"
-#include "data/write/write_services.h"
-#include "data/write/write_spill.h"
 
 namespace ossfs2 {
 

@@ -1,20 +1,13 @@
-#include "data/write/write_services.h"
+#include "data/content/write_services.h"
 
 #include <algorithm>
 #include <cstddef>
 
 namespace ossfs2 {
 namespace {
-// 16 MiB of pages, or a 64th of the pool where that is less.
-constexpr uint64_t kSeamBytesMax = 16ull << 20;
-
 // 32 MiB of extents, or a 64th of the pool where that is less.
 constexpr uint64_t kExtentBytesMax = 32ull << 20;
 constexpr uint64_t kExtentBytes = 64;  // a node of the map as the allocator rounds it
-
-size_t SeamPagesMax(uint64_t pool_bytes, uint64_t page_bytes) {
-  return static_cast<size_t>(std::min(kSeamBytesMax, pool_bytes / 64) / page_bytes);
-}
 
 size_t ExtentsMax(uint64_t pool_bytes) {
   return static_cast<size_t>(std::min(kExtentBytesMax, pool_bytes / 64) / kExtentBytes);
@@ -39,7 +32,6 @@ WriteServices::WriteServices(ObjectStore& object_store, MemoryPool& memory_pool,
       cells(part_bytes),
       space(upload_options.staging_dir, upload_options.staging_bytes_max, upload_options.staging_free_bytes_min,
             upload_options.staging_free_percent_min),
-      extents(ExtentsMax(memory_pool.limit_bytes())),
-      seams(SeamPagesMax(memory_pool.limit_bytes(), upload_options.page_bytes), upload_options.page_bytes) {}
+      extents(ExtentsMax(memory_pool.limit_bytes())) {}
 
 }  // namespace ossfs2

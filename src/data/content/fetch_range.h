@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <span>
 
-#include "data/read/read_engine.h"
+#include "data/object_version.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2 {

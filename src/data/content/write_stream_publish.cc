@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "base/crc64.h"
+#include "data/content/write_stream.h"
 #include "data/upload/put_object.h"
 #include "data/upload/upload_zeros.h"
-#include "data/write/write_stream.h"
 
 namespace ossfs2 {
 namespace {

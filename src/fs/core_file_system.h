@@ -87,11 +87,11 @@ class CoreFileSystem final : public FileSystem {
                                           const Caller& caller) override;
   void Read(HandleId handle, uint64_t offset, size_t size, ReadInto into, ReadDone done) override;
   Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) override;
-  std::unique_ptr<Landing> MakeLanding() override { return context_.writes.MakeLanding(); }
+  std::unique_ptr<Landing> MakeLanding() override { return context_.writes.incoming().MakeLanding(); }
   Result<size_t> WriteLanded(HandleId handle, uint64_t offset, const Landing& landing, size_t from, size_t size,
                              Writer writer) override;
   void KeepWaiting(std::span<const std::byte> bytes, std::function<void(FetchLanding)> may_run) override {
-    context_.writes.KeepWaiting(bytes, std::move(may_run));
+    context_.writes.incoming().KeepWaiting(bytes, std::move(may_run));
   }
   Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size,
                                 Writer writer) override;

@@ -216,7 +216,7 @@ TEST_F(SeamsOfFile, OfLargePages) {
   auto file = NewFile();
   MustWrite(*file, 0, data.substr(0, 36'864));  // whole pages of 4 KiB
   const auto rest = std::string_view(data).substr(36'864, Landing::kBytes);
-  std::unique_ptr<Landing> landing = Engine().MakeLanding();
+  std::unique_ptr<Landing> landing = Engine().incoming().MakeLanding();
   ASSERT_NE(landing, nullptr);
   for (size_t i = 0; i < Landing::kPieces; ++i)
     std::memcpy(landing->Piece(i).data(), rest.data() + i * Landing::kPieceBytes, Landing::kPieceBytes);

@@ -20,7 +20,7 @@ class WriteWaitingTest : public WriteFixture {
 
   // Numbered as they come.
   void Keep(const std::string& bytes) {
-    Engine().KeepWaiting(Bytes(bytes), [this](FetchLanding fetch) { running_.push_back(std::move(fetch)); });
+    Engine().incoming().KeepWaiting(Bytes(bytes), [this](FetchLanding fetch) { running_.push_back(std::move(fetch)); });
   }
   static std::string Text(const Landing& landing, size_t size) {
     std::string text;
@@ -162,15 +162,15 @@ TEST_F(WriteWaitingTest, ManyWritersOfManyFilesAllEnd) {
   for (size_t i = 0; i < kWriters; ++i) {
     files.push_back(NewFile("file" + std::to_string(i)));
     results.push_back(std::make_shared<Awaited<Result<size_t>>>());
-    Engine().KeepWaiting(Bytes(Random(Landing::kBytes, i)), [&executor, file = files[i], result = results[i]](
-                                                                FetchLanding fetch) {
+    const auto may_run = [&executor, file = files[i], result = results[i]](FetchLanding fetch) {
       executor.Run([file, result, fetch = std::move(fetch)]() mutable {
         auto landing = fetch();
         fetch = nullptr;
         result->Set(landing ? file->WriteLanded(0, **landing, 0, Landing::kBytes, WritePlace::kOffset)
                             : landing.error());
       });
-    });
+    };
+    Engine().incoming().KeepWaiting(Bytes(Random(Landing::kBytes, i)), may_run);
   }
   for (size_t i = 0; i < kWriters; ++i) {
     const Result<size_t> written = results[i]->Take();

@@ -15,7 +15,7 @@ class WriteLandingTest : public WriteFixture {
   static constexpr uint64_t kBlock = MemoryPool::kBlockBytes;
 
   std::unique_ptr<Landing> MakeFull(std::string_view data) {
-    std::unique_ptr<Landing> landing = Engine().MakeLanding();
+    std::unique_ptr<Landing> landing = Engine().incoming().MakeLanding();
     EXPECT_NE(landing, nullptr);
     if (landing) Fill(*landing, data);
     return landing;
@@ -44,7 +44,7 @@ class WriteLandingTest : public WriteFixture {
 TEST_F(WriteLandingTest, FullPiecesOfAStreamAreKeptAndTheObjectIsRight) {
   const std::string content = Random(5 * Landing::kBytes + 3 * kBlock + 77, 1);
   auto file = NewFile();
-  std::unique_ptr<Landing> landing = Engine().MakeLanding();
+  std::unique_ptr<Landing> landing = Engine().incoming().MakeLanding();
   ASSERT_NE(landing, nullptr);
   for (size_t at = 0; at < content.size(); at += Landing::kBytes) {
     ASSERT_TRUE(landing->Refill());
@@ -79,7 +79,7 @@ TEST_F(WriteLandingTest, NothingIsKeptAheadOfThoseWhoWaitForMemory) {
   std::vector<BlockRef> given;
   const uint64_t ticket =
       pool_->AllocateAsync(MemoryTag::kRead, 8, [&given](std::vector<BlockRef> blocks) { given = std::move(blocks); });
-  EXPECT_EQ(Engine().MakeLanding(), nullptr);
+  EXPECT_EQ(Engine().incoming().MakeLanding(), nullptr);
   const Result<size_t> taken = file->TryWriteLanded(0, *landing, content.size(), WritePlace::kOffset);
   ASSERT_TRUE(taken);
   EXPECT_EQ(*taken, 0u) << "no memory to copy into, and none may be kept";
@@ -97,7 +97,7 @@ TEST_F(WriteLandingTest, AnErrorOfTheUploadReachesALaterLandedWrite) {
   const std::string content = Random(Landing::kBytes, 4);
   Result<size_t> taken = size_t{0};
   for (int i = 0; i < 200 && taken; ++i) {
-    const auto landing = Engine().MakeLanding();
+    const auto landing = Engine().incoming().MakeLanding();
     ASSERT_NE(landing, nullptr);
     Fill(*landing, content);
     taken = file->TryWriteLanded(file->size(), *landing, content.size(), WritePlace::kOffset);
@@ -161,14 +161,14 @@ TEST_F(WriteLandingTest, RandomWritesOfAllKindsMatchAModel) {
   for (int round = 0; round < 12; ++round) {
     auto file = NewFile("file" + std::to_string(round));
     std::string model;
-    std::unique_ptr<Landing> landing = Engine().MakeLanding();
+    std::unique_ptr<Landing> landing = Engine().incoming().MakeLanding();
     for (int step = 0; step < 25; ++step) {
       const size_t size = dice() % 3 == 0 ? 1 + dice() % Landing::kBytes : kBlock * (1 + dice() % Landing::kPieces);
       const WritePlace place = dice() % 4 == 0 ? WritePlace::kEnd : WritePlace::kOffset;
       const bool in_order = round % 3 != 0 || dice() % 8 != 0;
       const uint64_t offset = place == WritePlace::kEnd || in_order ? model.size() : dice() % (model.size() + 1);
       const std::string data = Random(size, dice());
-      if (landing == nullptr || !landing->Refill()) landing = Engine().MakeLanding();
+      if (landing == nullptr || !landing->Refill()) landing = Engine().incoming().MakeLanding();
       if (landing && dice() % 4 != 0) {
         Fill(*landing, data);
         MustWriteLanded(*file, offset, *landing, size, place);

@@ -1,7 +1,7 @@
 // WaitingWrites: where the bytes of writes lie that have to wait for memory or for their turn.
 //
 // Why: how many programs wait in write(2) is bounded by nobody, and each has up to 1 MiB here. So these bytes lie
-// in blocks of the pool (tag kParked), and beyond that share in one file without a name in the staging folder. From
+// in blocks of the pool (tag kParked), and beyond that share in one file in the staging folder (waiting_file.h). From
 // there they come back in the order in which they went, when others that waited have ended. Only if the disk does not
 // take them, too, they stay in memory beside the pool (docs/known-issues.md): kUncountedBytesMax, or as much as their
 // share of the pool if that is more. Beyond that a write is refused, since without a bound the process would be killed,
@@ -17,39 +17,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <set>
 #include <span>
 
 #include "base/metrics.h"
-#include "base/mutex.h"
+#include "data/incoming/waiting_file.h"
 #include "data/memory/memory_pool.h"
-#include "data/staging/staging_file.h"
 #include "data/staging/staging_space.h"
 #include "ossfs2/landing.h"
 
 namespace ossfs2 {
-
-// The bytes of writes on disk, each in a slot of the file, which is cut when the last one has left.
-class WaitingFile {
- public:
-  explicit WaitingFile(StagingSpace& space) : space_(space) {}
-  ~WaitingFile();
-
-  Result<size_t> Put(std::span<const std::byte> bytes) EXCLUDES(mutex_);
-  Status Read(size_t slot, size_t at, std::span<std::byte> out) EXCLUDES(mutex_);
-  void Free(size_t slot) EXCLUDES(mutex_);
-
- private:
-  static constexpr uint64_t kSlotBytes = Landing::kBytes;
-
-  Result<size_t> TakeSlot() REQUIRES(mutex_);
-
-  StagingSpace& space_;
-  Mutex mutex_;
-  std::shared_ptr<StagingFile> file_ GUARDED_BY(mutex_);
-  std::set<size_t> free_ GUARDED_BY(mutex_);  // the lowest first: their pages are in the page cache
-  size_t slots_ GUARDED_BY(mutex_) = 0;
-};
 
 class WaitingWrites {
  public:

@@ -6,8 +6,6 @@
 
 #include "base/mutex.h"
 #include "data/content/write_services.h"
-#include "data/incoming/waiting_writes.h"
-#include "data/incoming/write_landing.h"
 #include "data/recovery/journal_recovery.h"
 #include "data/recovery/rename_record.h"
 #include "data/write/seam_pages.h"
@@ -46,11 +44,7 @@ class WriteEngineImpl final : public WriteEngine {
     services_.ends.Shutdown();
   }
 
-  std::unique_ptr<Landing> MakeLanding() override { return WriteLanding::Make(services_.pool); }
-
-  void KeepWaiting(std::span<const std::byte> bytes, std::function<void(FetchLanding)> may_run) override {
-    waiting_.Keep(bytes, std::move(may_run));
-  }
+  IncomingWrites& incoming() override { return incoming_; }
 
   std::shared_ptr<WriteFile> Open(WriteTarget target) override EXCLUDES(mutex_) {
     std::shared_ptr<WriteFileImpl> open;  // perhaps its last reference, which must not go under the lock
@@ -94,7 +88,7 @@ class WriteEngineImpl final : public WriteEngine {
     // First all are closed to writes: one that waits behind another would only begin new requests.
     for (const auto& file : files) file->Refuse();
     for (const auto& file : files) file->Abandon();
-    waiting_.Shutdown();
+    incoming_.Shutdown();
     services_.activity.WaitUntilIdle();
   }
 
@@ -145,7 +139,7 @@ class WriteEngineImpl final : public WriteEngine {
 
   WriteServices services_;
   SeamBudget seams_;
-  WaitingWrites waiting_{services_.pool, services_.space};
+  IncomingWrites incoming_{services_.pool, services_.space};
   std::shared_ptr<Relief> relief_;
   mutable Mutex mutex_;
   std::map<uint64_t, std::weak_ptr<WriteFileImpl>> files_ GUARDED_BY(mutex_);

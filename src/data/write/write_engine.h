@@ -3,8 +3,7 @@
 //
 // It makes one WriteFile (write_file.h, where most of the contract is) for each inode that is open for writing.
 // Behind these two headers, from the outside in:
-//   ../incoming             writes before they come to a file: write_landing.h, those that are not copied;
-//                           waiting_writes.h, those that wait
+//   ../incoming             writes before they come to a file (incoming_writes.h)
 //   write_file_impl.h       the state machine of one file, which passes its bytes from one of these to another:
 //   ../content              what the bytes of an open file are
 //     write_stream.h        written in order (sent_parts.h, write_spill.h)
@@ -22,18 +21,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "data/explanation.h"
+#include "data/incoming/incoming_writes.h"
 #include "data/memory/memory_pool.h"
-#include "data/object_version.h"
 #include "data/recovery/rename_record.h"
 #include "data/upload/upload_options.h"
 #include "data/write/write_file.h"
-#include "ossfs2/landing.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2 {
@@ -45,10 +41,8 @@ class WriteEngine {
   // Before an object is copied to another key to be deleted then. Not null; must not outlive the engine.
   virtual std::unique_ptr<RenameRecord> BeginRename(const std::string& from, const std::string& from_etag,
                                                     const std::string& to) = 0;
-  // Memory to receive a write into; null: none to spare now.
-  virtual std::unique_ptr<Landing> MakeLanding() = 0;
-  // FileSystem::KeepWaiting.
-  virtual void KeepWaiting(std::span<const std::byte> bytes, std::function<void(FetchLanding)> may_run) = 0;
+  // Writes before they come to a file.
+  virtual IncomingWrites& incoming() = 0;
   // Finishes or aborts what a crashed run left in the journal; before the mount serves. Blocking.
   virtual Status Recover() = 0;
   // Bytes not yet published, all files: for the flush deadline and its report.

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/recent_ids.h"
 #include "base/executor.h"
+#include "base/recent_ids.h"
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"
 #include "fs/shared/fs_options.h"

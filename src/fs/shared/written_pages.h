@@ -17,9 +17,10 @@
 
 #include "base/metrics.h"
 #include "base/mutex.h"
-#include "data/read/read_engine.h"
+#include "data/object_version.h"
 #include "data/write/kept_page.h"
 #include "data/write/seam_pages.h"
+#include "ossfs2/read_reply.h"
 
 namespace ossfs2 {
 

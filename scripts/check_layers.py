@@ -21,11 +21,18 @@ SERVER_MAY_USE_OF_OSS = {"oss/signing/%s.h" % name for name in ("signing", "s3_s
 FOLDERS = {
     "http": ["message", "net", "transport", "client", "curl", "lean", ""],
     "oss": ["signing", "credentials", "protocol", "exchange", "operations", "", "fakes"],
-    "data": ["", "memory", "journal", "staging", "read", "upload", "recovery", "content", "incoming", "write"],
+    "data": ["", "memory",
+             "read/shared", "read/chunks", "read/fetch", "read/pages", "read/plan", "read/file", "read",
+             "journal", "staging", "upload", "recovery", "content", "incoming", "write"],
     "fs": ["handles", "tree", "shared", "lookup", "attributes", "files", "names", ""],
     "cli": ["admin", "options", "reference", "settings", "mounts", "daemon", "", "commands"],
     "server": ["storage", "transport", "exchange", "auth", "operations", ""],
     "launcher": [""],
+}
+
+# Halves of a layer that know nothing of each other, whatever the order; by the first part of a folder's path.
+APART = {
+    "data": [{"read"}, {"journal", "staging", "upload", "recovery", "content", "incoming", "write"}],
 }
 
 # The lowest layer that may use each public header.
@@ -107,6 +114,9 @@ def folder_may_use(path, layer, header):
     for folder in (own, other):
         if folder not in order:
             return "the folder '%s' of %s is not in FOLDERS of check_layers.py" % (folder, layer)
+    for half in APART.get(layer, []):
+        if own.split("/")[0] in half and any(other.split("/")[0] in apart for apart in APART[layer] if apart != half):
+            return "in %s, %s and %s know nothing of each other" % (layer, own, other)
     if order.index(other) > order.index(own):
         return "in %s, %s comes before %s" % (layer, own or "the top folder", other or "the top folder")
     return None

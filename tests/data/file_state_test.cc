@@ -3,10 +3,10 @@
 
 #include <thread>
 
-#include "data/read/file_lead.h"
-#include "data/read/file_pages.h"
-#include "data/read/page_filler.h"
-#include "data/read/whole_file_pull.h"
+#include "data/read/pages/file_pages.h"
+#include "data/read/pages/page_filler.h"
+#include "data/read/plan/file_lead.h"
+#include "data/read/plan/whole_file_pull.h"
 
 namespace ossfs2 {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "data/read/fetch_scheduler.h"
+#include "data/read/fetch/fetch_scheduler.h"
 #include "tests/data/read_harness.h"
 
 namespace ossfs2 {

@@ -1,5 +1,5 @@
 // What the read engine puts into the kernel's page cache ahead of its readers.
-#include "data/read/page_filler.h"
+#include "data/read/pages/page_filler.h"
 
 #include <algorithm>
 #include <map>
@@ -108,7 +108,7 @@ TEST(PageFillerTest, StoppedFillingStartsNoMoreAndUndoesWhatHangs) {
   pages.Hold(true);
   harness.ReadRange(*file, 7, 0, 512 * kMiB, kMiB);
   pages.WaitEntered();
-  harness.engine().StopFilling(1, ReadEngine::StoresUnderWay::kWait);  // comes back although a store hangs
+  harness.engine().StopFilling(1, StoresUnderWay::kWait);  // comes back although a store hangs
   EXPECT_TRUE(pages.stored().empty());
   pages.Hold(false);
   pages.WaitDropped();

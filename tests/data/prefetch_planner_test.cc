@@ -1,12 +1,11 @@
 // What is fetched next for the readers of a file, without a store: ranges in, ranges out.
-#include "data/read/prefetch_planner.h"
+#include "data/read/plan/prefetch_planner.h"
 
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <vector>
-
-#include "oss/fakes/memory_store.h"
 
 namespace ossfs2 {
 namespace {
@@ -49,12 +48,11 @@ class PrefetchPlannerTest : public ::testing::Test {
 
   uint64_t size_ = 1024 * kMiB;
   uint64_t unread_bytes_ = 0;
-  int64_t now_ns_ = ReadCore::NowNs();
-  std::unique_ptr<oss::MemoryStore> store_ = oss::MakeMemoryStore();
+  int64_t now_ns_ = PrefetchServices::NowNs();
   MemoryPool pool_{1ull << 30};
   ReadOptions options_;
-  ReadCore core_{*store_, pool_, options_};
-  PrefetchPlanner planner_{core_, 1};
+  PrefetchServices services_{pool_, options_};
+  PrefetchPlanner planner_{services_, 1};
   ChunkMap chunks_;
   RangeSet delivered_;
 };

@@ -1,5 +1,5 @@
 // When the processor is the limit, little is held: windows, and what was consumed.
-#include "data/read/read_core.h"
+#include "data/read/file/read_core.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -10,8 +10,8 @@
 #include <future>
 #include <thread>
 
-#include "data/read/cached_file.h"
-#include "data/read/stream_window.h"
+#include "data/read/file/cached_file.h"
+#include "data/read/plan/stream_window.h"
 #include "oss/fakes/memory_store.h"
 
 namespace ossfs2 {
@@ -167,7 +167,7 @@ TEST_F(ClosedFileTest, IsKeptForAWhileWhenItIsReadAgainSoon) {
 }
 
 TEST_F(ClosedFileTest, IsKeptWhenThePageCacheWasTooSmallLately) {
-  const auto note = [this](CachedFile&) { shared_->NoteShared(ReadCore::kSharedBytesMin, ReadCore::NowNs()); };
+  const auto note = [this](CachedFile&) { shared_->signs.NoteShared(ReaderSigns::kSharedBytesMin, ReadCore::NowNs()); };
   EXPECT_EQ(Kept(kLong, note), kLong);
 }
 
@@ -239,16 +239,16 @@ TEST_F(ReadCoreTest, MoreIsKeptWhileDirectReadersComeOneAfterTheOther) {
     auto chunk = std::make_shared<Chunk>(range, pool_.TryAllocate(MemoryTag::kRead, 32), false);
     core_->cache.AddConsumed({}, chunk, now_ns_, ReadCache::kGraceNs);
   }
-  core_->NoteFollower(ReadCore::kSharedBytesMin, ReadCore::NowNs());
+  core_->signs.NoteFollower(ReaderSigns::kSharedBytesMin, ReadCore::NowNs());
   core_->RelievePressure();
   EXPECT_EQ(core_->cache.ConsumedBytes(), kBytes);
   core_->cache.Expire(now_ns_ + ReadCache::kGraceNs + 1);
   EXPECT_EQ(core_->cache.ConsumedBytes(), kBytes) << "the next reader may be some seconds behind";
-  core_->NoteFollower(ReadCore::kSharedBytesMin, ReadCore::NowNs() - ReadCore::kSharedNs - 1);
-  core_->NoteCompany(ReadCore::NowNs());
+  core_->signs.NoteFollower(ReaderSigns::kSharedBytesMin, ReadCore::NowNs() - ReaderSigns::kSharedNs - 1);
+  core_->signs.NoteCompany(ReadCore::NowNs());
   core_->RelievePressure();
   EXPECT_EQ(core_->cache.ConsumedBytes(), ReadCache::kRecentBytesMax);
-  core_->NoteCompany(ReadCore::NowNs() - ReadCore::kSharedNs - 1);
+  core_->signs.NoteCompany(ReadCore::NowNs() - ReaderSigns::kSharedNs - 1);
   core_->RelievePressure();
   EXPECT_EQ(core_->cache.ConsumedBytes(), ReadCache::kLittleBytesMax) << "a single reader's bytes are not read again";
   core_->cache.Expire(now_ns_ + ReadCache::kGraceNs + 1);
@@ -258,25 +258,25 @@ TEST_F(ReadCoreTest, MoreIsKeptWhileDirectReadersComeOneAfterTheOther) {
 TEST_F(ReadCoreTest, WhatIsReadTwiceIsKept) {
   Second(kFastNs, 0.6);
   ASSERT_TRUE(core_->SavesProcessor());
-  core_->NoteShared(ReadCore::kSharedBytesMin, ReadCore::NowNs());
+  core_->signs.NoteShared(ReaderSigns::kSharedBytesMin, ReadCore::NowNs());
   EXPECT_FALSE(core_->SavesProcessor());
   EXPECT_FALSE(core_->ReadFromCache());
-  core_->NoteShared(ReadCore::kSharedBytesMin, ReadCore::NowNs() - ReadCore::kSharedNs - 1);
+  core_->signs.NoteShared(ReaderSigns::kSharedBytesMin, ReadCore::NowNs() - ReaderSigns::kSharedNs - 1);
   EXPECT_TRUE(core_->SavesProcessor());
 }
 
 TEST_F(ReadCoreTest, ALittleThatIsReadTwiceIsNoSign) {
-  RecentSign sign(ReadCore::kSharedBytesMin, ReadCore::kSharedNs);
+  RecentSign sign(ReaderSigns::kSharedBytesMin, ReaderSigns::kSharedNs);
   const auto lately = [&](int64_t at_ns) { return sign.Lately(at_ns); };
-  constexpr uint64_t kHalf = ReadCore::kSharedBytesMin / 2;
+  constexpr uint64_t kHalf = ReaderSigns::kSharedBytesMin / 2;
   EXPECT_FALSE(lately(0));
   sign.Note(kHalf, 1);
   EXPECT_FALSE(lately(1));
-  sign.Note(kHalf, 2 + ReadCore::kSharedNs);  // after a pause: counted anew
-  EXPECT_FALSE(lately(2 + ReadCore::kSharedNs));
-  sign.Note(kHalf, 3 + ReadCore::kSharedNs);
-  EXPECT_TRUE(lately(3 + 2 * ReadCore::kSharedNs));
-  EXPECT_FALSE(lately(4 + 2 * ReadCore::kSharedNs));
+  sign.Note(kHalf, 2 + ReaderSigns::kSharedNs);  // after a pause: counted anew
+  EXPECT_FALSE(lately(2 + ReaderSigns::kSharedNs));
+  sign.Note(kHalf, 3 + ReaderSigns::kSharedNs);
+  EXPECT_TRUE(lately(3 + 2 * ReaderSigns::kSharedNs));
+  EXPECT_FALSE(lately(4 + 2 * ReaderSigns::kSharedNs));
 }
 
 TEST_F(ReadCoreTest, WhoHoldsMoreAnyhowHasLargeWindows) {

@@ -11,7 +11,7 @@
 
 #include "data/memory/memory_pool.h"
 #include "data/read/read_engine.h"
-#include "data/read/read_metrics.h"
+#include "data/read/shared/read_metrics.h"
 #include "oss/fakes/fault_store.h"
 #include "oss/fakes/memory_store.h"
 

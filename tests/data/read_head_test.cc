@@ -1,7 +1,7 @@
 // Heads of files and small files that are read in pieces: what is asked of the store (head_size.h).
 #include <thread>
 
-#include "data/read/head_size.h"
+#include "data/read/file/head_size.h"
 #include "tests/data/read_harness.h"
 
 namespace ossfs2 {

@@ -4,8 +4,8 @@
 #include <random>
 #include <thread>
 
-#include "data/read/page_filler.h"
-#include "data/read/shard_lead.h"
+#include "data/read/pages/page_filler.h"
+#include "data/read/plan/shard_lead.h"
 #include "tests/data/fake_pages.h"
 #include "tests/support/seed.h"
 
@@ -335,7 +335,7 @@ TEST_F(ReadLeadTest, AChangedShardIsStoredNoMoreAndItsShareIsReturned) {
   Make(1024 * kMiB);
   ReadShard(1);
   WaitStored(2, kShardBytes - Wires());
-  harness_->engine().StopFilling(2, ReadEngine::StoresUnderWay::kWait);
+  harness_->engine().StopFilling(2, StoresUnderWay::kWait);
   harness_->engine().Drop(2);
   versions_[2] = harness_->Put(Key(2), kShardBytes, 99);
   auto file = Open(2);
@@ -381,7 +381,7 @@ TEST_F(ReadLeadTest, RandomLoadersSeeTheContent) {
           for (uint64_t offset = 0; offset < end && !testing::Test::HasFatalFailure(); offset += step)
             if (cold || !pages_.Has(offset, id) || !pages_.Has(std::min(offset + step, kShardBytes) - 1, id))
               harness_->Read(*file, handle, offset, static_cast<size_t>(step));
-          using Stores = ReadEngine::StoresUnderWay;
+          using Stores = StoresUnderWay;
           if (random() % 8 == 0)
             harness_->engine().StopFilling(id, random() % 2 == 0 ? Stores::kWait : Stores::kLeave);
           if (random() % 8 == 0) harness_->engine().Drop(id);

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "data/read/read_cache.h"
+#include "data/read/chunks/read_cache.h"
 #include "read_harness.h"
 
 namespace ossfs2 {

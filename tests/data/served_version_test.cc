@@ -1,5 +1,5 @@
 // Which version a file serves: what opens, renames and refusals make of it.
-#include "data/read/served_version.h"
+#include "data/read/file/served_version.h"
 
 #include <gtest/gtest.h>
 

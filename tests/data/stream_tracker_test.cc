@@ -1,15 +1,15 @@
 // Who reads on where (StreamTracker), how much is read ahead (StreamWindow), and how many GETs at once (AdaptiveLimit).
-#include "data/read/stream_tracker.h"
+#include "data/read/plan/stream_tracker.h"
 
 #include <gtest/gtest.h>
 
 #include "base/crc64.h"
-#include "data/read/adaptive_limit.h"
-#include "data/read/byte_ranges.h"
-#include "data/read/crc_ledger.h"
-#include "data/read/read_pace.h"
-#include "data/read/stream_window.h"
-#include "data/read/whole_file_detector.h"
+#include "data/read/fetch/adaptive_limit.h"
+#include "data/read/file/crc_ledger.h"
+#include "data/read/plan/read_pace.h"
+#include "data/read/plan/stream_window.h"
+#include "data/read/plan/whole_file_detector.h"
+#include "data/read/shared/byte_ranges.h"
 
 namespace ossfs2 {
 namespace {

@@ -6,8 +6,8 @@
 #include "base/mutex.h"
 #include "base/str.h"
 #include "base/timer.h"
-#include "data/read/cached_file.h"
-#include "data/read/read_core.h"
+#include "data/read/file/cached_file.h"
+#include "data/read/file/read_core.h"
 
 namespace ossfs2 {
 namespace {

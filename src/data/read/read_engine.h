@@ -1,6 +1,17 @@
 // ReadEngine: reads of objects with every byte fetched once per host, prefetched as the readers behave, inside the
 // pool's budget. docs/life-of-a-read.md follows one read through it.
 //
+// Behind this header, from the outside in (scripts/check_layers.py has the same order):
+//   read_engine.cc  the files by id, the clock tick, the next of a run
+//   file/           the bytes of one object version for all its readers (cached_file.h), and what all files share
+//                   (read_core.h)
+//   plan/           what to fetch ahead of the readers (prefetch_planner.h), from streams, pulls and leads; what is
+//                   learnt of server and readers (prefetch_services.h)
+//   pages/          the kernel's page cache: what is put there, and what must not be (kernel_pages.h, page_filler.h)
+//   fetch/          how many GETs run (fetch_scheduler.h)
+//   chunks/         ranges in memory, here or on their way (chunk_map.h), and the order in which they go (read_cache.h)
+//   shared/         options, metrics, ranges of bytes
+//
 // One ReadFile for each inode and object version, shared by all handles and processes. Its chunk map holds what is
 // fetched and what is in flight (single flight); stream trackers, several per file, decide what to fetch ahead; the
 // cache keeps consumed chunks, LRU over all files, up to cache_bytes and within the pool.
@@ -14,43 +25,22 @@
 // Idle handles own nothing.
 #pragma once
 
-#include <sys/uio.h>
-
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
-#include <vector>
+#include <utility>
 
-#include "base/page_size.h"
 #include "data/explanation.h"
 #include "data/memory/memory_pool.h"
 #include "data/object_version.h"
+#include "data/read/pages/kernel_pages.h"
+#include "data/read/shared/read_options.h"
 #include "ossfs2/object_store.h"
 #include "ossfs2/read_reply.h"
 
 namespace ossfs2 {
-
-struct ReadOptions {
-  uint64_t chunk_bytes = 8ull << 20;   // prefetch_chunk_size, 1..128 MiB
-  int concurrency = 256;               // prefetch_concurrency: GETs in flight, an upper bound; 0: no prefetch
-  int concurrency_per_file = 64;       // prefetch_concurrency_per_file, an upper bound
-  int64_t chunks_max = 0;              // prefetch_chunks: 0 = by memory; -1 = no bound; else chunks held ahead
-  uint64_t cache_bytes = 0;            // memory_data_cache_size
-  bool cache_until_close = false;      // the old rule: free the cache at a file's last close
-  bool detect_whole_file = true;       // page faults spread over a file pull the rest ahead
-  bool prefetch_next_shard = true;     // model-0000N-of-0000M
-  uint64_t lead_bytes_max = 0;         // of the next shards, put into the page cache before anybody opens them
-  int fill_threads = 0;                // put fetched bytes into the page cache ahead of readers; 0: do not
-  bool page_cache = false;             // programs that read (not by a map) read through the page cache, not past it
-  uint64_t page_bytes = KernelPageBytes();  // of the page cache
-  std::string cpu_pressure_file{};     // see CpuPressure; empty: processors are never short
-  bool verify_crc64 = false;           // compare the CRC of a whole object read in order
-  std::chrono::milliseconds replacement_wait_max{120'000};  // reads wait no longer for a Replacement
-};
 
 class ReadFile {
  public:
@@ -78,17 +68,6 @@ class Replacement {
   virtual void Rebind(const ObjectVersion& version) = 0;
 };
 
-// The kernel's page cache of the mount, as the engine sees it.
-class KernelPages {
- public:
-  virtual ~KernelPages() = default;
-  // Puts bytes that the object has at `offset` into the file's page cache; both are multiples of the page
-  // size. May wait for reads of these pages; false: the kernel does not know the file.
-  virtual bool Store(uint64_t file_id, uint64_t offset, const std::vector<iovec>& parts) = 0;
-  // Undoes a Store that came after the file had changed. Must not wait.
-  virtual void Drop(uint64_t file_id) = 0;
-};
-
 class ReadEngine {
  public:
   virtual ~ReadEngine() = default;
@@ -114,9 +93,7 @@ class ReadEngine {
   // Where fetched bytes may be put before they are read; null, also at the end: nowhere, and no call runs any more.
   virtual void SetKernelPages(KernelPages* kernel) = 0;
   // Nothing more of the file is put there until it is closed: its bytes change. With kWait no such call runs any more
-  // afterwards, unless it hangs for longer than kStopFillingWait; then it is undone when it ends.
-  static constexpr std::chrono::milliseconds kStopFillingWait{1000};
-  enum class StoresUnderWay : uint8_t { kLeave, kWait };
+  // afterwards, unless it hangs for longer than kStopFillingWait (kernel_pages.h); then it is undone when it ends.
   virtual void StopFilling(uint64_t file_id, StoresUnderWay stores) = 0;
   // The same, with kWait, while the answer lives, whoever opens and closes the file meanwhile: it is open for writing.
   virtual std::shared_ptr<const void> HoldFilling(uint64_t file_id) = 0;

@@ -132,7 +132,7 @@ void FsContext::Tell(const Notices& notices) {
   KernelNotifier* kernel = notifier.load();
   if (kernel == nullptr) return;
   for (const Ino ino : notices.inodes) {
-    reads.StopFilling(ino, ReadEngine::StoresUnderWay::kLeave);
+    reads.StopFilling(ino, StoresUnderWay::kLeave);
     kernel->InvalidateAttributes(ino);
     kernel->InvalidateInode(ino);
   }

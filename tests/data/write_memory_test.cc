@@ -1,6 +1,7 @@
 // Writers that share a pool too small for all of them at once.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <barrier>
 #include <cerrno>
 #include <fstream>
@@ -37,6 +38,78 @@ TEST_F(WriteMemory, SmallFilesThatGrowInAnyOrderDoNotWaitForEachOther) {
     wanted.replace(MemoryPool::kBlockBytes + 100, 6, "second");
     ExpectContent("file" + std::to_string(i), wanted);
   }
+}
+
+// More writers than the pool has parts: each gets its turn, and the budget holds.
+TEST_F(WriteMemory, ThirtyTwoWritersShareLittleMemory) {
+  SetPool(16 * kMiB);
+  options_.part_bytes = 2 * kMiB;
+  constexpr int kWriters = 32;
+  std::vector<std::shared_ptr<WriteFile>> files;
+  std::vector<std::string> contents;
+  for (int i = 0; i < kWriters; ++i) {
+    files.push_back(NewFile("file" + std::to_string(i)));
+    contents.push_back(Random(3 * kMiB + static_cast<size_t>(i) * 1000, static_cast<uint64_t>(i)));
+  }
+  std::atomic<int> failures{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kWriters; ++i) {
+    threads.emplace_back([&, i] {
+      const auto index = static_cast<size_t>(i);
+      const std::string_view content = contents[index];
+      const size_t step = 4096 + index * 3000;
+      for (size_t at = 0; at < content.size(); at += step)
+        if (!WriteAt(*files[index], at, content.substr(at, step))) ++failures;
+      if (!files[index]->Publish({})) ++failures;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failures, 0);
+  for (int i = 0; i < kWriters; ++i) ExpectContent("file" + std::to_string(i), contents[static_cast<size_t>(i)]);
+  EXPECT_LE(pool_->PeakBytes(), pool_->limit_bytes());
+  files.clear();
+  engine_.reset();
+  EXPECT_EQ(pool_->UsedBytes(), 0u);
+}
+
+// Idle files with a few bytes each must not keep a writer from its memory.
+TEST_F(WriteMemory, IdleFilesGiveUpTheirBuffers) {
+  SetPool(16 * kMiB);
+  std::vector<std::shared_ptr<WriteFile>> idle;
+  for (int i = 0; i < 100; ++i) {
+    idle.push_back(NewFile("idle" + std::to_string(i)));
+    MustWrite(*idle.back(), 0, "a few bytes");
+  }
+  auto file = NewFile("busy");
+  const std::string data = Random(20 * kMiB, 10);
+  WriteInOrder(*file, data, kMiB);
+  MustPublish(*file);
+  ExpectContent("busy", data);
+  for (const auto& other : idle) {
+    MustWrite(*other, 11, " more");
+    MustPublish(*other);
+  }
+  ExpectContent("idle99", "a few bytes more");
+}
+
+TEST_F(WriteMemory, TryWriteNeverWaitsForMemoryOnTheWire) {
+  SetPool(16 * kMiB);
+  store_->HoldData(true);
+  auto file = NewFile();
+  const std::string piece = Random(kMiB, 11);
+  uint64_t at = 0;
+  for (; at < 64 * kMiB; at += piece.size()) {
+    const Result<bool> taken = file->TryWrite(at, Bytes(piece), WritePlace::kOffset);
+    ASSERT_TRUE(taken);
+    if (!*taken) break;
+  }
+  EXPECT_LT(at, 16 * kMiB);
+  EXPECT_GE(at, 3 * kMiB);
+  store_->HoldData(false);
+  store_->ReleaseHeld(1000);
+  ASSERT_TRUE(file->Write(at, Bytes(piece), WritePlace::kOffset));
+  MustPublish(*file);
+  EXPECT_EQ(store_->Content("file")->size(), at + piece.size());
 }
 
 // --- no memory and no staging disk ---

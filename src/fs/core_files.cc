@@ -55,8 +55,11 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadInto in
   if (into == ReadInto::kPageCache) opener_.NoteMapped(*handle);
   const auto writer = handle->file->writer();
   const bool removed = handle->file->unlinked && writer && !writer->detached();
-  if (writer && (handle->file->ahead() || (removed && writer->size() > 0)))
+  if (writer && (handle->file->ahead() || (removed && writer->size() > 0))) {
+    // What others write here lies over a version that it did not open.
+    if (handle->outdated() && !handle->stores) return done(context_.MakeStale(handle->ino));
     return ReadDirty(std::move(handle), offset, size, std::move(done));
+  }
   if (writer && writer->detached() && writer->size() == 0) return done(ReadReply());
   const uint64_t version = handle->file->version;
   const auto reader = ReaderOf(*handle);
@@ -68,6 +71,8 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadInto in
   reader->Read(reads_as, offset, size, into,
                [this, handle = std::move(handle), version, offset, size, into,
                 done = std::move(done)](Result<ReadReply> reply) mutable {
+                 // Behind the old end the kernel would go on with pages of the new version, or zeros.
+                 if (reply && reply->bytes < size && handle->outdated()) reply = context_.MakeStale(handle->ino);
                  if (reply || reply.error().errno_value != ESTALE) return done(std::move(reply));
                  if (StoredSince(*handle, version)) return Read(handle->id, offset, size, into, std::move(done));
                  ReadOfLost(std::move(handle), offset, size, reply.error(), std::move(done));
@@ -75,10 +80,10 @@ void CoreFileSystem::Read(HandleId id, uint64_t offset, size_t size, ReadInto in
 }
 
 // The object is not what was opened any more. Where this mount takes its name (Detacher) the writer has the bytes, or
-// knows where they are; it has its turn as soon as the name is gone.
+// knows where they are; it has its turn as soon as the name is gone. They may be those of a newer version.
 void CoreFileSystem::ReadOfLost(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, Error error,
                                 ReadDone done) {
-  if (!LostHere(*handle)) return done(std::move(error));
+  if (handle->outdated() || !LostHere(*handle)) return done(std::move(error));
   ReadDirty(std::move(handle), offset, size, std::move(done));
 }
 

@@ -1,5 +1,7 @@
 """Readers of a file whose object this mount copies onto itself or to another name: a new ETag is no new content."""
+import concurrent.futures
 import errno
+import mmap
 import os
 import random
 import threading
@@ -259,6 +261,21 @@ class ReplacedBeforeAnOpen(MountCase):
         for size in range(100, 400):
             self.server.client.put("at-once", b"n" * size)
             self.assertEqual(len(self.read(path)), size)
+
+    def test_direct_read_over_the_old_end(self):
+        """Where a direct read ends the kernel goes on in the page cache, which has the new version by then."""
+        path = os.path.join(self.mount.path, "direct")
+        self.server.client.put("direct", b"o" * 5000)
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECT)
+        self.server.set_fault("op=get,key=direct,count=1,kind=late-answer:2000")
+        with concurrent.futures.ThreadPoolExecutor() as threads, mmap.mmap(-1, 4 * 4096) as buffer:
+            read = threads.submit(os.preadv, handle, [buffer], 0)
+            wait_until(lambda: self.server.stats().faults, 20, "a read that waits")
+            self.server.client.put("direct", b"n" * 4 * 4096)
+            with open(path, "rb") as stream:
+                self.assertEqual(stream.read(), b"n" * 4 * 4096)
+            self.assertIsInstance(read.exception(60), OSError, "%d bytes" % len(buffer[:].rstrip(b"\0")))
+        os.close(handle)
 
     def read(self, path, offset=0):
         handle = os.open(path, os.O_RDONLY)

@@ -68,6 +68,42 @@ TEST_F(ReplacedElsewhere, TheNextCopyAfterARefusedOneSeesTheNewVersion) {
   EXPECT_EQ(store_->Content("again"), newer);
 }
 
+// What the file keeps for its handles without the name is the new version, which this handle never opened.
+TEST_F(ReplacedElsewhere, AHandleOfBeforeReadsNothingWhenTheNewVersionLosesItsNameHere) {
+  for (const bool removed : {true, false}) {
+    for (const size_t bytes : {size_t{10}, size_t{3} << 20}) {  // fetched, or parked in the bucket
+      store_->PutContent("f", std::string(bytes, 'a'));
+      store_->PutContent("other", "other");
+      const HandleId before = *mount_.OpenPath("f", O_RDONLY);
+      EXPECT_EQ(*mount_.Read(before, 0, 1), "a");
+      store_->PutContent("f", std::string(bytes + 1, 'b'));
+      clock_.Advance(std::chrono::seconds(61));
+      const HandleId after = *mount_.OpenPath("f", O_RDONLY);
+      ASSERT_EQ(removed ? mount_.Unlink("f") : mount_.Rename("other", "f"), 0);
+      const Result<std::string> read = mount_.Read(before, 0, 1);
+      EXPECT_EQ(read ? 0 : read.error().errno_value, ESTALE) << bytes << " bytes, removed: " << removed;
+      EXPECT_EQ(*mount_.Read(after, 0, 1), "b");
+      for (const HandleId handle : {before, after}) mount_.Close(handle);
+      clock_.Advance(std::chrono::seconds(61));
+    }
+  }
+}
+
+TEST_F(ReplacedElsewhere, AHandleOfBeforeReadsNothingOfWhatIsWrittenOverTheNewVersion) {
+  store_->PutContent("f", "old");
+  const HandleId before = *mount_.OpenPath("f", O_RDONLY);
+  EXPECT_EQ(*mount_.Read(before, 0, 10), "old");
+  store_->PutContent("f", "newer");
+  clock_.Advance(std::chrono::seconds(61));
+  const HandleId writer = *mount_.OpenPath("f", O_RDWR);
+  EXPECT_TRUE(mount_.Write(writer, 0, "N"));
+  EXPECT_EQ(*mount_.Read(writer, 0, 10), "Newer");
+  const Result<std::string> read = mount_.Read(before, 0, 10);
+  EXPECT_EQ(read ? 0 : read.error().errno_value, ESTALE);
+  mount_.Close(before);
+  EXPECT_EQ(mount_.Close(writer), 0);
+}
+
 // It may have read the old version all the same, from the page cache.
 TEST_F(ReplacedElsewhere, AHandleWhoseFirstReadComesAfterTheNewVersionWasSeenIsRefused) {
   store_->PutContent("f", "old");

@@ -64,6 +64,21 @@ TEST_F(DirectOpens, UseThePageCacheBesideAFileThatIsMapped) {
   EXPECT_TRUE(IsDirect("model/b", O_RDWR)) << "who writes passes it by";
 }
 
+// Pages of the old bytes could stay (fuse_direct_io of kernels before 6.18).
+TEST_F(DirectOpens, NobodyReadsByThePageCacheWhatOthersWritePastIt) {
+  Map("model/a");
+  const Opened reader = Open("model/b");
+  ASSERT_FALSE(reader.direct_io);
+  EXPECT_FALSE(IsDirect("model/b", O_RDWR));
+  EXPECT_EQ(mount_.Close(reader.handle), 0);
+  const Opened writer = Open("model/b", O_RDWR);
+  ASSERT_TRUE(writer.direct_io);
+  EXPECT_TRUE(IsDirect("model/b"));
+  EXPECT_FALSE(IsDirect("model/a"));
+  EXPECT_EQ(mount_.Close(writer.handle), 0);
+  EXPECT_FALSE(IsDirect("model/b"));
+}
+
 TEST_F(DirectOpens, PassItByAgainAMinuteLater) {
   Map("model/a");
   clock_.Advance(std::chrono::seconds(59));

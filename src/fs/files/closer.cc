@@ -117,6 +117,8 @@ void Closer::DropHandle(FileHandle& handle) {
     // Whether the answer to its open has dropped the pages is not known (Opener::NoteAnswered).
     if (handle.drops_pages >= 0) notices.inodes.push_back(handle.ino);
     if (handle.closing.exchange(false)) file.closing.fetch_sub(1);
+    if (!handle.direct) --file.page_cache_handles;
+    if (handle.direct && handle.stores) --file.direct_writers;
     if (--file.handles == 0) {
       unlinked = node->unlinked;
       abandoned = EndFile(node, handle.file, notices);

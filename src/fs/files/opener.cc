@@ -13,10 +13,10 @@ namespace ossfs2 {
 namespace {
 
 bool WantsWrite(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
-int64_t Ns(SteadyTime time) { return std::chrono::nanoseconds(time.time_since_epoch()).count(); }
-bool Changes(int flags) { return WantsWrite(flags) || (flags & O_TRUNC) != 0; }
 
 }  // namespace
+
+bool Opener::Changes(int flags) { return WantsWrite(flags) || (flags & O_TRUNC) != 0; }
 
 Status Opener::Check(const Node* node, int flags) const {
   if (node->is_directory())
@@ -61,41 +61,6 @@ Status Opener::AskArchive(Ino ino) {
   return {};
 }
 
-// Until one of them has surely reached the kernel, all answers to opens let it drop the pages: another one might
-// overtake the first, and its program would read pages of the old version.
-bool Opener::KeepsCache(const Node* node, FileHandle& handle) {
-  if (node->pages_stale()) handle.drops_pages = node->pages_made;
-  return !node->pages_stale();
-}
-
-void Opener::NoteAnswered(FileHandle& handle) {
-  if (handle.drops_pages.load(std::memory_order_relaxed) < 0) return;
-  const int32_t dropped = handle.drops_pages.exchange(-1);
-  MutexLock lock(context_.tree.mutex);
-  Node* node = context_.tree.Find(handle.ino);
-  // Not for what is newer than the open.
-  if (node != nullptr && node->pages_made == dropped) node->pages_dropped = node->pages_made;
-}
-
-// On direct_io mounts. A map reads through the page cache all the same, and whenever a program maps a file that was
-// opened to pass it by, the kernel drops the pages that are there (fuse_file_mmap): ranks that map the same files would
-// take them from each other. So files beside one that was mapped lately are opened for the page cache.
-bool Opener::PassesPageCache(const Node* node, int flags) const {
-  if (!context_.options.direct_io) return false;
-  if (Changes(flags) || node->parent == nullptr) return true;
-  return !context_.mapped_folders.NotedSince(node->parent->ino, Ns(context_.clock.NowSteady() - kMappedTime));
-}
-
-void Opener::NoteMapped(FileHandle& handle) {
-  if (!handle.direct) return;
-  const SteadyTime now = context_.clock.NowSteady();
-  if (Ns(now) < handle.map_known_until_ns.load(std::memory_order_relaxed)) return;
-  handle.map_known_until_ns.store(Ns(now + kNoteMapTime), std::memory_order_relaxed);
-  MutexLock lock(context_.tree.mutex);
-  const Node* node = context_.tree.Find(handle.ino);
-  if (node != nullptr && node->parent != nullptr) context_.mapped_folders.Note(node->parent->ino, Ns(now));
-}
-
 std::shared_ptr<FileHandle> Opener::MakeHandle(Node* node, int flags) {
   auto handle = std::make_shared<FileHandle>();
   handle->id = NextId();
@@ -115,6 +80,8 @@ std::shared_ptr<FileHandle> Opener::MakeHandle(Node* node, int flags) {
   handle->replaced = extra.open->replaced;
   ++extra.open->handles;
   if (handle->writable) ++extra.open->writable_handles;
+  if (!handle->direct) ++extra.open->page_cache_handles;
+  if (handle->direct && handle->stores) ++extra.open->direct_writers;
   context_.tree.Pin(node);
   files_.Add(handle);
   return handle;
@@ -221,14 +188,21 @@ Status Opener::Ask(Ino ino) {
   return CheckReplaced(ino, told.etag);
 }
 
-// A rename here has taken the name meanwhile, and the bucket had told of a version that is neither the one before nor
-// the one after: another client's, and what is kept of the file is older. The kernel is to look the name up again.
+// A rename here has taken the name, meanwhile or just before. What is kept of the file may be older than a version of
+// another client that the copy has replaced, unless the bucket told of it after the open began. Upon ESTALE the kernel
+// looks the name up again. Who opens the file itself again (/proc/self/fd) comes later, or is not helped.
 Status Opener::CheckReplaced(Ino ino, const std::string& told) {
   MutexLock lock(context_.tree.mutex);
+  const SteadyTime now = context_.clock.NowSteady();
+  const bool is_second_try = late_.TakeSecondTry(ino, now);
   const Node* node = context_.tree.Find(ino);
-  if (told.empty() || node == nullptr || !node->unlinked || node->etag.Equals(told)) return {};
-  const OpenFile* file = node->extra ? node->extra->open.get() : nullptr;
-  if (file == nullptr || file->successor_etag.empty() || file->successor_etag == told) return {};
+  const OpenFile* file = node != nullptr && node->unlinked && node->extra ? node->extra->open.get() : nullptr;
+  if (file == nullptr || !file->successor || is_second_try) return {};
+  if (!told.empty() && node->etag.Equals(told)) return {};
+  const OpenFile::Successor& successor = *file->successor;
+  const bool is_other = !told.empty() && successor.etag != told;
+  if (!is_other && now - successor.since >= LateOpens::kExpectFor) return {};
+  late_.NoteRefused(successor.ino, now);
   return context_.Stale(ino);
 }
 

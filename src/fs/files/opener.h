@@ -57,10 +57,13 @@ class Opener : public FsPart {
   static constexpr std::chrono::seconds kMappedTime{60};  // after a file was mapped, those beside it are expected to be
   static constexpr std::chrono::seconds kNoteMapTime{10};
 
+  static bool Changes(int flags);
   Status Check(const Node* node, int flags) const REQUIRES(context_.tree.mutex);
+  // --- the kernel's pages (opener_pages.cc) ---
   bool PassesPageCache(const Node* node, int flags) const REQUIRES(context_.tree.mutex);
   // Whether the kernel may keep its pages at the open that made the handle.
   static bool KeepsCache(const Node* node, FileHandle& handle);
+  // --- before a handle is made ---
   // Asks for all that has to be known, and tells the kernel of a new version, before a handle is made.
   Result<bool> AskBeforeOpen(Ino ino, int flags) EXCLUDES(context_.tree.mutex);
   // EACCES of an archived object; logged.
@@ -68,7 +71,7 @@ class Opener : public FsPart {
   // Brings the file up to date. With close_to_open it is then what the bucket had after the call.
   Status AskForOpen(Ino ino) EXCLUDES(context_.tree.mutex);
   Status Ask(Ino ino) EXCLUDES(context_.tree.mutex);
-  // `told`: the ETag that the bucket answered.
+  // `told`: the ETag that the bucket answered; empty: it was not asked, or had no file.
   Status CheckReplaced(Ino ino, const std::string& told) EXCLUDES(context_.tree.mutex);
   // Whether an archived file can be read by now; the node is told.
   Status AskArchive(Ino ino) EXCLUDES(context_.tree.mutex);

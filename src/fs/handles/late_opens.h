@@ -4,6 +4,10 @@
 // between, the open finds a file without a name (ESTALE). The kernel then tries once more, but programs that replace a
 // name again and again may be there first again: what they replace next is kept for a while (replaced_files.h).
 // Only the last part of a path is noted: a file that lost its name no longer knows its directory.
+// With close_to_open a file that is kept, or open, may be too old: the rename may have taken away a version of another
+// client that was stored before the open began, and nobody knows. Such opens are refused, but none twice: what the
+// second try finds got its name after the open began. Who tries again is not known, so each refusal lets one open of
+// that file pass.
 // Threads: guarded by Tree::mutex. Limit: kNamesMax names, of the last kExpectFor.
 #pragma once
 
@@ -13,6 +17,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "ossfs2/file_system.h"
 
 namespace ossfs2 {
 
@@ -30,9 +35,32 @@ class LateOpens {
     const auto found = until_.find(name);
     return found != until_.end() && now < found->second;
   }
+  // An open was refused, and finds this file when it tries again.
+  void NoteRefused(Ino successor, SteadyTime now) {
+    if (tries_.size() >= kNamesMax)
+      std::erase_if(tries_, [now](const auto& entry) { return entry.second.until <= now; });
+    if (tries_.size() >= kNamesMax && !tries_.contains(successor)) return;
+    Tries& tries = tries_[successor];
+    ++tries.expected;
+    tries.until = now + kExpectFor;
+  }
+  // For each open of the file: whether it is taken for one that tries again.
+  bool TakeSecondTry(Ino ino, SteadyTime now) {
+    const auto found = tries_.find(ino);
+    if (found == tries_.end()) return false;
+    const bool expected = now < found->second.until;
+    if (!expected || --found->second.expected == 0) tries_.erase(found);
+    return expected;
+  }
 
  private:
+  struct Tries {
+    int expected = 0;
+    SteadyTime until;
+  };
+
   std::map<std::string, SteadyTime, std::less<>> until_;
+  std::map<Ino, Tries> tries_;
 };
 
 }  // namespace ossfs2

@@ -1,9 +1,9 @@
 // OpenFile: what all open handles of one inode share: its WriteFile, its write gate, and who still has to
 // flush.
 //
-// It lives while handles are open or data is unpublished. `handles`, `writable_handles`,
-// `writer_etag` and `successor_etag` are guarded by Tree::mutex; the rest is thread-safe. Writers pass the gate; a
-// rename closes it, so that no byte is written under the old key while the object gets its new one.
+// It lives while handles are open or data is unpublished. The counts of handles, `writer_etag` and `successor` are
+// guarded by Tree::mutex; the rest is thread-safe. Writers pass the gate; a rename closes it, so that no byte is
+// written under the old key while the object gets its new one.
 #pragma once
 
 #include <atomic>
@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "base/few_threads.h"
 #include "base/mutex.h"
 #include "data/read/read_engine.h"
@@ -23,6 +24,13 @@ namespace ossfs2 {
 
 class OpenFile {
  public:
+  // What a rename here has put in its place.
+  struct Successor {
+    Ino ino;
+    std::string etag;
+    SteadyTime since;
+  };
+
   explicit OpenFile(Ino ino) : ino_(ino) {}
 
   Ino ino() const { return ino_; }
@@ -68,8 +76,10 @@ class OpenFile {
   FewThreads dirty_reads;                 // reads that the writer answers
   int handles = 0;
   int writable_handles = 0;
-  std::string writer_etag;     // the version the writer stands on, when it is clean
-  std::string successor_etag;  // what a rename here has put in its place; empty: none has
+  int page_cache_handles = 0;  // that read and write by it
+  int direct_writers = 0;      // that pass it by
+  std::string writer_etag;  // the version the writer stands on, when it is clean
+  std::optional<Successor> successor;
 
  private:
   const Ino ino_;

@@ -167,7 +167,8 @@ void Renamer::TakeMoved(const Names& names, const Pair& pair, const FileMove& mo
   if (node != nullptr && node->extra && move.takes_attributes && node->local_stamp == move.stamp)
     MarkStored(*node->extra);
   const Node* target = context_.tree.Find(pair.target);
-  if (target != nullptr && target->extra && target->extra->open) target->extra->open->successor_etag = after.etag;
+  if (target != nullptr && target->extra && target->extra->open)
+    target->extra->open->successor = {pair.source, after.etag, context_.clock.NowSteady()};
   Reattach(names, pair);
   if (node == nullptr) return;
   if (move.newer) {

@@ -28,13 +28,15 @@ RetryState::Decision RetryState::Decide(const Failure& failure, SteadyTime now, 
   const int doublings = std::min(waits_++, 10);
   const auto cap = std::min(limits_.delay_max, first * (1 << doublings));
   std::chrono::milliseconds delay(static_cast<int64_t>(random * static_cast<double>(cap.count())));
-  if (failure.retry_after) {
-    // Proxies in front of a service that restarts ask for minutes or an hour. Nobody can wait that long, and it
-    // must not be an error of the first moment either.
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - now);
-    delay = std::max(delay, *failure.retry_after < left ? *failure.retry_after : left / 2);
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - now);
+  if (failure.retry_after) delay = std::max(delay, *failure.retry_after);
+  if (delay >= left) {
+    // A wait that was drawn too long must not end a call that has time, and so not a wish either: proxies in front of a
+    // service that restarts ask for minutes or an hour. Half of what is left, until that is no pause any more.
+    delay = left / 2;
+    if (failure.retry_after && *failure.retry_after < left) delay = std::max(delay, *failure.retry_after);
+    if (delay < limits_.delay_min) return {};
   }
-  if (now + delay >= deadline_) return {};
   return {Action::kWait, delay};
 }
 

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "tests/data/write_fixture.h"
+#include "tests/support/file_size_limit.h"
 
 namespace ossfs2 {
 namespace {
@@ -292,6 +293,43 @@ TEST(Journal, AFolderWhoseLockCannotBeMadeIsNotUsed) {
   ASSERT_TRUE(journal.Begin(entry));
   Journal other(folder.path());
   EXPECT_TRUE(other.TakeOver().empty());
+}
+
+TEST(Journal, AFullDiskStillTakesTheNameOfACopyThatMustGo) {
+  const test::TempFolder folder;
+  auto journal = std::make_unique<Journal>(folder.path());
+  JournalEntry entry;
+  entry.kind = JournalKind::kProvisional;
+  entry.key = "dir/file";
+  entry.backup_key = "a dir/\xff%/.ossfs2-unlinked-0123456789abcdef";
+  entry.settled = true;
+  Result<Journal::Id> ended = Journal::Id{0};
+  Result<Journal::Id> id = Journal::Id{0};
+  {
+    const test::FileSizeLimit full(0);
+    ended = journal->Begin(entry);
+    id = journal->Begin(entry);
+    JournalEntry has_more = entry;
+    has_more.settled = false;
+    EXPECT_FALSE(journal->Begin(has_more));
+    JournalEntry is_long = entry;
+    is_long.backup_key = std::string(kNamedCopyMax, 'x');
+    EXPECT_FALSE(journal->Begin(is_long));
+  }
+  ASSERT_TRUE(ended && id);
+  journal->End(*ended);
+  EXPECT_EQ(journal->OpenRecords(), 1u);
+  const auto live = ReadLiveRuns(folder.path());
+  ASSERT_TRUE(live);
+  ASSERT_EQ(live->size(), 1u);
+  EXPECT_EQ(live->front().backup_key, entry.backup_key);
+  EXPECT_TRUE(live->front().settled);
+  journal = std::make_unique<Journal>(folder.path());  // the run ends, its record stays
+  const std::vector<Journal::Left> left = journal->TakeOver();
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left.front().entry.backup_key, entry.backup_key);
+  journal->Settle(left.front().path);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST(Journal, WithoutAFolderDoesNothing) {

@@ -163,7 +163,24 @@ class StateDirectory(HostCase):
             with open(os.path.join(mount.path, "full-state-disk"), "rb", buffering=0) as stream:
                 os.unlink(stream.name)
                 self.assertEqual(stream.read(MIB), payload("full-state-disk", BIG)[:MIB])
+                self.collect(mount)
+                stream.seek(BIG // 2)  # not read, nor asked for, so far
+                self.assertEqual(stream.read(MIB), payload("full-state-disk", BIG)[BIG // 2:][:MIB])
+                mount.kill()
+                with contextlib.suppress(OSError):
+                    stream.close()
+            mount.start()
+            self.assertEqual(len(self.server.client.keys(".ossfs2-")), 0, "the next start finishes it")
             mount.unmount()
+
+    def collect(self, mount):
+        """gc, for which everything is old: what the mount needs stays."""
+        wait_until(lambda: time.time() % 1 > 0.9, 5, "the next second")  # the copy is older than the bound
+        time.sleep(1)
+        harness.run([OSSFS2, "gc", "--oss_endpoint=" + self.server.endpoint, "--oss_bucket=" + self.server.bucket,
+                     "--oss_access_key_id=" + harness.KEY_ID, "--oss_access_key_secret=" + harness.KEY_SECRET,
+                     "--state_dir=" + mount.state, "--older-than=0s"])
+        self.assertEqual(len(self.server.client.keys(".ossfs2-unlinked-")), 1)
 
     def test_damaged_records(self):
         with Mount(self.server) as mount:

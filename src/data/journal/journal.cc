@@ -151,11 +151,25 @@ Result<Journal::Id> Journal::Begin(const JournalEntry& entry) {
     id = next_++;
   }
   open_.fetch_add(1, std::memory_order_relaxed);
-  if (Status written = Write(id, entry); !written) {
-    End(id);
-    return OfTheDisk(written.error());
-  }
-  return id;
+  Status written = Write(id, entry);
+  if (written || WriteName(id, entry)) return id;
+  End(id);
+  return OfTheDisk(written.error());
+}
+
+bool Journal::WriteName(Id id, const JournalEntry& entry) {
+  const std::optional<std::string> name = NameOfCopy(entry);
+  if (!name) return false;
+  MutexLock lock(mutex_);
+  const std::string path = StrCat(run_folder_, "/", id, "-", *name, kRecordSuffix);
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return false;
+  close(fd);
+  named_.emplace(id, path);
+  if (Sync(run_folder_)) return true;
+  unlink(path.c_str());
+  named_.erase(id);
+  return false;
 }
 
 Status Journal::Update(Id id, const JournalEntry& entry) {
@@ -170,7 +184,8 @@ void Journal::End(Id id, OnDisk on_disk) {
   std::string path;
   {
     MutexLock lock(mutex_);
-    path = PathOf(id);
+    const auto named = named_.extract(id);
+    path = named ? named.mapped() : PathOf(id);
   }
   RemoveRecord(path, on_disk);
   open_.fetch_sub(1, std::memory_order_relaxed);

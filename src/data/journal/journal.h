@@ -6,7 +6,7 @@
 // name, which needs its folder to be synced after the rename; those of uploads are not: a power cut may leave a stale
 // upload, which `gc` ends.
 // A folder that was removed meanwhile is made again. Begin and Update fail when the disk is full or refuses to write;
-// whether that matters is the caller's to say.
+// whether that matters is the caller's to say. A record of a copy that must only go fits on a full disk too, as a name.
 // Without a folder every call does nothing. Thread-safe.
 #pragma once
 
@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,6 +63,9 @@ class Journal {
   Status MakeLockedFolder(const std::string& path) REQUIRES(mutex_);
   std::string PathOf(Id id) const REQUIRES(mutex_);
   Status Write(Id id, const JournalEntry& entry) EXCLUDES(mutex_);
+  // The record as the name of an empty file, for a disk without room. False: it does not fit into one, or the disk
+  // refuses that too.
+  bool WriteName(Id id, const JournalEntry& entry) EXCLUDES(mutex_);
   Status WriteRecord(const std::string& path, const JournalEntry& entry) const;
   // Those that somebody has locked stay in `runs`.
   void TakeOverEnded(std::vector<std::string>& runs, std::vector<Left>& left) REQUIRES(mutex_);
@@ -76,6 +80,7 @@ class Journal {
   int lock_fd_ GUARDED_BY(mutex_) = -1;
   std::vector<int> taken_locks_ GUARDED_BY(mutex_);  // of runs taken over, until this one ends
   Id next_ GUARDED_BY(mutex_) = 1;
+  std::map<Id, std::string> named_ GUARDED_BY(mutex_);  // the paths of records that are only names
   std::atomic<size_t> open_{0};
 };
 

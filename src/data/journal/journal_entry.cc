@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kHeader = "ossfs2-upload-journal 1";
 constexpr std::string_view kEnd = "end";
+constexpr std::string_view kCopyStart = "copy-";
 constexpr char kHex[] = "0123456789abcdef";
 
 // Keys are raw bytes: everything but plain ASCII goes as %xx, so that a line stays a line.
@@ -121,6 +122,26 @@ std::string EncodeJournalEntry(const JournalEntry& entry) {
   line("from_etag", entry.from_etag);
   line("etag", entry.etag);
   return out + StrCat(kEnd, "\n");
+}
+
+std::optional<std::string> NameOfCopy(const JournalEntry& entry) {
+  if (entry.kind != JournalKind::kProvisional || !entry.settled || entry.backup_key.empty()) return std::nullopt;
+  std::string name(kCopyStart);
+  for (const char c : Escape(entry.backup_key)) name += c == '/' ? std::string("%2f") : std::string(1, c);
+  if (name.size() > kNamedCopyMax) return std::nullopt;
+  return name;
+}
+
+std::optional<JournalEntry> EntryOfName(std::string_view name) {
+  if (!name.starts_with(kCopyStart)) return std::nullopt;
+  std::optional<std::string> key = Unescape(name.substr(kCopyStart.size()));
+  if (!key || key->empty()) return std::nullopt;
+  JournalEntry entry;
+  entry.kind = JournalKind::kProvisional;
+  entry.key = *key;
+  entry.backup_key = std::move(*key);
+  entry.settled = true;
+  return entry;
 }
 
 Result<JournalEntry> DecodeJournalEntry(const std::string& text) {

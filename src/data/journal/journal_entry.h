@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ossfs2/status.h"
@@ -43,5 +44,12 @@ struct JournalEntry {
 std::string EncodeJournalEntry(const JournalEntry& entry);
 // kCorrupt (EIO) for a text that is cut off or not of this format.
 Result<JournalEntry> DecodeJournalEntry(const std::string& text);
+
+// A full disk has no room for the text, and mostly has for a name: that of an empty file says which copy must go, and
+// nothing else. nullopt: the entry has more to say, or is too long for a name (kNamedCopyMax).
+inline constexpr size_t kNamedCopyMax = 220;
+std::optional<std::string> NameOfCopy(const JournalEntry& entry);
+// The entry that such a name stands for; its key is that of the copy.
+std::optional<JournalEntry> EntryOfName(std::string_view name);
 
 }  // namespace ossfs2

@@ -72,6 +72,10 @@ Result<std::vector<files::path>> RecordsIn(const std::string& run_folder) {
 }
 
 Result<JournalEntry> ReadRecord(const std::string& path) {
+  const std::string name = files::path(path).stem().string();
+  if (const size_t dash = name.find('-'); dash != std::string::npos)
+    if (std::optional<JournalEntry> entry = EntryOfName(std::string_view(name).substr(dash + 1)))
+      return std::move(*entry);
   const Result<std::string> text = ReadText(path);
   return text ? DecodeJournalEntry(*text) : text.error();
 }

@@ -33,7 +33,13 @@ struct Host {
   SteadyTime asked_again;  // before it expired
   size_t turn = 0;
   bool asking = false;
+  SteadyTime asking_since;
   std::vector<Waiter> waiters;
+
+  // What is known may be old, and nothing newer comes.
+  bool IsAskedInVain(SteadyTime now) const {
+    return asking && now - asking_since >= Resolver::kPatience && now - known_at < kStaleMax;
+  }
 };
 
 Result<Addresses> AskSystem(const std::string& host, int family, int flags) {
@@ -117,8 +123,11 @@ bool Resolver::State::AllRest(const Host& host, uint16_t port, SteadyTime now) {
 }
 
 bool Resolver::State::Ask(const std::string& name, Host& host) {
-  if (host.asking) return false;
+  const auto now = Clock::Real().NowSteady();
+  // A question to name servers that were silent may go on for long after they are back.
+  if (host.asking && (now - host.asking_since < kAskOver || threads + starting >= kThreadsMax)) return false;
   host.asking = true;
+  host.asking_since = now;
   to_ask.push_back(name);
   if (to_ask.size() <= idle) {
     wake.NotifyOne();
@@ -226,10 +235,12 @@ void Resolver::Resolve(const std::string& host, uint16_t port, Callback callback
     state.MakeRoom();
     Host& entry = state.hosts[host];
     const auto now = Clock::Real().NowSteady();
-    if (!entry.addresses.empty() && now < entry.expires) {
+    if (!entry.addresses.empty() && (now < entry.expires + kServeOn || entry.IsAskedInVain(now))) {
       known = state.Ordered(entry, port);
-      // Not waited for: name servers that are silent must not keep anybody from an address that is back.
-      if (now - entry.asked_again >= kAskAgain && state.AllRest(entry, port, now)) {
+      // Not waited for: name servers that are silent must not keep anybody from an address that works, or is back.
+      if (now >= entry.expires) {
+        start_thread = state.Ask(host, entry);
+      } else if (now - entry.asked_again >= kAskAgain && state.AllRest(entry, port, now)) {
         entry.asked_again = now;
         start_thread = state.Ask(host, entry);
       }

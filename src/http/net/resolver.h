@@ -2,12 +2,13 @@
 //
 // Lookups (getaddrinfo) run on at most kThreadsMax helper threads, of which one stays
 // when all are done: at the thread limit of the machine or container it takes them all.
-// Answers are kept for `ttl`. Each Resolve gets the addresses rotated by one, so that new
+// Answers are kept for `ttl`, and serve on for kServeOn while they are asked for again beside: name servers that are
+// silent hold up nobody who uses the name. Each Resolve gets the addresses rotated by one, so that new
 // connections spread over all of them; the family that the system prefers goes
 // first. An address that Rest named goes to the end for 30 seconds; when all of a name rest, the service may have
 // moved, and the name is asked for again beside, at most once a second. When a lookup
-// fails and an older answer (up to an hour) is known, that one is used: a short
-// outage of the name servers should not stop a mount.
+// fails, or has taken kPatience, and an older answer (up to an hour) is known, that one is used: a short
+// outage of the name servers should not stop a mount. One that takes kAskOver gets another beside it.
 //
 // Threads: any. The callback runs in the caller when the answer is known, else on a
 // helper thread, or in the caller when there is none and none can be made. Helper threads are detached, because
@@ -32,6 +33,10 @@ class Resolver {
   static constexpr size_t kThreadsMax = 4;
   static constexpr std::chrono::seconds kRest{30};
   static constexpr std::chrono::seconds kAskAgain{1};
+  // As long as connections that are open may go on with an old address (connection_age_max).
+  static constexpr std::chrono::seconds kServeOn{300};
+  static constexpr std::chrono::seconds kPatience{1};
+  static constexpr std::chrono::seconds kAskOver{2};
 
   using Addresses = std::vector<SocketAddress>;
   using Callback = std::function<void(Result<Addresses>)>;

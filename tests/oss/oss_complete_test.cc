@@ -74,6 +74,15 @@ TEST_F(OssCompleteTest, ErrorInA200IsAnError) {
   EXPECT_EQ(Complete().error().oss_code, "InvalidPart");
 }
 
+// It may come after the work was done.
+TEST_F(OssCompleteTest, TroubleInA200MayBeALostAnswer) {
+  ServeInTurn({ErrorReply(200, "InternalError"), ErrorReply(404, "NoSuchUpload"),
+               HeadReply(11, kCrc, "Multipart", "C-2")});
+  const auto done = Complete();
+  ASSERT_TRUE(done) << done.error().text;
+  EXPECT_EQ(done->etag, "C-2");
+}
+
 // Parts copied on the service have no CRC64: what was sent is read back, for another host may have made an object
 // of the same size and number of parts.
 class OssCompleteUnknownTest : public OssCompleteTest {

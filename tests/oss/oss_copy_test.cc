@@ -79,9 +79,9 @@ TEST_F(OssCopyTest, OnlyTheResultDocumentCounts) {
   ServeInTurn({html, Copied()});
   EXPECT_TRUE(store_->Copy({"s", "", "t", false, std::nullopt}));
   EXPECT_EQ(http_->Count(), 2u);
-  ServeInTurn({ErrorReply(200, "InternalError"), ErrorReply(200, "AccessDenied")});
+  ServeInTurn({ErrorReply(200, "InternalError"), ErrorReply(200, "AccessDenied"), ErrorReply(404, "NoSuchKey")});
   EXPECT_EQ(store_->Copy({"s", "", "t", false, std::nullopt}).error().errno_value, EACCES);
-  EXPECT_EQ(http_->Count(), 2u);
+  EXPECT_EQ(http_->Count(), 3u) << "and a HEAD: the first may have been done";
 }
 
 TEST_F(OssCopyTest, LostAnswerIsResolvedByComparingSourceAndTarget) {

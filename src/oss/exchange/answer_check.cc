@@ -117,8 +117,9 @@ Failure JudgeServiceError(const ServiceError& answer, const http::ResponseHead& 
   failure.retry_after = RetryAfter(head);
   const int64_t date = DateOf(head);
   if (date != 0) failure.date_s = date;
-  // The service may have failed after it had done the work.
-  failure.answers_lost = answer.http_status >= 500 ? 1 : 0;
+  // The service may have failed after it had done the work; copies and the end of an upload tell that behind a 200.
+  const bool is_trouble = failure.remedy == Remedy::kRetry || failure.remedy == Remedy::kThrottle;
+  failure.answers_lost = answer.http_status >= 500 || (answer.http_status < 300 && is_trouble) ? 1 : 0;
   return failure;
 }
 

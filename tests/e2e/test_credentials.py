@@ -137,6 +137,35 @@ class Credentials(OptionCase):
             self.assertEqual(count(), 1)
             self.use_keys_until(mount, lambda: count() >= 3, "a second and a third run")
 
+    def test_old_keys_are_refused_before_the_new_ones_are_there(self):
+        path = os.path.join(harness.temporary_folder("keys"), "keys")
+
+        def give(text):
+            with open(os.open(path + ".new", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as stream:
+                stream.write(text)
+            os.rename(path + ".new", path)
+
+        give("%s:%s\n" % (KEY_ID, KEY_SECRET))
+        new = "NEWKEYID01234567:newSecretThatMustNotLeak98765432"
+        with Mount(self.server, "--credential_file=" + path, *self.NO_KEYS) as mount:
+            self.addCleanup(self.server.config, key="%s:%s" % (KEY_ID, KEY_SECRET))
+            target = os.path.join(mount.path, "written-meanwhile")
+            with open(target, "wb", buffering=0) as stream:
+                harness.write_all(stream, harness.payload(1, 20 * harness.MIB))
+                self.server.config(remove_key=KEY_ID)
+                self.server.config(key=new)
+                changes = threading.Timer(2, give, [new + "\n"])
+                changes.start()
+                self.assertEqual(sorted(os.listdir(os.path.join(mount.path, "d"))), ["f0", "f1", "f2"])
+                harness.write_all(stream, harness.payload(2, 20 * harness.MIB))
+            changes.join()
+            with open(target, "rb") as stream:
+                self.assertEqual(stream.read(), harness.payload(1, 20 * harness.MIB) +
+                                 harness.payload(2, 20 * harness.MIB))
+            log = harness.tail(mount.log, 1 << 20)
+            self.assertIn("which it took until now", log)
+            self.assertNotIn("newSecret", log)
+
 
 if __name__ == "__main__":
     harness.main()

@@ -16,10 +16,10 @@ namespace ossfs2::oss {
 class FixedCredentials final : public CredentialProvider {
  public:
   Result<SharedKeys> Current() override {
-    return std::make_shared<const KeySet>(KeySet{refreshes_ == 0 ? "ak" : "ak2", "S3cretValue", ""});
+    return refreshes_ == 0 ? first_ : second_;
   }
   Status ForceRefresh(const KeySet& used) override {
-    if (used.access_key_id == "ak2") return MakeError(EACCES, ErrorKind::kAccessDenied, "nothing new");
+    if (used.access_key_id == "ak2" || keep_) return MakeError(EACCES, ErrorKind::kAccessDenied, "nothing new");
     if (failures_left_ > 0) {
       --failures_left_;
       Error error = MakeError(EACCES, ErrorKind::kUnavailable, "no answer");
@@ -29,14 +29,22 @@ class FixedCredentials final : public CredentialProvider {
     ++refreshes_;
     return {};
   }
+  bool CanChange() const override { return can_change_; }
+  void LetChange() { can_change_ = true; }
   std::string Describe() const override { return "fixed"; }
   int refreshes() const { return refreshes_; }
+  // The source has no others for now.
+  void Keep(bool keep) { keep_ = keep; }
   // The next refreshes fail without a refusal.
   void FailNext(int count) { failures_left_ = count; }
 
  private:
+  const SharedKeys first_ = std::make_shared<const KeySet>(KeySet{"ak", "S3cretValue", ""});
+  const SharedKeys second_ = std::make_shared<const KeySet>(KeySet{"ak2", "S3cretValue", ""});
   std::atomic<int> refreshes_{0};
   std::atomic<int> failures_left_{0};
+  std::atomic<bool> can_change_{false};
+  std::atomic<bool> keep_{false};
 };
 
 class StoreFixture : public testing::Test {

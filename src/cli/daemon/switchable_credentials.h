@@ -18,6 +18,7 @@ class SwitchableCredentials final : public oss::CredentialProvider {
   Result<oss::SharedKeys> Current() override { return Source()->Current(); }
   bool Ready() const override { return Source()->Ready(); }
   Status ForceRefresh(const oss::KeySet& used) override { return Source()->ForceRefresh(used); }
+  bool CanChange() const override { return true; }  // to another source
   std::string Describe() const override { return Source()->Describe(); }
 
   void Switch(std::shared_ptr<oss::CredentialProvider> source) EXCLUDES(mutex_) {

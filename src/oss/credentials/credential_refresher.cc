@@ -89,6 +89,10 @@ bool CredentialRefresher::HasJustFailed() const {
   return last_error_ && !is_running_ && clock_.NowSteady() - failed_at_ < kPauseAfterFailure;
 }
 
+bool CredentialRefresher::HasJustRepeated() const {
+  return repeated_at_ && !is_running_ && clock_.NowSteady() - *repeated_at_ < kPauseAfterFailure;
+}
+
 void CredentialRefresher::StartRefresh() {
   if (is_running_ || stopping_) return;
   is_running_ = true;
@@ -140,10 +144,12 @@ Status CredentialRefresher::ForceRefresh(const KeySet& used) {
     return MakeError(EACCES, ErrorKind::kAccessDenied,
                      StrCat("the keys of ", name_, " do not change by themselves"));
   }
-  if (!HasJustFailed()) StartRefresh();
+  if (!HasJustFailed() && !HasJustRepeated()) StartRefresh();
+  const bool asked = is_running_;
   const bool has_ended = WaitForRefresh(lock);
   if (current_ && !IsSame(current_->keys, used)) return {};
   if (last_error_) return *last_error_;
+  if (asked) repeated_at_ = clock_.NowSteady();
   Error error = MakeError(EACCES, ErrorKind::kAccessDenied,
                           StrCat(name_, has_ended ? " gave the same keys again" : " gave nothing in time"));
   error.retryable = !has_ended;

@@ -40,6 +40,7 @@ class CredentialRefresher final : public CredentialProvider {
   Result<SharedKeys> Current() override EXCLUDES(mutex_);
   bool Ready() const override EXCLUDES(mutex_);
   Status ForceRefresh(const KeySet& used) override EXCLUDES(mutex_);
+  bool CanChange() const override { return source_->CanChange(); }
   std::string Describe() const override EXCLUDES(mutex_);
 
  private:
@@ -47,8 +48,10 @@ class CredentialRefresher final : public CredentialProvider {
   int64_t Now() const { return clock_.NowWallNs() / 1'000'000'000; }
   bool IsValid() const REQUIRES(mutex_);
   void StartRefresh() REQUIRES(mutex_);
-  // Whether the source failed a moment ago: many callers must not ask it without a pause.
+  // Whether the source failed, or had nothing new for ForceRefresh, a moment ago: many callers must not ask it without
+  // a pause.
   bool HasJustFailed() const REQUIRES(mutex_);
+  bool HasJustRepeated() const REQUIRES(mutex_);
   // Until the refresh that runs has ended; false after kWaitMax.
   bool WaitForRefresh(MutexLock& lock) REQUIRES(mutex_);
   void Refresh() EXCLUDES(mutex_);
@@ -69,6 +72,7 @@ class CredentialRefresher final : public CredentialProvider {
   std::string name_ GUARDED_BY(mutex_);  // the source's, as of its last fetch
   int failures_ GUARDED_BY(mutex_) = 0;
   SteadyTime failed_at_ GUARDED_BY(mutex_);
+  std::optional<SteadyTime> repeated_at_ GUARDED_BY(mutex_);
   bool is_running_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
   Timer::Id timer_id_ GUARDED_BY(mutex_) = 0;

@@ -65,6 +65,8 @@ class CredentialProvider {
   virtual bool Ready() const { return true; }
   // `used`: the set that was refused; nothing happens when the current one is another already.
   virtual Status ForceRefresh(const KeySet& used) = 0;
+  // Whether another set may come from the source, after this one was refused.
+  virtual bool CanChange() const { return false; }
   // "environment OSS_ACCESS_KEY_ID", "RAM role ecs-reader, expires 2026-...": never a secret.
   virtual std::string Describe() const = 0;
 };

@@ -108,6 +108,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
     Answer answer{std::move(response->head), std::move(response->body)};
     if (!failure && accept_ != nullptr) failure = accept_(answer);
     if (failure) return OnFailure(std::move(*failure));
+    context_.served_keys.OnServed(used_keys_);
     context_.versions.Note(answer.head);
     Finish(std::move(answer));
   }

@@ -49,7 +49,10 @@ http::BodySink::Use GetAttempt::OnHead(const http::ResponseHead& head) {
   failure_ = std::move(verdict.failure);
   if (failure_) return Use::kCancel;
   is_owner_ = parent_->Claim(*this, verdict.promise);
-  if (is_owner_) context_.versions.Note(head);
+  if (is_owner_) {
+    context_.served_keys.OnServed(keys_);
+    context_.versions.Note(head);
+  }
   return is_owner_ ? Use::kStream : Use::kCancel;
 }
 

@@ -71,6 +71,14 @@ Status OssContext::RefreshKeys(const SharedKeys& used, Error refused) {
   if (refreshed) return {};
   refused.text += StrCat(" A refresh of the credentials gave nothing new: ", refreshed.error().text, ".");
   refused.retryable = refreshed.error().retryable;
+  if (refused.retryable || !credentials.CanChange()) return refused;
+  if (served_keys.Awaited(used, clock.NowSteady()) <= std::chrono::nanoseconds(0)) return refused;
+  refused.retryable = true;
+  LogLimited(LogLevel::kWarning,
+             StrCat("the service refuses the keys of ", credentials.Describe(), ", which it took until now (",
+                    refused.oss_code, "); for ", ServedKeys::kAwaited.count(),
+                    " s requests wait for others. Next: put the new keys there; those of a config file are taken "
+                    "at SIGHUP"));
   return refused;
 }
 

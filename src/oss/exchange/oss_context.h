@@ -20,6 +20,7 @@
 #include "base/timer.h"
 #include "http/client/http_client.h"
 #include "oss/credentials/credentials.h"
+#include "oss/credentials/served_keys.h"
 #include "oss/exchange/hedge_policy.h"
 #include "oss/exchange/oss_metrics.h"
 #include "oss/exchange/version_watch.h"
@@ -61,7 +62,7 @@ class OssContext {
   static std::chrono::milliseconds AllowanceOf(const OssRequest& request);
 
   // After an answer that refused the keys. Without others the error is `refused`, which says so then; it is
-  // retryable when there may be others later. Blocks.
+  // retryable when there may be others later (served_keys.h). Blocks.
   Status RefreshKeys(const SharedKeys& used, Error refused);
   // From the Date of an answer.
   void LearnClock(int64_t date_s);
@@ -84,6 +85,7 @@ class OssContext {
   OssMetrics metrics;
   HedgePolicy hedge;
   VersionWatch versions;
+  ServedKeys served_keys;
 
  private:
   void CancelActive() EXCLUDES(mutex_);

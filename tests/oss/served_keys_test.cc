@@ -1,0 +1,61 @@
+// Keys that are refused in the middle of a mount: others are waited for, as long as they may come.
+#include "oss/credentials/served_keys.h"
+
+#include "tests/oss/store_fixture.h"
+
+namespace ossfs2::oss {
+namespace {
+
+using ServedKeysStore = StoreFixture;
+
+Reply HeadReply() {
+  Reply reply;
+  reply.headers = {{"Content-Length", "11"},
+                   {"ETag", "\"E1\""},
+                   {"x-oss-object-type", "Normal"},
+                   {"Last-Modified", "Wed, 28 Dec 2022 10:27:41 GMT"}};
+  return reply;
+}
+
+// The old ones may be disabled before the new ones are in their file.
+TEST_F(ServedKeysStore, WaitsForKeysThatReplaceThoseThatServed) {
+  credentials_.LetChange();
+  credentials_.Keep(true);
+  Serve([this](const SeenRequest& request, size_t number) {
+    if (number == 4) credentials_.Keep(false);
+    const bool good = number == 1 || request.Header("authorization").find("Credential=ak2/") != std::string::npos;
+    return good ? HeadReply() : ErrorReply(403, "InvalidAccessKeyId");
+  });
+  EXPECT_TRUE(store_->Head("k"));
+  EXPECT_TRUE(store_->Head("k"));
+  EXPECT_EQ(credentials_.refreshes(), 1);
+}
+
+TEST_F(ServedKeysStore, KeysThatNeverServedAreRefusedAtOnce) {
+  credentials_.LetChange();
+  credentials_.Keep(true);
+  ServeInTurn({ErrorReply(403, "InvalidAccessKeyId")});
+  EXPECT_EQ(store_->Head("k").error().kind, ErrorKind::kAccessDenied);
+  EXPECT_EQ(http_->Count(), 1u);
+}
+
+TEST(ServedKeysTest, AreAwaitedForAWhileFromTheirFirstRefusal) {
+  FakeClock clock;
+  ServedKeys served;
+  const auto keys = std::make_shared<const KeySet>(KeySet{"id", "s", ""});
+  EXPECT_LE(served.Awaited(keys, clock.NowSteady()).count(), 0);
+  served.OnServed(keys);
+  EXPECT_EQ(served.Awaited(keys, clock.NowSteady()), ServedKeys::kAwaited);
+  clock.Advance(ServedKeys::kAwaited - std::chrono::seconds(1));
+  EXPECT_EQ(served.Awaited(keys, clock.NowSteady()), std::chrono::seconds(1));
+  EXPECT_EQ(served.Awaited(std::make_shared<const KeySet>(*keys), clock.NowSteady()), std::chrono::seconds(1));
+  const auto others = std::make_shared<const KeySet>(KeySet{"id", "another", ""});
+  EXPECT_LE(served.Awaited(others, clock.NowSteady()).count(), 0) << "never served";
+  clock.Advance(std::chrono::seconds(1));
+  EXPECT_LE(served.Awaited(keys, clock.NowSteady()).count(), 0);
+  served.OnServed(keys);
+  EXPECT_EQ(served.Awaited(keys, clock.NowSteady()), ServedKeys::kAwaited) << "enabled again";
+}
+
+}  // namespace
+}  // namespace ossfs2::oss

@@ -79,6 +79,35 @@ SteadyTime Progress::PhaseDue(const Request& request) const {
   return SteadyTime::max();
 }
 
+void Progress::BeginExchange(const Request& request, SteadyTime now) {
+  exchange_began = last_byte = pace_began = now;
+  pace_mark = 0;
+  pace_sending = true;
+  pace_due = request.slow_bytes_per_s > 0 ? now + request.pace_window : SteadyTime::max();
+}
+
+bool Progress::MovesTooSlowly(const Request& request, uint64_t body_bytes, int fd, SteadyTime now) {
+  const bool sending = phase == Phase::kSend || phase == Phase::kAnswer;
+  const uint64_t unsent = sending ? std::min(UnsentBytes(fd), body_sent_bytes) : 0;
+  const uint64_t moved = sending ? body_sent_bytes - unsent : body_received_bytes;
+  const uint64_t since = moved - std::min(moved, pace_mark);
+  const double seconds = std::chrono::duration<double>(now - pace_began).count();
+  const double limit = static_cast<double>(request.slow_bytes_per_s);
+  // Nothing at all is a stall, which has its own limit: packets may be lost, and the wait for the answer is none.
+  bool slow = sending == pace_sending && since > 0 && static_cast<double>(since) < limit * seconds;
+  if (slow && sending) {
+    const double rest = static_cast<double>(body_bytes - std::min(body_bytes, moved));
+    const double all_s = static_cast<double>(body_bytes) / (limit * Request::kPaceUsual);
+    slow = rest * seconds / static_cast<double>(since) > all_s;
+  }
+  pace_sending = sending;
+  pace_began = now;
+  pace_mark = moved;
+  pace_due = now + request.pace_window;
+  if (slow) cause = Cause::kSlow;
+  return slow;
+}
+
 bool Progress::StillSending(int fd, SteadyTime now) {
   if (phase != Phase::kSend && phase != Phase::kAnswer) return false;
   const uint64_t unsent = UnsentBytes(fd);

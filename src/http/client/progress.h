@@ -23,10 +23,18 @@ struct Progress : CallReport {
   uint64_t body_sent_bytes = 0;
   uint64_t body_received_bytes = 0;
   uint64_t unsent_bytes = 0;  // held by the kernel when a stall was last looked at
+  SteadyTime pace_due = SteadyTime::max();  // when the pace of the body is looked at
+  SteadyTime pace_began;
+  uint64_t pace_mark = 0;  // bytes that had moved then
+  bool pace_sending = false;
   std::string address;        // "10.0.0.1:80"; empty before a connection
 
   // When the call is too late, apart from its deadline; max: never.
   SteadyTime PhaseDue(const Request& request) const;
+  // An exchange begins.
+  void BeginExchange(const Request& request, SteadyTime now);
+  // Looks at the pace since the last look; true: it is below Request::slow_bytes_per_s.
+  bool MovesTooSlowly(const Request& request, uint64_t body_bytes, int fd, SteadyTime now);
   // Looks whether the kernel still sends for us; true counts as a byte that moved.
   bool StillSending(int fd, SteadyTime now);
 };

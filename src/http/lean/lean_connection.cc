@@ -43,7 +43,7 @@ void LeanConnection::Begin(std::shared_ptr<LeanCall> call) {
   call_ = std::move(call);
   call_->connection = this;
   call_->progress.address = peer_.ToString();
-  call_->progress.exchange_began = call_->progress.last_byte = loop_.now();
+  call_->progress.BeginExchange(call_->request, loop_.now());
   ++exchanges_;
   exchange_.emplace(*call_);
   exchange_->Send(*transport_, loop_.now());

@@ -20,6 +20,9 @@ Counter& StaleRetries() {
   return counter;
 }
 
+// A deadline may come before the stall limit: what was quiet for so long counts as silent.
+constexpr auto kSilence = std::chrono::seconds(3);
+
 // An address that hangs in either has had its chance.
 bool Connecting(Phase phase) { return phase == Phase::kConnect || phase == Phase::kTls; }
 
@@ -63,7 +66,7 @@ void LeanLoop::Accept(CallPtr call) {
 
 void LeanLoop::Admit(const CallPtr& call) {
   if (!call->needs_fresh)
-    if (LeanConnection* const connection = pool_.TakeIdle(call->pool_key, MayRepeat(call->request)))
+    if (LeanConnection* const connection = pool_.TakeIdle(call->pool_key, MayRepeat(call->request), shared_->doubted()))
       return connection->Begin(call);
   if (!pool_.HasSlot() && pool_.HasIdle()) pool_.CloseLeastRecentlyUsed();
   if (pool_.HasSlot()) return TakeSlot(call);
@@ -221,7 +224,7 @@ void LeanLoop::AdmitWaiting() {
 
 void LeanLoop::ArmWatch(const CallPtr& call) {
   const auto due =
-      std::min({call->request.deadline, call->progress.PhaseDue(call->request),
+      std::min({call->request.deadline, call->progress.PhaseDue(call->request), call->progress.pace_due,
                 Connecting(call->progress.phase) ? call->attempt_due : SteadyTime::max()});
   calls_.Watch(call, due, [this](const CallPtr& late) { OnWatch(late); });
 }
@@ -234,11 +237,18 @@ void LeanLoop::OnWatch(const CallPtr& call) {
                        !(call->connection != nullptr && progress.StillSending(call->connection->fd(), now));
   const bool late =
       call->request.deadline <= now || (progress.phase < Phase::kSend && progress.PhaseDue(call->request) <= now);
+  const bool silent = stalled || (late && now - progress.last_byte >= kSilence);
+  const bool asked = progress.phase == Phase::kSend || progress.phase == Phase::kAnswer;
+  if (silent && asked && call->connection != nullptr && call->connection->reused())
+    shared_->Doubt(progress.exchange_began);
   if (late || stalled) {
     if (Connecting(progress.phase) && call->connection != nullptr)
       shared_->resolver.Rest(call->connection->peer());
     return Fail(call, LateError(call->request, progress, now));
   }
+  if (progress.pace_due <= now && call->connection != nullptr &&
+      progress.MovesTooSlowly(call->request, call->body_bytes, call->connection->fd(), now))
+    return Fail(call, UnavailableError(call->request, progress, now, "the body moves much more slowly than others"));
   if (Connecting(progress.phase) && call->attempt_due <= now && call->connection != nullptr) {
     OnConnectFailed(*call->connection, strerror(ETIMEDOUT), Cause::kUnreachable);
     if (call->finished) return;

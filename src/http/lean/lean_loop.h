@@ -9,6 +9,7 @@
 // Limits: LoopCalls::kWaitingMax calls wait for a connection; more fail with kUnavailable.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,11 +31,17 @@ class LeanShared {
       : config(http_config), resolver(http_config.dns_cache_ttl, std::move(lookup)) {}
   // Made by the first https:// call, which waits while the CA bundle is read. An error is not remembered.
   Result<TlsContext*> Tls() EXCLUDES(tls_mutex_);
+  // A kept connection gave no byte of an answer, to a request sent then: a router or load balancer may have forgotten
+  // it, and with it all that were idle already.
+  void Doubt(SteadyTime sent) { doubted_.store(sent.time_since_epoch().count(), std::memory_order_relaxed); }
+  // No connection is used that has been idle since then.
+  SteadyTime doubted() const { return SteadyTime(SteadyTime::duration(doubted_.load(std::memory_order_relaxed))); }
   const HttpConfig config;
   Resolver resolver;
   SourceAddresses sources;
 
  private:
+  std::atomic<SteadyTime::rep> doubted_{SteadyTime::min().time_since_epoch().count()};
   Mutex tls_mutex_;
   std::unique_ptr<TlsContext> tls_ GUARDED_BY(tls_mutex_);
 };

@@ -29,13 +29,13 @@ void LeanPool::Add(std::unique_ptr<LeanConnection> connection) {
   OpenConnections().Add(1);
 }
 
-LeanConnection* LeanPool::TakeIdle(const std::string& pool_key, bool may_repeat) {
+LeanConnection* LeanPool::TakeIdle(const std::string& pool_key, bool may_repeat, SteadyTime doubted) {
   const auto now = loop_.now();
   for (auto it = idle_.begin(); it != idle_.end();) {
     LeanConnection& connection = **it++;
     if (connection.pool_key() != pool_key) continue;
     // A POST cannot be repeated once it is out, so a closed connection must show before.
-    const bool good = now - connection.idle_since < config_.idle_connection_max &&
+    const bool good = now - connection.idle_since < config_.idle_connection_max && connection.idle_since > doubted &&
                       now - connection.made_at < config_.connection_age_max &&
                       (may_repeat || connection.LooksAlive());
     if (good) {

@@ -36,8 +36,8 @@ class LeanPool {
   // Takes over the slot of the call that it was made for.
   void Add(std::unique_ptr<LeanConnection> connection);
   // One for that scheme, host and port, no longer idle; null: none. A request that may not be repeated needs one that
-  // is surely open.
-  LeanConnection* TakeIdle(const std::string& pool_key, bool may_repeat);
+  // is surely open. Those idle since `doubted` or before are closed.
+  LeanConnection* TakeIdle(const std::string& pool_key, bool may_repeat, SteadyTime doubted);
   // Keeps it for the next call. False: it is too old, and closed.
   bool MakeIdle(LeanConnection& connection);
   void Close(LeanConnection& connection);

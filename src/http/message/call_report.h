@@ -19,6 +19,7 @@ enum class Cause : uint8_t {
   kUnreachable,  // no connection in time, or no way into the network
   kCertificate,  // it is not accepted; repeating does not mend that
   kNotHttp,      // the port does not speak the scheme
+  kSlow,         // the body moved too slowly (Request::slow_bytes_per_s)
 };
 
 // How a call ended, for those who must know whether the server may have acted on it.

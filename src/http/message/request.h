@@ -29,6 +29,12 @@ struct Request {
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds stall_timeout{15000};  // no byte moves for so long: kUnavailable
   SteadyTime deadline = SteadyTime::max();         // of the whole call
+  // A body that moves, and more slowly than this, for pace_window: kUnavailable, Cause::kSlow. 0: any pace will do. One
+  // that is sent goes on when the rest takes less time than all of it would at kPaceUsual times the limit. The lean
+  // client only.
+  uint64_t slow_bytes_per_s = 0;
+  std::chrono::milliseconds pace_window{5000};
+  static constexpr uint64_t kPaceUsual = 4;
   size_t collect_bytes_max = 16u << 20;            // for bodies without sink, or collected
 };
 

@@ -24,6 +24,7 @@ bool Contains(std::string_view text, std::string_view part) {
 std::string TransportAdvice(const http::CallReport& report, const Endpoint& endpoint) {
   switch (report.cause) {
     case http::Cause::kOther:
+    case http::Cause::kSlow:
       return "";
     case http::Cause::kName:
       return StrCat("check the spelling of oss_endpoint (", endpoint.text, ") and oss_bucket (", endpoint.bucket,

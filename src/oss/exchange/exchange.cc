@@ -17,6 +17,12 @@ Error CanceledError(const RequestNames& names) {
   return MakeError(EIO, ErrorKind::kCanceled, StrCat(DescribeRequest(names), " was canceled"));
 }
 
+uint64_t BytesOf(const OssRequest& request) {
+  uint64_t bytes = 0;
+  for (const auto& piece : request.body) bytes += piece.size();
+  return bytes;
+}
+
 class Exchange final : public StoreCall, public std::enable_shared_from_this<Exchange> {
  public:
   Exchange(OssContext& context, OssRequest request, Accept accept, ExchangeDone done)
@@ -96,11 +102,16 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
     const auto left = std::chrono::ceil<milliseconds>(retry_.deadline() - context_.clock.NowSteady());
     built.connect_timeout = std::clamp(left, milliseconds(1), built.connect_timeout);
     built.stall_timeout = std::min(built.stall_timeout, context_.TimeoutOf(request_));
+    built.slow_bytes_per_s = context_.pace_sent.Limit();
     return built;
   }
 
   void OnResponse(Result<http::Response> response, const http::CallReport& report) {
     retry_.OnMoved(report.moving);
+    if (response)
+      context_.pace_sent.OnMoved(BytesOf(request_), report.moving);
+    else if (report.cause == http::Cause::kSlow)
+      context_.pace_sent.OnTooSlow();
     const RequestNames names = context_.Names(request_);
     if (!response) return OnFailure(JudgeTransport(response.error(), report, names, context_.endpoint));
     retry_.CountLost(report.answers_lost);

@@ -32,10 +32,12 @@ std::shared_ptr<http::Call> GetAttempt::Start() {
                               std::chrono::milliseconds(ask_.size * 1000 / kSlowestBytesPerSecond);
   http::Request request = context_.Build(RequestFor(context_.config, ask_), *keys_, deadline);
   request.collect_bytes_max = kErrorBodyBytesMax;
+  request.slow_bytes_per_s = context_.pace_received.Limit();
   context_.metrics.OnAttempt("get");
   const auto self = shared_from_this();
   return context_.http.Start(std::move(request), self,
                              [self](Result<http::Response> response, const http::CallReport& report) {
+                               self->NotePace(report);
                                self->parent_->OnAttemptDone(*self, std::move(response), report);
                              });
 }
@@ -49,11 +51,18 @@ http::BodySink::Use GetAttempt::OnHead(const http::ResponseHead& head) {
   failure_ = std::move(verdict.failure);
   if (failure_) return Use::kCancel;
   is_owner_ = parent_->Claim(*this, verdict.promise);
+  head_at_ = context_.clock.NowSteady();
   if (is_owner_) {
     context_.served_keys.OnServed(keys_);
     context_.versions.Note(head);
   }
   return is_owner_ ? Use::kStream : Use::kCancel;
+}
+
+void GetAttempt::NotePace(const http::CallReport& report) {
+  if (report.cause == http::Cause::kSlow) return context_.pace_received.OnTooSlow();
+  if (is_owner_ && delivery_.next() > ask_.first)
+    context_.pace_received.OnMoved(delivery_.next() - ask_.first, context_.clock.NowSteady() - head_at_);
 }
 
 void GetAttempt::OnBytes(size_t size) {

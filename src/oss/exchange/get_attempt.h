@@ -70,6 +70,8 @@ class GetAttempt final : public http::BodySink, public std::enable_shared_from_t
   std::chrono::steady_clock::time_point sent() const { return sent_; }
 
  private:
+  void NotePace(const http::CallReport& report);
+
   const std::shared_ptr<Parent> parent_;
   OssContext& context_;
   const std::shared_ptr<const Endpoint> endpoint_;
@@ -77,6 +79,7 @@ class GetAttempt final : public http::BodySink, public std::enable_shared_from_t
   const Ask ask_;
   const SharedKeys keys_;
   const std::chrono::steady_clock::time_point sent_ = std::chrono::steady_clock::now();
+  SteadyTime head_at_;
   bool is_owner_ = false;
   std::optional<Failure> failure_;  // of the head
 };

@@ -21,6 +21,7 @@
 #include "http/client/http_client.h"
 #include "oss/credentials/credentials.h"
 #include "oss/credentials/served_keys.h"
+#include "oss/exchange/body_pace.h"
 #include "oss/exchange/hedge_policy.h"
 #include "oss/exchange/oss_metrics.h"
 #include "oss/exchange/version_watch.h"
@@ -86,6 +87,8 @@ class OssContext {
   HedgePolicy hedge;
   VersionWatch versions;
   ServedKeys served_keys;
+  BodyPace pace_received;
+  BodyPace pace_sent;
 
  private:
   void CancelActive() EXCLUDES(mutex_);

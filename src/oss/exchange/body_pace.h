@@ -1,0 +1,56 @@
+// BodyPace: how fast bodies move over the connections of a store, and what is too slow beside the others.
+//
+// One connection of many may be slow (a bad link of a bundle, a sick front end), and what is sent over it would take
+// minutes. With the paces of the last bodies known, one that moves at less than an eighth of their median, and below
+// 256 KiB/s, is better asked for again over another connection. Where all are slow none is.
+// Thread-safe.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/mutex.h"
+
+namespace ossfs2::oss {
+
+class BodyPace {
+ public:
+  static constexpr uint64_t kSlowBytesPerSecond = 256 << 10;
+  static constexpr uint64_t kTimesSlower = 8;
+  static constexpr uint64_t kBytesMin = 256 << 10;  // shorter bodies show latency
+  static constexpr size_t kSamplesMin = 8;
+
+  void OnMoved(uint64_t bytes, std::chrono::nanoseconds duration) EXCLUDES(mutex_) {
+    if (bytes < kBytesMin) return;
+    const double seconds = std::max(1e-6, static_cast<double>(duration.count()) / 1e9);
+    Note(static_cast<uint64_t>(static_cast<double>(bytes) / seconds));
+  }
+  // Many of these mean that the network has become slow, and end it.
+  void OnTooSlow() EXCLUDES(mutex_) { Note(0); }
+
+  // Bytes a second that are too few; 0: any pace will do.
+  uint64_t Limit() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    if (count_ < kSamplesMin) return 0;
+    auto sorted = samples_;
+    const auto used = static_cast<std::ptrdiff_t>(std::min(count_, kSamples));
+    std::nth_element(sorted.begin(), sorted.begin() + used / 2, sorted.begin() + used);
+    return std::min(kSlowBytesPerSecond, sorted[static_cast<size_t>(used / 2)] / kTimesSlower);
+  }
+
+ private:
+  static constexpr size_t kSamples = 16;
+  void Note(uint64_t bytes_per_second) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    samples_[count_++ % kSamples] = bytes_per_second;
+  }
+
+  Mutex mutex_;
+  std::array<uint64_t, kSamples> samples_ GUARDED_BY(mutex_){};
+  size_t count_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace ossfs2::oss

@@ -150,6 +150,20 @@ class Stop(unittest.TestCase):
         self.assertIn("/late", done.stderr)
         self.assertEqual(mount.process.wait(BOUND_S), 1)
 
+    def test_a_close_that_fails_meanwhile(self):
+        """Of a program that was killed: its files go with it, and are told of as others are."""
+        mount = self.mounted("--flush_deadline=60", "--oss_request_timeout_ms=12000", "--stall_timeout_ms=2000")
+        program = subprocess.Popen(
+            [sys.executable, "-c", "import os, sys, time\nfor number in range(2):\n"
+             "    os.write(os.open(sys.argv[1] + str(number), os.O_CREAT | os.O_RDWR), b'lost')\n"
+             "print('written', flush=True)\ntime.sleep(1000)", mount.path + "/lost"], stdout=subprocess.PIPE)
+        program.stdout.readline()
+        self.silence(lambda: program.send_signal(signal.SIGKILL))
+        program.stdout.close()
+        program.wait()  # it leaves its closes to the daemon
+        self.assertEqual(self.end(mount), 1)
+        self.assertEqual(self.next_mount(mount), {"/lost%d" % number for number in range(2)})
+
     def test_a_server_that_is_gone(self):
         mount = self.mounted()
         os.write(self.open(mount, "idle"), b"not saved")

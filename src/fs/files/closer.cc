@@ -135,6 +135,7 @@ std::shared_ptr<WriteFile> Closer::EndFile(Node* node, const std::shared_ptr<Ope
   std::shared_ptr<WriteFile> writer = file->writer();
   const bool loses_data = writer && (writer->dirty() || !writer->sticky_error());
   // Before anybody can open the file again.
+  if (writer && writer->dirty() && !node->unlinked) file->lost = true;
   if (loses_data) writer->GiveUp();
   if (node->extra && node->extra->open == file) node->extra->open.reset();
   if (!node->published && !node->unlinked) {

@@ -1,5 +1,6 @@
 #include "fs/files/final_flush.h"
 
+#include <cerrno>
 #include <memory>
 
 #include "base/mutex.h"
@@ -13,11 +14,11 @@ struct FinalFlush::Report {
   Mutex mutex;
   CondVar done;
   std::vector<std::string> failed GUARDED_BY(mutex);
-  std::map<Ino, std::string> waiting GUARDED_BY(mutex);
+  std::map<Ino, Unsaved> waiting GUARDED_BY(mutex);
 };
 
-std::map<Ino, std::string> FinalFlush::Unsaved() {
-  std::map<Ino, std::string> unsaved;
+std::map<Ino, FinalFlush::Unsaved> FinalFlush::FindUnsaved() {
+  std::map<Ino, Unsaved> unsaved;
   MutexLock lock(context_.tree.mutex);
   // What a call that is still under way changes from here on, it stores itself.
   saver_.SharesTree(context_.tree);
@@ -28,7 +29,8 @@ std::map<Ino, std::string> FinalFlush::Unsaved() {
     const bool dirty = file && file->ahead();  // also when it is being stored: its attributes may be left then
     const bool lost = dirty && node->leaving == 0 && file->removed_remotely();
     if (node->unlinked && !lost) return;
-    if (dirty || node->extra->pending) unsaved.emplace(node->ino, context_.tree.Path(node));
+    if (dirty || node->extra->pending)
+      unsaved.emplace(node->ino, Unsaved{context_.tree.Path(node), dirty ? file : nullptr});
   });
   return unsaved;
 }
@@ -42,20 +44,27 @@ Status FinalFlush::StoreLate(Ino ino) {
   return publisher_.Publish(ino, PublishFor::kClose);
 }
 
+Status FinalFlush::Save(Ino ino, const Unsaved& unsaved) {
+  OSSFS2_RETURN_IF_ERROR(publisher_.Publish(ino, PublishFor::kClose));
+  // A close that was under way before failed, and the file went with it.
+  if (unsaved.file && unsaved.file->lost)
+    return MakeError(EIO, ErrorKind::kOther, "its last close could not store it; the log has the reason");
+  return saver_.Save(ino);
+}
+
 std::vector<std::string> FinalFlush::Run(std::chrono::milliseconds deadline) {
-  const std::map<Ino, std::string> unsaved = Unsaved();
+  const std::map<Ino, Unsaved> unsaved = FindUnsaved();
   auto report = std::make_shared<Report>();
   {
     MutexLock lock(report->mutex);
     report->waiting = unsaved;
   }
-  for (const auto& [ino, path] : unsaved)
-    context_.Spawn([this, report, file = ino, name = path] {
-      Status saved = publisher_.Publish(file, PublishFor::kClose);
-      if (saved) saved = saver_.Save(file);
+  for (const auto& item : unsaved)
+    context_.Spawn([this, report, item] {
+      const Status saved = Save(item.first, item.second);
       MutexLock lock(report->mutex);
-      report->waiting.erase(file);
-      if (!saved) report->failed.push_back(StrCat(name, ": ", saved.error().ToString()));
+      report->waiting.erase(item.first);
+      if (!saved) report->failed.push_back(StrCat(item.second.path, ": ", saved.error().ToString()));
       if (report->waiting.empty()) report->done.NotifyAll();
     });
   const auto until = std::chrono::steady_clock::now() + deadline;
@@ -65,8 +74,8 @@ std::vector<std::string> FinalFlush::Run(std::chrono::milliseconds deadline) {
     if (now >= until || !report->done.WaitFor(lock, until - now)) break;
   }
   std::vector<std::string> failed = report->failed;
-  for (const auto& [ino, path] : report->waiting)
-    failed.push_back(StrCat(path, ": not stored before the deadline"));
+  for (const auto& [ino, late] : report->waiting)
+    failed.push_back(StrCat(late.path, ": not stored before the deadline"));
   return failed;
 }
 

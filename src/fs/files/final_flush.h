@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,12 @@ class FinalFlush {
 
  private:
   struct Report;
-  // Paths by inode.
-  std::map<Ino, std::string> Unsaved() EXCLUDES(context_.tree.mutex);
+  struct Unsaved {
+    std::string path;
+    std::shared_ptr<OpenFile> file;  // null: it has attributes that wait, and no content
+  };
+  std::map<Ino, Unsaved> FindUnsaved() EXCLUDES(context_.tree.mutex);
+  Status Save(Ino ino, const Unsaved& unsaved) EXCLUDES(context_.tree.mutex);
 
   FsContext& context_;
   Publisher& publisher_;

@@ -68,6 +68,7 @@ class OpenFile {
   std::atomic<int64_t> last_write_ns{0};  // newest write since the last publish; 0: none
   std::atomic<int> unflushed{0};          // handles that wrote and have yet to store it
   std::atomic<bool> told{false};          // a close said that the data could not be stored; nothing came since
+  std::atomic<bool> lost{false};          // the last handle has gone, and what was not stored with it
   std::atomic<uint64_t> version{0};       // counts versions made here: handles then take the new reader
   std::atomic<uint32_t> replaced{0};      // counts versions of other hosts: handles of before read nothing more
   std::atomic<bool> storing{false};       // a publication is under way, or the node does not know its result yet

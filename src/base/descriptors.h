@@ -13,4 +13,8 @@ inline constexpr uint64_t kDescriptorsMax = 65536;
 // Raises the soft limit, 1024 in most shells, to the hard one, at most kDescriptorsMax; never lowers it.
 void RaiseDescriptorLimit();
 
+// How many connections leave half of the descriptors beyond those of a mount itself to files (staging, journal): of the
+// limit of this process, at least 4.
+uint64_t ConnectionsWithinLimit();
+
 }  // namespace ossfs2

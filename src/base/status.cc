@@ -1,5 +1,6 @@
 #include "ossfs2/status.h"
 
+#include <cerrno>
 #include <cstring>
 
 namespace ossfs2 {
@@ -25,7 +26,10 @@ Error MakeError(int errno_value, ErrorKind kind, std::string text) {
 }
 
 Error ErrnoError(int errno_value, std::string what) {
-  return MakeError(errno_value, ErrorKind::kOther, std::move(what) + ": " + strerror(errno_value));
+  std::string text = std::move(what) + ": " + strerror(errno_value);
+  if (errno_value == EMFILE)
+    text += ". Next: raise the limit of open files (ulimit -Hn, LimitNOFILE= of a systemd unit) and mount again";
+  return MakeError(errno_value, ErrorKind::kOther, std::move(text));
 }
 
 }  // namespace ossfs2

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/timer.h"
@@ -33,7 +34,10 @@ Result<std::unique_ptr<oss::CredentialProvider>> MakeCredentials(const StoreStac
 
 Result<StoreStack> MakeStoreStack(const Settings& settings) {
   StoreStack stack;
-  auto client = http::MakeHttpClient(settings.http);
+  http::HttpConfig http = settings.http;
+  const auto connections_max = static_cast<uint64_t>(http.connections_max);
+  http.connections_max = static_cast<int>(std::min(connections_max, ConnectionsWithinLimit()));
+  auto client = http::MakeHttpClient(http);
   if (!client) return client.error();
   stack.http = std::move(*client);
   if (!settings.http.proxy.empty()) {

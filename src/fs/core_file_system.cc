@@ -35,35 +35,19 @@ CoreFileSystem::CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngin
       opener_(context_, locker_, resolver_, publisher_, files_),
       closer_(context_, locker_, saver_, publisher_, opener_, files_),
       resizer_(context_, saver_, publisher_, opener_, closer_, files_),
+      reader_(context_, opener_, files_),
+      writer_(context_, opener_, final_flush_, files_),
+      copier_(context_, reader_, host_, final_flush_, files_),
       renamer_(context_, locker_, resolver_, publisher_, saver_, parents_, detacher_, replaced_),
       directories_(context_, lister_, resolver_) {
-  context_.reads.SetNextFileResolver([this](uint64_t file_id) { return NextShard(file_id); });
-  context_.reads.SetGoneListener(
-      [this](uint64_t file_id, const ObjectVersion& version) { NoteGone(file_id, version); });
+  host_.Attach();
 }
 
 CoreFileSystem::~CoreFileSystem() {
-  context_.reads.SetNextFileResolver(nullptr);
-  context_.reads.SetGoneListener(nullptr);
-  SetNotifier(nullptr);
+  host_.Detach();
   replaced_.Stop();
   saver_.Stop();
   context_.WaitForTasks();
-}
-
-void CoreFileSystem::SetNotifier(KernelNotifier* notifier) {
-  if (notifier != nullptr) context_.notifier = notifier;
-  context_.reads.SetKernelPages(notifier == nullptr ? nullptr : &pages_);
-  context_.notifier = notifier;
-}
-
-bool CoreFileSystem::Pages::Store(uint64_t file_id, uint64_t offset, const std::vector<iovec>& parts) {
-  KernelNotifier* notifier = context_.notifier;
-  return notifier != nullptr && notifier->StorePages(file_id, offset, parts);
-}
-
-void CoreFileSystem::Pages::Drop(uint64_t file_id) {
-  if (KernelNotifier* notifier = context_.notifier) notifier->InvalidateInode(file_id);
 }
 
 Status CoreFileSystem::Rename(Ino parent, const std::string& name, Ino new_parent,
@@ -136,25 +120,5 @@ Result<AttrReply> CoreFileSystem::SetAttr(Ino ino, const AttrChange& change, std
 }
 
 Result<FsStat> CoreFileSystem::StatFs() { return FsStat{}; }
-
-void CoreFileSystem::NoteGone(uint64_t file_id, const ObjectVersion& version) {
-  MutexLock lock(context_.tree.mutex);
-  Node* node = context_.tree.Find(file_id);
-  if (node != nullptr && !node->unlinked && node->etag.Equals(version.etag)) node->valid_until = {};
-}
-
-std::optional<std::pair<uint64_t, ObjectVersion>> CoreFileSystem::NextShard(uint64_t file_id) {
-  MutexLock lock(context_.tree.mutex);
-  const Node* node = context_.tree.Find(file_id);
-  if (node == nullptr || node->parent == nullptr) return std::nullopt;
-  const auto name = NextShardName(node->name);
-  if (!name) return std::nullopt;
-  Node* next = context_.tree.Child(node->parent, *name);
-  if (next == nullptr || next->type != NodeType::kFile || !next->published || next->size == 0)
-    return std::nullopt;
-  if (next->extra && next->extra->open && next->extra->open->ahead()) return std::nullopt;
-  if (Opener::IsUnavailableArchive(next)) return std::nullopt;
-  return std::make_pair(next->ino, context_.VersionOf(next));
-}
 
 }  // namespace ossfs2

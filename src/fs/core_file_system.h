@@ -1,23 +1,28 @@
 // CoreFileSystem: the FileSystem over an object store and the two engines: puts the parts of fs/ together.
 //
-// Most methods are a part's; here is what takes several of them (core_file_system.cc: attributes and the ends of the
-// mount; core_open.cc: open, create, mknod), and what is read, written and copied through handles (core_files.cc,
-// core_copy.cc).
+// Most methods are a part's; here is what takes several of them (core_file_system.cc: attributes and renames;
+// core_open.cc: open, create, mknod).
 // Threads, errors: file_system.h.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fs/attributes/attribute_changes.h"
 #include "fs/attributes/attribute_saver.h"
 #include "fs/attributes/extended_attributes.h"
 #include "fs/files/closer.h"
+#include "fs/files/file_reader.h"
+#include "fs/files/file_writer.h"
 #include "fs/files/final_flush.h"
 #include "fs/files/opener.h"
 #include "fs/files/publisher.h"
+#include "fs/files/range_copier.h"
+#include "fs/files/read_engine_host.h"
 #include "fs/files/resizer.h"
 #include "fs/handles/file_handle.h"
 #include "fs/handles/handle_table.h"
@@ -38,23 +43,12 @@
 namespace ossfs2 {
 
 class CoreFileSystem final : public FileSystem {
-  // The notifier as the read engine sees it; file ids are inode numbers.
-  class Pages final : public KernelPages {
-   public:
-    explicit Pages(FsContext& context) : context_(context) {}
-    bool Store(uint64_t file_id, uint64_t offset, const std::vector<iovec>& parts) override;
-    void Drop(uint64_t file_id) override;
-
-   private:
-    FsContext& context_;
-  };
-
  public:
   CoreFileSystem(ObjectStore& store, ReadEngine& reads, WriteEngine& writes, Executor& executor,
                  const FsOptions& options, Clock& clock);
   ~CoreFileSystem() override;
 
-  void SetNotifier(KernelNotifier* notifier) override;
+  void SetNotifier(KernelNotifier* notifier) override { host_.SetNotifier(notifier); }
 
   std::optional<Result<Entry>> TryLookup(Ino parent, std::string_view name) override {
     return lookup_.TryLookup(parent, name);
@@ -85,24 +79,38 @@ class CoreFileSystem final : public FileSystem {
   Result<Opened> Open(Ino ino, int flags) override;
   Result<std::pair<Entry, Opened>> Create(Ino parent, const std::string& name, uint32_t mode, int flags,
                                           const Caller& caller) override;
-  void Read(HandleId handle, uint64_t offset, size_t size, ReadInto into, ReadDone done) override;
-  Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) override;
+  void Read(HandleId handle, uint64_t offset, size_t size, ReadInto into, ReadDone done) override {
+    reader_.Read(handle, offset, size, into, std::move(done));
+  }
+  Result<bool> TryWrite(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) override {
+    return writer_.TryWrite(handle, offset, data, writer);
+  }
   std::unique_ptr<Landing> MakeLanding() override { return context_.writes.incoming().MakeLanding(); }
   Result<size_t> WriteLanded(HandleId handle, uint64_t offset, const Landing& landing, size_t from, size_t size,
-                             Writer writer) override;
+                             Writer writer) override {
+    return writer_.WriteLanded(handle, offset, landing, from, size, writer);
+  }
   void KeepWaiting(std::span<const std::byte> bytes, std::function<void(FetchLanding)> may_run) override {
     context_.writes.incoming().KeepWaiting(bytes, std::move(may_run));
   }
   Result<size_t> TryWriteLanded(HandleId handle, uint64_t offset, Landing& landing, size_t size,
-                                Writer writer) override;
-  Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) override;
+                                Writer writer) override {
+    return writer_.TryWriteLanded(handle, offset, landing, size, writer);
+  }
+  Status Write(HandleId handle, uint64_t offset, std::span<const std::byte> data, Writer writer) override {
+    return writer_.Write(handle, offset, data, writer);
+  }
   bool NothingToFlush(HandleId handle) override { return closer_.NothingToFlush(handle); }
   Status Flush(HandleId handle) override { return closer_.Flush(handle); }
   Status Fsync(HandleId handle) override { return closer_.Fsync(handle); }
   void Release(HandleId handle) override { closer_.Release(handle); }
-  Status Allocate(HandleId handle, int mode, uint64_t offset, uint64_t length) override;
+  Status Allocate(HandleId handle, int mode, uint64_t offset, uint64_t length) override {
+    return writer_.Allocate(handle, mode, offset, length);
+  }
   Result<size_t> CopyFileRange(HandleId source, uint64_t source_offset, HandleId target,
-                               uint64_t target_offset, size_t length) override;
+                               uint64_t target_offset, size_t length) override {
+    return copier_.Copy(source, source_offset, target, target_offset, length);
+  }
 
   Result<HandleId> OpenDirectory(Ino ino) override { return directories_.Open(ino, opener_.NextId()); }
   Status ReadDirectory(HandleId handle, uint64_t cookie, bool plus,
@@ -124,31 +132,12 @@ class CoreFileSystem final : public FileSystem {
   }
 
  private:
-  // --- files (core_open.cc, core_files.cc, core_copy.cc) ---
   Result<std::pair<Entry, Opened>> OpenByName(Ino parent, const std::string& name, int flags)
       EXCLUDES(context_.tree.mutex);
-  std::optional<ObjectVersion> VersionToRead(const FileHandle& handle) EXCLUDES(context_.tree.mutex);
-  std::shared_ptr<ReadFile> ReaderOf(FileHandle& handle) EXCLUDES(context_.tree.mutex);
   bool ReadsOldVersion(std::optional<HandleId> id);
-  void ReadDirty(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, ReadDone done);
-  void ReadOfLost(std::shared_ptr<FileHandle> handle, uint64_t offset, size_t size, Error error, ReadDone done)
-      EXCLUDES(context_.tree.mutex);
-  bool LostHere(const FileHandle& handle) EXCLUDES(context_.tree.mutex);
-  // This mount has stored the file, or is about to, since OpenFile::version was `version`.
-  bool StoredSince(const FileHandle& handle, uint64_t version) EXCLUDES(context_.tree.mutex);
-  // What of an open file can be copied in the bucket; unset: what it has is not there.
-  std::optional<Result<ObjectVersion>> VersionToCopy(FileHandle& source) EXCLUDES(context_.tree.mutex);
-  Result<size_t> CopyBetween(FileHandle& source, uint64_t source_offset, FileHandle& target, uint64_t target_offset,
-                             size_t length);
-  Result<size_t> CopyThrough(FileHandle& source, uint64_t source_offset, FileHandle& target,
-                             uint64_t target_offset, size_t length);
-  Result<size_t> ReadSome(FileHandle& handle, uint64_t offset, std::span<std::byte> out);
-  // That version of the file is not in the bucket any more: whoever looks at the file next asks.
-  void NoteGone(uint64_t file_id, const ObjectVersion& version) EXCLUDES(context_.tree.mutex);
-  std::optional<std::pair<uint64_t, ObjectVersion>> NextShard(uint64_t file_id);
 
   FsContext context_;
-  Pages pages_{context_};
+  ReadEngineHost host_{context_};
   NameLocker locker_;
   Lister lister_;
   Resolver resolver_;
@@ -168,6 +157,9 @@ class CoreFileSystem final : public FileSystem {
   Opener opener_;
   Closer closer_;
   Resizer resizer_;
+  FileReader reader_;
+  FileWriter writer_;
+  RangeCopier copier_;
   ReplacedFiles replaced_{context_, opener_, [this](HandleId id) { closer_.Release(id); }};
   Renamer renamer_;
   OpenDirectories directories_;

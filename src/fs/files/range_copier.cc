@@ -1,22 +1,13 @@
-// copy_file_range: on the server where that works, else through this process.
+#include "fs/files/range_copier.h"
+
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <memory>
-
-#include "base/awaited.h"
-#include "fs/core_file_system.h"
+#include <vector>
 
 namespace ossfs2 {
-namespace {
-
-constexpr size_t kCopyPieceBytes = 1u << 20;
-constexpr size_t kCopyThroughBytesMax = 64u << 20;
-
-}  // namespace
 
 // That of the handle's reads: one copy is many calls, and must not go on with a version that came meanwhile.
-std::optional<Result<ObjectVersion>> CoreFileSystem::VersionToCopy(FileHandle& source) {
+std::optional<Result<ObjectVersion>> RangeCopier::VersionToCopy(FileHandle& source) {
   if (source.file->ahead()) return std::nullopt;
   {
     MutexLock lock(context_.tree.mutex);
@@ -24,12 +15,12 @@ std::optional<Result<ObjectVersion>> CoreFileSystem::VersionToCopy(FileHandle& s
     if (node == nullptr) return Result<ObjectVersion>(context_.Stale(source.ino));
     if (node->unlinked || node->etag.empty()) return std::nullopt;
   }
-  const auto reader = ReaderOf(source);
+  const auto reader = reader_.ReaderOf(source);
   if (!reader || reader->stale()) return Result<ObjectVersion>(context_.MakeStale(source.ino));
   return Result<ObjectVersion>(reader->version());
 }
 
-Result<size_t> CoreFileSystem::CopyFileRange(HandleId source_id, uint64_t source_offset, HandleId target_id,
+Result<size_t> RangeCopier::Copy(HandleId source_id, uint64_t source_offset, HandleId target_id,
                                              uint64_t target_offset, size_t length) {
   const auto source = files_.Get(source_id);
   const auto target = files_.Get(target_id);
@@ -43,7 +34,7 @@ Result<size_t> CoreFileSystem::CopyFileRange(HandleId source_id, uint64_t source
   return copied;
 }
 
-Result<size_t> CoreFileSystem::CopyBetween(FileHandle& source, uint64_t source_offset, FileHandle& target,
+Result<size_t> RangeCopier::CopyBetween(FileHandle& source, uint64_t source_offset, FileHandle& target,
                                            uint64_t target_offset, size_t length) {
   if (const auto stored = VersionToCopy(source)) {
     if (!*stored) return stored->error();
@@ -54,7 +45,7 @@ Result<size_t> CoreFileSystem::CopyBetween(FileHandle& source, uint64_t source_o
     Result<bool> copied = target.file->writer()->CopyRange(version, source_offset, target_offset, length);
     if (!copied) {
       if (copied.error().kind == ErrorKind::kVersionChanged || copied.error().kind == ErrorKind::kNotFound)
-        NoteGone(source.ino, version);
+        host_.NoteGone(source.ino, version);
       return copied.error();
     }
     if (*copied) {
@@ -65,14 +56,14 @@ Result<size_t> CoreFileSystem::CopyBetween(FileHandle& source, uint64_t source_o
   return CopyThrough(source, source_offset, target, target_offset, length);
 }
 
-Result<size_t> CoreFileSystem::CopyThrough(FileHandle& source, uint64_t source_offset, FileHandle& target,
+Result<size_t> RangeCopier::CopyThrough(FileHandle& source, uint64_t source_offset, FileHandle& target,
                                            uint64_t target_offset, size_t length) {
-  length = std::min(length, kCopyThroughBytesMax);
-  std::vector<std::byte> piece(std::min(length, kCopyPieceBytes));
+  length = std::min(length, kThroughBytesMax);
+  std::vector<std::byte> piece(std::min(length, kPieceBytes));
   size_t copied = 0;
   while (copied < length) {
     const size_t wanted = std::min(piece.size(), length - copied);
-    Result<size_t> read = ReadSome(source, source_offset + copied, std::span(piece).first(wanted));
+    Result<size_t> read = reader_.ReadSome(source, source_offset + copied, std::span(piece).first(wanted));
     if (!read) return copied > 0 ? Result<size_t>(copied) : read;
     if (*read == 0) break;
     GatePass pass(*target.file);
@@ -82,27 +73,6 @@ Result<size_t> CoreFileSystem::CopyThrough(FileHandle& source, uint64_t source_o
     if (!written) return written.error();
     target.NoteWrite(context_.clock.NowWallNs());
     copied += *read;
-  }
-  return copied;
-}
-
-Result<size_t> CoreFileSystem::ReadSome(FileHandle& handle, uint64_t offset, std::span<std::byte> out) {
-  const auto writer = handle.file->writer();
-  if (writer && handle.file->ahead()) return writer->Read(offset, out);
-  if (writer && writer->detached() && writer->size() == 0) return size_t{0};
-  const auto reader = ReaderOf(handle);
-  if (!reader) return context_.MakeStale(handle.ino);
-  const auto answer = std::make_shared<Awaited<Result<ReadReply>>>();
-  // Nothing is to be kept in memory for it as for a program that reads past the page cache: a copy does not come again.
-  reader->Read(handle.id, offset, out.size(), ReadInto::kPageCache,
-               [answer](Result<ReadReply> reply) { answer->Set(std::move(reply)); });
-  const Result<ReadReply> reply = answer->Take();
-  if (!reply) return reply.error();
-  size_t copied = 0;
-  for (const iovec& part : reply->parts) {
-    const size_t bytes = std::min(part.iov_len, out.size() - copied);
-    std::memcpy(out.data() + copied, part.iov_base, bytes);
-    copied += bytes;
   }
   return copied;
 }

@@ -16,7 +16,7 @@ OptionSet Options() {
   OptionSet options;
   for (const auto& [name, value] :
        std::initializer_list<std::pair<const char*, const char*>>{{"oss_endpoint", "http://h"},
-                                                                  {"oss_bucket", "b"},
+                                                                  {"oss_bucket", "bucket"},
                                                                   {"oss_access_key_id", "id"},
                                                                   {"oss_access_key_secret", "hush"},
                                                                   {"state_dir", "/state"},

@@ -209,6 +209,8 @@ TEST(Settings, RefuseWhatCannotWork) {
         Refusal{{{"oss_endpoint", "https://user@h"}}, "is not a host name"},
         Refusal{{{"oss_bucket", ""}}, "oss_bucket is missing"},
         Refusal{{{"oss_bucket", "b/p"}}, "oss_bucket_prefix"},
+        Refusal{{{"oss_bucket", "My_Bucket"}}, "oss_bucket=My_Bucket is not a bucket name"},
+        Refusal{{{"signature_version", "4"}}, "oss_region is not set"},
         Refusal{{{"signature_version", "2"}}, "only 0, 1 and 4"},
         Refusal{{{"sse_key_id", "k"}}, "needs sse=KMS"},
         Refusal{{{"traffic_limit", "100"}}, "819200"},

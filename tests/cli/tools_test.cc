@@ -167,10 +167,10 @@ TEST(Program, EndsWithTheRightStatusAndWords) {
         RunCase{{"ossfs2", "gc"}, 255, "", "usage"},
         RunCase{{"ossfs2", "check"}, 255, "", "usage"},
         RunCase{{"ossfs2", "check", "--model=/m", "--oss_buket=x"}, 1, "did you mean", ""},
-        RunCase{{"/sbin/mount.ossfs2", "b", "/m", "-o", "url=http://h"}, 1, "", "did you mean \"oss_endpoint\""},
+        RunCase{{"/sbin/mount.ossfs2", "bucket", "/m", "-o", "url=http://h"}, 1, "", "did you mean \"oss_endpoint\""},
         RunCase{{"/sbin/mount.ossfs2", "b"}, 1, "", "usage: mount.ossfs2"},
-        RunCase{{"/sbin/mount.ossfs2", "b", "/m", "-o", "oss_buket=1"}, 1, "", "did you mean"},
-        RunCase{{"/sbin/mount.ossfs2", "b", "/m", "-f", "-o", "oss_endpoint=http://h,anonymous"}, 0, "", ""},
+        RunCase{{"/sbin/mount.ossfs2", "bucket", "/m", "-o", "oss_buket=1"}, 1, "", "did you mean"},
+        RunCase{{"/sbin/mount.ossfs2", "bucket", "/m", "-f", "-o", "oss_endpoint=http://h,anonymous"}, 0, "", ""},
         RunCase{{"ossfs2", "b", "/m", "-o", "oss_buket=1"}, 1, "", "did you mean"}}) {
     std::string out, err;
     std::string all;
@@ -184,7 +184,7 @@ TEST(Program, EndsWithTheRightStatusAndWords) {
 // A first line without dashes names programs, and what follows is for them.
 TEST(Program, TellsWhatItSkippedWhenSomethingIsMissing) {
   TestFolder folder;
-  const std::string conf = folder.Write("conf", "my bucket\n--oss_endpoint=http://h\n--oss_bucket=b\n");
+  const std::string conf = folder.Write("conf", "my bucket\n--oss_endpoint=http://h\n--oss_bucket=bucket\n");
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"ossfs2", "mount", "/mnt", "-c", conf}, {"ossfs2", "check", "-c", conf},
         {"/sbin/mount.ossfs2", "b", "/mnt", "-o", "conf=" + conf}}) {
@@ -218,12 +218,12 @@ TEST(Program, CheckAsksNoNameThatTheProxyKnows) {
 TEST(Program, PrintsItsConfigurationWithoutSecrets) {
   std::string out, err;
   EXPECT_EQ(
-      RunProgram({"ossfs2", "mount", "/mnt/x", "--print-config", "--oss_endpoint=http://h", "--oss_bucket=b",
+      RunProgram({"ossfs2", "mount", "/mnt/x", "--print-config", "--oss_endpoint=http://h", "--oss_bucket=bucket",
                   "--oss_access_key_id=id", "--oss_access_key_secret=TopSecret", "--state_dir=/s"},
                  out, err),
       0)
       << err;
-  EXPECT_THAT(out, HasSubstr("--oss_bucket=b"));
+  EXPECT_THAT(out, HasSubstr("--oss_bucket=bucket"));
   EXPECT_THAT(out, HasSubstr("# memory: "));
   EXPECT_EQ((out + err).find("TopSecret"), std::string::npos);
 }

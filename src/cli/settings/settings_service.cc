@@ -16,6 +16,7 @@
 #include "cli/settings/endpoint_parts.h"
 #include "cli/settings/object_properties.h"
 #include "http/net/address.h"
+#include "oss/protocol/endpoint.h"
 
 namespace ossfs2 {
 
@@ -75,6 +76,8 @@ Status FillOss(const OptionSet& options, Settings& settings) {
   oss.signature_version = static_cast<int>(options.Int("signature_version"));
   if (oss.signature_version != 0 && oss.signature_version != 1 && oss.signature_version != 4)
     return Refuse("signature_version: only 0, 1 and 4 exist");
+  // The store checks the same when it is made; `check` and a mount should say it before they try anything.
+  if (const auto endpoint = oss::MakeEndpoint(oss); !endpoint) return endpoint.error();
   oss.request_timeout = std::chrono::milliseconds(options.Int("oss_request_timeout_ms"));
   oss.connect_timeout = std::chrono::milliseconds(options.Int("connect_timeout_ms"));
   oss.stall_timeout = std::chrono::milliseconds(options.Int("stall_timeout_ms"));

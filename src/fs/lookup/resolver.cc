@@ -48,67 +48,64 @@ Result<bool> Resolver::KnownAbsentForCreate(Ino parent, const std::string& name)
 Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust, Told* told) {
   OSSFS2_RETURN_IF_ERROR(CheckName(name));
   MutexLock lock(context_.tree.mutex);
-  Node* directory = context_.tree.Find(parent);
+  Node* const directory = context_.tree.Find(parent);
   if (directory == nullptr) return context_.Stale(parent);
   if (!directory->is_directory()) return NotADirectory(context_.tree.Path(directory));
   context_.tree.Pin(directory);
-  const bool only_new = trust == Trust::kOnlyNew;
-  const uint64_t called = only_new ? context_.tree.NextStamp() : 0;
-  int waited_pages = 0;
-  bool asked_metadata = false;
-  bool listed = false;
-  Told answered;
-  Result<Ino> result = NoEntry(name);
-  for (;;) {
-    bool is_bare = false;
-    if (!only_new) {
-      if (auto known = Known(directory, name)) {
-        if (*known)
-          result = Result<Ino>((**known)->ino);
-        else
-          result = known->error();
-        break;
-      }
-      const Node* node = context_.tree.Child(directory, name);
-      is_bare = node != nullptr && IsBare(node);
-      if (!is_bare && !std::exchange(listed, true) && ListsFirst(directory)) {
-        lister_.SharesTree(context_.tree);
-        lister_.Start(directory);
-      }
-      // A listing under way will soon know better than a question of its own, most times.
-      if (const auto run = directory->directory->run; run && !is_bare && waited_pages < kWaitPages &&
-                                                      run->Believed(context_.clock.NowSteady()) &&
-                                                      run->last_key <= name) {
-        ++waited_pages;
-        lister_.SharesTree(context_.tree);
-        lister_.Step(lock, directory, run);
-        continue;
-      }
-    }
-    const auto flight = flights_.find(Key{parent, name});
-    if (flight == flights_.end()) {
-      if (is_bare && !asked_metadata) {
-        asked_metadata = true;
-        const Status asked = AskMetadata(directory, context_.tree.Child(directory, name));
-        if (asked) continue;
-        result = asked.error();
-        break;
-      }
-      result = Ask(lock, directory, name, trust, answered);
-      break;
-    }
-    const std::shared_ptr<Flight> joined = flight->second;
-    while (!joined->done) context_.listed.Wait(lock);
-    // Its answer may be from before this call, and then from before a change that the caller was told of.
-    if (joined->begun < called || (only_new && joined->trust != trust) || !joined->result) continue;
-    result = *joined->result;
-    answered = joined->told;
-    break;
-  }
-  if (told != nullptr) *told = std::move(answered);
+  LookUp look_up{.directory = directory, .name = name, .trust = trust};
+  if (trust == Trust::kOnlyNew) look_up.called = context_.tree.NextStamp();
+  std::optional<Result<Ino>> result;
+  while (!result) result = ResolveOnce(lock, look_up);
+  if (told != nullptr) *told = std::move(look_up.told);
   context_.tree.Unpin(directory);
-  if (Node* node = result ? context_.tree.Find(*result) : nullptr) context_.tree.MarkUsed(node);
-  return result;
+  if (Node* node = *result ? context_.tree.Find(**result) : nullptr) context_.tree.MarkUsed(node);
+  return std::move(*result);
+}
+
+std::optional<Result<Ino>> Resolver::ResolveOnce(MutexLock& lock, LookUp& look_up) {
+  Node* const directory = look_up.directory;
+  bool is_bare = false;
+  if (look_up.trust != Trust::kOnlyNew) {
+    if (auto known = Known(directory, look_up.name)) {
+      if (!*known) return Result<Ino>(known->error());
+      return Result<Ino>((**known)->ino);
+    }
+    const Node* const node = context_.tree.Child(directory, look_up.name);
+    is_bare = node != nullptr && IsBare(node);
+    if (!is_bare && AwaitListing(lock, look_up)) return std::nullopt;
+  }
+  if (const auto flight = flights_.find(Key{directory->ino, look_up.name}); flight != flights_.end())
+    return Join(lock, flight->second, look_up);
+  if (is_bare && !std::exchange(look_up.asked_metadata, true)) {
+    const Status asked = AskMetadata(directory, context_.tree.Child(directory, look_up.name));
+    if (asked) return std::nullopt;
+    return Result<Ino>(asked.error());
+  }
+  return Ask(lock, directory, look_up.name, look_up.trust, look_up.told);
+}
+
+bool Resolver::AwaitListing(MutexLock& lock, LookUp& look_up) {
+  Node* const directory = look_up.directory;
+  if (!std::exchange(look_up.listed, true) && ListsFirst(directory)) {
+    lister_.SharesTree(context_.tree);
+    lister_.Start(directory);
+  }
+  const auto run = directory->directory->run;
+  if (!run || look_up.waited_pages >= kWaitPages) return false;
+  if (!run->Believed(context_.clock.NowSteady()) || run->last_key > look_up.name) return false;
+  ++look_up.waited_pages;
+  lister_.SharesTree(context_.tree);
+  lister_.Step(lock, directory, run);
+  return true;
+}
+
+std::optional<Result<Ino>> Resolver::Join(MutexLock& lock, std::shared_ptr<Flight> flight, LookUp& look_up) {
+  while (!flight->done) context_.listed.Wait(lock);
+  // Its answer may be from before this call, and then from before a change that the caller was told of.
+  if (flight->begun < look_up.called) return std::nullopt;
+  if (look_up.trust == Trust::kOnlyNew && flight->trust != look_up.trust) return std::nullopt;
+  if (flight->result) look_up.told = flight->told;
+  return flight->result;
 }
 
 }  // namespace ossfs2

@@ -64,6 +64,25 @@ class Resolver : public FsPart {
   };
   using Key = std::pair<Ino, std::string>;
 
+  // One call of Resolve, and what it remembers from round to round.
+  struct LookUp {
+    Node* directory;  // pinned
+    const std::string& name;
+    Trust trust;
+    uint64_t called = 0;  // with kOnlyNew: answers to questions from before do not count
+    int waited_pages = 0;
+    bool listed = false;          // it was looked whether to list first
+    bool asked_metadata = false;
+    Told told;
+  };
+
+  // --- one round (resolver.cc); the lock may be open meanwhile. Unset: something has changed, look again ---
+  std::optional<Result<Ino>> ResolveOnce(MutexLock& lock, LookUp& look_up) REQUIRES(context_.tree.mutex);
+  // True after another page of a listing under way, which will soon know better than a question of its own, most times.
+  bool AwaitListing(MutexLock& lock, LookUp& look_up) REQUIRES(context_.tree.mutex);
+  // The answer to the same question of another look-up. A copy of the pointer: the other one lets go of the flight.
+  std::optional<Result<Ino>> Join(MutexLock& lock, std::shared_ptr<Flight> flight, LookUp& look_up)
+      REQUIRES(context_.tree.mutex);
   // --- asking the bucket (resolver_ask.cc) ---
   // The lock is open while it asks or waits. With kOnlyNew an answer that another one has overtaken, maybe one to an
   // older question, is asked for again.

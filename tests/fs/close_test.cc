@@ -169,6 +169,27 @@ TEST_F(Close, AFileThatIsOpenedWhileItsDataIsGivenUpKeepsWhatIsWrittenThen) {
   EXPECT_EQ(store_->Content("f"), "new");
 }
 
+// The same before that release: the kernel sends it some time after the close has returned.
+TEST_F(Close, AFileThatIsEmptiedBeforeTheReleaseOfWhatFailedForGoodBeginsAnew) {
+  EXPECT_EQ(mount_.Put("f", "the old text"), 0);
+  oss::FaultRule lost;
+  lost.operation = "part";
+  lost.error = MakeError(EIO, ErrorKind::kNotFound, "no such upload");
+  faults_->AddRule(lost);
+  const HandleId handle = *mount_.OpenPath("f", O_WRONLY | O_TRUNC);
+  const std::string piece(1u << 20, 'x');
+  Status written;
+  for (uint64_t at = 0; at < 40 * piece.size() && written; at += piece.size())
+    written = mount_.Write(handle, at, piece);
+  ASSERT_FALSE(mount_.fs().Flush(handle));
+  const Result<HandleId> again = mount_.OpenPath("f", O_WRONLY | O_TRUNC);
+  ASSERT_TRUE(again) << again.error().text;
+  EXPECT_TRUE(mount_.Write(*again, 0, "new"));
+  mount_.fs().Release(handle);
+  EXPECT_EQ(mount_.Close(*again), 0);
+  EXPECT_EQ(store_->Content("f"), "new");
+}
+
 TEST_F(Close, AfterAFailureTheKernelForgetsTheSizeThatWasGivenUp) {
   EXPECT_EQ(mount_.Put("f", "the old text"), 0);
   const Ino ino = mount_.InoOf("f");

@@ -139,6 +139,15 @@ Status Opener::PrepareWriter(const std::shared_ptr<OpenFile>& file, bool exclusi
   return {};
 }
 
+// It would go with the last handle of those who wrote it and were told by their closes. The kernel sends the release
+// some time after the close has returned, so who tries again may come before it.
+void Opener::DropFailed(OpenFile& file) {
+  const auto writer = file.writer();
+  if (!writer || !file.told || writer->sticky_error()) return;
+  writer->Discard();
+  file.told = false;
+}
+
 // Whoever takes the name away has seen that nobody has the file open.
 bool Opener::LosesItsName(const Node* node) { return node->leaving > 0 && !(node->extra && node->extra->open); }
 
@@ -270,6 +279,7 @@ Result<Opener::Made> Opener::Open(Ino ino, int flags) {
     made.handle = MakeHandle(node, flags);
     made.opened = Opened{made.handle->id, KeepsCache(node, *made.handle), made.handle->direct};
   }
+  if ((flags & O_TRUNC) != 0) DropFailed(*made.handle->file);
   if (writes) made.writer = PrepareWriter(made.handle->file, false);
   return made;
 }

@@ -78,6 +78,8 @@ class Opener : public FsPart {
   // HEADs a file that is about to be written, of which only the listing is known.
   Status AskMetadata(Ino ino) EXCLUDES(context_.tree.mutex);
   Status AskTags(OpenFile& file) EXCLUDES(context_.tree.mutex);
+  // What was written and can never be stored, if nobody waits to be told. The caller holds the file's name.
+  static void DropFailed(OpenFile& file);
   static bool LosesItsName(const Node* node);
   // Notes an open of a file whose name is being taken or is gone.
   void NoteLate(const Node* node) REQUIRES(context_.tree.mutex);

@@ -163,6 +163,17 @@ TEST_F(WritePatterns, SyncInTheMiddleOfAPreallocatedStagedFile) {
   ExpectContent("file", data);
 }
 
+// A byte behind the end makes a hole; cut off, it leaves the hole, which fsync must not take for allocated space.
+TEST_F(WritePatterns, SyncStoresAHoleThatAWriteHasLeft) {
+  auto file = NewFile();
+  MustWrite(*file, 0, "text");
+  MustWrite(*file, 2 * kMiB, "x");
+  ASSERT_TRUE(file->Truncate(kMiB));
+  ASSERT_TRUE(file->Truncate(3 * kMiB));  // and this is
+  ASSERT_TRUE(file->Sync({}));
+  ExpectContent("file", "text" + std::string(kMiB - 4, '\0'));
+}
+
 TEST_F(WritePatterns, SyncInMidStreamThenOn) {  // torch DCP, dd conv=fsync
   auto file = NewFile();
   const std::string data = Random(3 * kMiB, 22);

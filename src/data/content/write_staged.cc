@@ -123,6 +123,7 @@ Status WriteStaged::Truncate(uint64_t size) {
   OSSFS2_RETURN_IF_ERROR(CheckRange(size));
   if (size < size_) {
     OSSFS2_RETURN_IF_ERROR(file_->Truncate(size));
+    if (size < WrittenEnd()) cut_end_ = size;
     const uint64_t before = extents_.LocalBytes();
     extents_.Clear(size, size_);
     CountExtents();
@@ -165,7 +166,7 @@ void WriteStaged::Detach(const ObjectVersion& base) {
 }
 
 uint64_t WriteStaged::WrittenEnd() const {
-  return std::min(size_, std::max(extents_.DirtyEnd(), base_bytes_));
+  return std::min(size_, std::max({extents_.DirtyEnd(), base_bytes_, cut_end_}));
 }
 
 // --- early parts ---

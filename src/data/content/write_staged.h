@@ -62,7 +62,7 @@ class WriteStaged {
   Status Read(uint64_t offset, std::span<std::byte> out);  // inside the file
   // The bytes of the last page when it is not full and here; else empty.
   std::vector<std::byte> Tail() const;
-  // Where the last byte ends that has ever been written: space only allocated lies beyond.
+  // Where the last byte ends that has ever been written, or was cut: space only allocated lies beyond.
   uint64_t WrittenEnd() const;
 
   struct Publication {
@@ -130,6 +130,7 @@ class WriteStaged {
   const std::string key_;
   ObjectVersion base_;
   uint64_t base_bytes_;  // [0, base_bytes_) of the base are still part of the file
+  uint64_t cut_end_ = 0;  // what was written was cut there: a hole before it is part of the file, not allocated space
   uint64_t size_;
   const WriteOptions options_;
   std::shared_ptr<StagingFile> file_;

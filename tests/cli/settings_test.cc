@@ -211,7 +211,7 @@ TEST(Settings, RefuseWhatCannotWork) {
         Refusal{{{"oss_bucket", "b/p"}}, "oss_bucket_prefix"},
         Refusal{{{"oss_bucket", "My_Bucket"}}, "oss_bucket=My_Bucket is not a bucket name"},
         Refusal{{{"signature_version", "4"}}, "oss_region is not set"},
-        Refusal{{{"signature_version", "2"}}, "only 0, 1 and 4"},
+        Refusal{{{"signature_version", "2"}}, "signature version 2 is not known: 1 or 4"},
         Refusal{{{"sse_key_id", "k"}}, "needs sse=KMS"},
         Refusal{{{"traffic_limit", "100"}}, "819200"},
         Refusal{{{"user_metadata", "x"}}, "name=value"},

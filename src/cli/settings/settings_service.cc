@@ -74,8 +74,6 @@ Status FillOss(const OptionSet& options, Settings& settings) {
   oss.path_style = options.Bool("path_style");
   oss.cname = options.Bool("cname");
   oss.signature_version = static_cast<int>(options.Int("signature_version"));
-  if (oss.signature_version != 0 && oss.signature_version != 1 && oss.signature_version != 4)
-    return Refuse("signature_version: only 0, 1 and 4 exist");
   // The store checks the same when it is made; `check` and a mount should say it before they try anything.
   if (const auto endpoint = oss::MakeEndpoint(oss); !endpoint) return endpoint.error();
   oss.request_timeout = std::chrono::milliseconds(options.Int("oss_request_timeout_ms"));

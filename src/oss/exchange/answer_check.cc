@@ -24,8 +24,9 @@ bool Contains(std::string_view text, std::string_view part) {
 std::string TransportAdvice(const http::CallReport& report, const Endpoint& endpoint) {
   switch (report.cause) {
     case http::Cause::kOther:
-    case http::Cause::kSlow:
       return "";
+    case http::Cause::kSlow:
+      return "look for what slows some connections down: a bad link, or a limit for each connection";
     case http::Cause::kName:
       return StrCat("check the spelling of oss_endpoint (", endpoint.text, ") and oss_bucket (", endpoint.bucket,
                     "), and that DNS works on this host");

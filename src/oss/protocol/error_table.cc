@@ -99,7 +99,7 @@ constexpr ErrorRule kByCode[] = {
     {"EntityTooLarge", EFBIG, K::kInvalid, R::kNone, kTooLargeAdvice},
     {"PositionNotEqualToLength", ESTALE, K::kInvalid, R::kNone,
      "the object has another length, so another client wrote to it: open the file again"},
-    {"ObjectNotAppendable", EINVAL, K::kInvalid, R::kNone, 
+    {"ObjectNotAppendable", EINVAL, K::kInvalid, R::kNone,
      "another client replaced the object by one that takes no appends: open the file again"},
     {"OperationNotSupported", EOPNOTSUPP, K::kInvalid, R::kNone, kNotOfferedAdvice},
     {"NotImplemented", EOPNOTSUPP, K::kInvalid, R::kNone, kNotOfferedAdvice},

@@ -92,9 +92,7 @@ def download_old(source, target, workers=8, stop_after=None):
 
 def download_new(source, target, workers=4, stop_after=None, progress=None, verified=None):
     """progress(bytes) is called for each piece written, verified(bytes) for each read back."""
-    locks = tempfile.mkdtemp(prefix="modelscope-lock-")
-
-    def one(name):
+    def one(name, locks):
         final, origin = os.path.join(target, name), os.path.join(source, name)
         with open(origin, "rb") as reader:
             wanted = hashlib.sha256(reader.read()).hexdigest()
@@ -124,7 +122,8 @@ def download_new(source, target, workers=4, stop_after=None, progress=None, veri
                         verified(len(piece))
             assert digest.hexdigest() == wanted, name
 
-    _each(one, _files(source), workers)
+    with tempfile.TemporaryDirectory(prefix="modelscope-lock-") as locks:
+        _each(lambda name: one(name, locks), _files(source), workers)
 
 
 def download_parallel(source, target, parts=4, part_size=160 * MIB):

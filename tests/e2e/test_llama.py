@@ -96,7 +96,10 @@ class Llama(unittest.TestCase):
             self.assertEqual(self.tokens(first, **how), self.expected)
             sent = self.server.stats().get_bytes
             print("bytes sent / model %.3f" % (sent / self.size), flush=True)
-            self.assertLessEqual(sent, self.size * 1.10)
+            # A little is read through the page cache before the same is read with O_DIRECT. On a busy machine that
+            # comes so much later that what was fetched ahead of the first is gone: a few MiB at the begin of a part.
+            again = 8 * MIB * len(self.parts) if how.get("direct") else 0
+            self.assertLessEqual(sent, self.size * 1.10 + again)
 
     def test_mmap(self):
         self.load(mmap=True)

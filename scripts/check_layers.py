@@ -19,12 +19,14 @@ SERVER_MAY_USE_OF_OSS = {"oss/signing/%s.h" % name for name in ("signing", "s3_s
 
 # Folders inside a layer; "" is the layer's own. Each may use those before it.
 FOLDERS = {
+    "base": ["values", "time", "threads", "machine", "report"],
     "http": ["message", "net", "transport", "client", "curl", "lean", ""],
     "oss": ["signing", "credentials", "protocol", "exchange", "operations", "", "fakes"],
     "data": ["", "memory",
              "read/shared", "read/chunks", "read/fetch", "read/pages", "read/plan", "read/file", "read",
              "journal", "staging", "upload", "recovery", "content", "incoming", "write"],
     "fs": ["handles", "tree", "shared", "lookup", "attributes", "files", "names", ""],
+    "fuse": ["session", "notices", "operations", ""],
     "cli": ["admin", "options", "reference", "settings", "mounts", "daemon", "", "commands"],
     "server": ["storage", "transport", "exchange", "auth", "operations", ""],
     "launcher": [""],

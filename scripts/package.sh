@@ -69,7 +69,7 @@ sort -u "$work/libraries" | while read -r library; do
   if printf '%s' "$base" | grep -Eq "$of_glibc"; then folder=lib/glibc; fi
   cp -L "$library" "$tree/$folder/$base"
 done
-# Debian 12's libstdc++ asks for GLIBC_2.36 only for arc4random, which nothing of ours calls (base/random.h): without
+# Debian 12's libstdc++ asks for GLIBC_2.36 only for arc4random, which nothing of ours calls (base/values/random.h): without
 # that the tree also runs on Ubuntu 22.04 (glibc 2.35).
 if [ -f "$tree/lib/libstdc++.so.6" ]; then
   python3 "$root/scripts/drop_version.py" "$tree/lib/libstdc++.so.6" GLIBC_2.36 arc4random

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "base/crc64.h"
-#include "base/str.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 #include "data/memory/memory_pool.h"
 #include "data/read/chunks/chunk_map.h"
 #include "data/read/plan/stream_tracker.h"

@@ -27,8 +27,8 @@
 #include <map>
 #include <thread>
 
-#include "base/mutex.h"
-#include "base/str.h"
+#include "base/threads/mutex.h"
+#include "base/values/str.h"
 #include "http/curl/curl_client.h"
 #include "http/lean/lean_client.h"
 

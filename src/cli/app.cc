@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/options/option_table.h"
 #include "cli/options/secrets.h"
 #include "cli/reference/reference_docs.h"

@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "base/name_service.h"
+#include "base/machine/name_service.h"
 #include "cli/app.h"
 #include "cli/daemon/core_dumps.h"
 #include "cli/options/secrets.h"

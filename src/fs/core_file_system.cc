@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "fs/shared/attributes.h"
 #include "fs/tree/names.h"
 

@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "fs/core_file_system.h"
 
 namespace ossfs2 {

@@ -5,8 +5,8 @@
 
 #include <memory>
 
-#include "base/clock.h"
-#include "base/executor.h"
+#include "base/threads/executor.h"
+#include "base/time/clock.h"
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"
 #include "fs/shared/fs_options.h"

@@ -16,14 +16,14 @@
 #include <cstring>
 #include <optional>
 
-#include "base/log.h"
-#include "base/processors.h"
-#include "base/str.h"
-#include "fuse/kernel_invalidator.h"
-#include "fuse/mount_table.h"
-#include "fuse/operations.h"
-#include "fuse/session_io.h"
-#include "fuse/worker_pool.h"
+#include "base/machine/processors.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
+#include "fuse/notices/kernel_invalidator.h"
+#include "fuse/operations/operations.h"
+#include "fuse/session/mount_table.h"
+#include "fuse/session/session_io.h"
+#include "fuse/session/worker_pool.h"
 
 namespace ossfs2 {
 namespace {

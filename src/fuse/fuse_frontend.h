@@ -11,32 +11,14 @@
 // a reply touches the session after it was sent. Errors: of mounting, with the next step.
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <string>
-#include <vector>
 
-#include "base/executor.h"
+#include "base/threads/executor.h"
+#include "fuse/session/fuse_options.h"
 #include "ossfs2/file_system.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2 {
-
-struct FuseOptions {
-  std::string mount_point;
-  std::string source;             // shown by mount(8): "bucket.endpoint:/prefix"
-  bool allow_other = true;
-  bool read_only = false;
-  bool exec = true;               // false: noexec
-  bool debug = false;             // libfuse's own trace
-  bool nonempty = false;
-  bool default_permissions = true;
-  bool readdirplus = true;
-  int worker_threads = 0;         // fuse_threads; 0: twice the cores, at most 32
-  int device_fd = -1;             // fuse_device_fd: opened /dev/fuse, already mounted
-  uint32_t read_ahead_bytes = 1u << 20;  // set on the bdi; 0: leave
-  double dir_cache_timeout_s = 0;  // kernel_readdir_cache_timeout
-};
 
 class FuseFrontend {
  public:

@@ -1,7 +1,7 @@
 #include "oss/kept_tags.h"
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 
 namespace ossfs2::oss {
 

@@ -13,7 +13,7 @@
 
 #include <memory>
 
-#include "base/clock.h"
+#include "base/time/clock.h"
 #include "oss/credentials/credentials.h"
 #include "oss/protocol/oss_config.h"
 #include "ossfs2/object_store.h"

@@ -1,6 +1,6 @@
 // The control requests under /-/ .
-#include "base/size.h"
-#include "base/str.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/options.h"
 #include "server/service.h"

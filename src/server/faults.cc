@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 
 namespace ossfs2::server {
 namespace {

@@ -35,7 +35,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "ossfs2/status.h"
 #include "server/exchange/exchange.h"
 

@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "base/descriptors.h"
-#include "base/environment.h"
-#include "base/name_service.h"
+#include "base/machine/descriptors.h"
+#include "base/machine/environment.h"
+#include "base/machine/name_service.h"
 #include "server/oss_server.h"
 
 namespace {

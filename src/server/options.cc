@@ -9,8 +9,8 @@
 #include <functional>
 #include <iterator>
 
-#include "base/size.h"
-#include "base/str.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
 #include "server/storage/storage.h"
 
 namespace ossfs2::server {

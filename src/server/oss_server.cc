@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <ctime>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "server/operations/object_headers.h"
 #include "server/storage/synthetic.h"
 

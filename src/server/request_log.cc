@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "base/clock.h"
-#include "base/str.h"
+#include "base/time/clock.h"
+#include "base/values/str.h"
 
 namespace ossfs2::server {
 

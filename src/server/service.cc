@@ -6,9 +6,9 @@
 #include <cstdio>
 #include <ctime>
 
-#include "base/clock.h"
-#include "base/str.h"
-#include "base/text.h"
+#include "base/time/clock.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
 #include "server/operations/limits.h"

@@ -1,5 +1,5 @@
 // Hidden variables, limits, tunable numbers and seeds.
-#include "base/environment.h"
+#include "base/machine/environment.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "base/descriptors.h"
-#include "base/random.h"
-#include "base/tunable.h"
+#include "base/machine/descriptors.h"
+#include "base/values/random.h"
+#include "base/values/tunable.h"
 
 namespace ossfs2 {
 namespace {

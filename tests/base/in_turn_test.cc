@@ -1,5 +1,5 @@
 // What a callback leads to runs after it, in order, before the outermost call returns.
-#include "base/in_turn.h"
+#include "base/threads/in_turn.h"
 
 #include <gtest/gtest.h>
 

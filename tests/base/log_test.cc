@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "tests/support/temp_folder.h"
 
 namespace ossfs2 {

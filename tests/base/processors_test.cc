@@ -1,5 +1,5 @@
 // How many processors there are for this process, and whether they are short.
-#include "base/processors.h"
+#include "base/machine/processors.h"
 
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -9,7 +9,7 @@
 #include <fstream>
 #include <string>
 
-#include "base/cpu_pressure.h"
+#include "base/machine/cpu_pressure.h"
 
 namespace ossfs2 {
 namespace {

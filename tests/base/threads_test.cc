@@ -6,8 +6,8 @@
 #include <mutex>
 #include <vector>
 
-#include "base/executor.h"
-#include "base/timer.h"
+#include "base/threads/executor.h"
+#include "base/threads/timer.h"
 #include "tests/base/thread_limit.h"
 
 namespace ossfs2 {

@@ -1,5 +1,5 @@
 // TimeSlice: this thread gets the longer slice that it asks for, and nothing else of it or of others changes.
-#include "base/time_slice.h"
+#include "base/threads/time_slice.h"
 
 #include <gtest/gtest.h>
 #include <sched.h>

@@ -7,13 +7,13 @@
 #include <limits>
 #include <random>
 
-#include "base/clock.h"
-#include "base/crc64.h"
-#include "base/metrics.h"
-#include "base/size.h"
-#include "base/str.h"
-#include "base/text.h"
-#include "base/wall_time.h"
+#include "base/report/metrics.h"
+#include "base/time/clock.h"
+#include "base/time/wall_time.h"
+#include "base/values/crc64.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "ossfs2/status.h"
 #include "tests/support/seed.h"
 

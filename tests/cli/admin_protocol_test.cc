@@ -19,7 +19,7 @@
 #include <random>
 #include <vector>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 #include "cli/admin/metrics_endpoint.h"
 #include "cli/admin/socket_server.h"
 #include "tests/cli/test_folder.h"

@@ -6,8 +6,8 @@
 
 #include <cerrno>
 
-#include "base/str.h"
-#include "fuse/mount_table.h"
+#include "base/values/str.h"
+#include "fuse/session/mount_table.h"
 #include "tests/cli/fake_daemon.h"
 
 namespace ossfs2 {

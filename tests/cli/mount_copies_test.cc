@@ -8,9 +8,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/app.h"
-#include "fuse/mount_table.h"
+#include "fuse/session/mount_table.h"
 #include "tests/cli/fake_daemon.h"
 
 namespace ossfs2 {

@@ -11,7 +11,7 @@
 
 #include <optional>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/options/directories.h"
 #include "cli/settings/mount_name.h"
 #include "tests/cli/test_folder.h"

@@ -6,7 +6,7 @@
 
 #include <filesystem>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/options/directories.h"
 #include "tests/cli/test_folder.h"
 

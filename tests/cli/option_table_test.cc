@@ -6,7 +6,7 @@
 
 #include <set>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

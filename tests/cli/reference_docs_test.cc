@@ -9,7 +9,7 @@
 #include <regex>
 #include <sstream>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/options/option_parser.h"
 #include "cli/options/option_table.h"
 #include "cli/options/secrets.h"

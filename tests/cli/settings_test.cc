@@ -8,7 +8,7 @@
 
 #include <map>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/options/option_table.h"
 #include "tests/cli/settings_text.h"
 #include "tests/cli/test_folder.h"

@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/app.h"
 #include "cli/commands/gc_uploads.h"
 #include "cli/commands/tool_arguments.h"

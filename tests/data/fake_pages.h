@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/read/read_engine.h"
 #include "tests/data/read_harness.h"
 

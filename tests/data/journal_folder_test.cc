@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "base/log.h"
+#include "base/report/log.h"
 #include "tests/support/temp_folder.h"
 
 namespace ossfs2 {

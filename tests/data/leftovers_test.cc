@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 #include "data/recovery/backup_name.h"
 #include "data/recovery/private_names.h"
 #include "tests/data/write_fixture.h"

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/read/fetch/fetch_scheduler.h"
 #include "tests/data/read_harness.h"
 

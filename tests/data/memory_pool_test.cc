@@ -7,7 +7,7 @@
 #include <memory>
 #include <thread>
 
-#include "base/awaited.h"
+#include "base/threads/awaited.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {

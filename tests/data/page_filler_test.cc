@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "base/page_size.h"
+#include "base/machine/page_size.h"
 #include "tests/base/thread_limit.h"
 #include "tests/data/fake_pages.h"
 

@@ -2,7 +2,7 @@
 // end that the journal could not be told.
 #include "data/recovery/provisional.h"
 
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 #include "tests/data/write_fixture.h"
 #include "tests/support/file_size_limit.h"
 

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <thread>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "tests/data/read_harness.h"
 
 namespace ossfs2 {

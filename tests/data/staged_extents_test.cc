@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 #include "data/staging/extent_budget.h"
 #include "data/staging/extent_map.h"
 #include "tests/data/write_fixture.h"

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 #include "data/read/fetch/adaptive_limit.h"
 #include "data/read/file/crc_ledger.h"
 #include "data/read/plan/read_pace.h"

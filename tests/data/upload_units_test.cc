@@ -1,5 +1,5 @@
 // Part buffers, part sizes, zeros and the scheduler.
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 #include "data/upload/part_buffer.h"
 #include "data/upload/upload_geometry.h"
 #include "data/upload/upload_scheduler.h"

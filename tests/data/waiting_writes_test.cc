@@ -5,8 +5,8 @@
 #include <map>
 #include <thread>
 
-#include "base/awaited.h"
-#include "base/executor.h"
+#include "base/threads/awaited.h"
+#include "base/threads/executor.h"
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {

@@ -3,7 +3,7 @@
 
 #include <cerrno>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 #include "tests/data/write_fixture.h"
 
 namespace ossfs2 {

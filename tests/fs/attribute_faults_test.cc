@@ -2,7 +2,7 @@
 #include <chrono>
 #include <thread>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 #include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 

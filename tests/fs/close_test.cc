@@ -4,7 +4,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 #include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 

@@ -3,7 +3,7 @@
 #include <functional>
 #include <thread>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 #include "tests/support/shared_clock.h"

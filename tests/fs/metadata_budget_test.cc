@@ -5,7 +5,7 @@
 #include <set>
 #include <thread>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {

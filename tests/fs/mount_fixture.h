@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/executor.h"
+#include "base/threads/executor.h"
+#include "base/time/clock.h"
 #include "data/memory/memory_pool.h"
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"

@@ -1,8 +1,8 @@
 // Names and keys: odd keys, both kinds of one name, prefixes; pure functions of names and tags.
 #include "fs/tree/names.h"
 
-#include "base/metrics.h"
-#include "base/text.h"
+#include "base/report/metrics.h"
+#include "base/values/text.h"
 #include "fs/shared/attributes.h"
 #include "fs/shared/xattr_codec.h"
 #include "fs/tree/packed_tag.h"

@@ -3,7 +3,7 @@
 #include <functional>
 #include <future>
 
-#include "base/awaited.h"
+#include "base/threads/awaited.h"
 #include "oss/fakes/fault_store.h"
 #include "tests/fs/mount_fixture.h"
 

@@ -1,7 +1,7 @@
 // How many requests operations cost (docs/semantics.md has the same numbers).
 #include <thread>
 
-#include "base/page_size.h"
+#include "base/machine/page_size.h"
 #include "tests/fs/mount_fixture.h"
 
 namespace ossfs2::test {

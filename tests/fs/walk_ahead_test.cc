@@ -2,7 +2,7 @@
 #include <chrono>
 #include <thread>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "fs/tree/node.h"
 #include "tests/fs/mount_fixture.h"
 

@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "base/page_size.h"
+#include "base/machine/page_size.h"
 #include "tests/fs/mount_fixture.h"
 #include "tests/support/seed.h"
 

@@ -12,8 +12,8 @@
 #include <memory>
 #include <string>
 
-#include "base/executor.h"
-#include "base/mutex.h"
+#include "base/threads/executor.h"
+#include "base/threads/mutex.h"
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "fuse/mount_table.h"
+#include "fuse/session/mount_table.h"
 #include "tests/fuse/mount_fixture.h"
 
 namespace ossfs2 {

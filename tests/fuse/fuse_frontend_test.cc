@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "fuse/mount_table.h"
-#include "fuse/session_io.h"
+#include "fuse/session/mount_table.h"
+#include "fuse/session/session_io.h"
 #include "tests/fuse/mount_fixture.h"
 
 namespace ossfs2 {

@@ -1,5 +1,5 @@
 // Programs that are ended while their request waits for the network.
-#include "fuse/interrupts.h"
+#include "fuse/operations/interrupts.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include <optional>
 #include <thread>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "tests/fuse/mount_fixture.h"
 
 namespace ossfs2 {

@@ -1,9 +1,9 @@
 // The mount table as the kernel writes it, the read-ahead of a device, and how long directories may stay cached.
-#include "fuse/mount_table.h"
+#include "fuse/session/mount_table.h"
 
 #include <gtest/gtest.h>
 
-#include "fuse/directory_cache_clock.h"
+#include "fuse/operations/directory_cache_clock.h"
 
 namespace ossfs2 {
 namespace {

@@ -1,5 +1,5 @@
 // Notices to the kernel that are taken back before they are told.
-#include "fuse/notice_queue.h"
+#include "fuse/notices/notice_queue.h"
 
 #include <gtest/gtest.h>
 

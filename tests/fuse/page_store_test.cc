@@ -1,5 +1,5 @@
 // PageStore: what it writes to the FUSE device, piece by piece, for both kinds of the kernel's page lists.
-#include "fuse/page_store.h"
+#include "fuse/notices/page_store.h"
 
 #include <gtest/gtest.h>
 #include <linux/fuse.h>

@@ -1,5 +1,5 @@
 // Writes that wait leave threads to those of other files.
-#include "fuse/parked_writes.h"
+#include "fuse/operations/parked_writes.h"
 
 #include <gtest/gtest.h>
 

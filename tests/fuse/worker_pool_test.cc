@@ -1,5 +1,5 @@
 // Errors of /dev/fuse, by a session whose reads the test answers.
-#include "fuse/worker_pool.h"
+#include "fuse/session/worker_pool.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

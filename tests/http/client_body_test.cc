@@ -1,5 +1,5 @@
 // Bodies in both directions, for both clients.
-#include "base/str.h"
+#include "base/values/str.h"
 #include "tests/http/client_fixture.h"
 
 namespace ossfs2::http {

@@ -3,7 +3,7 @@
 #include <future>
 #include <thread>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/make_http_client.h"
 #include "http/net/resolver.h"
 #include "tests/base/thread_limit.h"

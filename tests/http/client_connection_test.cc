@@ -2,7 +2,7 @@
 #include <future>
 #include <thread>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "tests/http/client_fixture.h"
 
 namespace ossfs2::http {

@@ -1,7 +1,7 @@
 // What goes wrong on the way, for both clients: kinds and texts of errors, time limits, cancel.
 #include <fstream>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "tests/http/client_fixture.h"
 
 namespace ossfs2::http {

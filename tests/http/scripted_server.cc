@@ -10,7 +10,7 @@
 
 #include <cstdlib>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2::http {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "tests/http/test_certificates.h"
 
 struct ssl_st;

@@ -2,7 +2,7 @@
 // keys that come in between, and connections that are kept.
 #include <openssl/ssl.h>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "tests/http/client_fixture.h"
 
 namespace ossfs2::http {

@@ -3,7 +3,7 @@
 
 #include <openssl/ssl.h>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/make_http_client.h"
 #include "http/transport/ca_bundle.h"
 #include "http/transport/tls_sessions.h"

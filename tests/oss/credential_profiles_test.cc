@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/credentials/credential_json.h"
 #include "tests/oss/credentials_fixture.h"
 

@@ -15,8 +15,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/mutex.h"
-#include "base/text.h"
+#include "base/threads/mutex.h"
+#include "base/values/text.h"
 #include "http/client/http_client.h"
 #include "oss/signing/encoding.h"
 

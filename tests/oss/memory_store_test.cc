@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 #include "tests/oss/test_data.h"
 
 namespace ossfs2::oss {

@@ -1,5 +1,5 @@
 // Uploads that were opened although the answer was lost, and those of others, which must stay.
-#include "base/str.h"
+#include "base/values/str.h"
 #include "tests/oss/store_fixture.h"
 
 namespace ossfs2::oss {

@@ -1,5 +1,5 @@
 // CompleteMultipartUpload: what its answer proves, and what is done without one.
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 #include "tests/oss/store_fixture.h"
 #include "tests/oss/store_replies.h"
 

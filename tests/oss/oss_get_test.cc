@@ -5,8 +5,8 @@
 #include <future>
 #include <thread>
 
-#include "base/crc64.h"
-#include "base/metrics.h"
+#include "base/report/metrics.h"
+#include "base/values/crc64.h"
 #include "tests/oss/store_fixture.h"
 
 namespace ossfs2::oss {

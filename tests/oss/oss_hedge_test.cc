@@ -5,8 +5,8 @@
 #include <string>
 #include <thread>
 
-#include "base/awaited.h"
-#include "base/str.h"
+#include "base/threads/awaited.h"
+#include "base/values/str.h"
 #include "tests/oss/parallel_http.h"
 #include "tests/oss/store_fixture.h"
 

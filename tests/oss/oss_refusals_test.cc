@@ -1,7 +1,7 @@
 // What every verb shares when it is refused: throttling, clock, keys, markers, texts.
 #include <set>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 #include "tests/oss/store_fixture.h"
 #include "tests/oss/store_replies.h"
 

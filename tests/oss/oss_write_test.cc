@@ -1,7 +1,7 @@
 // Put, parts, append: checks and answers that were lost.
 #include <cerrno>
 
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 #include "tests/oss/store_fixture.h"
 #include "tests/oss/store_replies.h"
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "tests/oss/fake_http.h"
 
 namespace ossfs2::oss {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "oss/signing/signing.h"
 

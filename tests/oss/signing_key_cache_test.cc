@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2::oss {
 namespace {

@@ -1,7 +1,7 @@
 // Signatures, tokens and clocks.
 #include <ctime>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "tests/oss/presign.h"
 #include "tests/server/test_client.h"

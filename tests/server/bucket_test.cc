@@ -1,5 +1,5 @@
 // What a bucket decides for its objects, and which requests are control and which are for an object.
-#include "base/str.h"
+#include "base/values/str.h"
 #include "tests/server/test_client.h"
 
 namespace ossfs2::server {

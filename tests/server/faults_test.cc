@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "base/crc64.h"
-#include "base/str.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/storage/synthetic.h"
 #include "tests/server/test_client.h"

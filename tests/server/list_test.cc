@@ -5,7 +5,7 @@
 #include <random>
 #include <set>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "tests/server/test_client.h"
 #include "tests/support/seed.h"

@@ -1,8 +1,8 @@
 // Multipart uploads: parts, part copies, completion, its checks, and lists of them.
 #include <random>
 
-#include "base/crc64.h"
-#include "base/str.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/operations/limits.h"
 #include "tests/server/test_client.h"

@@ -1,8 +1,8 @@
 // Objects: what is put comes back, with the right headers, ranges, conditions and errors.
 #include <ctime>
 
-#include "base/crc64.h"
-#include "base/str.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "tests/server/test_client.h"
 

@@ -8,7 +8,7 @@
 
 #include <fstream>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2::server {
 namespace {

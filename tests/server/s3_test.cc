@@ -2,7 +2,7 @@
 // tests/server_clients.)
 #include <ctime>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "oss/signing/s3_signing.h"
 #include "server/operations/limits.h"

@@ -10,7 +10,7 @@
 #include <ctime>
 #include <filesystem>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::server {

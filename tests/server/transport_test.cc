@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "tests/server/test_client.h"
 
 namespace ossfs2::server {

@@ -3,7 +3,7 @@
 
 #include <mutex>
 
-#include "base/clock.h"
+#include "base/time/clock.h"
 
 namespace ossfs2::test {
 

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/admin/socket_server.h"
 
 namespace ossfs2 {

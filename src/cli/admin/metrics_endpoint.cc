@@ -1,7 +1,7 @@
 #include "cli/admin/metrics_endpoint.h"
 
-#include "base/metrics.h"
-#include "base/str.h"
+#include "base/report/metrics.h"
+#include "base/values/str.h"
 #include "cli/admin/socket_server.h"
 
 namespace ossfs2 {

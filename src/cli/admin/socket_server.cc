@@ -14,7 +14,7 @@
 #include <cstring>
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

@@ -14,8 +14,8 @@
 #include <thread>
 #include <unordered_set>
 
-#include "base/executor.h"
-#include "base/mutex.h"
+#include "base/threads/executor.h"
+#include "base/threads/mutex.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2 {

@@ -5,8 +5,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "base/size.h"
-#include "base/str.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

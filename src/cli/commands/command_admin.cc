@@ -11,8 +11,8 @@
 #include <thread>
 #include <utility>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "cli/admin/admin_protocol.h"
 #include "cli/admin/stats_table.h"
 #include "cli/app.h"
@@ -20,7 +20,7 @@
 #include "cli/mounts/dead_mount.h"
 #include "cli/mounts/mount_registry.h"
 #include "cli/options/option_table.h"
-#include "fuse/mount_table.h"
+#include "fuse/session/mount_table.h"
 
 namespace ossfs2 {
 namespace {

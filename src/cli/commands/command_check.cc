@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/commands/doctor.h"
 #include "cli/commands/tool_arguments.h"
 

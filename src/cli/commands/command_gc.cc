@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "cli/commands/gc_uploads.h"
 #include "cli/commands/service_time.h"
 #include "cli/commands/tool_arguments.h"

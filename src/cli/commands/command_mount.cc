@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/app.h"
 #include "cli/daemon/mount_service.h"
 #include "cli/mounts/mount_registry.h"

@@ -9,15 +9,15 @@
 #include <fstream>
 #include <optional>
 
-#include "base/size.h"
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "cli/app.h"
 #include "cli/mounts/daemon_watch.h"
 #include "cli/mounts/dead_mount.h"
 #include "cli/mounts/mount_copies.h"
 #include "cli/mounts/mount_registry.h"
-#include "fuse/mount_table.h"
+#include "fuse/session/mount_table.h"
 
 namespace ossfs2 {
 namespace {

@@ -10,9 +10,9 @@
 #include <optional>
 #include <set>
 
-#include "base/size.h"
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "cli/app.h"
 #include "cli/commands/warmup.h"
 #include "cli/mounts/daemon_watch.h"

@@ -16,9 +16,9 @@
 #include <ctime>
 #include <fstream>
 
-#include "base/descriptors.h"
-#include "base/size.h"
-#include "base/str.h"
+#include "base/machine/descriptors.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
 #include "cli/commands/doctor_bucket.h"
 #include "cli/commands/warmup.h"
 #include "cli/options/directories.h"

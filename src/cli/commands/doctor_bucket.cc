@@ -11,9 +11,9 @@
 #include <future>
 #include <random>
 
-#include "base/random.h"
-#include "base/size.h"
-#include "base/str.h"
+#include "base/values/random.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
 #include "cli/commands/service_time.h"
 #include "cli/daemon/probe_advice.h"
 #include "cli/settings/endpoint_parts.h"

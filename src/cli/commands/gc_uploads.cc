@@ -4,7 +4,7 @@
 #include <ctime>
 #include <string>
 
-#include "base/text.h"
+#include "base/values/text.h"
 
 namespace ossfs2 {
 namespace {

@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "cli/options/option_parser.h"
 
 namespace ossfs2 {

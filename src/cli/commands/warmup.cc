@@ -15,9 +15,9 @@
 #include <set>
 #include <thread>
 
-#include "base/mutex.h"
-#include "base/size.h"
-#include "base/str.h"
+#include "base/threads/mutex.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

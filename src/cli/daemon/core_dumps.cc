@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/mounts/daemon_watch.h"
-#include "fuse/mount_table.h"
+#include "fuse/session/mount_table.h"
 
 namespace ossfs2 {
 namespace {

@@ -5,9 +5,9 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
-#include "base/log.h"
-#include "base/metrics.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/report/metrics.h"
+#include "base/values/str.h"
 #include "cli/mounts/mount_registry.h"
 
 namespace ossfs2 {

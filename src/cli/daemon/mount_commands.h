@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "cli/admin/admin_protocol.h"
 #include "cli/daemon/mount_stack.h"
 #include "cli/options/option_set.h"

@@ -13,11 +13,11 @@
 #include <ctime>
 #include <optional>
 
-#include "base/descriptors.h"
-#include "base/log.h"
-#include "base/name_service.h"
-#include "base/size.h"
-#include "base/str.h"
+#include "base/machine/descriptors.h"
+#include "base/machine/name_service.h"
+#include "base/report/log.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
 #include "cli/admin/admin_protocol.h"
 #include "cli/admin/metrics_endpoint.h"
 #include "cli/daemon/core_dumps.h"
@@ -27,7 +27,7 @@
 #include "cli/daemon/signal_thread.h"
 #include "cli/mounts/dead_mount.h"
 #include "cli/mounts/mount_registry.h"
-#include "fuse/mount_table.h"
+#include "fuse/session/mount_table.h"
 
 namespace ossfs2 {
 namespace {

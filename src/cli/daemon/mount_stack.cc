@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/descriptors.h"
-#include "base/log.h"
-#include "base/str.h"
-#include "base/timer.h"
+#include "base/machine/descriptors.h"
+#include "base/report/log.h"
+#include "base/threads/timer.h"
+#include "base/values/str.h"
 #include "cli/daemon/probe_advice.h"
 #include "http/make_http_client.h"
 #include "oss/oss_store.h"

@@ -13,11 +13,12 @@
 #include <string>
 #include <vector>
 
-#include "base/executor.h"
+#include "base/threads/executor.h"
 #include "cli/daemon/switchable_credentials.h"
 #include "cli/settings/settings.h"
 #include "data/memory/memory_pool.h"
 #include "data/write/write_engine.h"
+#include "fuse/fuse_frontend.h"
 #include "http/client/http_client.h"
 #include "ossfs2/file_system.h"
 #include "ossfs2/object_store.h"

@@ -9,7 +9,7 @@
 
 #include <cerrno>
 
-#include "base/log.h"
+#include "base/report/log.h"
 
 namespace ossfs2 {
 namespace {

@@ -7,7 +7,7 @@
 #include <functional>
 #include <thread>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace ossfs2 {
 

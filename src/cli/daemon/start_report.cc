@@ -18,7 +18,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 

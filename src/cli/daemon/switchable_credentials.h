@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "oss/credentials/credentials.h"
 
 namespace ossfs2 {

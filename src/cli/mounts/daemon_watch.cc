@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/admin/admin_protocol.h"
 
 namespace ossfs2 {

@@ -12,9 +12,9 @@
 #include <cerrno>
 #include <chrono>
 
-#include "base/log.h"
-#include "base/str.h"
-#include "fuse/mount_table.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
+#include "fuse/session/mount_table.h"
 
 namespace ossfs2 {
 namespace {

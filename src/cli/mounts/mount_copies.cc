@@ -8,10 +8,10 @@
 #include <sstream>
 #include <system_error>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "cli/options/option_table.h"
-#include "fuse/mount_table.h"
+#include "fuse/session/mount_table.h"
 
 namespace ossfs2 {
 namespace {

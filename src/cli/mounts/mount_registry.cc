@@ -13,7 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/options/directories.h"
 #include "cli/settings/mount_name.h"
 

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/admin/admin_protocol.h"
 #include "cli/mounts/mount_registry.h"
 #include "cli/options/option_parser.h"

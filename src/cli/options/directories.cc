@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "cli/options/option_table.h"
 
 namespace ossfs2 {

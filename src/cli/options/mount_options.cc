@@ -2,7 +2,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/options/option_parser.h"
 
 namespace ossfs2 {

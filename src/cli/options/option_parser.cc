@@ -11,9 +11,9 @@
 #include <optional>
 #include <utility>
 
-#include "base/environment.h"
-#include "base/str.h"
-#include "base/text.h"
+#include "base/machine/environment.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "cli/options/directories.h"
 #include "cli/options/line_advice.h"
 

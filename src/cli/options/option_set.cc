@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "base/size.h"
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 
 namespace ossfs2 {
 

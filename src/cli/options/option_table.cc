@@ -6,9 +6,9 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "base/size.h"
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "cli/options/option_rows.h"
 
 namespace ossfs2 {

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <vector>
 
-#include "base/environment.h"
-#include "base/str.h"
+#include "base/machine/environment.h"
+#include "base/values/str.h"
 #include "cli/options/option_parser.h"
 #include "cli/options/option_table.h"
 

@@ -11,7 +11,7 @@ namespace ossfs2 {
 void WipeSecretArguments(int argc, char** argv);
 
 // Takes the variables that hold keys, and those of --fromenv for secret options, out of the environment
-// (base/environment.h). At the start of main: fusermount3, credential_process and the daemon must not inherit them.
+// (base/machine/environment.h). At the start of main: fusermount3, credential_process and the daemon must not inherit them.
 void HideSecretEnvironment();
 
 // "********" for a value that is set, "" for an empty one.

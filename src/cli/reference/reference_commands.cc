@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/options/option_table.h"
 #include "cli/reference/reference_docs.h"
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/environment.h"
-#include "base/name_service.h"
-#include "base/str.h"
+#include "base/machine/environment.h"
+#include "base/machine/name_service.h"
+#include "base/values/str.h"
 #include "cli/options/option_table.h"
 #include "cli/options/secrets.h"
 

@@ -1,5 +1,5 @@
 // The longer texts of reference_docs.h: docs/configuration.md, man page, shell completion.
-#include "base/str.h"
+#include "base/values/str.h"
 #include "cli/options/option_table.h"
 #include "cli/reference/reference_docs.h"
 

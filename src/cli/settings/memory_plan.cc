@@ -5,9 +5,9 @@
 #include <charconv>
 #include <fstream>
 
-#include "base/control_group.h"
-#include "base/size.h"
-#include "base/str.h"
+#include "base/machine/control_group.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
 #include "data/memory/memory_pool.h"
 
 namespace ossfs2 {

@@ -6,8 +6,8 @@
 #include <optional>
 #include <set>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "cli/options/option_set.h"
 #include "fs/shared/attributes.h"
 #include "oss/protocol/object_headers.h"

@@ -7,10 +7,10 @@
 #include <fstream>
 #include <utility>
 
-#include "base/cpu_pressure.h"
-#include "base/environment.h"
-#include "base/processors.h"
-#include "base/str.h"
+#include "base/machine/cpu_pressure.h"
+#include "base/machine/environment.h"
+#include "base/machine/processors.h"
+#include "base/values/str.h"
 #include "cli/settings/endpoint_parts.h"
 #include "cli/settings/mount_name.h"
 #include "cli/settings/settings_service.h"

@@ -11,13 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "base/log.h"
+#include "base/report/log.h"
 #include "cli/options/option_set.h"
 #include "cli/settings/memory_plan.h"
 #include "data/read/read_engine.h"
 #include "data/upload/upload_options.h"
 #include "fs/make_file_system.h"
-#include "fuse/fuse_frontend.h"
+#include "fuse/session/fuse_options.h"
 #include "http/client/http_config.h"
 #include "oss/credentials/credentials.h"
 #include "oss/protocol/oss_config.h"

@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/size.h"
-#include "base/str.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
 #include "cli/options/directories.h"
 #include "cli/settings/settings.h"
 

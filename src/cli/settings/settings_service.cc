@@ -7,10 +7,10 @@
 #include <memory>
 #include <utility>
 
-#include "base/cpu_pressure.h"
-#include "base/environment.h"
-#include "base/str.h"
-#include "base/text.h"
+#include "base/machine/cpu_pressure.h"
+#include "base/machine/environment.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "cli/options/directories.h"
 #include "cli/options/line_advice.h"
 #include "cli/settings/endpoint_parts.h"

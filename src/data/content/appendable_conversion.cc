@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "data/content/fetch_range.h"
 #include "data/content/write_append.h"
 #include "data/recovery/provisional.h"

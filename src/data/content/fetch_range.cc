@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "base/awaited.h"
+#include "base/threads/awaited.h"
 
 namespace ossfs2 {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 #include "data/memory/memory_pool.h"
 #include "data/staging/extent_budget.h"
 #include "data/staging/staging_space.h"

@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/page_size.h"
-#include "base/size.h"
-#include "base/str.h"
+#include "base/machine/page_size.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 Result<std::unique_ptr<WriteStaged>> WriteStaged::Open(WriteServices& services, uint64_t owner, std::string key,

@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "data/content/fetch_range.h"
 #include "data/content/write_staged.h"
 

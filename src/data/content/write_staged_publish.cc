@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/crc64.h"
-#include "base/str.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 #include "data/content/write_staged.h"
 #include "data/upload/put_object.h"
 #include "data/upload/upload_zeros.h"

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/page_size.h"
+#include "base/machine/page_size.h"
 #include "data/content/write_stream.h"
 
 namespace ossfs2 {

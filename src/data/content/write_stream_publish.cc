@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 #include "data/content/write_stream.h"
 #include "data/upload/put_object.h"
 #include "data/upload/upload_zeros.h"

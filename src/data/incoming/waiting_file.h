@@ -10,7 +10,7 @@
 #include <set>
 #include <span>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/staging/staging_file.h"
 #include "data/staging/staging_space.h"
 #include "ossfs2/landing.h"

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "data/incoming/write_landing.h"
 
 namespace ossfs2 {

@@ -19,7 +19,7 @@
 #include <memory>
 #include <span>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 #include "data/incoming/waiting_file.h"
 #include "data/memory/memory_pool.h"
 #include "data/staging/staging_space.h"

@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "data/journal/run_folder.h"
 
 namespace ossfs2 {

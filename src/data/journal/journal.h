@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/journal/journal_entry.h"
 
 namespace ossfs2 {

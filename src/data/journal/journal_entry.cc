@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

@@ -10,8 +10,8 @@
 #include <thread>
 #include <utility>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "data/journal/journal.h"
 #include "data/journal/run_folder.h"
 

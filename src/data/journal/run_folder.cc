@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

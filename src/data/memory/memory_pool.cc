@@ -4,10 +4,10 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "base/in_turn.h"
-#include "base/log.h"
-#include "base/metrics.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/report/metrics.h"
+#include "base/threads/in_turn.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

@@ -31,7 +31,7 @@
 #include <list>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/memory/memory_block.h"
 #include "data/memory/memory_slabs.h"
 

@@ -5,9 +5,9 @@
 #include <bit>
 #include <cstdlib>
 
-#include "base/log.h"
-#include "base/metrics.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/report/metrics.h"
+#include "base/values/str.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>

@@ -3,9 +3,9 @@
 
 #include <unordered_map>
 
-#include "base/mutex.h"
-#include "base/str.h"
-#include "base/timer.h"
+#include "base/threads/mutex.h"
+#include "base/threads/timer.h"
+#include "base/values/str.h"
 #include "data/read/file/cached_file.h"
 #include "data/read/file/read_core.h"
 

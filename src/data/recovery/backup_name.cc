@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cstdio>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "data/recovery/private_names.h"
 #include "ossfs2/object_store.h"
 

@@ -2,8 +2,8 @@
 
 #include <cstdlib>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "data/recovery/provisional.h"
 #include "data/recovery/rename_record.h"
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "data/recovery/backup_name.h"
 #include "data/recovery/private_names.h"
 #include "data/recovery/whole_copy.h"

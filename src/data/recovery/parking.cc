@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "base/clock.h"
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/time/clock.h"
+#include "base/values/str.h"
 #include "data/recovery/private_names.h"
 
 namespace ossfs2 {

@@ -5,8 +5,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "base/random.h"
-#include "base/str.h"
+#include "base/values/random.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

@@ -4,10 +4,10 @@
 #include <memory>
 #include <utility>
 
-#include "base/awaited.h"
-#include "base/clock.h"
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/threads/awaited.h"
+#include "base/time/clock.h"
+#include "base/values/str.h"
 #include "data/recovery/private_names.h"
 
 namespace ossfs2 {

@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 
 namespace ossfs2 {
 

@@ -11,8 +11,8 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/size.h"
-#include "base/str.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2 {

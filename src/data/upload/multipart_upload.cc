@@ -3,10 +3,10 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/clock.h"
-#include "base/crc64.h"
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/time/clock.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/object_version.h"
 #include "data/upload/part_buffer.h"
 #include "data/upload/upload_services.h"

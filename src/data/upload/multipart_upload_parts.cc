@@ -2,8 +2,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/crc64.h"
-#include "base/str.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 #include "data/upload/multipart_upload.h"
 #include "data/upload/upload_zeros.h"
 

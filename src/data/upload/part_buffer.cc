@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 
 namespace ossfs2 {
 namespace {

@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "base/awaited.h"
+#include "base/threads/awaited.h"
 
 namespace ossfs2 {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

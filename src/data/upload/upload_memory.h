@@ -18,9 +18,9 @@
 #include <functional>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/mutex.h"
-#include "base/tunable.h"
+#include "base/threads/mutex.h"
+#include "base/time/clock.h"
+#include "base/values/tunable.h"
 #include "data/memory/memory_pool.h"
 #include "ossfs2/status.h"
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
-#include "base/page_size.h"
-#include "base/tunable.h"
+#include "base/machine/page_size.h"
+#include "base/values/tunable.h"
 
 namespace ossfs2 {
 

@@ -12,8 +12,8 @@
 #include <map>
 #include <utility>
 
-#include "base/mutex.h"
-#include "base/tunable.h"
+#include "base/threads/mutex.h"
+#include "base/values/tunable.h"
 
 namespace ossfs2 {
 

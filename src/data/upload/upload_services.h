@@ -9,9 +9,9 @@
 #include <functional>
 #include <utility>
 
-#include "base/executor.h"
-#include "base/metrics.h"
-#include "base/mutex.h"
+#include "base/report/metrics.h"
+#include "base/threads/executor.h"
+#include "base/threads/mutex.h"
 #include "data/journal/journal.h"
 #include "data/memory/memory_pool.h"
 #include "data/upload/upload_memory.h"

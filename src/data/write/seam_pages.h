@@ -19,7 +19,7 @@
 #include <span>
 #include <vector>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 #include "data/write/kept_page.h"
 
 namespace ossfs2 {

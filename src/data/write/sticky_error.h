@@ -6,7 +6,7 @@
 #include <atomic>
 #include <optional>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2 {

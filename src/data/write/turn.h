@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <mutex>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace ossfs2 {
 

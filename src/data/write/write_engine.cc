@@ -4,7 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/content/write_services.h"
 #include "data/recovery/journal_recovery.h"
 #include "data/recovery/rename_record.h"

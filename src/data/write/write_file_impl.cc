@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/log.h"
-#include "base/size.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/size.h"
+#include "base/values/str.h"
 #include "data/content/fetch_range.h"
 #include "data/write/write_file_impl_operation.h"
 

@@ -1,7 +1,7 @@
 // What anybody may ask a WriteFileImpl: whether something is not stored, how much, and what `ossfs2 explain` shows.
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "data/write/write_file_impl.h"
 #include "data/write/write_file_impl_operation.h"
 

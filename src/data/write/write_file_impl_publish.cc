@@ -3,8 +3,8 @@
 #include <chrono>
 #include <utility>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "data/write/write_file_impl.h"
 #include "data/write/write_file_impl_operation.h"
 

@@ -2,9 +2,9 @@
 
 #include <cerrno>
 
-#include "base/log.h"
-#include "base/str.h"
-#include "base/wall_time.h"
+#include "base/report/log.h"
+#include "base/time/wall_time.h"
+#include "base/values/str.h"
 #include "fs/handles/open_file.h"
 #include "fs/shared/attributes.h"
 #include "fs/shared/object_facts.h"

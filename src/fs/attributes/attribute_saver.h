@@ -18,7 +18,7 @@
 #include <optional>
 #include <set>
 
-#include "base/timer.h"
+#include "base/threads/timer.h"
 #include "fs/shared/fs_part.h"
 #include "fs/shared/name_locker.h"
 #include "fs/shared/store_calls.h"

@@ -1,6 +1,6 @@
 // The saves that AttributeSaver delays: which are due, and how many run at once.
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "fs/attributes/attribute_saver.h"
 
 namespace ossfs2 {

@@ -1,9 +1,9 @@
 // What AttributeSaver keeps of directories: their markers, with their attributes and the flag of their files.
 #include <utility>
 
-#include "base/log.h"
-#include "base/metrics.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/report/metrics.h"
+#include "base/values/str.h"
 #include "fs/attributes/attribute_saver.h"
 #include "fs/shared/attributes.h"
 #include "fs/tree/names.h"

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <optional>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "fs/shared/attributes.h"
 #include "fs/tree/names.h"
 #include "oss/protocol/object_headers.h"

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/awaited.h"
+#include "base/threads/awaited.h"
 
 namespace ossfs2 {
 

@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <memory>
 
-#include "base/mutex.h"
-#include "base/str.h"
+#include "base/threads/mutex.h"
+#include "base/values/str.h"
 #include "fs/handles/open_file.h"
 
 namespace ossfs2 {

@@ -4,8 +4,8 @@
 
 #include <cerrno>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "fs/shared/store_calls.h"
 #include "oss/kept_tags.h"
 

@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/metrics.h"
-#include "base/str.h"
+#include "base/report/metrics.h"
+#include "base/values/str.h"
 #include "fs/handles/open_file.h"
 #include "fs/shared/attributes.h"
 #include "fs/shared/object_facts.h"

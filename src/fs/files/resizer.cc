@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 

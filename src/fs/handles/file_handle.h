@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/read/read_engine.h"
 #include "fs/handles/open_file.h"
 #include "ossfs2/file_system.h"

@@ -11,8 +11,8 @@
 #include <memory>
 #include <unordered_map>
 
-#include "base/mutex.h"
-#include "base/str.h"
+#include "base/threads/mutex.h"
+#include "base/values/str.h"
 #include "ossfs2/file_system.h"
 #include "ossfs2/status.h"
 

@@ -16,7 +16,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
+#include "base/time/clock.h"
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {

@@ -13,9 +13,9 @@
 #include <optional>
 #include <string>
 
-#include "base/clock.h"
-#include "base/few_threads.h"
-#include "base/mutex.h"
+#include "base/threads/few_threads.h"
+#include "base/threads/mutex.h"
+#include "base/time/clock.h"
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"
 #include "ossfs2/file_system.h"

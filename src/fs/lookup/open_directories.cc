@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "fs/handles/open_file.h"
 #include "fs/shared/attributes.h"
 

@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "fs/tree/names.h"
 
 namespace ossfs2 {

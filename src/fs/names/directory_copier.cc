@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "fs/shared/parallel.h"
 #include "fs/shared/store_calls.h"
 #include "fs/tree/names.h"

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "fs/shared/fs_context.h"
 
 namespace ossfs2 {

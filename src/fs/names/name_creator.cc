@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "fs/shared/attributes.h"
 #include "fs/shared/store_calls.h"
 #include "fs/tree/names.h"

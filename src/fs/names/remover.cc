@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "fs/tree/names.h"
 
 namespace ossfs2 {

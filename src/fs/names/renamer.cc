@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "fs/handles/open_file.h"
 #include "fs/names/parents.h"
 #include "fs/names/replaced_files.h"

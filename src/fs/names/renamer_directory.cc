@@ -2,7 +2,7 @@
 // known of the files below follows.
 #include <cerrno>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "fs/handles/open_file.h"
 #include "fs/names/parents.h"
 #include "fs/names/renamer.h"

@@ -1,9 +1,9 @@
 // The rename of one file or symlink: its object is copied and proven, then the old one is deleted.
 #include <cerrno>
 
-#include "base/log.h"
-#include "base/str.h"
-#include "base/wall_time.h"
+#include "base/report/log.h"
+#include "base/time/wall_time.h"
+#include "base/values/str.h"
 #include "fs/handles/open_file.h"
 #include "fs/names/parents.h"
 #include "fs/names/renamer.h"

@@ -13,7 +13,7 @@
 #include <memory>
 #include <utility>
 
-#include "base/timer.h"
+#include "base/threads/timer.h"
 #include "fs/files/opener.h"
 #include "fs/shared/fs_part.h"
 

@@ -2,8 +2,8 @@
 
 #include <cerrno>
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "fs/shared/attributes.h"
 #include "fs/shared/object_facts.h"
 #include "oss/protocol/object_headers.h"

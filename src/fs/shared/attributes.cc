@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/str.h"
-#include "base/wall_time.h"
+#include "base/time/wall_time.h"
+#include "base/values/str.h"
 #include "fs/handles/open_file.h"
 #include "fs/shared/xattr_codec.h"
 #include "fs/tree/names.h"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/page_size.h"
-#include "base/str.h"
+#include "base/machine/page_size.h"
+#include "base/values/str.h"
 #include "fs/handles/open_file.h"
 #include "fs/shared/attributes.h"
 #include "fs/tree/names.h"

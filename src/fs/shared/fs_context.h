@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/executor.h"
-#include "base/recent_ids.h"
+#include "base/threads/executor.h"
+#include "base/threads/recent_ids.h"
+#include "base/time/clock.h"
 #include "data/read/read_engine.h"
 #include "data/write/write_engine.h"
 #include "fs/shared/fs_options.h"

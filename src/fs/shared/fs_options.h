@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "base/tunable.h"
+#include "base/values/tunable.h"
 
 namespace ossfs2 {
 

@@ -5,7 +5,7 @@
 // SharesTree. It costs nothing, and does nothing at run time.
 #pragma once
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "fs/shared/fs_context.h"
 
 namespace ossfs2 {

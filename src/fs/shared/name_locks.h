@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/str.h"
-#include "base/wall_time.h"
+#include "base/time/wall_time.h"
+#include "base/values/str.h"
 #include "fs/handles/open_file.h"
 #include "fs/shared/attributes.h"
 

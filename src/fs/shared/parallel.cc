@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace ossfs2 {
 namespace {

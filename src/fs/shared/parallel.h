@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <functional>
 
-#include "base/executor.h"
+#include "base/threads/executor.h"
 
 namespace ossfs2 {
 

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
-#include "base/awaited.h"
-#include "base/mutex.h"
-#include "base/str.h"
+#include "base/threads/awaited.h"
+#include "base/threads/mutex.h"
+#include "base/values/str.h"
 #include "fs/shared/parallel.h"
 #include "oss/copy_options.h"
 

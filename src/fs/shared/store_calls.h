@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/executor.h"
+#include "base/threads/executor.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2 {

@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "base/metrics.h"
-#include "base/mutex.h"
+#include "base/report/metrics.h"
+#include "base/threads/mutex.h"
 #include "data/object_version.h"
 #include "data/write/kept_page.h"
 #include "data/write/seam_pages.h"

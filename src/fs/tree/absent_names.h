@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "base/clock.h"
+#include "base/time/clock.h"
 #include "ossfs2/file_system.h"
 
 namespace ossfs2 {

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "base/clock.h"
+#include "base/time/clock.h"
 
 namespace ossfs2 {
 

@@ -2,8 +2,8 @@
 
 #include <cerrno>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "data/recovery/private_names.h"
 #include "ossfs2/object_store.h"
 

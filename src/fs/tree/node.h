@@ -17,7 +17,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/time/clock.h"
 #include "fs/tree/look_up_guess.h"
 #include "fs/tree/packed_tag.h"
 #include "fs/tree/removed_names.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "fs/handles/open_file.h"
 #include "fs/tree/names.h"
 

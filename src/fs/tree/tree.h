@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/metrics.h"
-#include "base/mutex.h"
+#include "base/report/metrics.h"
+#include "base/threads/mutex.h"
 #include "fs/tree/absent_names.h"
 #include "fs/tree/node.h"
 

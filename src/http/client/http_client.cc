@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/awaited.h"
+#include "base/threads/awaited.h"
 
 namespace ossfs2::http {
 

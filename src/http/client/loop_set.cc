@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/processors.h"
+#include "base/machine/processors.h"
 
 namespace ossfs2::http {
 

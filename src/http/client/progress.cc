@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/net/socket.h"
 
 namespace ossfs2::http {

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
+#include "base/time/clock.h"
 #include "http/message/call_report.h"
 #include "http/message/request.h"
 #include "ossfs2/status.h"

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/message/request_text.h"
 #include "http/message/response_parser.h"
 #include "http/net/socket.h"

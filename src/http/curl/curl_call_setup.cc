@@ -1,7 +1,7 @@
 // What a request sets on its easy handle before the transfer.
 #include <algorithm>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/curl/curl_call.h"
 #include "http/message/request_text.h"
 

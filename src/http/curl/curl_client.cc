@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/client/loop_set.h"
 #include "http/curl/curl_loop.h"
 

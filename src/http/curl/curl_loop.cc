@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/message/request_text.h"
 
 namespace ossfs2::http {

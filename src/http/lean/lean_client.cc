@@ -1,6 +1,6 @@
 #include "http/lean/lean_client.h"
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/client/loop_set.h"
 #include "http/lean/lean_loop.h"
 

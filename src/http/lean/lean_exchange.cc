@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/net/socket.h"
 
 namespace ossfs2::http {

@@ -4,8 +4,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/metrics.h"
-#include "base/str.h"
+#include "base/report/metrics.h"
+#include "base/values/str.h"
 #include "http/message/request_text.h"
 
 namespace ossfs2::http {

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "http/client/http_config.h"
 #include "http/lean/lean_connection.h"
 #include "http/lean/lean_pool.h"

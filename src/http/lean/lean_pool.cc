@@ -3,7 +3,7 @@
 #include <chrono>
 #include <iterator>
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 
 namespace ossfs2::http {
 namespace {

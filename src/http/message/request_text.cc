@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2::http {
 namespace {

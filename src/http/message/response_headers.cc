@@ -1,6 +1,6 @@
 #include "http/message/response_headers.h"
 
-#include "base/text.h"
+#include "base/values/text.h"
 
 namespace ossfs2::http {
 namespace {

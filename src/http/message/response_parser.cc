@@ -5,8 +5,8 @@
 #include <charconv>
 #include <limits>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 
 namespace ossfs2::http {
 namespace {

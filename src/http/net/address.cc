@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2::http {
 

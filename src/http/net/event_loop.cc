@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/time_slice.h"
+#include "base/threads/time_slice.h"
 
 namespace ossfs2::http {
 namespace {

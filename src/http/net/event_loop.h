@@ -18,8 +18,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
+#include "base/time/clock.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2::http {

@@ -10,9 +10,9 @@
 #include <thread>
 #include <unordered_map>
 
-#include "base/clock.h"
-#include "base/mutex.h"
-#include "base/str.h"
+#include "base/threads/mutex.h"
+#include "base/time/clock.h"
+#include "base/values/str.h"
 
 namespace ossfs2::http {
 namespace {

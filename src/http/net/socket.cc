@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2::http {
 namespace {

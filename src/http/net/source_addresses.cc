@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2::http {
 

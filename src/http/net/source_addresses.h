@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
+#include "base/time/clock.h"
 #include "http/net/address.h"
 #include "ossfs2/status.h"
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2::http {
 namespace {

@@ -12,7 +12,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/net/address.h"
 #include "http/transport/tls_transport.h"
 

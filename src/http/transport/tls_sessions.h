@@ -12,7 +12,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 struct ssl_session_st;
 struct ssl_st;

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/transport/tls_context.h"
 
 namespace ossfs2::http {

@@ -6,9 +6,9 @@
 #include <cerrno>
 #include <vector>
 
-#include "base/environment.h"
-#include "base/str.h"
-#include "base/text.h"
+#include "base/machine/environment.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "oss/credentials/credential_source.h"
 
 namespace ossfs2::oss {

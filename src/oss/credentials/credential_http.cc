@@ -4,8 +4,8 @@
 #include <charconv>
 #include <string_view>
 
-#include "base/clock.h"
-#include "base/str.h"
+#include "base/time/clock.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {

@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {

@@ -1,7 +1,7 @@
 // Credentials of the machine's RAM role from the metadata service, and from a credentials URI.
 #include <cerrno>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/credentials/credential_http.h"
 #include "oss/credentials/credential_json.h"
 #include "oss/signing/encoding.h"

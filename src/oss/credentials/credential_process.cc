@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/credentials/credential_json.h"
 
 extern char** environ;

@@ -7,8 +7,8 @@
 #include <charconv>
 #include <functional>
 
-#include "base/environment.h"
-#include "base/str.h"
+#include "base/machine/environment.h"
+#include "base/values/str.h"
 #include "oss/credentials/credential_json.h"
 #include "oss/credentials/credentials.h"
 

@@ -9,11 +9,11 @@
 #include <random>
 #include <string>
 
-#include "base/clock.h"
-#include "base/executor.h"
-#include "base/mutex.h"
-#include "base/random.h"
-#include "base/timer.h"
+#include "base/threads/executor.h"
+#include "base/threads/mutex.h"
+#include "base/threads/timer.h"
+#include "base/time/clock.h"
+#include "base/values/random.h"
 #include "oss/credentials/credential_source.h"
 #include "oss/credentials/credentials.h"
 

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "base/clock.h"
+#include "base/time/clock.h"
 #include "oss/signing/signing.h"
 #include "ossfs2/status.h"
 

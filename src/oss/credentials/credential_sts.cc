@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <map>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/credentials/credential_http.h"
 #include "oss/credentials/credential_json.h"
 #include "oss/signing/encoding.h"

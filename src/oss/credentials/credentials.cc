@@ -4,8 +4,8 @@
 
 #include <cerrno>
 
-#include "base/environment.h"
-#include "base/str.h"
+#include "base/machine/environment.h"
+#include "base/values/str.h"
 #include "oss/credentials/credential_refresher.h"
 #include "oss/credentials/credential_source.h"
 

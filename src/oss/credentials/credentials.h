@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/time/clock.h"
 #include "oss/signing/signing.h"
 #include "ossfs2/status.h"
 

@@ -9,8 +9,8 @@
 
 #include <chrono>
 
-#include "base/clock.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
+#include "base/time/clock.h"
 #include "oss/signing/signing.h"
 
 namespace ossfs2::oss {

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <charconv>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/message/call_report.h"
 #include "http/message/response.h"
 #include "oss/protocol/endpoint.h"

@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <future>
 
-#include "base/log.h"
-#include "base/mutex.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/threads/mutex.h"
+#include "base/values/str.h"
 #include "oss/exchange/retry_state.h"
 
 namespace ossfs2::oss {

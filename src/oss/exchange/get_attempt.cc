@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/exchange/answer_check.h"
 
 namespace ossfs2::oss {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 
 namespace ossfs2::oss {
 

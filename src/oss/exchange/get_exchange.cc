@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/exchange/answer_check.h"
 
 namespace ossfs2::oss {

@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "oss/exchange/get_attempt.h"
 #include "oss/exchange/get_delivery.h"
 #include "oss/exchange/oss_context.h"

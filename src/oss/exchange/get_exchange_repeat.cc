@@ -1,7 +1,7 @@
 // What follows a round of a GetExchange that failed: another one, soon or later, or the end.
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/exchange/answer_check.h"
 #include "oss/exchange/get_exchange.h"
 

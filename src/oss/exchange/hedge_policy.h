@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace ossfs2::oss {
 

@@ -1,7 +1,7 @@
 #include "oss/exchange/oss_context.h"
 
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {

@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/executor.h"
-#include "base/mutex.h"
-#include "base/random.h"
-#include "base/timer.h"
+#include "base/threads/executor.h"
+#include "base/threads/mutex.h"
+#include "base/threads/timer.h"
+#include "base/time/clock.h"
+#include "base/values/random.h"
 #include "http/client/http_client.h"
 #include "oss/credentials/credentials.h"
 #include "oss/credentials/served_keys.h"

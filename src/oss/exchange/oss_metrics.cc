@@ -1,6 +1,6 @@
 #include "oss/exchange/oss_metrics.h"
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2::oss {
 

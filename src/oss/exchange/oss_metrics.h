@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/metrics.h"
-#include "base/mutex.h"
+#include "base/report/metrics.h"
+#include "base/threads/mutex.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2::oss {

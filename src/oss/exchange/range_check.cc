@@ -6,7 +6,7 @@
 #include <charconv>
 #include <string_view>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "http/message/response.h"
 #include "oss/exchange/answer_check.h"
 #include "oss/protocol/object_headers.h"

@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "base/clock.h"
+#include "base/time/clock.h"
 #include "oss/protocol/error_table.h"
 #include "ossfs2/status.h"
 

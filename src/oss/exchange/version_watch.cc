@@ -1,6 +1,6 @@
 #include "oss/exchange/version_watch.h"
 
-#include "base/log.h"
+#include "base/report/log.h"
 #include "http/message/response.h"
 
 namespace ossfs2::oss {

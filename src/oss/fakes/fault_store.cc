@@ -6,8 +6,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "base/executor.h"
-#include "base/mutex.h"
+#include "base/threads/executor.h"
+#include "base/threads/mutex.h"
 
 namespace ossfs2::oss {
 namespace {

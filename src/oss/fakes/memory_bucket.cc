@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/crc64.h"
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "oss/protocol/error_table.h"
 #include "oss/protocol/mime.h"
 #include "oss/signing/encoding.h"

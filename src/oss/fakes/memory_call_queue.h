@@ -14,7 +14,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2::oss {

@@ -1,5 +1,5 @@
 // Listing of MemoryBucket: prefixes, delimiters and pages as ListObjectsV2 makes them.
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/fakes/memory_bucket.h"
 #include "oss/protocol/error_table.h"
 #include "oss/signing/encoding.h"

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <thread>
 
-#include "base/mutex.h"
-#include "base/str.h"
+#include "base/threads/mutex.h"
+#include "base/values/str.h"
 #include "oss/fakes/memory_bucket.h"
 #include "oss/fakes/memory_call_queue.h"
 

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
+#include "base/time/clock.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2::oss {

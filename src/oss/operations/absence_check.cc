@@ -5,8 +5,8 @@
 #include <optional>
 #include <utility>
 
-#include "base/mutex.h"
-#include "base/str.h"
+#include "base/threads/mutex.h"
+#include "base/values/str.h"
 #include "oss/exchange/exchange.h"
 
 namespace ossfs2::oss {

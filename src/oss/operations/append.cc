@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <thread>
 
-#include "base/crc64.h"
-#include "base/str.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 #include "oss/operations/operations.h"
 #include "oss/operations/read_back.h"
 #include "oss/protocol/object_headers.h"

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/operations/absence_check.h"
 #include "oss/operations/operations.h"
 #include "oss/protocol/object_headers.h"

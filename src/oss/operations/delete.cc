@@ -4,7 +4,7 @@
 #include <thread>
 #include <unordered_set>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/operations/operations.h"
 #include "oss/protocol/oss_xml.h"
 #include "oss/signing/encoding.h"

@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <iterator>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/operations/operations.h"
 #include "oss/protocol/error_table.h"
 #include "oss/protocol/oss_xml.h"

@@ -22,8 +22,8 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
+#include "base/time/clock.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2::oss {

@@ -1,7 +1,7 @@
 // PutObject and UploadPart.
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/operations/absence_check.h"
 #include "oss/operations/operations.h"
 #include "oss/protocol/object_headers.h"

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 #include "oss/exchange/get_exchange.h"
 
 namespace ossfs2::oss {

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <charconv>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/protocol/oss_config.h"
 #include "oss/signing/encoding.h"
 

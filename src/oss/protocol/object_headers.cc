@@ -5,8 +5,8 @@
 #include <charconv>
 #include <iterator>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "http/message/response.h"
 #include "oss/protocol/error_table.h"
 #include "oss/protocol/mime.h"

@@ -8,7 +8,7 @@
 #include <functional>
 #include <string>
 
-#include "base/tunable.h"
+#include "base/values/tunable.h"
 #include "ossfs2/object_store.h"
 
 namespace ossfs2::oss {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <pugixml.hpp>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {

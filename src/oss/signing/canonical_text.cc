@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "base/text.h"
+#include "base/values/text.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {

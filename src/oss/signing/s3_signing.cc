@@ -1,7 +1,7 @@
 #include "oss/signing/s3_signing.h"
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "oss/signing/canonical_text.h"
 #include "oss/signing/encoding.h"
 

@@ -6,8 +6,8 @@
 #include <map>
 #include <utility>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "oss/signing/canonical_text.h"
 #include "oss/signing/encoding.h"
 #include "oss/signing/signing_key_cache.h"

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "oss/signing/signing.h"
 
 namespace ossfs2::oss {

@@ -1,6 +1,6 @@
 #include "server/auth/auth.h"
 
-#include "base/text.h"
+#include "base/values/text.h"
 #include "server/auth/oss_auth.h"
 #include "server/auth/s3_auth.h"
 #include "server/auth/signature_parts.h"

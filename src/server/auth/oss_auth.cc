@@ -3,8 +3,8 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "oss/signing/encoding.h"
 #include "oss/signing/signing.h"
 #include "server/auth/signature_parts.h"

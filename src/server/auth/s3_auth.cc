@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "oss/signing/s3_signing.h"
 #include "server/auth/aws_chunked.h"

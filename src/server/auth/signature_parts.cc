@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include "base/text.h"
+#include "base/values/text.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::server {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/storage/storage.h"
 

@@ -1,6 +1,6 @@
 #include "server/exchange/stats.h"
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2::server {
 

@@ -1,5 +1,5 @@
 // Questions about buckets and the service, making and removing buckets, and what is left over.
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
 #include "server/operations/handlers.h"

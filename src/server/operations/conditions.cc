@@ -2,7 +2,7 @@
 
 #include <ctime>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
 #include "server/operations/object_headers.h"

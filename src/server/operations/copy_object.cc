@@ -1,7 +1,7 @@
 // CopyObject: shares the source's blobs, so its time does not depend on the size.
 #include <ctime>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
 #include "server/operations/conditions.h"

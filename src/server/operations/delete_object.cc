@@ -1,5 +1,5 @@
 // DeleteObject and DeleteMultipleObjects.
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
 #include "server/operations/handlers.h"

@@ -4,7 +4,7 @@
 #include <ctime>
 #include <optional>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/operations/conditions.h"
 #include "server/operations/handlers.h"

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <set>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
 #include "server/operations/handlers.h"

@@ -4,8 +4,8 @@
 #include <charconv>
 #include <ctime>
 
-#include "base/crc64.h"
-#include "base/str.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
 #include "server/operations/conditions.h"

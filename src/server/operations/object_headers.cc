@@ -6,8 +6,8 @@
 #include <ctime>
 #include <set>
 
-#include "base/str.h"
-#include "base/text.h"
+#include "base/values/str.h"
+#include "base/values/text.h"
 #include "oss/signing/encoding.h"
 #include "server/operations/limits.h"
 

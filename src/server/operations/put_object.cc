@@ -2,8 +2,8 @@
 #include <charconv>
 #include <ctime>
 
-#include "base/crc64.h"
-#include "base/str.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 #include "server/operations/conditions.h"
 #include "server/operations/handlers.h"
 #include "server/operations/limits.h"

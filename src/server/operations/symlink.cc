@@ -1,8 +1,8 @@
 // PutSymlink, GetSymlink, RestoreObject.
 #include <ctime>
 
-#include "base/crc64.h"
-#include "base/str.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/exchange/xml.h"
 #include "server/operations/conditions.h"

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/crc64.h"
-#include "base/str.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 #include "server/operations/limits.h"
 #include "server/operations/object_headers.h"

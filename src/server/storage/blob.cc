@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "server/storage/synthetic.h"
 
 namespace ossfs2::server {

@@ -13,7 +13,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2::server {

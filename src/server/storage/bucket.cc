@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <ctime>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2::server {
 namespace {

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "ossfs2/status.h"
 #include "server/storage/bucket_log.h"
 #include "server/storage/record.h"

@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "base/crc64.h"
-#include "base/str.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 
 namespace ossfs2::server {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 #include "server/storage/synthetic.h"
 
 namespace ossfs2::server {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace ossfs2::server {
 

@@ -11,7 +11,7 @@
 #include <chrono>
 #include <thread>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2::server {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "server/storage/bucket.h"
 
 namespace ossfs2::server {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 
 namespace ossfs2::server {
 namespace {

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/text.h"
+#include "base/values/text.h"
 #include "server/storage/extent.h"
 
 namespace ossfs2::server {

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "server/transport/response_writer.h"
 
 namespace ossfs2::server {

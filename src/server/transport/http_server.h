@@ -14,7 +14,7 @@
 #include <thread>
 #include <unordered_set>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "ossfs2/status.h"
 #include "server/transport/http_message.h"
 #include "server/transport/request_reader.h"

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <ctime>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::server {

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <chrono>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace ossfs2::server {
 

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <string>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "server/transport/stream.h"
 
 namespace ossfs2::server {

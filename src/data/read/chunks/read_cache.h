@@ -19,7 +19,7 @@
 #include <memory>
 #include <optional>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/read/chunks/chunk.h"
 
 namespace ossfs2 {

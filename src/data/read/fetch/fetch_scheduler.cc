@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/in_turn.h"
-#include "base/processors.h"
+#include "base/machine/processors.h"
+#include "base/threads/in_turn.h"
 #include "data/read/shared/read_metrics.h"
 
 namespace ossfs2 {

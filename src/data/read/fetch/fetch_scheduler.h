@@ -15,7 +15,7 @@
 #include <functional>
 #include <memory>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/read/fetch/adaptive_limit.h"
 
 namespace ossfs2 {

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 
 namespace ossfs2 {
 namespace {

@@ -26,7 +26,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/explanation.h"
 #include "data/object_version.h"
 #include "data/read/chunks/chunk_map.h"

@@ -3,9 +3,9 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/crc64.h"
-#include "base/log.h"
-#include "base/str.h"
+#include "base/report/log.h"
+#include "base/values/crc64.h"
+#include "base/values/str.h"
 #include "data/read/file/cached_file.h"
 
 namespace ossfs2 {

@@ -1,7 +1,7 @@
 // Opens and closes of a CachedFile, and what is told of it.
 #include <utility>
 
-#include "base/str.h"
+#include "base/values/str.h"
 #include "data/read/file/cached_file.h"
 
 namespace ossfs2 {

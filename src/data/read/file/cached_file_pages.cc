@@ -1,7 +1,7 @@
 // What a CachedFile puts into the kernel's page cache ahead of its readers.
 #include <algorithm>
 
-#include "base/page_size.h"
+#include "base/machine/page_size.h"
 #include "data/read/file/cached_file.h"
 #include "data/read/pages/page_filler.h"
 

@@ -2,7 +2,7 @@
 
 #include <iterator>
 
-#include "base/crc64.h"
+#include "base/values/crc64.h"
 
 namespace ossfs2 {
 

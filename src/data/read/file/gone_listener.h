@@ -8,7 +8,7 @@
 #include <functional>
 #include <utility>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/object_version.h"
 
 namespace ossfs2 {

@@ -9,7 +9,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 
 namespace ossfs2 {
 

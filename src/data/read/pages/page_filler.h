@@ -27,7 +27,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/read/pages/kernel_pages.h"
 
 namespace ossfs2 {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/page_size.h"
-#include "base/str.h"
+#include "base/machine/page_size.h"
+#include "base/values/str.h"
 #include "data/read/pages/page_filler.h"
 #include "data/read/plan/stream_window.h"
 

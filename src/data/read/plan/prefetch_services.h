@@ -7,7 +7,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "base/cpu_pressure.h"
+#include "base/machine/cpu_pressure.h"
 #include "data/memory/memory_pool.h"
 #include "data/read/fetch/fetch_scheduler.h"
 #include "data/read/pages/page_filler.h"

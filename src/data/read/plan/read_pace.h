@@ -16,7 +16,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "base/mutex.h"
+#include "base/threads/mutex.h"
 #include "data/read/plan/stream_window.h"
 
 namespace ossfs2 {

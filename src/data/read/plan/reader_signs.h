@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-#include "base/clock.h"
-#include "base/recent_ids.h"
+#include "base/threads/recent_ids.h"
+#include "base/time/clock.h"
 #include "data/read/plan/recent_sign.h"
 
 namespace ossfs2 {

@@ -18,8 +18,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "base/metrics.h"
-#include "base/mutex.h"
+#include "base/report/metrics.h"
+#include "base/threads/mutex.h"
 #include "data/read/fetch/fetch_scheduler.h"
 
 namespace ossfs2 {

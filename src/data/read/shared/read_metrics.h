@@ -1,7 +1,7 @@
 // The read engine's counters and gauges, made once.
 #pragma once
 
-#include "base/metrics.h"
+#include "base/report/metrics.h"
 
 namespace ossfs2 {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "base/page_size.h"
+#include "base/machine/page_size.h"
 
 namespace ossfs2 {
 

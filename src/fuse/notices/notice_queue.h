@@ -1,0 +1,88 @@
+// NoticeQueue: notices of one kind to the kernel, told one after the other on a thread of its own.
+//
+// Notices are merged while they wait, so the queue is never longer than the table of what they name.
+// Threads: any. Stop waits for the notice that is being told, ends the thread and drops later notices: whoever took the
+// notifier just before may still call.
+#pragma once
+
+#include <pthread.h>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "base/threads/mutex.h"
+
+namespace ossfs2 {
+
+template <class Notice>
+class NoticeQueue {
+ public:
+  static constexpr std::chrono::seconds kWithdrawWait{1};
+
+  NoticeQueue(const char* thread_name, std::function<void(const Notice&)> tell)
+      : tell_(std::move(tell)), thread_([this] { ThreadMain(); }) {
+    pthread_setname_np(thread_.native_handle(), thread_name);
+  }
+  ~NoticeQueue() { Stop(); }
+
+  void Add(Notice notice) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    if (stopping_) return;
+    waiting_.insert(std::move(notice));
+    wake_.NotifyOne();
+  }
+
+  // Taken back if it waits. If it is being told, this returns after that, or after kWithdrawWait.
+  void Withdraw(const Notice& notice) EXCLUDES(mutex_) {
+    const auto deadline = std::chrono::steady_clock::now() + kWithdrawWait;
+    MutexLock lock(mutex_);
+    waiting_.erase(notice);
+    while (telling_ && *telling_ == notice) {
+      const auto left = deadline - std::chrono::steady_clock::now();
+      if (left <= left.zero() || !told_.WaitFor(lock, left)) return;
+    }
+  }
+
+  // Idempotent; from one thread.
+  void Stop() EXCLUDES(mutex_) {
+    {
+      MutexLock lock(mutex_);
+      stopping_ = true;
+      wake_.NotifyAll();
+    }
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  void ThreadMain() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    while (!stopping_) {
+      if (waiting_.empty()) {
+        wake_.Wait(lock);
+        continue;
+      }
+      telling_ = std::move(waiting_.extract(waiting_.begin()).value());
+      const Notice& notice = *telling_;  // nobody else changes it
+      lock.Unlock();
+      tell_(notice);
+      lock.Lock();
+      telling_.reset();
+      told_.NotifyAll();
+    }
+  }
+
+  const std::function<void(const Notice&)> tell_;
+  Mutex mutex_;
+  CondVar wake_;
+  std::set<Notice> waiting_ GUARDED_BY(mutex_);
+  std::optional<Notice> telling_ GUARDED_BY(mutex_);
+  CondVar told_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace ossfs2

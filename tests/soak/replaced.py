@@ -77,6 +77,14 @@ def read_pass(dice, path, one, way, end):
         os.close(handle)
 
 
+def map_of(handle, size):
+    """Python asks for the size again; it may be smaller by now."""
+    try:
+        return mmap.mmap(handle, size, prot=mmap.PROT_READ)
+    except ValueError as error:
+        raise OSError(errno.ESTALE, "smaller than %d" % size) from error
+
+
 def map_pass(dice, path, one):
     """In a process of its own: it may be ended by SIGBUS."""
     reader, writer = os.pipe()
@@ -87,7 +95,7 @@ def map_pass(dice, path, one):
             handle = open_to_read(path)
             size = os.fstat(handle).st_size
             if size > 0:
-                with mmap.mmap(handle, size, prot=mmap.PROT_READ) as view:
+                with map_of(handle, size) as view:
                     offsets = range(0, size, 65536) if dice.random() < 0.5 else \
                         [dice.randrange(size) & ~7 for _ in range(30)]
                     for offset in offsets:

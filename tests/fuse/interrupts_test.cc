@@ -176,7 +176,7 @@ TEST_F(InterruptsTest, AKilledProgramLeavesAllItsFiles) {
   ASSERT_TRUE(Until([this] { return fake_.opens == 5; }));
   program.Send(SIGKILL);
   ASSERT_TRUE(program.Wait());
-  EXPECT_EQ(fake_.flush_gate.waiting(), 5);
+  EXPECT_TRUE(Until([this] { return fake_.flush_gate.waiting() == 5; })) << fake_.flush_gate.waiting();
 }
 
 TEST_F(InterruptsTest, AProgramThatHandlesTheSignalGetsTheResultOfItsClose) {

@@ -117,10 +117,20 @@ class CrashStore final : public ObjectStore {
     if (dead_) return Fate::kDead;
     if (left_-- > 0) return Fate::kAlive;
     dead_ = true;
-    std::error_code ignored;
-    std::filesystem::create_directories(snapshot_);
-    if (std::filesystem::exists(journal_)) std::filesystem::copy(journal_, snapshot_, std::filesystem::copy_options::recursive, ignored);
+    TakeSnapshot();
     return effect_ ? Fate::kLast : Fate::kDead;
+  }
+  // Other threads replace their records meanwhile, by a rename: a copy in which nothing went missing is of one moment.
+  void TakeSnapshot() const {
+    std::error_code error;
+    for (int attempt = 0; attempt < 1000; ++attempt) {
+      std::filesystem::remove_all(snapshot_);
+      std::filesystem::create_directories(snapshot_);
+      if (!std::filesystem::exists(journal_)) return;
+      std::filesystem::copy(journal_, snapshot_, std::filesystem::copy_options::recursive, error);
+      if (!error) return;
+    }
+    throw std::filesystem::filesystem_error("the journal changes all the time", journal_, error);
   }
   bool Alive() { return Ask() == Fate::kAlive; }
 

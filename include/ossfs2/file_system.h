@@ -112,6 +112,9 @@ class KernelNotifier {
   // the pages as well, and the kernel ignores the size that it asks for then if a notice comes between question and
   // answer (fuse_change_attributes).
   virtual void WithdrawInode(Ino ino) = 0;
+  // Waits until such a notice was told. False: a moment has passed, since a read or write that waits for the network
+  // holds a page.
+  virtual bool AwaitInode(Ino) { return true; }
   virtual void InvalidateEntry(Ino parent, const std::string& name) = 0;
   // Puts bytes into the file's page cache (multiples of the page size). Unlike the others it may wait for
   // reads of these pages, so only threads that no request waits for call it. False: not possible.

@@ -197,6 +197,17 @@ TEST_F(ReadReplacement, ARetiredVersionGivesItsMemoryBack) {
   }
 }
 
+TEST_F(ReadReplacement, ReadsOfARetiredVersionDoNotWaitForTheirBytes) {
+  harness_.store().HoldData(true);
+  auto read = harness_.Start(*file_, 7, 3 * kMiB, kMiB);
+  harness_.engine().EndRetired(1);
+  harness_.engine().EndRetired(2);  // not known
+  EXPECT_EQ(read.wait_for(std::chrono::milliseconds(1)), std::future_status::timeout) << "of a version that is good";
+  harness_.engine().Retire(1, harness_.Put("a", 2 * file_bytes_, 2));
+  harness_.engine().EndRetired(1);
+  EXPECT_EQ(ErrnoOf(read.get()), ESTALE);
+}
+
 TEST_F(ReadReplacement, WithoutAReplacementAChangeIsStaleAtOnce) {
   { auto replacement = harness_.engine().BeginReplacement(1, version_); }
   CopyInParts("a", 2);

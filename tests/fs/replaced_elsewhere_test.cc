@@ -146,6 +146,41 @@ TEST_F(ReplacedElsewhere, TheKernelAsksByTheOldHandleBeforeItTakesTheNewEndForTh
   EXPECT_GT(mount_.Find("f")->attr_valid_s, 0) << "no handle is left that read the old version";
 }
 
+// It waits for the kernel to drop pages. What is shown meanwhile?
+class SlowKernel final : public RecordingNotifier {
+ public:
+  explicit SlowKernel(std::function<void()> meanwhile) : meanwhile_(std::move(meanwhile)) {}
+  bool AwaitInode(Ino) override {
+    meanwhile_();
+    return true;
+  }
+
+ private:
+  const std::function<void()> meanwhile_;
+};
+
+TEST_F(ReplacedElsewhere, ALongerSizeIsShownWhenTheKernelHasDroppedTheOldPages) {
+  store_->PutContent("f", "old");
+  const Ino ino = mount_.InoOf("f");
+  std::vector<uint64_t> shown;
+  SlowKernel kernel([&] { shown.push_back((*mount_.fs().TryGetAttr(ino, std::nullopt))->attr.size); });
+  mount_.fs().SetNotifier(&kernel);
+  const auto replace = [&](const std::string& text) {
+    store_->PutContent("f", text);
+    clock_.Advance(std::chrono::seconds(61));
+    EXPECT_EQ(mount_.Stat("f")->size, text.size());
+  };
+  replace("nobody has it open");
+  replace("old");
+  const HandleId before = *mount_.OpenPath("f", O_RDONLY);
+  replace("longer");
+  EXPECT_EQ(shown, std::vector<uint64_t>{3});
+  replace("short");
+  EXPECT_EQ(shown.size(), 1u) << "the kernel cuts its pages itself";
+  mount_.Close(before);
+  mount_.fs().SetNotifier(nullptr);
+}
+
 TEST_F(ReplacedElsewhere, ARenameTakesTheAttributesOfTheVersionThatItMoves) {
   store_->PutContent("f", "old", {{"author", "before"}, {"mode", "33188"}});
   EXPECT_EQ(mount_.Stat("f")->mode & 07777, 0644u);

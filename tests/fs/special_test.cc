@@ -121,6 +121,7 @@ class ResolverCatcher final : public ReadEngine {
   std::shared_ptr<ReadFile> Open(uint64_t, const ObjectVersion&) override { return nullptr; }
   std::unique_ptr<Replacement> BeginReplacement(uint64_t, const ObjectVersion&) override { return nullptr; }
   void Retire(uint64_t, const ObjectVersion&) override {}
+  void EndRetired(uint64_t) override {}
   void Drop(uint64_t) override {}
   void SetNextFileResolver(
       std::function<std::optional<std::pair<uint64_t, ObjectVersion>>(uint64_t)> next) override {

@@ -59,10 +59,32 @@ TEST_F(NoticeQueueTest, WhatIsBeingToldIsWaitedFor) {
   EXPECT_EQ(withdrawn.get(), std::vector<int>{1});
 }
 
+TEST_F(NoticeQueueTest, WhatWaitsIsAwaited) {
+  AddFirst();
+  queue_.Add(2);
+  auto told = std::async(std::launch::async, [this] {
+    EXPECT_TRUE(queue_.Await(2));
+    return Told();
+  });
+  gate_.set_value();
+  EXPECT_EQ(told.get(), (std::vector<int>{1, 2}));
+  EXPECT_TRUE(queue_.Await(3)) << "nobody wants to tell it";
+}
+
+TEST_F(NoticeQueueTest, WhatIsTakenBackIsNotAwaited) {
+  AddFirst();
+  queue_.Add(2);
+  auto awaited = std::async(std::launch::async, [this] { return queue_.Await(2); });
+  queue_.Withdraw(2);
+  EXPECT_TRUE(awaited.get());
+  gate_.set_value();
+}
+
 // Pages of the file may be locked by a read that waits for the network.
 TEST_F(NoticeQueueTest, TheWaitHasAnEnd) {
   AddFirst();
   queue_.Withdraw(1);
+  EXPECT_FALSE(queue_.Await(1));
   EXPECT_TRUE(Told().empty());
   gate_.set_value();
 }

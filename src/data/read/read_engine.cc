@@ -73,6 +73,10 @@ class Engine final : public ReadEngine {
     if (const std::shared_ptr<CachedFile> file = Find(file_id)) file->Retire(version);
   }
 
+  void EndRetired(uint64_t file_id) override {
+    if (const std::shared_ptr<CachedFile> file = Find(file_id)) file->EndRetired();
+  }
+
   void Drop(uint64_t file_id) override {
     std::shared_ptr<CachedFile> file = Find(file_id);
     if (file) file->DropAll();

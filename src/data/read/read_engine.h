@@ -80,6 +80,9 @@ class ReadEngine {
   // refused (ESTALE), also behind their end: the kernel would take a short answer for the end of the new version.
   // Waits for nothing and calls nobody, so it may be called under locks; the memory goes soon afterwards.
   virtual void Retire(uint64_t file_id, const ObjectVersion& version) = 0;
+  // Soon after it, without locks: refuses the reads that wait for bytes of a retired version. Their answers are late by
+  // as much as the service, and the kernel drops no page while one of them is to come.
+  virtual void EndRetired(uint64_t file_id) = 0;
   // Drops what is cached of the id (unlinked, overwritten).
   virtual void Drop(uint64_t file_id) = 0;
   // Asked for the file to read next after `file_id` (model-00002-of... after model-00001-of...);

@@ -233,6 +233,7 @@ Result<bool> Opener::AskBeforeOpen(Ino ino, int flags) {
   if (new_version) {
     // Pages of the old version must not come after the kernel has dropped them for this open.
     context_.reads.StopFilling(ino, StoresUnderWay::kWait);
+    context_.ShowSizes({ino});
     // It drops no attributes for it: the program would read up to the old size. Whoever found the version may not have
     // told it yet.
     if (KernelNotifier* kernel = context_.notifier) {

@@ -1,9 +1,9 @@
 // OpenFile: what all open handles of one inode share: its WriteFile, its write gate, and who still has to
 // flush.
 //
-// It lives while handles are open or data is unpublished. The counts of handles, `writer_etag` and `successor` are
-// guarded by Tree::mutex; the rest is thread-safe. Writers pass the gate; a rename closes it, so that no byte is
-// written under the old key while the object gets its new one.
+// It lives while handles are open or data is unpublished. The counts of handles, `writer_etag`, `successor` and
+// `shown_size` are guarded by Tree::mutex; the rest is thread-safe. Writers pass the gate; a rename closes it, so that
+// no byte is written under the old key while the object gets its new one.
 #pragma once
 
 #include <atomic>
@@ -81,6 +81,9 @@ class OpenFile {
   int direct_writers = 0;      // that pass it by
   std::string writer_etag;  // the version the writer stands on, when it is clean
   std::optional<Successor> successor;
+  // Of the version before, while the kernel may have its last page, whose rest it has filled with zeros: with the new
+  // size it would give them to whoever has the file open. Unset: the node's size.
+  std::optional<uint64_t> shown_size;
 
  private:
   const Ino ino_;

@@ -172,8 +172,7 @@ void Renamer::TakeMoved(const Names& names, const Pair& pair, const FileMove& mo
   Reattach(names, pair);
   if (node == nullptr) return;
   if (move.newer) {
-    node->size = after.size;
-    context_.NoteReplaced(node);
+    context_.NoteReplaced(node, std::exchange(node->size, after.size));
     // With its own attributes: those that were known are of the version before.
     if (!node->extra || !node->extra->mtime_chosen) node->mtime_ns = WallNs(move.newer->mtime_s);
     TakeMetadata(context_.tree, node, *move.newer, MtimeOf::kNewVersion);

@@ -57,6 +57,7 @@ Attr ShownAttr(const Node* node, const FsOptions& options) {
     attr.gid = extra->gid.value_or(options.gid);
     if (extra->link_target && node->type == NodeType::kSymlink) attr.size = extra->link_target->size();
     if (extra->open) {
+      attr.size = std::min(attr.size, extra->open->shown_size.value_or(attr.size));
       const auto writer = extra->open->writer();
       if (writer && extra->open->ahead()) {
         attr.size = writer->size();

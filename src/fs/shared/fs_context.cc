@@ -66,9 +66,33 @@ bool FsContext::NeedsMetadata(const Node* node) const {
   return !node->extra || !node->extra->metadata_known;
 }
 
-void FsContext::NoteReplaced(Node* node) {
+void FsContext::NoteReplaced(Node* node, uint64_t size_before) {
   ++node->pages_made;
-  if (node->extra && node->extra->open) ++node->extra->open->replaced;
+  if (!node->extra || !node->extra->open) return;
+  OpenFile& file = *node->extra->open;
+  ++file.replaced;
+  if (node->size > size_before && !file.shown_size) file.shown_size = size_before;
+}
+
+OpenFile* FsContext::WithOldSize(Ino ino) {
+  const Node* node = tree.Find(ino);
+  OpenFile* file = node != nullptr && node->extra ? node->extra->open.get() : nullptr;
+  return file != nullptr && file->shown_size ? file : nullptr;
+}
+
+void FsContext::ShowSizes(const std::vector<Ino>& inodes) {
+  KernelNotifier* kernel = notifier.load();
+  for (const Ino ino : inodes) {
+    MutexLock lock(tree.mutex);
+    if (WithOldSize(ino) == nullptr) continue;
+    if (kernel != nullptr) {
+      lock.Unlock();
+      // What holds one up for so long holds up the others, too.
+      if (!kernel->AwaitInode(ino)) kernel = nullptr;
+      lock.Lock();
+    }
+    if (OpenFile* file = WithOldSize(ino)) file->shown_size.reset();
+  }
 }
 
 double FsContext::AttrValidS(const Node* node) const {
@@ -130,13 +154,16 @@ void FsContext::Rebind(Replacement* readers, const OpenFile* file, const ObjectV
 
 void FsContext::Tell(const Notices& notices) {
   KernelNotifier* kernel = notifier.load();
-  if (kernel == nullptr) return;
   for (const Ino ino : notices.inodes) {
+    reads.EndRetired(ino);
     reads.StopFilling(ino, StoresUnderWay::kLeave);
+    if (kernel == nullptr) continue;
     kernel->InvalidateAttributes(ino);
     kernel->InvalidateInode(ino);
   }
-  for (const auto& [parent, name] : notices.entries) kernel->InvalidateEntry(parent, name);
+  if (kernel != nullptr)
+    for (const auto& [parent, name] : notices.entries) kernel->InvalidateEntry(parent, name);
+  ShowSizes(notices.inodes);
 }
 
 void FsContext::Shrink() {

@@ -76,8 +76,11 @@ struct FsContext {
   // The node's attributes are kept in metadata that was not read yet.
   bool NeedsMetadata(const Node* node) const REQUIRES(tree.mutex);
   Entry MakeEntry(const Node* node) const REQUIRES(tree.mutex);
-  // Another host has replaced the object: the node knows its new version.
-  void NoteReplaced(Node* node) REQUIRES(tree.mutex);
+  // Another host has replaced the object: the node knows its new version. To be told to the kernel.
+  void NoteReplaced(Node* node, uint64_t size_before) REQUIRES(tree.mutex);
+  // Shows the sizes of new versions (OpenFile::shown_size) as soon as the kernel has dropped the pages of those before,
+  // after a moment in any case.
+  void ShowSizes(const std::vector<Ino>& inodes) EXCLUDES(tree.mutex);
   double AttrValidS(const Node* node) const REQUIRES(tree.mutex);
   ObjectVersion VersionOf(const Node* node) const REQUIRES(tree.mutex);
   // For messages: the path of the file, or what is left of it.
@@ -105,6 +108,7 @@ struct FsContext {
   void WaitForTasks();
 
  private:
+  OpenFile* WithOldSize(Ino ino) REQUIRES(tree.mutex);  // null: its size is shown
   std::function<void()> Counted(std::function<void()> task);
   void EndTask();
 

@@ -1,6 +1,7 @@
 #include "fs/shared/object_facts.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/time/wall_time.h"
 #include "base/values/str.h"
@@ -43,7 +44,7 @@ bool TakeVersion(FsContext& context, Node* node, const Facts& facts, bool first,
   if (extra == nullptr || !extra->mtime_chosen) node->mtime_ns = WallNs(facts.mtime_s);
   if (extra != nullptr) extra->metadata_known = false;
   if (!changed) return false;  // same bytes, written again or with other metadata
-  node->size = facts.size;
+  const uint64_t size_before = std::exchange(node->size, facts.size);
   node->etag.Set(facts.etag);
   if (extra != nullptr) {
     extra->crc64.reset();
@@ -60,7 +61,7 @@ bool TakeVersion(FsContext& context, Node* node, const Facts& facts, bool first,
   if (!first) {
     // Before anybody, the kernel too, can learn of the new version.
     context.reads.Retire(node->ino, context.VersionOf(node));
-    context.NoteReplaced(node);
+    context.NoteReplaced(node, size_before);
     notices.inodes.push_back(node->ino);
   }
   return true;

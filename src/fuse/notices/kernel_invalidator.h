@@ -29,6 +29,7 @@ class KernelInvalidator final : public KernelNotifier {
   void InvalidateAttributes(Ino ino) override;
   void InvalidateInode(Ino ino) override { inodes_.Add(ino); }
   void WithdrawInode(Ino ino) override { inodes_.Withdraw(ino); }
+  bool AwaitInode(Ino ino) override { return inodes_.Await(ino); }
   void InvalidateEntry(Ino parent, const std::string& name) override { entries_.Add({parent, name}); }
   bool StorePages(Ino ino, uint64_t offset, const std::vector<iovec>& parts) override;
   void Stop();  // idempotent; from one thread

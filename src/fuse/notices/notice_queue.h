@@ -21,7 +21,7 @@ namespace ossfs2 {
 template <class Notice>
 class NoticeQueue {
  public:
-  static constexpr std::chrono::seconds kWithdrawWait{1};
+  static constexpr std::chrono::seconds kWaitMax{1};
 
   NoticeQueue(const char* thread_name, std::function<void(const Notice&)> tell)
       : tell_(std::move(tell)), thread_([this] { ThreadMain(); }) {
@@ -36,15 +36,22 @@ class NoticeQueue {
     wake_.NotifyOne();
   }
 
-  // Taken back if it waits. If it is being told, this returns after that, or after kWithdrawWait.
+  // Taken back if it waits. If it is being told, this returns after that, or after kWaitMax.
   void Withdraw(const Notice& notice) EXCLUDES(mutex_) {
-    const auto deadline = std::chrono::steady_clock::now() + kWithdrawWait;
+    const auto until = std::chrono::steady_clock::now() + kWaitMax;
     MutexLock lock(mutex_);
-    waiting_.erase(notice);
-    while (telling_ && *telling_ == notice) {
-      const auto left = deadline - std::chrono::steady_clock::now();
-      if (left <= left.zero() || !told_.WaitFor(lock, left)) return;
-    }
+    if (waiting_.erase(notice) > 0) told_.NotifyAll();
+    while (telling_ == notice)
+      if (!WaitForTold(lock, until)) return;
+  }
+
+  // Until it has been told, or taken back. False: after kWaitMax it has not been.
+  bool Await(const Notice& notice) EXCLUDES(mutex_) {
+    const auto until = std::chrono::steady_clock::now() + kWaitMax;
+    MutexLock lock(mutex_);
+    while (telling_ == notice || waiting_.contains(notice))
+      if (!WaitForTold(lock, until)) return false;
+    return true;
   }
 
   // Idempotent; from one thread.
@@ -53,11 +60,18 @@ class NoticeQueue {
       MutexLock lock(mutex_);
       stopping_ = true;
       wake_.NotifyAll();
+      told_.NotifyAll();
     }
     if (thread_.joinable()) thread_.join();
   }
 
  private:
+  // False: no time is left, or nothing more is told.
+  bool WaitForTold(MutexLock& lock, std::chrono::steady_clock::time_point until) REQUIRES(mutex_) {
+    const auto left = until - std::chrono::steady_clock::now();
+    return !stopping_ && left > left.zero() && told_.WaitFor(lock, left);
+  }
+
   void ThreadMain() EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     while (!stopping_) {

@@ -60,6 +60,8 @@ class CachedFile final : public ChunkOwner,
   void Rebind(const ObjectVersion& version) EXCLUDES(mutex_);
   // Becomes stale unless it has the bytes of that version.
   void Retire(const ObjectVersion& version) EXCLUDES(mutex_);
+  // If it is: refuses what waits for bytes.
+  void EndRetired() EXCLUDES(mutex_);
   // Around the time in which this mount replaces the object by one with the same bytes. May overlap.
   void BeginReplacement() EXCLUDES(mutex_);
   void EndReplacement() EXCLUDES(mutex_);

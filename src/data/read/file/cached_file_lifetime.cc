@@ -78,6 +78,17 @@ void CachedFile::Retire(const ObjectVersion& version) {
   planner_.ForgetStreams();
 }
 
+void CachedFile::EndRetired() {
+  Outcome outcome;
+  {
+    Garbage garbage;
+    MutexLock lock(mutex_);
+    if (!served_.stale()) return;
+    BecomeStale(Error(*served_.stale()), outcome, garbage);
+  }
+  for (const PendingRef& read : outcome.failed) Fail(read, *outcome.error);
+}
+
 bool CachedFile::Adopt(const ObjectVersion& version) {
   MutexLock lock(mutex_);
   return served_.Adopt(version, replacement_.running(), ReadCore::NowNs());

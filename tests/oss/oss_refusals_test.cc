@@ -40,6 +40,9 @@ TEST_F(OssRefusalsTest, RefreshesExpiredKeysOnce) {
   ASSERT_FALSE(expired);
   EXPECT_EQ(expired.error().kind, ErrorKind::kExpiredCredential);
   EXPECT_EQ(http_->Count(), 3u) << "nothing new came, so nothing is sent again";
+  const std::string& text = expired.error().text;
+  EXPECT_NE(text.find("the same again (ask the source)."), std::string::npos) << text;
+  EXPECT_EQ(text.find("Next:"), text.rfind("Next:")) << text;
 }
 
 TEST_F(OssRefusalsTest, WaitsForASourceOfKeysThatFailsForAMoment) {

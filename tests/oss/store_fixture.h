@@ -19,7 +19,8 @@ class FixedCredentials final : public CredentialProvider {
     return refreshes_ == 0 ? first_ : second_;
   }
   Status ForceRefresh(const KeySet& used) override {
-    if (used.access_key_id == "ak2" || keep_) return MakeError(EACCES, ErrorKind::kAccessDenied, "nothing new");
+    if (used.access_key_id == "ak2" || keep_)
+      return MakeError(EACCES, ErrorKind::kAccessDenied, "the same again. Next: ask the source");
     if (failures_left_ > 0) {
       --failures_left_;
       Error error = MakeError(EACCES, ErrorKind::kUnavailable, "no answer");

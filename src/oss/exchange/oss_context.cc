@@ -69,7 +69,12 @@ http::Request OssContext::Build(OssRequest request, const KeySet& keys, SteadyTi
 Status OssContext::RefreshKeys(const SharedKeys& used, Error refused) {
   const Status refreshed = credentials.ForceRefresh(used != nullptr ? *used : KeySet());
   if (refreshed) return {};
-  refused.text += StrCat(" A refresh of the credentials gave nothing new: ", refreshed.error().text, ".");
+  std::string reason = refreshed.error().text;
+  // One sentence of advice is enough; the source's stands beside what it is about.
+  constexpr std::string_view kAdvice = ". Next: ";
+  if (const size_t at = reason.find(kAdvice); at != std::string::npos)
+    reason.replace(at, kAdvice.size(), " (").push_back(')');
+  refused.text += StrCat(" A refresh of the credentials gave nothing new: ", reason, ".");
   refused.retryable = refreshed.error().retryable;
   if (refused.retryable || !credentials.CanChange()) return refused;
   if (served_keys.Awaited(used, clock.NowSteady()) <= std::chrono::nanoseconds(0)) return refused;

@@ -52,6 +52,15 @@ Outcome Start(const std::function<void(StartReport&)>& child,
   return outcome;
 }
 
+// In the foreground with the log on stdout, perhaps as JSON.
+TEST(StartReport, ReadyThatTheLogHasToldIsNotPrintedAgain) {
+  for (const bool told : {false, true}) {
+    testing::internal::CaptureStdout();
+    StartReport(-1).Ready("Mount oss://b/ to /mnt successfully", told);
+    EXPECT_EQ(testing::internal::GetCapturedStdout(), told ? "" : "Mount oss://b/ to /mnt successfully\n");
+  }
+}
+
 TEST(StartReport, ReadyIsPrintedByTheParent) {
   const Outcome outcome = Start([](StartReport& report) {
     report.Progress("asking the bucket");

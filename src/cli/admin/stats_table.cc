@@ -140,10 +140,10 @@ std::string Memory(const json& mount, const Samples& s) {
       if (bytes.is_number_unsigned())
         text += StrCat(text.empty() ? "" : ", ", tag, " ", FormatSize(bytes.get<uint64_t>()));
   }
-  text += StrCat(" of ", FormatSize(Count(mount, "memory_pool_bytes")), "; metadata ",
-                 FormatSize(static_cast<uint64_t>(s.Value("metadata_bytes"))), " in ",
-                 Decimal(s.Value("metadata_inodes"), 0), " inodes");
-  return Line("memory", text);
+  text += StrCat(" of ", FormatSize(Count(mount, "memory_pool_bytes")));
+  return StrCat(Line("memory", text),
+                Line("names", StrCat(FormatSize(static_cast<uint64_t>(s.Value("metadata_bytes"))), " in ",
+                                     Decimal(s.Value("metadata_inodes"), 0), " inodes")));
 }
 
 std::string InFlight(const json& mount, const Samples& s) {

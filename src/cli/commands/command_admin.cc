@@ -39,7 +39,8 @@ std::string WhyNoDaemon(const std::string& path_or_pid) {
     return StrCat("no running mount of this user is at ", path_or_pid, "; `ossfs2 list` shows them");
   if (HealthOf(mount_point) == MountHealth::kDead)
     return StrCat("the daemon of ", mount_point, " has died: mount it again, or `ossfs2 umount ", mount_point, "`");
-  return StrCat(mount_point, " was mounted by another user, or with another XDG_RUNTIME_DIR; ask as that user");
+  return StrCat(mount_point,
+                " was mounted by another user, in a container, or with another XDG_RUNTIME_DIR; ask there");
 }
 
 Result<MountRecord> FindDaemon(const std::string& path_or_pid) {

@@ -103,7 +103,7 @@ int MountCommand(const Arguments& arguments) {
     for (const std::string& notice : settings ? settings->notices : options.notices())
       fprintf(stderr, "ossfs2: notice: %s\n", notice.c_str());
     if (!settings) return FailWith(1, settings.error().ToString());
-    printf("# %s\n", settings->memory.ToString().c_str());
+    printf("# memory: %s\n", settings->memory.ToString().c_str());
     return 0;
   }
   if (line->positional.size() != 1)

@@ -140,7 +140,8 @@ bool Doctor::Network(const Show& show) {
   std::string addresses;
   for (const addrinfo* at = found; at != nullptr; at = at->ai_next)
     addresses += StrCat(addresses.empty() ? "" : ", ", AddressText(*at));
-  show({"dns", Verdict::kPass, StrCat(parts.host, " is ", addresses), ""});
+  show({"dns", Verdict::kPass,
+        StrCat(parts.host, " is ", addresses == parts.host ? std::string("an address") : addresses), ""});
   bool reached = false;
   for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
     const auto time_ms = ConnectOnce(*at);

@@ -90,7 +90,8 @@ int MountService::Serve() {
   const std::string ready =
       StrCat("Mount ", settings().Source(), " to ", settings().mount_point, " successfully");
   Log(LogLevel::kInfo, ready);
-  report_.Ready(ready);
+  const bool log_is_stdout = settings().log.target == "/dev/stdout";
+  report_.Ready(ready, log_is_stdout && LogEnabled(LogLevel::kInfo));
   const Status run = stack_->Run();
   return Finish(run);
 }
@@ -102,7 +103,7 @@ int MountService::Start() {
   if (Status set = SetupLog(settings().log); !set) return Fail(1, set.error().ToString());
   Log(LogLevel::kInfo, StrCat("ossfs2 ", OSSFS2_VERSION, " starts, pid ", getpid(), ", ", settings().Source(), " at ",
                               settings().oss.endpoint, " on ", settings().mount_point, ", with ", LibraryText()));
-  Log(LogLevel::kInfo, settings().memory.ToString());
+  Log(LogLevel::kInfo, StrCat("memory: ", settings().memory.ToString()));
   if (settings().core_dumps) AllowCoreDumps();
   signals_ = std::make_unique<SignalThread>();
   if (Status taken = TakeLock(); !taken) return Fail(1, taken.error().ToString());

@@ -60,7 +60,7 @@ void StartReport::Notice(const std::string& text) {
   }
 }
 
-void StartReport::Ready(const std::string& text) {
+void StartReport::Ready(const std::string& text, bool told) {
   if (std::exchange(done_, true)) return;
   if (fd_ >= 0) {
     prctl(PR_SET_PDEATHSIG, 0);  // EndWithStarter: now it may go
@@ -71,7 +71,7 @@ void StartReport::Ready(const std::string& text) {
     Close();
     // Until now libfuse's messages went to the user's terminal; from now on nobody may wait for its end.
     if (const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC); null_fd >= 0) dup2(null_fd, 2);
-  } else {
+  } else if (!told) {
     printf("%s\n", text.c_str());
     fflush(stdout);
   }

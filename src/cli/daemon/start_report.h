@@ -26,7 +26,8 @@ class StartReport {
 
   void Progress(const std::string& text);
   void Notice(const std::string& text);
-  void Ready(const std::string& text);
+  // told: the same words are on the terminal already, as a line of the log.
+  void Ready(const std::string& text, bool told = false);
   void Failed(int exit_status, const std::string& text);
 
  private:

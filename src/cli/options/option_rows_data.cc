@@ -62,7 +62,7 @@ constexpr OptionSpec kRows[] = {
     {.name = "prefetch_concurrency_per_file", .type = kInt, .default_value = "64", .min = 1, .max = 4096,
      .group = kPrefetch, .since = "2.0.0",
      .effect = "Prefetching GETs in flight at most for one file; what a reader waits for comes on top."},
-    {.name = "prefetch_chunk_size", .type = kSize, .default_value = "8388608", .min = kMiB, .max = 128 * kMiB,
+    {.name = "prefetch_chunk_size", .type = kSize, .default_value = "8M", .min = kMiB, .max = 128 * kMiB,
      .unit = "bytes", .group = kPrefetch, .since = "2.0.0", .effect = "Bytes of one prefetching GET at most."},
     {.name = "prefetch_chunks", .type = kInt, .default_value = "0", .min = -1, .group = kPrefetch, .since = "2.0.0",
      .effect = "Chunks held ahead at most; 0: what memory allows; -1: no other bound."},
@@ -93,7 +93,7 @@ constexpr OptionSpec kRows[] = {
      .note = "all memory that metadata does not need serves reads and writes"},
 
     // --- upload ---
-    {.name = "upload_buffer_size", .type = kSize, .default_value = "8388608", .min = kMiB, .max = 5 * kGiB,
+    {.name = "upload_buffer_size", .type = kSize, .default_value = "8M", .min = kMiB, .max = 5 * kGiB,
      .unit = "bytes", .group = kUpload, .since = "2.0.0",
      .effect = "Part size of uploads; it grows with the file, so there is no 78 GiB limit."},
     {.name = "upload_concurrency", .type = kInt, .default_value = "64", .min = 1, .max = 1024, .group = kUpload,

@@ -86,7 +86,7 @@ constexpr OptionSpec kRows[] = {
      .group = kOperation, .since = "2.0.0", .effect = "How much is logged.", .runtime = true},
     {.name = "log_format", .type = kChoice, .default_value = "text", .choices = "text|json", .group = kOperation,
      .effect = "Form of a log line."},
-    {.name = "log_file_max_size", .type = kSize, .default_value = "67108864", .min = kMiB, .unit = "bytes",
+    {.name = "log_file_max_size", .type = kSize, .default_value = "64M", .min = kMiB, .unit = "bytes",
      .group = kOperation, .since = "2.0.3", .effect = "The log file is rotated at this size."},
     {.name = "log_file_max_count", .type = kInt, .default_value = "8", .min = 1, .max = 1000, .group = kOperation,
      .since = "2.0.3", .effect = "Log files kept, the current one counted."},

@@ -56,8 +56,9 @@ constexpr std::array kTexts = {
          "  --model DIR     also whether the page cache has room for the model in DIR\n"
          "  --json          one object instead of lines\n"},
     Text{"gc",
-         "Ends multipart uploads, and puts back or removes objects (.ossfs2-...), that a crashed mount has left below\n"
-         "the prefix, once they are older than the given age; what a running mount of this host uses is kept.\n"
+         "Ends multipart uploads, and puts back or removes objects (.ossfs2-...), that a crashed mount has\n"
+         "left below the prefix, once they are older than the given age; what a running mount of this host\n"
+         "uses is kept.\n"
          "  --older-than AGE    90s, 15m, 12h, 1d (1d); by the clock of the service\n"
          "  -n, --dry-run       only says what would be done\n"},
     Text{"docs",

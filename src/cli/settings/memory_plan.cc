@@ -92,7 +92,7 @@ Result<MemoryPlan> PlanMemory(uint64_t available_bytes, const MemoryWishes& wish
 }
 
 std::string MemoryPlan::ToString() const {
-  return StrCat("memory: ", FormatSize(total_bytes), " in all of ", FormatSize(available_bytes), "; data ",
+  return StrCat(FormatSize(total_bytes), " of the ", FormatSize(available_bytes), " here; data ",
                 FormatSize(pool_bytes),
                 cache_bytes != 0 ? StrCat(" (cache ", FormatSize(cache_bytes), " of it)") : "", ", metadata ",
                 FormatSize(metadata_bytes), ", buffers ", FormatSize(buffer_bytes));

@@ -10,7 +10,7 @@
 #   docs, conf documents and examples
 #   share      licences, man page, completion, benchmarks
 #
-# The .deb and .rpm install the same tree under /usr/lib/ossfs2 with links in /usr/bin and /usr/sbin/mount.ossfs2.
+# The .deb and .rpm install the same tree under /usr/lib/ossfs2 with links in /usr/bin and /usr/sbin.
 #
 # Usage: scripts/package.sh [--build DIR] [--out DIR] [--no-deb] [--no-rpm]
 #   --build DIR   packs what was built there; without it build/release is brought up to date first
@@ -101,6 +101,7 @@ stage_system_tree() {  # $1: where
   ln -s ../lib/ossfs2/bin/ossfs2 "$1/usr/bin/ossfs2"
   ln -s ../lib/ossfs2/bin/ossfs2-server "$1/usr/bin/ossfs2-server"
   ln -s ../lib/ossfs2/bin/ossfs2 "$1/usr/sbin/mount.ossfs2"
+  ln -s ../lib/ossfs2/bin/ossfs2 "$1/usr/sbin/umount.fuse.ossfs2"
   gzip -9n < "$tree/share/man/ossfs2.8" > "$1/usr/share/man/man8/ossfs2.8.gz"
   cp "$tree/share/completion/ossfs2" "$1/usr/share/bash-completion/completions/ossfs2"
   cp -r "$tree"/{docs,conf,share/licences,LICENSE,README.md,CHANGELOG.md} "$1/usr/share/doc/ossfs2/"
@@ -171,6 +172,7 @@ cp -a $work/rpmroot/. %{buildroot}/
 /usr/bin/ossfs2
 /usr/bin/ossfs2-server
 /usr/sbin/mount.ossfs2
+/usr/sbin/umount.fuse.ossfs2
 /usr/share/man/man8/ossfs2.8.gz
 /usr/share/bash-completion/completions/ossfs2
 /usr/share/doc/ossfs2

@@ -54,6 +54,7 @@ int RunOssfs2(int argc, char** argv) {
   WipeSecretArguments(argc, argv);
   const std::string_view program = BaseName(argv[0]);
   if (program == "mount.ossfs2" || program == "mount.fuse.ossfs2") return MountHelperCommand(words);
+  if (program == "umount.fuse.ossfs2") return UmountHelperCommand(words);
   if (words.empty()) {
     fputs(UsageText().c_str(), stderr);
     return kUsageStatus;
@@ -81,10 +82,10 @@ int RunOssfs2(int argc, char** argv) {
   }
   // mount.fuse3 calls "ossfs2 SOURCE DIR -o OPTIONS" for file systems of type fuse.ossfs2.
   if (words.size() >= 4 && first[0] != '-' && words[2] == "-o") return MountHelperCommand(words);
-  fputs(UsageText().c_str(), stderr);
   const std::string nearest = NearestCommand(first);
-  return FailWith(kUsageStatus, StrCat("there is no command \"", first, "\"",
-                                       nearest.empty() ? "" : StrCat("; did you mean \"", nearest, "\"?")));
+  return FailWith(kUsageStatus, StrCat("there is no command \"", first, "\"; ",
+                                       nearest.empty() ? "" : StrCat("did you mean \"", nearest, "\"? "),
+                                       "`ossfs2 --help` lists all"));
 }
 
 }  // namespace ossfs2

@@ -6,7 +6,7 @@
 
 namespace ossfs2 {
 
-// argv[0] "mount.ossfs2" means the form that mount(8) uses. Secrets in argv are overwritten.
+// argv[0] "mount.ossfs2" means the form that mount(8) uses, "umount.fuse.ossfs2" that of umount(8). Secrets in argv are overwritten.
 int RunOssfs2(int argc, char** argv);
 
 // Exit status of a wrong command line before any option is looked at (as the existing client).
@@ -17,6 +17,7 @@ using Arguments = std::vector<std::string>;
 int MountCommand(const Arguments& arguments);
 int MountHelperCommand(const Arguments& arguments);  // mount.ossfs2 SOURCE DIR [-sfnv] [-o ...]
 int UmountCommand(const Arguments& arguments);
+int UmountHelperCommand(const Arguments& arguments);  // umount.fuse.ossfs2 DIR [-flnrv] ...
 int ListCommand(const Arguments& arguments);
 int StatsCommand(const Arguments& arguments);
 int ExplainCommand(const Arguments& arguments);

@@ -153,7 +153,7 @@ TEST(Program, EndsWithTheRightStatusAndWords) {
         RunCase{{"ossfs2", "unmuont", "/a"}, 255, "", "no command \"unmuont\"; did you mean \"unmount\"?"},
         RunCase{{"ossfs2", "mount", "/mnt", "--oss_buket=x"}, 1, "", "did you mean \"oss_bucket\""},
         RunCase{{"ossfs2", "mount", "/mnt"}, 1, "", "oss_endpoint is missing"},
-        RunCase{{"ossfs2", "frobnicate"}, 255, "", "no command \"frobnicate\""},
+        RunCase{{"ossfs2", "frobnicate"}, 255, "", "no command \"frobnicate\"; `ossfs2 --help` lists all\n"},
         RunCase{{"ossfs2", "umount", "/no/such/mount"}, 1, "", "is not mounted"},
         RunCase{{"ossfs2", "umount", "/proc"}, 1, "", "not ours"},
         RunCase{{"ossfs2", "umount"}, 255, "", "usage"},
@@ -171,6 +171,11 @@ TEST(Program, EndsWithTheRightStatusAndWords) {
         RunCase{{"/sbin/mount.ossfs2", "b"}, 1, "", "usage: mount.ossfs2"},
         RunCase{{"/sbin/mount.ossfs2", "bucket", "/m", "-o", "oss_buket=1"}, 1, "", "did you mean"},
         RunCase{{"/sbin/mount.ossfs2", "bucket", "/m", "-f", "-o", "oss_endpoint=http://h,anonymous"}, 0, "", ""},
+        RunCase{{"/sbin/umount.fuse.ossfs2", "/no/such/mount", "-nv", "-t", "fuse.ossfs2"}, 32, "", "is not mounted"},
+        RunCase{{"/sbin/umount.fuse.ossfs2", "/no/such/mount", "-f"}, 32, "", "No such file"},
+        RunCase{{"/sbin/umount.fuse.ossfs2", "/m", "-N", "/no/such"}, 32, "", "mount namespace /no/such"},
+        RunCase{{"/sbin/umount.fuse.ossfs2", "/m", "-x"}, 1, "", "usage: umount.fuse.ossfs2"},
+        RunCase{{"/sbin/umount.fuse.ossfs2"}, 1, "", "usage: umount.fuse.ossfs2"},
         RunCase{{"ossfs2", "b", "/m", "-o", "oss_buket=1"}, 1, "", "did you mean"}}) {
     std::string out, err;
     std::string all;

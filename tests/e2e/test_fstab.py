@@ -1,6 +1,6 @@
 """mount(8), fstab, umount(8), remount, and the systemd unit, as an administrator uses them.
 
-Everything runs in a mount namespace of its own, in which /usr/sbin also has mount.ossfs2.
+Everything runs in a mount namespace of its own, in which /usr/sbin also has mount.ossfs2 and umount.fuse.ossfs2.
 """
 import os
 import subprocess
@@ -14,6 +14,7 @@ set -eu
 mount -t tmpfs none "$WORK"
 mkdir "$WORK/up" "$WORK/work"
 ln -s "$OSSFS2" "$WORK/up/mount.ossfs2"
+ln -s "$OSSFS2" "$WORK/up/umount.fuse.ossfs2"
 mount -t overlay none -o "lowerdir=/usr/sbin,upperdir=$WORK/up,workdir=$WORK/work" /usr/sbin
 trap 'umount -l "$DIR" 2>/dev/null || :' EXIT
 fail() { echo "FAILED: $*"; exit 1; }
@@ -38,11 +39,29 @@ grep -q "needs a new mount" "$WORK/error" || fail "error of remount: $(cat "$WOR
 
 umount "$DIR"
 [ "$(mounted)" = 0 ] || fail "umount"
-for _ in $(seq 200); do "$OSSFS2" list | grep -q "$DIR" || break; sleep 0.05; done
 mount -a -T "$FSTAB"
 content "after mount -a"
 [ "$(cat "$DIR/new")" = x ] || fail "what was written is gone"
 "$OSSFS2" umount "$DIR"
+
+sed 's/_netdev/_netdev,sync_upload=false/' "$FSTAB" > "$WORK/fstab"
+mount -T "$WORK/fstab" "$DIR"
+cp "$FSTAB" "$DIR/late"
+umount "$DIR"
+[ -z "$(ls "$RUN"/*.sock 2>/dev/null)" ] || fail "umount returned before the daemon had saved and left"
+mount -T "$FSTAB" "$DIR"
+cmp "$FSTAB" "$DIR/late" || fail "what was saved by umount"
+mkdir "$WORK/bind"
+mount --bind "$DIR" "$WORK/bind"
+umount "$WORK/bind" 2> "$WORK/error" || fail "umount of a bind mount"
+[ -s "$WORK/error" ] && fail "umount of a bind mount: $(cat "$WORK/error")"
+content "after the bind mount is gone"
+exec 9< "$DIR/hello"
+if umount "$DIR" 2> "$WORK/error"; then fail "unmounted although it is in use"; fi
+grep -q "in use by" "$WORK/error" || fail "who uses it: $(cat "$WORK/error")"
+exec 9<&-
+umount "$DIR"
+
 mount -t ossfs2 "$SOURCE" "$DIR" -o "conf=$CONF,ro"
 content "without fstab"
 if echo x 2>/dev/null > "$DIR/refused"; then fail "written to a mount made read-only"; fi
@@ -66,7 +85,7 @@ echo "ALL DONE"
 @unittest.skipIf(os.geteuid() != 0, "only root mounts by fstab")
 class Fstab(unittest.TestCase):
     def test_mount_remount_umount(self):
-        with Server() as server:
+        with Server("--fault", "op=put,key=late,kind=delay:1500") as server:
             server.client.put("hello", b"world")
             folder = harness.temporary_folder("fstab")
             conf, fstab = os.path.join(folder, "conf"), os.path.join(folder, "fstab")
@@ -80,10 +99,11 @@ class Fstab(unittest.TestCase):
             with open(fstab, "w") as stream:
                 stream.write("%s %s ossfs2 _netdev,nofail,conf=%s 0 0\n"
                              % (server.bucket, point, conf))
+            run = harness.temporary_folder("run")
             done = harness.run(
                 ["unshare", "-m", "sh", "-c", SCRIPT], timeout=90, check=False,
-                env=clean_environment(WORK=harness.temporary_folder("work"), OSSFS2=OSSFS2,
-                                      FSTAB=fstab, DIR=point, CONF=conf, SOURCE=server.bucket))
+                env=clean_environment(WORK=harness.temporary_folder("work"), OSSFS2=OSSFS2, OSSFS2_RUNTIME_DIR=run,
+                                      RUN=run, FSTAB=fstab, DIR=point, CONF=conf, SOURCE=server.bucket))
             self.assertIn("ALL DONE", done.stdout, done.stdout)
 
 

@@ -1,15 +1,13 @@
 // `ossfs2 mount` and `mount.ossfs2`.
-#include <fcntl.h>
-#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 
 #include "base/values/str.h"
 #include "cli/app.h"
 #include "cli/daemon/mount_service.h"
+#include "cli/mounts/mount_namespace.h"
 #include "cli/mounts/mount_registry.h"
 #include "cli/mounts/remount.h"
 #include "cli/options/directories.h"
@@ -70,17 +68,6 @@ Result<Configuration> ReadHelper(const MountHelperLine& line) {
   return configuration;
 }
 
-Status EnterNamespace(const std::string& name) {
-  const bool pid = name.find_first_not_of("0123456789") == std::string::npos;
-  const std::string path = pid ? StrCat("/proc/", name, "/ns/mnt") : name;
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return ErrnoError(errno, StrCat("mount namespace ", path));
-  const int entered = setns(fd, CLONE_NEWNS);
-  const int error = errno;
-  close(fd);
-  return entered == 0 ? Status() : ErrnoError(error, StrCat("mount namespace ", path));
-}
-
 }  // namespace
 
 int MountCommand(const Arguments& arguments) {
@@ -136,7 +123,7 @@ int MountHelperCommand(const Arguments& arguments) {
   if (line->verbose) fputs(PrintedConfig(configuration->options).c_str(), stdout);
   if (line->fake) return 0;
   if (!line->mount_namespace.empty()) {
-    if (const Status entered = EnterNamespace(line->mount_namespace); !entered)
+    if (const Status entered = EnterMountNamespace(line->mount_namespace); !entered)
       return FailWith(kMountFailedStatus, entered.error().ToString());
   }
   return Serve(std::move(*configuration), read) == 0 ? 0 : kMountFailedStatus;

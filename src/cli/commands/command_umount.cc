@@ -1,4 +1,6 @@
 // `ossfs2 umount [--lazy] DIR`: unmounts and waits until the daemon has saved everything and left.
+#include "cli/commands/command_umount.h"
+
 #include <dirent.h>
 #include <unistd.h>
 
@@ -109,7 +111,7 @@ int ReportLosses(const std::string& mount_point) {
 }
 
 // Why a daemon is still there.
-int TellWhoStays(const MountRecord& record) {
+int TellWhoStays(const MountRecord& record, bool copies_may_stay) {
   const DaemonStatus status = AskStatus(record);
   const std::string daemon = StrCat("the daemon (pid ", record.pid, ")");
   if (!status.answered)
@@ -117,23 +119,27 @@ int TellWhoStays(const MountRecord& record) {
                               ", and end it: kill ", record.pid));
   const std::string copies = CopiesText(status);
   if (copies.empty()) return FailWith(1, StrCat("unmounted, but ", daemon, " is still saving; see ", record.log));
-  const std::string saved = status.unpublished_bytes == 0
-                                ? "everything is stored"
-                                : StrCat(FormatSize(status.unpublished_bytes), " are not stored yet");
-  return FailWith(1, StrCat(record.mount_point, " is unmounted and ", saved, ", but ", daemon,
-                            " stays, since the file system is mounted elsewhere too: ", copies,
-                            "; or end the daemon, which saves first: kill ", record.pid));
+  const bool stored = status.unpublished_bytes == 0;
+  const std::string saved =
+      stored ? "everything is stored" : StrCat(FormatSize(status.unpublished_bytes), " are not stored yet");
+  return FailWith(stored && copies_may_stay ? 0 : 1,
+                  StrCat(record.mount_point, " is unmounted and ", saved, ", but ", daemon,
+                         " stays, since the file system is mounted elsewhere too: ", copies,
+                         "; or end the daemon, which saves first: kill ", record.pid));
 }
 
-int WaitForDaemon(DaemonWatch& daemon, int64_t flush_deadline_s) {
-  if (!AwaitEnd(daemon, std::chrono::seconds(flush_deadline_s + kGraceSeconds))) return TellWhoStays(daemon.record());
+int WaitForDaemon(DaemonWatch& daemon, int64_t flush_deadline_s, bool copies_may_stay) {
+  if (!AwaitEnd(daemon, std::chrono::seconds(flush_deadline_s + kGraceSeconds)))
+    return TellWhoStays(daemon.record(), copies_may_stay);
   return ReportLosses(daemon.record().mount_point);
 }
 
 // sudo, cron or another session: the registry of this user does not know the daemon, so there is nothing to wait for.
 int TellUnknownDaemon(const std::string& mount_point, MountHealth health) {
   if (health == MountHealth::kDead) return 0;
-  fprintf(stderr, "ossfs2: %s is unmounted; its daemon was started by another user or with another XDG_RUNTIME_DIR%s\n",
+  fprintf(stderr,
+          "ossfs2: %s is unmounted; its daemon was started by another user, in a container, or with another "
+          "XDG_RUNTIME_DIR%s\n",
           mount_point.c_str(),
           health == MountHealth::kHanging ? " and does not answer; end that process: nothing is saved while it hangs"
                                           : " and may still be saving");
@@ -158,7 +164,11 @@ int UmountCommand(const Arguments& arguments) {
     }
   }
   if (path.empty()) return FailWith(kUsageStatus, "usage: ossfs2 umount [--lazy] DIR");
-  const std::string mount_point = ResolveMountPoint(path);
+  return UnmountAndWait({.path = path, .lazy = lazy});
+}
+
+int UnmountAndWait(const UmountRequest& request) {
+  const std::string mount_point = ResolveMountPoint(request.path);
   const auto mount = FindMount(mount_point);
   auto record = FindMountRecord(mount_point);
   if (record && record->mount_point != mount_point) record.reset();
@@ -169,7 +179,7 @@ int UmountCommand(const Arguments& arguments) {
   if (record) daemon.emplace(*record);
   const int64_t flush_deadline_s = record ? AskStatus(*record).flush_deadline_s : 0;
   const MountHealth health = record ? MountHealth::kServed : HealthOf(mount_point);
-  const Status done = mount ? UnmountNow(mount_point, lazy) : Status();
+  const Status done = mount ? UnmountNow(mount_point, request.lazy) : Status();
   if (!done) {
     if (done.error().errno_value == EPERM && !record)
       return FailWith(1, StrCat(done.error().ToString(), "; if another user mounted ", mount_point,
@@ -177,16 +187,17 @@ int UmountCommand(const Arguments& arguments) {
     if (done.error().errno_value != EBUSY) return FailWith(1, done.error().ToString());
     const std::string users = UsersOf(mount_point);
     return FailWith(1, StrCat(mount_point, " is in use", users.empty() ? "" : StrCat(" by ", users),
-                              "; end these programs, or use --lazy to unmount when they end"));
+                              "; end ", users.empty() ? "what uses it" : "these programs",
+                              ", or use --lazy to unmount when they end"));
   }
-  if (!daemon) return TellUnknownDaemon(mount_point, health);
-  if (lazy && !daemon->EndsWithin(std::chrono::seconds(2))) {
+  if (!daemon) return request.by_umount8 ? 0 : TellUnknownDaemon(mount_point, health);
+  if (request.lazy && !daemon->EndsWithin(std::chrono::seconds(2))) {
     const std::string copies = CopiesText(AskStatus(*record));
     printf("%s is detached; the daemon (pid %d) ends when the last file is closed and saved%s%s\n", mount_point.c_str(),
            record->pid, copies.empty() ? "" : ", and here it is unmounted too: ", copies.c_str());
     return 0;
   }
-  return WaitForDaemon(*daemon, flush_deadline_s);
+  return WaitForDaemon(*daemon, flush_deadline_s, request.by_umount8);
 }
 
 }  // namespace ossfs2

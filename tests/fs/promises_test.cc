@@ -90,6 +90,18 @@ TEST_F(Promises, SizeOfAForeignSymlink) {
   EXPECT_EQ(mount_.Stat("d/link")->size, 9u);
 }
 
+// git status takes a link whose size has changed for a modified one.
+TEST_F(Promises, SizeOfASymlinkMadeHereIsThatOfItsTextAlsoAfterAListing) {
+  FakeClock clock;
+  TestMount mount(*store_, {}, clock);
+  EXPECT_EQ(mount.Mkdir("d"), 0);
+  EXPECT_EQ(mount.Put("d/f", "content"), 0);
+  EXPECT_EQ(mount.Symlink("f", "d/link"), 0);
+  clock.Advance(std::chrono::minutes(2));
+  EXPECT_EQ(mount.List("d")->size(), 2u);
+  EXPECT_EQ(mount.Stat("d/link")->size, 1u);
+}
+
 // --- symlinks ---
 
 TEST_F(Promises, SymlinkTextsThatCannotBe) {

@@ -113,7 +113,7 @@ Result<Entry> SymbolicLinks::Make(Ino parent, const std::string& name, const std
   creator_.SharesTree(context_.tree);
   Node* node = creator_.Add(parent, name, NodeType::kSymlink, 0777, caller);
   if (node == nullptr) return exists_error;
-  node->size = target.size();
+  node->size = target_key->size();  // as the bucket counts: lists must find this version unchanged
   node->extra->link_target = target;
   context_.tree.Recount(node);
   TakeWritten(context_, node, put->etag, std::nullopt, put->mtime_s);

@@ -14,6 +14,7 @@ TEST_F(CredentialsTest, MetadataWithTokenAndWithout) {
   std::atomic<bool> has_token{true};
   FakeHttp http([&](const SeenRequest& request, size_t) {
     Reply reply;
+    reply.headers = {{"Date", HttpDate(clock_.NowWallNs() / 1'000'000'000)}};
     EXPECT_EQ(request.host, "100.100.100.200");
     if (request.method == "PUT") {
       reply.status = has_token ? 200 : 404;
@@ -113,6 +114,47 @@ TEST_F(CredentialsTest, AssumeRoleSignsQueryAndBody) {
     return reply;
   });
   EXPECT_EQ((*Make(http)->Current())->access_key_id, "STS.a");
+}
+
+// A host whose clock is days ahead takes no answer for one that has expired.
+TEST_F(CredentialsTest, MetadataAndUrlsGoByTheClockOfTheirAnswer) {
+  const auto their_now_s = [this] { return clock_.NowWallNs() / 1'000'000'000 - 86'400; };
+  FakeHttp http([&](const SeenRequest& request, size_t) {
+    Reply reply;
+    reply.headers = {{"Date", HttpDate(their_now_s())}};
+    reply.body = request.method == "PUT" ? "IMDS" : SetJson("STS.m", IsoDate(their_now_s() + 3600).substr(0, 19) + "Z");
+    return reply;
+  });
+  for (const char* role : {"reader", "http://role.test/path"}) {
+    options_.ram_role = role;
+    const auto provider = Make(http);
+    const auto keys = provider->Current();
+    ASSERT_TRUE(keys) << keys.error().text;
+    const size_t asked = http.Count();
+    clock_.Advance(std::chrono::minutes(30));
+    EXPECT_TRUE(provider->Ready());
+    EXPECT_EQ(http.Count(), asked);
+  }
+}
+
+TEST_F(CredentialsTest, AnStsThatIsTooBusyDoesNotRefuse) {
+  options_.access_key_id = "id";
+  options_.access_key_secret = "S3cretValue";
+  options_.assume_role_arn = "acs:ram::1:role/r";
+  std::atomic<int> status{400};
+  FakeHttp http([&](const SeenRequest&, size_t) {
+    Reply reply;
+    reply.status = status;
+    reply.body = status == 400 ? R"({"Code":"Throttling.User","Message":"Request was denied due to user flow control."})"
+                               : R"({"Code":"TooManyRequests","Message":"slowly"})";
+    return reply;
+  });
+  for (const int busy : {400, 429}) {
+    status = busy;
+    const auto keys = Make(http)->Current();
+    ASSERT_FALSE(keys);
+    EXPECT_EQ(keys.error().kind, ErrorKind::kUnavailable) << busy;
+  }
 }
 
 TEST_F(CredentialsTest, RolesGoByTheClockOfTheService) {

@@ -6,6 +6,7 @@
 
 #include "base/time/clock.h"
 #include "base/values/str.h"
+#include "oss/credentials/credential_json.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {
@@ -14,6 +15,8 @@ namespace {
 constexpr std::chrono::milliseconds kConnectTimeout{2000};
 constexpr std::chrono::milliseconds kTimeout{10'000};
 constexpr size_t kAnswerBytesMax = 1 << 20;
+
+bool IsTrouble(int status) { return status >= 500 || status == 429; }
 
 bool ParseUrl(std::string_view url, http::Request& request) {
   if (url.starts_with("https://")) {
@@ -72,8 +75,25 @@ Result<HttpText> FetchText(http::HttpClient& http, Clock& clock, const std::stri
   return text;
 }
 
+Result<Credentials> KeysOfAnswer(const HttpText& answer, const std::string& from) {
+  auto keys = ParseCredentialJson(answer.body, from);
+  if (keys) {
+    // Whoever gave them sees their end by a clock that may be days from ours.
+    if (keys->expires_s) *keys->expires_s += answer.clock_ahead_s.value_or(0);
+    return keys;
+  }
+  Error& error = keys.error();
+  error.http_status = answer.status;
+  // STS says so with a 400.
+  if (IsTrouble(answer.status) || error.oss_code.starts_with("Throttling")) {
+    error.retryable = true;
+    error.kind = ErrorKind::kUnavailable;
+  }
+  return keys;
+}
+
 Error StatusError(const std::string& from, int status) {
-  const bool may_pass = status >= 500 || status == 429;
+  const bool may_pass = IsTrouble(status);
   Error error = MakeError(EACCES, may_pass ? ErrorKind::kUnavailable : ErrorKind::kAccessDenied,
                           StrCat(from, " answered HTTP ", status,
                                  ". Next: see what it answers when asked by hand on this machine"));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "http/client/http_client.h"
+#include "oss/credentials/credential_source.h"
 #include "ossfs2/status.h"
 
 namespace ossfs2 {
@@ -26,6 +27,10 @@ struct HttpText {
 Result<HttpText> FetchText(http::HttpClient& http, Clock& clock, const std::string& from,
                            const std::string& method, const std::string& url,
                            std::vector<http::Header> headers, const std::string& body);
+
+// The keys of a JSON answer (ParseCredentialJson), their expiry by this machine's clock. Of a server's trouble, and of one
+// that was asked too much, the error is kUnavailable and retryable.
+Result<Credentials> KeysOfAnswer(const HttpText& answer, const std::string& from);
 
 // "FROM answered HTTP 503": of a server's trouble (5xx, 429) kUnavailable and retryable, else a refusal.
 Error StatusError(const std::string& from, int status);

@@ -3,7 +3,6 @@
 
 #include "base/values/str.h"
 #include "oss/credentials/credential_http.h"
-#include "oss/credentials/credential_json.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {
@@ -35,7 +34,7 @@ class MetadataSource final : public CredentialSource {
     if (role_.empty()) {
       const auto role = Get(kRolePath, headers);
       if (!role) return role.error();
-      role_ = TrimText(*role);
+      role_ = TrimText(role->body);
       if (role_.empty() || role_.find_first_of("/\n <") != std::string::npos) {
         role_.clear();
         return Refused(
@@ -44,7 +43,7 @@ class MetadataSource final : public CredentialSource {
     }
     const auto answer = Get(kRolePath + PercentEncode(role_), headers);
     if (!answer) return answer.error();
-    return ParseCredentialJson(*answer, Name());
+    return KeysOfAnswer(*answer, Name());
   }
 
  private:
@@ -60,7 +59,7 @@ class MetadataSource final : public CredentialSource {
     }
     return TrimText(answer->body);
   }
-  Result<std::string> Get(const std::string& path, const std::vector<http::Header>& headers) {
+  Result<HttpText> Get(const std::string& path, const std::vector<http::Header>& headers) {
     auto answer = FetchText(http_, clock_, "the metadata service", "GET", endpoint_ + path, headers, "");
     if (!answer) {
       answer.error().text += ". Next: ram_role works only on an ECS instance or pod that has a RAM role";
@@ -70,7 +69,7 @@ class MetadataSource final : public CredentialSource {
       return Refused(StrCat(Name(), " is not attached to this machine (HTTP 404). Next: check ram_role"));
     }
     if (answer->status != 200) return StatusError("the metadata service", answer->status);
-    return std::move(answer->body);
+    return answer;
   }
 
   http::HttpClient& http_;
@@ -89,7 +88,7 @@ class UriSource final : public CredentialSource {
     const auto answer = FetchText(http_, clock_, Name(), "GET", url_, {}, "");
     if (!answer) return answer.error();
     if (answer->status != 200) return StatusError(Name(), answer->status);
-    return ParseCredentialJson(answer->body, Name());
+    return KeysOfAnswer(*answer, Name());
   }
 
  private:

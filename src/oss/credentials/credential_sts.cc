@@ -6,7 +6,6 @@
 
 #include "base/values/str.h"
 #include "oss/credentials/credential_http.h"
-#include "oss/credentials/credential_json.h"
 #include "oss/signing/encoding.h"
 
 namespace ossfs2::oss {
@@ -69,16 +68,7 @@ class StsSource : public CredentialSource {
                   {{"Content-Type", "application/x-www-form-urlencoded"}}, Form(body));
     if (!answer) return answer.error();
     clock_ahead_s_ = answer->clock_ahead_s.value_or(clock_ahead_s_);
-    auto parsed = ParseCredentialJson(answer->body, Name());
-    if (parsed && parsed->expires_s) *parsed->expires_s += clock_ahead_s_;  // by the clock of this machine
-    if (!parsed) {
-      parsed.error().http_status = answer->status;
-      if (answer->status >= 500) {
-        parsed.error().retryable = true;
-        parsed.error().kind = ErrorKind::kUnavailable;
-      }
-    }
-    return parsed;
+    return KeysOfAnswer(*answer, Name());
   }
 
   http::HttpClient& http_;

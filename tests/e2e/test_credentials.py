@@ -154,11 +154,14 @@ class Credentials(OptionCase):
                 harness.write_all(stream, harness.payload(1, 20 * harness.MIB))
                 self.server.config(remove_key=KEY_ID)
                 self.server.config(key=new)
-                changes = threading.Timer(2, give, [new + "\n"])
-                changes.start()
+                half = "%s:%s\n" % (new.split(":")[0], KEY_SECRET)  # as a file that is read while it is written
+                changes = [threading.Timer(0.5, give, [half]), threading.Timer(3, give, [new + "\n"])]
+                for change in changes:
+                    change.start()
                 self.assertEqual(sorted(os.listdir(os.path.join(mount.path, "d"))), ["f0", "f1", "f2"])
                 harness.write_all(stream, harness.payload(2, 20 * harness.MIB))
-            changes.join()
+            for change in changes:
+                change.join()
             with open(target, "rb") as stream:
                 self.assertEqual(stream.read(), harness.payload(1, 20 * harness.MIB) +
                                  harness.payload(2, 20 * harness.MIB))

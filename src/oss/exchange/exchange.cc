@@ -119,7 +119,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
     Answer answer{std::move(response->head), std::move(response->body)};
     if (!failure && accept_ != nullptr) failure = accept_(answer);
     if (failure) return OnFailure(std::move(*failure));
-    context_.served_keys.OnServed(used_keys_);
+    context_.served_keys.OnServed();
     context_.versions.Note(answer.head);
     Finish(std::move(answer));
   }
@@ -132,7 +132,8 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
   void RepeatOrFinish(Failure failure) EXCLUDES(mutex_) {
     if (canceled_) return Finish(CanceledError(context_.Names(request_)));
     const bool is_lost = failure.answers_lost > 0 && !request_.repeat_when_lost;
-    const auto decision = retry_.Decide(failure, context_.clock.NowSteady(), context_.Random());
+    failure.keys_awaited = failure.remedy == Remedy::kRefresh && context_.AwaitsKeys();
+  const auto decision = retry_.Decide(failure, context_.clock.NowSteady(), context_.Random());
     if (decision.action == RetryState::Action::kGiveUp || is_lost)
       return Finish(Final(std::move(failure.error)));
     context_.metrics.retries.Add();

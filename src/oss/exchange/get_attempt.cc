@@ -53,7 +53,7 @@ http::BodySink::Use GetAttempt::OnHead(const http::ResponseHead& head) {
   is_owner_ = parent_->Claim(*this, verdict.promise);
   head_at_ = context_.clock.NowSteady();
   if (is_owner_) {
-    context_.served_keys.OnServed(keys_);
+    context_.served_keys.OnServed();
     context_.versions.Note(head);
   }
   return is_owner_ ? Use::kStream : Use::kCancel;

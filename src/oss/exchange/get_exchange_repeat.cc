@@ -14,6 +14,7 @@ void GetExchange::OnFailure(Failure failure) {
 
 void GetExchange::RepeatOrFinish(Failure failure) {
   if (canceled_) return Finish(CanceledError());
+  failure.keys_awaited = failure.remedy == Remedy::kRefresh && context_.AwaitsKeys();
   const auto decision = retry_.Decide(failure, context_.clock.NowSteady(), context_.Random());
   if (decision.action == RetryState::Action::kGiveUp) {
     if (retry_.attempts() > 1 && failure.error.retryable) {

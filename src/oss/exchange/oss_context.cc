@@ -66,6 +66,10 @@ http::Request OssContext::Build(OssRequest request, const KeySet& keys, SteadyTi
   return out;
 }
 
+bool OssContext::AwaitsKeys() {
+  return credentials.CanChange() && served_keys.Awaited(clock.NowSteady()) > std::chrono::nanoseconds(0);
+}
+
 Status OssContext::RefreshKeys(const SharedKeys& used, Error refused) {
   const Status refreshed = credentials.ForceRefresh(used != nullptr ? *used : KeySet());
   if (refreshed) return {};
@@ -76,8 +80,7 @@ Status OssContext::RefreshKeys(const SharedKeys& used, Error refused) {
     reason.replace(at, kAdvice.size(), " (").push_back(')');
   refused.text += StrCat(" A refresh of the credentials gave nothing new: ", reason, ".");
   refused.retryable = refreshed.error().retryable;
-  if (refused.retryable || !credentials.CanChange()) return refused;
-  if (served_keys.Awaited(used, clock.NowSteady()) <= std::chrono::nanoseconds(0)) return refused;
+  if (refused.retryable || !AwaitsKeys()) return refused;
   refused.retryable = true;
   LogLimited(LogLevel::kWarning,
              StrCat("the service refuses the keys of ", credentials.Describe(), ", which it took until now (",

@@ -62,8 +62,10 @@ class OssContext {
   std::chrono::milliseconds TimeoutOf(const OssRequest& request) const;
   static std::chrono::milliseconds AllowanceOf(const OssRequest& request);
 
-  // After an answer that refused the keys. Without others the error is `refused`, which says so then; it is
-  // retryable when there may be others later (served_keys.h). Blocks.
+  // After an answer that refused the keys: whether others may come (served_keys.h).
+  bool AwaitsKeys();
+  // After the same. Without others the error is `refused`, which says so then; it is
+  // retryable when there may be others later. Blocks.
   Status RefreshKeys(const SharedKeys& used, Error refused);
   // From the Date of an answer.
   void LearnClock(int64_t date_s);

@@ -13,9 +13,13 @@ RetryState::Decision RetryState::Decide(const Failure& failure, SteadyTime now, 
     case Remedy::kNone:
       return {};
     case Remedy::kRefresh:
-      if (refreshed_) return {};
-      refreshed_ = true;
-      return {Action::kRefresh, {}};
+      if (!refreshed_) {
+        refreshed_ = true;
+        return {Action::kRefresh, {}};
+      }
+      if (!failure.keys_awaited) return {};
+      refreshed_ = false;  // after a wait the source is asked again
+      break;
     case Remedy::kClock:
       if (clock_learned_ == kClockLearnMax || !failure.date_s) return {};
       ++clock_learned_;

@@ -29,13 +29,20 @@ const char* kNow =
   "request_seconds{op=\"get\"}":{"count":9,"sum_s":1.5,"p50_s":0.000512,"p99_s":1.5},
   "idle_seconds":{"count":0,"p50_s":0}}})";
 
+TEST(StatsTable, UptimeHasTwoUnitsAtMost) {
+  EXPECT_EQ(UptimeText(0), "0s");
+  EXPECT_EQ(UptimeText(3599), "59m59s");
+  EXPECT_EQ(UptimeText(86399), "23h59m");
+  EXPECT_EQ(UptimeText(90000), "1d1h");
+}
+
 TEST(StatsTable, ShowsRatesOfTheInterval) {
   const auto table = RenderStats(kNow, kBefore, 2);
   ASSERT_TRUE(table) << table.error().text;
-  EXPECT_THAT(*table, HasSubstr("oss://b/p on /mnt, pid 7, up 0h0m12s, serving"));
+  EXPECT_THAT(*table, HasSubstr("oss://b/p on /mnt, pid 7, up 12s, serving"));
   EXPECT_THAT(*table, HasSubstr("read 1.00 GiB/s"));
   EXPECT_THAT(*table, HasSubstr("from memory 75.0 %"));
-  EXPECT_THAT(*table, HasSubstr("read 1.00 MiB"));
+  EXPECT_THAT(*table, HasSubstr("memory        cache 0 B, read 1.00 MiB; 1.00 GiB at most\n"));
   EXPECT_THAT(*table, HasSubstr("5 GETs"));
   EXPECT_THAT(*table, HasSubstr("unsaved 2.00 MiB"));
   EXPECT_THAT(*table, HasSubstr("2 retries"));

@@ -31,10 +31,6 @@ std::string Seconds(double value) {
   return StrCat(Decimal(value, 2), " s");
 }
 
-std::string Duration(uint64_t seconds) {
-  return StrCat(seconds / 3600, "h", seconds / 60 % 60, "m", seconds % 60, "s");
-}
-
 // The metrics of one answer and of an earlier one.
 class Samples {
  public:
@@ -96,7 +92,8 @@ std::string Line(std::string_view label, std::string_view text) {
 
 std::string Head(const json& mount) {
   return StrCat(Line("mount", StrCat(Text(mount, "source"), " on ", Text(mount, "mount_point"), ", pid ",
-                                     Count(mount, "pid"), ", up ", Duration(Count(mount, "uptime_s")), ", ",
+                                     Count(mount, "pid"), ", up ",
+                                     UptimeText(static_cast<int64_t>(Count(mount, "uptime_s"))), ", ",
                                      Text(mount, "state"))),
                 Line("credentials", Text(mount, "credentials")));
 }
@@ -140,7 +137,7 @@ std::string Memory(const json& mount, const Samples& s) {
       if (bytes.is_number_unsigned())
         text += StrCat(text.empty() ? "" : ", ", tag, " ", FormatSize(bytes.get<uint64_t>()));
   }
-  text += StrCat(" of ", FormatSize(Count(mount, "memory_pool_bytes")));
+  text += StrCat("; ", FormatSize(Count(mount, "memory_pool_bytes")), " at most");
   return StrCat(Line("memory", text),
                 Line("names", StrCat(FormatSize(static_cast<uint64_t>(s.Value("metadata_bytes"))), " in ",
                                      Decimal(s.Value("metadata_inodes"), 0), " inodes")));
@@ -199,6 +196,13 @@ std::string Latencies(const Samples& s) {
 }
 
 }  // namespace
+
+std::string UptimeText(int64_t seconds) {
+  if (seconds >= 86400) return StrCat(seconds / 86400, "d", seconds % 86400 / 3600, "h");
+  if (seconds >= 3600) return StrCat(seconds / 3600, "h", seconds % 3600 / 60, "m");
+  if (seconds >= 60) return StrCat(seconds / 60, "m", seconds % 60, "s");
+  return StrCat(seconds, "s");
+}
 
 Result<std::string> RenderStats(const std::string& now_json, const std::string& before_json,
                                 double interval_s) {

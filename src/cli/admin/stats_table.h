@@ -4,6 +4,7 @@
 // made. Lenient: what is not there is not shown. Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "ossfs2/status.h"
@@ -13,5 +14,7 @@ namespace ossfs2 {
 // `before` may be empty; then rates are over the uptime.
 Result<std::string> RenderStats(const std::string& now_json, const std::string& before_json,
                                 double interval_s);
+// "12s", "3m20s", "1d4h".
+std::string UptimeText(int64_t seconds);
 
 }  // namespace ossfs2

@@ -7,6 +7,7 @@
 
 #include "base/values/str.h"
 #include "base/values/text.h"
+#include "cli/admin/stats_table.h"
 #include "cli/app.h"
 #include "cli/mounts/daemon_watch.h"
 #include "cli/mounts/dead_mount.h"
@@ -78,13 +79,6 @@ std::vector<Row> Rows() {
   return rows;
 }
 
-std::string Duration(int64_t seconds) {
-  if (seconds >= 86400) return StrCat(seconds / 86400, "d", seconds % 86400 / 3600, "h");
-  if (seconds >= 3600) return StrCat(seconds / 3600, "h", seconds % 3600 / 60, "m");
-  if (seconds >= 60) return StrCat(seconds / 60, "m", seconds % 60, "s");
-  return StrCat(seconds, "s");
-}
-
 }  // namespace
 
 int ListCommand(const Arguments& arguments) {
@@ -116,7 +110,7 @@ int ListCommand(const Arguments& arguments) {
   printf("%-*s  %8s  %8s  %-8s  %s\n", column, "MOUNT POINT", "PID", "UP", "STATE", "SOURCE");
   for (const Row& row : rows)
     printf("%-*s  %8s  %8s  %-8s  %s\n", column, Printable(row.mount_point).c_str(),
-           row.pid == 0 ? "-" : StrCat(row.pid).c_str(), row.pid == 0 ? "-" : Duration(row.uptime_s).c_str(),
+           row.pid == 0 ? "-" : StrCat(row.pid).c_str(), row.pid == 0 ? "-" : UptimeText(row.uptime_s).c_str(),
            row.state.c_str(), Printable(row.source).c_str());
   return 0;
 }

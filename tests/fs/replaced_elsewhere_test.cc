@@ -181,6 +181,28 @@ TEST_F(ReplacedElsewhere, ALongerSizeIsShownWhenTheKernelHasDroppedTheOldPages) 
   mount_.fs().SetNotifier(nullptr);
 }
 
+TEST_F(ReplacedElsewhere, WhatIsStoredHereWhileTheKernelDropsOldPagesHasItsOwnSize) {
+  store_->PutContent("f", "old");
+  const Ino ino = mount_.InoOf("f");
+  const HandleId writer = *mount_.OpenPath("f", O_RDWR);
+  std::vector<uint64_t> shown;
+  SlowKernel kernel([&] {
+    AttrChange empty;
+    empty.size = 0;
+    EXPECT_TRUE(mount_.fs().SetAttr(ino, empty, writer));
+    EXPECT_TRUE(mount_.Write(writer, 0, "longest"));
+    EXPECT_TRUE(mount_.fs().Flush(writer));
+    shown.push_back((*mount_.fs().TryGetAttr(ino, std::nullopt))->attr.size);
+  });
+  mount_.fs().SetNotifier(&kernel);
+  store_->PutContent("f", "newer");
+  clock_.Advance(std::chrono::seconds(61));
+  EXPECT_EQ(mount_.Stat("f")->size, 7u);
+  EXPECT_EQ(shown, std::vector<uint64_t>{7});
+  mount_.Close(writer);
+  mount_.fs().SetNotifier(nullptr);
+}
+
 TEST_F(ReplacedElsewhere, ARenameTakesTheAttributesOfTheVersionThatItMoves) {
   store_->PutContent("f", "old", {{"author", "before"}, {"mode", "33188"}});
   EXPECT_EQ(mount_.Stat("f")->mode & 07777, 0644u);

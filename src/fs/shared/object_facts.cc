@@ -122,7 +122,9 @@ void TakeWritten(FsContext& context, Node* node, const std::string& etag, std::o
   node->published = true;
   node->local_stamp = context.tree.NextStamp();
   if (crc64 || node->extra) context.tree.Extra(node).crc64 = crc64;
-  if (node->extra && node->extra->open) node->extra->open->writer_etag = etag;
+  if (!node->extra || !node->extra->open) return;
+  node->extra->open->writer_etag = etag;
+  node->extra->open->shown_size.reset();
 }
 
 std::string MarkerVersion(const std::string& etag, int64_t mtime_s) { return StrCat(etag, "@", mtime_s); }

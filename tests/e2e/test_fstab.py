@@ -3,6 +3,7 @@
 Everything runs in a mount namespace of its own, in which /usr/sbin also has mount.ossfs2 and umount.fuse.ossfs2.
 """
 import os
+import socket
 import subprocess
 import unittest
 
@@ -118,8 +119,17 @@ class Systemd(unittest.TestCase):
                               text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
         self.assertEqual((done.returncode, done.stderr.strip()), (0, ""))
 
+    def test_a_wrong_config_file_is_told(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            address = os.path.join(harness.temporary_folder("run"), "notify")
+            notify.bind(address)
+            notify.settimeout(20)
+            done = harness.run([OSSFS2, "mount", harness.temporary_folder("mnt"), "-c", "/no/such/file", "-f"],
+                               check=False, env=clean_environment(NOTIFY_SOCKET=address))
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertIn(b"STATUS=config file /no/such/file", notify.recv(4096))
+
     def test_ready_is_told(self):
-        import socket
         with Server() as server, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             address = os.path.join(harness.temporary_folder("run"), "notify")
             notify.bind(address)

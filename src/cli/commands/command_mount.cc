@@ -7,6 +7,7 @@
 #include "base/values/str.h"
 #include "cli/app.h"
 #include "cli/daemon/mount_service.h"
+#include "cli/daemon/start_report.h"
 #include "cli/mounts/mount_namespace.h"
 #include "cli/mounts/mount_registry.h"
 #include "cli/mounts/remount.h"
@@ -68,6 +69,12 @@ Result<Configuration> ReadHelper(const MountHelperLine& line) {
   return configuration;
 }
 
+// `systemctl status` shows it.
+int FailToConfigure(const std::string& text) {
+  NotifyServiceManager(StrCat("STATUS=", text));
+  return FailWith(1, text);
+}
+
 }  // namespace
 
 int MountCommand(const Arguments& arguments) {
@@ -77,7 +84,7 @@ int MountCommand(const Arguments& arguments) {
     // --help helps also beside a wrong option.
     for (const std::string& word : arguments)
       if (word == "-h" || word == "--help") return fputs(HelpText(false).c_str(), stdout) < 0 ? 1 : 0;
-    return FailWith(1, line.error().text);
+    return FailToConfigure(line.error().text);
   }
   if (line->help || line->original_help) {
     fputs(HelpText(line->original_help).c_str(), stdout);
@@ -106,7 +113,7 @@ int MountCommand(const Arguments& arguments) {
     return FailWith(1, StrCat("where is ", mount_point, "? the current directory was removed; give an absolute path"));
   const ReadConfiguration read = [arguments, mount_point] { return ReadMount(arguments, mount_point); };
   auto configuration = MakeConfiguration(std::move(options), line->config_file, mount_point);
-  if (!configuration) return FailWith(1, configuration.error().ToString());
+  if (!configuration) return FailToConfigure(configuration.error().ToString());
   return Serve(std::move(*configuration), read);
 }
 

@@ -145,7 +145,7 @@ TEST_F(CredentialsTest, AnStsThatIsTooBusyDoesNotRefuse) {
   FakeHttp http([&](const SeenRequest&, size_t) {
     Reply reply;
     reply.status = status;
-    reply.body = status == 400 ? R"({"Code":"Throttling.User","Message":"Request was denied due to user flow control."})"
+    reply.body = status == 400 ? R"({"Code":"Throttling.User","Message":"Denied due to user flow control."})"
                                : R"({"Code":"TooManyRequests","Message":"slowly"})";
     return reply;
   });

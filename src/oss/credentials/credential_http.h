@@ -28,8 +28,8 @@ Result<HttpText> FetchText(http::HttpClient& http, Clock& clock, const std::stri
                            const std::string& method, const std::string& url,
                            std::vector<http::Header> headers, const std::string& body);
 
-// The keys of a JSON answer (ParseCredentialJson), their expiry by this machine's clock. Of a server's trouble, and of one
-// that was asked too much, the error is kUnavailable and retryable.
+// The keys of a JSON answer (ParseCredentialJson), their expiry by this machine's clock. Of a server's trouble, and of
+// one that was asked too much, the error is kUnavailable and retryable.
 Result<Credentials> KeysOfAnswer(const HttpText& answer, const std::string& from);
 
 // "FROM answered HTTP 503": of a server's trouble (5xx, 429) kUnavailable and retryable, else a refusal.

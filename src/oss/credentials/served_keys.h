@@ -1,10 +1,10 @@
 // ServedKeys: whether keys that are refused may be in the middle of a replacement.
 //
-// Who replaces keys may disable the old ones before the new ones are where the mount looks for them; new ones may not be
-// known to all of the service yet; and of keys in several files, the mount may have read some before and some after they
+// Who replaces keys may disable the old ones before the new ones are where the mount looks for them; new ones may not
+// be known to all of the service yet; and of keys in several files some may have been read before and some after they
 // were written. So once any keys have served, others are waited for during kAwaited from the first refusal, by all who
-// need keys, so that an upload of hours does not fail of those seconds; later ones fail at once, until keys serve again.
-// Before that (a wrong file, at the mount) a refusal is final.
+// need keys, so that an upload of hours does not fail of those seconds; later ones fail at once, until keys serve
+// again. Before that (a wrong file, at the mount) a refusal is final.
 // Thread-safe.
 #pragma once
 

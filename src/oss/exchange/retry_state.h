@@ -2,9 +2,10 @@
 //
 // Full-jitter back-off (a random wait up to delay_min * 2^n, at most delay_max), longer when throttled,
 // at least Retry-After, for the whole deadline (a wait beyond it becomes half of what is left, down to delay_min); one
-// credential refresh (more while the source fails, or other keys may replace those that were refused) and two clock corrections besides (the answer of one server with a
-// wrong clock must not spoil all that follow). The time in which an upload's bytes moved does not count, up to an
-// allowance: a slow network gets what its body needs, and a dead one no more than a request without a body.
+// credential refresh (more while the source fails, or other keys may replace those that were refused) and two clock
+// corrections besides (the answer of one server with a wrong clock must not spoil all that follow). The time in which
+// bytes of an upload moved does not count, up to an allowance: a slow network gets what its body needs, and a dead one
+// no more than a request without a body.
 // Not thread-safe: its operation uses it from one thread at a time.
 #pragma once
 

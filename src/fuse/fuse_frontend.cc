@@ -135,11 +135,13 @@ class Frontend final : public FuseFrontend {
     const std::string target =
         options_.device_fd >= 0 ? StrCat("/dev/fd/", options_.device_fd) : options_.mount_point;
     if (fuse_session_mount(session_, target.c_str()) != 0) {
-      return MakeError(
-          EIO, ErrorKind::kOther,
-          StrCat("mounting on ", options_.mount_point,
-                 " failed; the line above from libfuse tells why. Users other than root need the package fuse3 "
-                 "(fusermount3), a directory of their own, and mount_max and user_allow_other of /etc/fuse.conf"));
+      return MakeError(EIO, ErrorKind::kOther,
+                       StrCat("the line above from libfuse tells why. ",
+                              geteuid() == 0
+                                  ? "root needs the right to mount (CAP_SYS_ADMIN): give the container --cap-add "
+                                    "SYS_ADMIN --security-opt apparmor=unconfined"
+                                  : "Users other than root need the package fuse3 (fusermount3), a directory of their "
+                                    "own, and mount_max and user_allow_other of /etc/fuse.conf"));
     }
     mounted_ = options_.device_fd < 0;
     return InstallSessionIo(session_);

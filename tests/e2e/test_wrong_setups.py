@@ -106,6 +106,11 @@ class Wrong(SetupCase):
         self.refuse(self.good(), "/dev/fuse", ("modprobe fuse", "--device /dev/fuse"),
                     before=["unshare", "-m", "sh", "-c", script, "sh"])
 
+    @AS_ROOT
+    @harness.needs("setpriv")
+    def test_a_container_that_may_not_mount(self):
+        self.refuse(self.good(), "--cap-add SYS_ADMIN", before=["setpriv", "--bounding-set=-sys_admin"])
+
     def test_busy_mount_point(self):
         with harness.Mount(self.server) as first:
             self.refuse(self.good(), "already", str(first.pid), "ossfs2 umount", path=first.path,

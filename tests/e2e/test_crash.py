@@ -7,7 +7,7 @@ import threading
 import unittest
 
 import harness
-from harness import MIB, Mount, Server, check_file, payload, wait_until, write_file
+from harness import MIB, Mount, Server, check_file, payload, run, wait_until, write_file
 
 
 class Crash(unittest.TestCase):
@@ -47,6 +47,34 @@ class Crash(unittest.TestCase):
         self.mount.detach()
         writer.join(30)
         self.assertFalse(writer.is_alive(), "the writer hangs on a dead mount")
+
+    @unittest.skipIf(os.geteuid() != 0, "only root may end the requests of a mount")
+    def test_kill_while_the_kernel_is_told_to_drop_a_name(self):
+        """That waits for a rename, which waits for the daemon, which cannot end before it."""
+        mount = Mount(self.server, "--attr_timeout=0")
+        here = os.path.join(mount.path, "d")
+        for name in "a", "gone":
+            self.client.put("d/" + name, b"text")
+            os.stat(os.path.join(here, name))
+        self.server.reset()
+        self.server.set_fault("op=copy,kind=late-answer:20000")
+
+        def start(*command):
+            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        programs = [start("mv", os.path.join(here, "a"), os.path.join(here, "b"))]
+        wait_until(lambda: self.server.stats().requests("copy") > 0, what="the copy of the rename")
+        self.client.delete("d/gone")
+        programs.append(start("stat", os.path.join(here, "gone")))
+        telling = "cat /proc/%d/task/*/stat | grep '(forget) D'" % mount.pid
+        wait_until(lambda: run(["sh", "-c", telling], check=False).returncode == 0, what="the notice")
+        mount.process.kill()
+        run([harness.OSSFS2, "umount", mount.path])
+        self.assertEqual(mount.process.wait(20), -signal.SIGKILL)
+        for program in programs:
+            self.assertNotEqual(program.wait(20), 0)
+        self.assertFalse(harness.is_mounted(mount.path))
+        mount.destroy()
 
     def test_kill_during_uploads(self):
         write_file(self.path("closed-small"), 1, 5000)

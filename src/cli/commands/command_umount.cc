@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <fstream>
 #include <optional>
+#include <thread>
 
 #include "base/values/size.h"
 #include "base/values/str.h"
@@ -26,6 +27,8 @@ namespace {
 
 constexpr size_t kUsersShownMax = 5;
 constexpr int64_t kGraceSeconds = 30;  // beyond the flush deadline
+constexpr std::chrono::seconds kReleasePatience{2};
+constexpr std::chrono::milliseconds kReleaseLook{50};
 
 std::string LinkTarget(const std::string& path) {
   char buffer[PATH_MAX];
@@ -146,6 +149,18 @@ int TellUnknownDaemon(const std::string& mount_point, MountHealth health) {
   return 0;
 }
 
+Status Unmount(const std::string& mount_point, const std::optional<MountRecord>& record, bool lazy) {
+  if (!record || !EndRequestsOfKilled(mount_point, record->pid)) return UnmountNow(mount_point, lazy);
+  // Programs close their files, or end, when they have the error.
+  const auto end = std::chrono::steady_clock::now() + kReleasePatience;
+  while (FindMount(mount_point)) {
+    const Status done = UnmountNow(mount_point, lazy);
+    if (done || done.error().errno_value != EBUSY || std::chrono::steady_clock::now() >= end) return done;
+    std::this_thread::sleep_for(kReleaseLook);
+  }
+  return {};
+}
+
 }  // namespace
 
 int UmountCommand(const Arguments& arguments) {
@@ -179,7 +194,7 @@ int UnmountAndWait(const UmountRequest& request) {
   if (record) daemon.emplace(*record);
   const int64_t flush_deadline_s = record ? AskStatus(*record).flush_deadline_s : 0;
   const MountHealth health = record ? MountHealth::kServed : HealthOf(mount_point);
-  const Status done = mount ? UnmountNow(mount_point, request.lazy) : Status();
+  const Status done = mount ? Unmount(mount_point, record, request.lazy) : Status();
   if (!done) {
     if (done.error().errno_value == EPERM && !record)
       return FailWith(1, StrCat(done.error().ToString(), "; if another user mounted ", mount_point,

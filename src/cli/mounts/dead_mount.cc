@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <fstream>
 
 #include "base/report/log.h"
 #include "base/values/str.h"
@@ -110,6 +111,16 @@ Status ClearDeadMount(const std::string& mount_point) {
                               done.error().text, "); run as root: umount -l ", mount_point));
   }
   return {};
+}
+
+bool EndRequestsOfKilled(const std::string& mount_point, pid_t daemon) {
+  std::ifstream status(StrCat("/proc/", daemon, "/status"));
+  std::string line;
+  while (std::getline(status, line) && !line.starts_with("State:")) {
+  }
+  if (line.find("Z (zombie)") == std::string::npos) return false;
+  // EBUSY: it is still in use, but nothing waits any more.
+  return umount2(mount_point.c_str(), MNT_FORCE | UMOUNT_NOFOLLOW) == 0 || errno == EBUSY;
 }
 
 Status UnmountNow(const std::string& mount_point, bool lazy) {

@@ -4,6 +4,8 @@
 // next step.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 #include "ossfs2/status.h"
@@ -24,6 +26,9 @@ MountHealth HealthOf(const std::string& mount_point);
 bool IsDeadMount(const std::string& mount_point);
 // Detaches dead ossfs2 mounts at that path; OK when there are none. Mounts of others are never touched.
 Status ClearDeadMount(const std::string& mount_point);
+// A daemon that was killed stays, and with it what programs have asked of it, while one of its threads tells the kernel
+// to drop a name or a page that one of these requests holds. Ends them all; true when that was so. Root only.
+bool EndRequestsOfKilled(const std::string& mount_point, pid_t daemon);
 // umount(2), or fusermount3 for users. EBUSY comes back as it is.
 Status UnmountNow(const std::string& mount_point, bool lazy);
 

@@ -100,6 +100,12 @@ TEST_F(Promises, SizeOfASymlinkMadeHereIsThatOfItsTextAlsoAfterAListing) {
   clock.Advance(std::chrono::minutes(2));
   EXPECT_EQ(mount.List("d")->size(), 2u);
   EXPECT_EQ(mount.Stat("d/link")->size, 1u);
+  TestMount fresh(*store_);
+  EXPECT_EQ(fresh.List("d")->size(), 2u);
+  EXPECT_EQ(fresh.Stat("d/link")->size, 1u);
+  store_->ResetCounts();
+  EXPECT_EQ(*fresh.fs().ReadLink(fresh.InoOf("d/link")), "f");
+  EXPECT_EQ(CountOf(*store_, {"head", "get_symlink"}), 0u) << "it came with the look-up";
 }
 
 // --- symlinks ---

@@ -62,7 +62,9 @@ bool FsContext::SaysAbsent(const Node* directory, double believed_s) const {
 
 bool FsContext::NeedsMetadata(const Node* node) const {
   if (!options.keep_attributes || !node->published || node->parent == nullptr) return false;
-  if (node->parent->directory->keeps_attributes != Known::kYes) return false;
+  // Lists tell the size of a link's target key, not that of its text, which is in the metadata.
+  const bool is_link = node->type == NodeType::kSymlink;
+  if (!is_link && node->parent->directory->keeps_attributes != Known::kYes) return false;
   return !node->extra || !node->extra->metadata_known;
 }
 

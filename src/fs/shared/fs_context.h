@@ -73,7 +73,7 @@ struct FsContext {
   // The same for a name that it does not have, if the listing is younger than that: other hosts make new
   // files more often than they change old ones, so a "no" is believed for much less than attr_timeout.
   bool SaysAbsent(const Node* directory, double believed_s) const REQUIRES(tree.mutex);
-  // The node's attributes are kept in metadata that was not read yet.
+  // The node's attributes are kept in metadata that was not read yet; so is the text of every symlink, and its size.
   bool NeedsMetadata(const Node* node) const REQUIRES(tree.mutex);
   Entry MakeEntry(const Node* node) const REQUIRES(tree.mutex);
   // Another host has replaced the object: the node knows its new version. To be told to the kernel.

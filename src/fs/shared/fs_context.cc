@@ -157,12 +157,13 @@ void FsContext::Rebind(Replacement* readers, const OpenFile* file, const ObjectV
 void FsContext::Tell(const Notices& notices) {
   KernelNotifier* kernel = notifier.load();
   for (const Ino ino : notices.inodes) {
-    reads.EndRetired(ino);
     reads.StopFilling(ino, StoresUnderWay::kLeave);
     if (kernel == nullptr) continue;
     kernel->InvalidateAttributes(ino);
     kernel->InvalidateInode(ino);
   }
+  // After the notices: one that comes late lets the kernel ignore a size that it has asked for (WithdrawInode).
+  for (const Ino ino : notices.inodes) reads.EndRetired(ino);
   if (kernel != nullptr)
     for (const auto& [parent, name] : notices.entries) kernel->InvalidateEntry(parent, name);
   ShowSizes(notices.inodes);

@@ -261,6 +261,8 @@ class Refusals(MountCase):
         self.expect((errno.EPERM, errno.ENOTSUP), os.mkfifo, os.path.join(folder, "fifo"))
         self.expect((errno.EINVAL, errno.ENAMETOOLONG), self.long_key, folder)
         self.expect(errno.ENODATA, os.getxattr, path, "user.none")
+        for name in ("system.posix_acl_access", "security.selinux"):  # else `ls -l` asks for each file
+            self.expect(errno.ENOTSUP, os.getxattr, path, name)
         self.expect((errno.ENOTSUP, errno.EPERM), os.setxattr, path, "trusted.x", b"1")
 
     @staticmethod

@@ -214,7 +214,7 @@ TEST_F(FuseFrontendTest, ExtendedAttributes) {
   EXPECT_EQ(getxattr(path.c_str(), "system.posix_acl_access", value, sizeof(value)), -1);
   EXPECT_EQ(errno, EOPNOTSUPP);
   EXPECT_EQ(getxattr(path.c_str(), "security.capability", value, sizeof(value)), -1);
-  EXPECT_EQ(errno, ENODATA);
+  EXPECT_EQ(errno, EOPNOTSUPP);
   EXPECT_EQ(removexattr(path.c_str(), "user.a"), 0);
   EXPECT_EQ(getxattr(path.c_str(), "user.a", value, sizeof(value)), -1);
   EXPECT_EQ(errno, ENODATA);

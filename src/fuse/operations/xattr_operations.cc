@@ -9,7 +9,8 @@ namespace ossfs2 {
 namespace {
 
 bool IsUserName(std::string_view name) { return name.starts_with("user."); }
-bool IsAccessList(std::string_view name) { return name.starts_with("system."); }
+// Access lists and security labels: a file system that says it has none is asked once by `ls -l`, not for every file.
+bool IsOfNoFile(std::string_view name) { return name.starts_with("system.") || name.starts_with("security."); }
 
 void ReplyValue(fuse_req_t request, size_t size_max, std::string_view value) {
   if (size_max == 0) {
@@ -23,8 +24,7 @@ void ReplyValue(fuse_req_t request, size_t size_max, std::string_view value) {
 
 void Get(fuse_req_t request, fuse_ino_t ino, const char* name, size_t size_max) {
   if (!IsUserName(name)) {
-    // A file system without access lists is asked once by `ls -l`, not for every file.
-    fuse_reply_err(request, IsAccessList(name) ? EOPNOTSUPP : ENODATA);
+    fuse_reply_err(request, IsOfNoFile(name) ? EOPNOTSUPP : ENODATA);
     return;
   }
   FuseContext& context = ContextOf(request);

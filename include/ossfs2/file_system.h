@@ -116,6 +116,8 @@ class KernelNotifier {
   // holds a page.
   virtual bool AwaitInode(Ino) { return true; }
   virtual void InvalidateEntry(Ino parent, const std::string& name) = 0;
+  // Those of them that the kernel was not told of yet.
+  virtual size_t EntriesWaiting() { return 0; }
   // Puts bytes into the file's page cache (multiples of the page size). Unlike the others it may wait for
   // reads of these pages, so only threads that no request waits for call it. False: not possible.
   virtual bool StorePages(Ino, uint64_t /*offset*/, const std::vector<iovec>& /*parts*/) { return false; }

@@ -83,6 +83,7 @@ std::shared_ptr<FileHandle> Opener::MakeHandle(Node* node, int flags) {
   if (!handle->direct) ++extra.open->page_cache_handles;
   if (handle->direct && handle->stores) ++extra.open->direct_writers;
   context_.tree.Pin(node);
+  node->was_opened = true;
   files_.Add(handle);
   return handle;
 }

@@ -27,6 +27,7 @@ std::optional<Result<Entry>> EntryLookup::TryLookup(Ino parent, std::string_view
     return remember ? Result<Entry>(Absent()) : Result<Entry>(known->error());
   }
   ++(**known)->lookups;
+  ++directory->directory->look_ups;
   return Result<Entry>(context_.MakeEntry(**known));
 }
 
@@ -35,6 +36,7 @@ Result<Entry> EntryLookup::Found(Ino ino) {
   Node* node = context_.tree.Find(ino);
   if (node == nullptr || node->unlinked) return context_.Stale(ino);
   ++node->lookups;
+  if (node->parent != nullptr) ++node->parent->directory->look_ups;
   return context_.MakeEntry(node);
 }
 

@@ -38,9 +38,22 @@ std::shared_ptr<ListingRun> Lister::Start(Node* directory) {
   return run;
 }
 
+std::shared_ptr<ListingRun> Lister::StartBehind(Node* directory, const std::string& name) {
+  DirectoryState& state = *directory->directory;
+  auto run = std::make_shared<ListingRun>();
+  run->directory = directory->ino;
+  run->start_stamp = context_.tree.NextStamp();
+  run->fresh_until = context_.ValidUntil();
+  run->prefix = context_.tree.Key(directory);
+  run->start_after = run->last_key = name;
+  run->dropped = true;
+  state.run = run;
+  return run;
+}
+
 std::optional<bool> Lister::Shows(const ListingRun& run, const Node* child) {
-  if (child->seen_generation >= run.generation || child->local_stamp > run.start_stamp || !child->published)
-    return true;
+  const bool is_new = child->local_stamp > run.start_stamp && !child->found;
+  if (child->seen_generation >= run.generation || is_new || !child->published) return true;
   if (run.ended) return !run.error && !run.canceled ? std::optional<bool>(false) : std::nullopt;
   if (ListedName(child) <= run.last_key) return false;
   return std::nullopt;
@@ -50,10 +63,11 @@ void Lister::Prepare(Node* directory, const std::shared_ptr<ListingRun>& run) {
   auto question = std::make_shared<PageQuestion>();
   question->stamp = context_.tree.NextStamp();
   question->known_marker = directory->directory->marker_version;
-  question->first = run->pages == 0;
+  question->first = run->pages == 0 && !run->IsPart();
   question->request.prefix = run->prefix;
   question->request.delimiter = "/";
   question->request.continuation = run->continuation;
+  if (run->pages == 0 && run->IsPart()) question->request.start_after = run->prefix + run->start_after;
   question->request.max_keys = context_.options.list_page_size;
   run->question = std::move(question);
   context_.tree.BeginRequest(directory, run->question->stamp);
@@ -76,7 +90,7 @@ void Lister::Step(MutexLock& lock, Node* directory, const std::shared_ptr<Listin
 
 uint64_t Lister::PagesAhead(const ListingRun& run, uint64_t handed_out) const {
   const auto page_entries = static_cast<uint64_t>(context_.options.list_page_size);
-  const uint64_t wanted = handed_out + kLookAheadPages * page_entries;
+  const uint64_t wanted = handed_out + std::min(kLookAheadPages * page_entries, context_.tree.NamesAheadMax());
   return run.pages + (std::max(wanted, run.entries) - run.entries + page_entries - 1) / page_entries;
 }
 
@@ -142,12 +156,17 @@ std::optional<ObjectInfo> Lister::AskMarker(const PageQuestion& question, const 
 
 void Lister::Merge(Node* directory, const std::shared_ptr<ListingRun>& run, const ListPage& page,
                    uint64_t stamp, Notices& notices) {
-  if (run->pages == 0 && (page.entries.empty() || page.entries.front().key != run->prefix) &&
+  if (run->pages == 0 && !run->IsPart() && (page.entries.empty() || page.entries.front().key != run->prefix) &&
       directory->local_stamp < stamp)
     directory->directory->marker = Known::kNo;
   ++run->pages;
   run->entries += page.entries.size();
   run->continuation = page.continuation;
+  DirectoryState& state = *directory->directory;
+  if (!run->IsPart()) state.names_listed = std::max(state.names_listed, run->entries);
+  run->newest_slot = state.slots.size();
+  if (run->for_look_ups && !state.IsRead() && (context_.tree.IsFull() || !context_.tree.Fits(state.names_listed)))
+    run->pages_wanted = run->pages;
   // The next page is on its way while this one is merged; it is merged after it, for we hold the mutex.
   if (!page.continuation.empty()) Want(directory, run, run->pages_wanted);
   const uint64_t merged = context_.tree.NextStamp();  // one for all: stamps also tell how long ago a node was used
@@ -188,13 +207,16 @@ void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry
   if (state.removed->Has(name, stamp)) return;
   if (node != nullptr && node->local_stamp > stamp) {
     node->seen_generation = std::max(node->seen_generation, run.generation);
+    ++run.confirmed;
     return;
   }
   bool first = false;
   const NodeType type = is_directory ? NodeType::kDirectory : TypeOfObject(entry.type);
   node = ChildOfType(context_, directory, name, type, first, notices);
   if (node == nullptr) return;
+  if (first && run.IsPart()) node->found = true;
   node->seen_generation = std::max(node->seen_generation, run.generation);
+  ++run.confirmed;
   const bool changed = !is_directory && TakeListed(context_, node, entry, first, notices);
   if (is_directory) node->valid_until = context_.ValidUntil();
   if (first || changed) node->local_stamp = merged;
@@ -202,7 +224,9 @@ void Lister::MergeEntry(Node* directory, ListingRun& run, const ListEntry& entry
 
 void Lister::Finish(Node* directory, ListingRun& run, Notices& notices) {
   run.ended = true;
+  if (run.IsPart()) return;
   DirectoryState& state = *directory->directory;
+  state.names_listed = run.entries;
   if (state.generation != run.generation) return;  // a newer listing decides
   std::vector<Node*> gone;
   for (Node* child : state.children)

@@ -19,21 +19,24 @@ namespace ossfs2 {
 
 class Lister : public FsPart {
  public:
-  static constexpr uint64_t kLookAheadPages = 4;
+  static constexpr uint64_t kLookAheadPages = 4;  // fewer with a small budget (Tree::NamesAheadMax)
   explicit Lister(FsContext& context) : FsPart(context) {}
 
   // The run in progress, or a new one.
   std::shared_ptr<ListingRun> Start(Node* directory) REQUIRES(context_.tree.mutex);
+  // The names behind that one, page by page, for whoever looks names up in their order where a whole listing does not
+  // fit into memory. It never makes the listing complete, and readers do not follow it.
+  std::shared_ptr<ListingRun> StartBehind(Node* directory, const std::string& name) REQUIRES(context_.tree.mutex);
   // Fetches the next page, or waits until another thread has. The directory is pinned by the caller.
   // Blocking; the lock is open meanwhile.
   void Step(MutexLock& lock, Node* directory, const std::shared_ptr<ListingRun>& run)
       REQUIRES(context_.tree.mutex);
   // How many pages a reader that has handed out so many entries may have: a slow one does not draw all into memory.
-  uint64_t PagesAhead(const ListingRun& run, uint64_t handed_out) const;
+  uint64_t PagesAhead(const ListingRun& run, uint64_t handed_out) const REQUIRES(context_.tree.mutex);
   // Asks for pages ahead of need. Where there is no thread for it, whoever needs a page fetches it (Step).
   void Want(Node* directory, const std::shared_ptr<ListingRun>& run, uint64_t pages_wanted)
       REQUIRES(context_.tree.mutex);
-  // Whether the run may show the child: confirmed by a page, or changed here since it began. Nullopt: not
+  // Whether the run may show the child: confirmed by a page, or made or changed here since it began. Nullopt: not
   // known before more pages came.
   static std::optional<bool> Shows(const ListingRun& run, const Node* child);
 

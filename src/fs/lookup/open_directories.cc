@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <optional>
@@ -76,7 +77,7 @@ void OpenDirectories::AddDots(Node* directory, uint64_t cookie, Batch& batch) {
 
 // Whoever wants only names is not made to wait for a HEAD of every file: until somebody goes through the directory,
 // files that the kernel does not have come without attributes. Of those that it has it may show old ones.
-void OpenDirectories::AddChild(Node* child, uint64_t cookie, bool plus, Batch& batch) {
+void OpenDirectories::AddChild(Node* child, uint64_t cookie, bool plus, bool names_only, Batch& batch) {
   const bool unknown = plus && context_.NeedsMetadata(child);
   const bool asks = child->is_directory() || child->lookups > 0 ||
                     child->parent->directory->metadata_ahead.window >= MetadataAhead::kWidth;
@@ -84,7 +85,7 @@ void OpenDirectories::AddChild(Node* child, uint64_t cookie, bool plus, Batch& b
   entry.name = child->name;
   entry.entry = context_.MakeEntry(child);
   entry.cookie = cookie;
-  entry.has_attributes = !unknown || asks;
+  entry.has_attributes = (!unknown || asks) && (!names_only || child->lookups > 0);
   const bool counts = plus && entry.has_attributes;
   batch.entries.push_back(std::move(entry));
   batch.counted.push_back(counts ? child->ino : 0);
@@ -96,14 +97,26 @@ void OpenDirectories::AddChild(Node* child, uint64_t cookie, bool plus, Batch& b
   if (unknown) batch.unknown.push_back(child->ino);
 }
 
+bool OpenDirectories::GivesNamesOnly(Handle& handle, const DirectoryState& state) {
+  const bool looks_up = std::exchange(handle.look_ups, state.look_ups) != state.look_ups;
+  if (context_.tree.IsFull()) {
+    handle.names_only = true;
+  } else if (looks_up) {
+    handle.names_only = false;
+  }
+  return handle.names_only;
+}
+
 // A seek back to where names are out of memory lists them anew; they come behind the others.
 void OpenDirectories::BeginListing(Handle& handle, Node* directory, size_t slot) {
   lister_.SharesTree(context_.tree);
   const DirectoryState& state = *directory->directory;
   handle.begun = true;
+  handle.names_only = false;
   if (state.dropped_end > 0 && state.readers.size() == 1 && !context_.IsListed(directory))
     context_.tree.DropForRelisting(directory, slot == 0);
   handle.run = directory->unlinked || context_.IsListed(directory) ? nullptr : lister_.Start(directory);
+  handle.known_end = handle.run ? 0 : state.slots.size();
   handle.handed_out = 0;
 }
 
@@ -144,7 +157,14 @@ void OpenDirectories::BeginAfterCancel(MutexLock& lock, Handle& handle, Node* di
   handle.handed_out = 0;
 }
 
-Status OpenDirectories::Collect(Handle& handle, uint64_t cookie, bool plus, Batch& batch) {
+// Otherwise the listing would be in memory up to that name before the first one is handed out.
+bool OpenDirectories::MakesWay(const Handle& handle, const DirectoryState& state, const Batch& batch) {
+  const auto reads = [](const DirectoryReader* reader) { return reader->reads; };
+  return handle.run->confirmed > handle.handed_out + batch.entries.size() &&
+         std::count_if(state.readers.begin(), state.readers.end(), reads) == 1;
+}
+
+Status OpenDirectories::Collect(Handle& handle, uint64_t cookie, bool plus, bool is_first, Batch& batch) {
   MutexLock lock(context_.tree.mutex);
   lister_.SharesTree(context_.tree);
   Node* directory = context_.tree.Find(handle.ino);
@@ -161,9 +181,11 @@ Status OpenDirectories::Collect(Handle& handle, uint64_t cookie, bool plus, Batc
   size_t slot = cookie <= kFirstSlotCookie ? 0 : static_cast<size_t>(cookie - kFirstSlotCookie);
   const bool out_of_memory = slot < handle.reader.next_slot && slot < state.dropped_end;
   if (cookie == 0 || !handle.begun || out_of_memory) BeginListing(handle, directory, slot);
+  const bool names_only = plus && GivesNamesOnly(handle, state);
   handle.reader.reads = true;
-  handle.reader.next_slot = slot;
+  if (is_first) handle.reader.next_slot = slot;  // what this read hands out is looked up after it
   Status status;
+  size_t moves_left = state.slots.size();
   while (batch.entries.size() < kBatchEntries) {
     if (handle.run && handle.run->canceled) BeginAfterCancel(lock, handle, directory);
     const std::shared_ptr<ListingRun> run = handle.run;
@@ -173,10 +195,17 @@ Status OpenDirectories::Collect(Handle& handle, uint64_t cookie, bool plus, Batc
       Node* child = state.slots[slot];
       std::optional<bool> shows = child != nullptr;
       if (child != nullptr && run) shows = Lister::Shows(*run, child);
+      if (child != nullptr && !run && child->found && slot >= handle.known_end) shows = false;
       wait = !shows.has_value();
       if (!wait) {
         ++slot;
-        if (*shows) AddChild(child, slot + kFirstSlotCookie, plus, batch);
+        if (*shows) AddChild(child, slot + kFirstSlotCookie, plus, names_only, batch);
+        continue;
+      }
+      if (slot + 1 < state.slots.size() && moves_left > 0 && MakesWay(handle, state, batch)) {
+        --moves_left;
+        ++slot;
+        context_.tree.MoveBehind(child);
         continue;
       }
     }
@@ -224,9 +253,11 @@ Status OpenDirectories::Read(HandleId id, uint64_t cookie, bool plus,
   if (!handle) return BadHandle(id);
   bool wants_more = true;
   bool delivered = false;
+  bool is_first = true;
   while (wants_more) {
     Batch batch;
-    const Status collected = Collect(*handle, cookie, plus, batch);
+    const Status collected = Collect(*handle, cookie, plus, is_first, batch);
+    is_first = false;
     Status status = collected;
     if (status && !batch.unknown.empty()) FillUnknown(batch);
     size_t taken = 0;

@@ -59,6 +59,8 @@ Result<Ino> Resolver::Resolve(Ino parent, const std::string& name, Trust trust, 
   if (told != nullptr) *told = std::move(look_up.told);
   context_.tree.Unpin(directory);
   if (Node* node = *result ? context_.tree.Find(**result) : nullptr) context_.tree.MarkUsed(node);
+  lock.Unlock();
+  if (look_up.waited_pages > 0) context_.Shrink();  // they are in the tree
   return std::move(*result);
 }
 
@@ -90,9 +92,14 @@ bool Resolver::AwaitListing(MutexLock& lock, LookUp& look_up) {
     lister_.SharesTree(context_.tree);
     lister_.Start(directory);
   }
-  const auto run = directory->directory->run;
-  if (!run || look_up.waited_pages >= kWaitPages) return false;
-  if (!run->Believed(context_.clock.NowSteady()) || run->last_key > look_up.name) return false;
+  DirectoryState& state = *directory->directory;
+  const auto run = state.run;
+  if (!run || !run->Believed(context_.clock.NowSteady()) || run->last_key > look_up.name) return false;
+  if (look_up.waited_pages >= kWaitPages) {
+    if (run->IsPart()) state.run = nullptr;  // the look-ups do not go on in its order
+    return false;
+  }
+  if (!run->IsPart() && !state.IsRead() && !context_.tree.Fits(state.names_listed)) return false;
   ++look_up.waited_pages;
   lister_.SharesTree(context_.tree);
   lister_.Step(lock, directory, run);

@@ -6,7 +6,8 @@
 // known, or the last one was absent, one list of "key" comes first: LookUpGuess). One question per name at a time;
 // others wait for its answer. While a rename deletes the keys below a directory nothing is asked there: what is known
 // stays, and other names wait for its end. After kColdLookupsBeforeListing names found so in one directory its listing
-// begins in the background. Errors: ENOENT; ESTALE for a number whose file is gone; what the store answered otherwise.
+// begins in the background; in one that does not fit into memory only if they came in order, and then from there.
+// Errors: ENOENT; ESTALE for a number whose file is gone; what the store answered otherwise.
 #pragma once
 
 #include <map>
@@ -25,7 +26,7 @@ class Resolver : public FsPart {
   // What may answer a look-up: all that is fresh, or only the answer to a question that is asked from now on.
   enum class Trust : uint8_t { kFresh, kOnlyNew };
   static constexpr uint32_t kColdLookupsBeforeListing = 4;
-  static constexpr uint64_t kColdListingPages = 32;
+  static constexpr uint64_t kColdListingPages = 32;  // fewer when they do not fit into memory
   Resolver(FsContext& context, Lister& lister) : FsPart(context), lister_(lister) {}
 
   // Without the network: the node, ENOENT, or nullopt when the bucket must be asked.
@@ -96,7 +97,7 @@ class Resolver : public FsPart {
                                   const Answer& answer, Notices& notices) REQUIRES(context_.tree.mutex);
   Result<Answer> AskStore(const std::string& key, LookUpGuess::Way way) EXCLUDES(context_.tree.mutex);
   Result<Answer> AnswerOfList(Result<ListPage> below, const std::string& key) EXCLUDES(context_.tree.mutex);
-  void NoteColdLookup(Node* directory) REQUIRES(context_.tree.mutex);
+  void NoteColdLookup(Node* directory, const std::string& name) REQUIRES(context_.tree.mutex);
   // Whether to list the directory before one of its names is asked for.
   bool ListsFirst(const Node* directory) const REQUIRES(context_.tree.mutex);
   // --- kept attributes of listed files and folders (resolver_metadata.cc) ---

@@ -101,7 +101,7 @@ Result<Ino> Resolver::Ask(MutexLock& lock, Node* directory, const std::string& n
   if (!result) result = Result<Ino>(context_.Stale(directory->ino));
   if (Node* node = *result ? context_.tree.Find(**result) : nullptr) context_.tree.MarkUsed(node);
   // A listing answers for names that are there; one more file to make would only list its folder again.
-  if (*result) NoteColdLookup(directory);
+  if (*result) NoteColdLookup(directory, name);
   flight->result = result;
   flight->done = true;
   told = flight->told;
@@ -221,6 +221,7 @@ std::optional<Result<Ino>> Resolver::Take(Node* directory, const std::string& na
   const NodeType type = answer.file ? TypeOfObject(answer.file->type) : NodeType::kDirectory;
   node = ChildOfType(context_, directory, name, type, first, notices);
   if (node == nullptr) return Result<Ino>(context_.tree.Child(directory, name)->ino);
+  if (first) node->found = true;
   context_.tree.absent.Erase(directory->ino, name);
   if (answer.file) {
     TakeHead(context_, node, *answer.file, first, notices);
@@ -239,17 +240,22 @@ bool Resolver::ListsFirst(const Node* directory) const {
   if (directory->parent == nullptr || context_.options.attr_timeout_s <= 0) return false;
   const DirectoryState& state = *directory->directory;
   return directory->parent->directory->folders_looked_through >= kFoldersLookedThroughMin && !state.run &&
-         state.cold_lookups == 0 && !context_.IsListed(directory) && !context_.tree.IsLeaving(directory);
+         state.cold_lookups == 0 && !context_.IsListed(directory) && !context_.tree.IsLeaving(directory) &&
+         context_.tree.Fits(state.names_listed);
 }
 
-void Resolver::NoteColdLookup(Node* directory) {
-  if (++directory->directory->cold_lookups < kColdLookupsBeforeListing) return;
-  directory->directory->cold_lookups = 0;
-  if (context_.options.attr_timeout_s <= 0) return;
+void Resolver::NoteColdLookup(Node* directory, const std::string& name) {
+  DirectoryState& state = *directory->directory;
+  const bool is_next = std::exchange(state.last_cold_lookup, name) < name;
+  const bool fits = context_.tree.Fits(state.names_listed);
+  if (!fits && !is_next) state.cold_lookups = 0;
+  if (++state.cold_lookups < kColdLookupsBeforeListing) return;
+  state.cold_lookups = 0;
+  if (context_.options.attr_timeout_s <= 0 || (!fits && state.run && state.IsRead())) return;
   lister_.SharesTree(context_.tree);
-  const std::shared_ptr<ListingRun> run = lister_.Start(directory);
+  const std::shared_ptr<ListingRun> run = fits ? lister_.Start(directory) : lister_.StartBehind(directory, name);
   run->for_look_ups = true;
-  lister_.Want(directory, run, kColdListingPages);
+  lister_.Want(directory, run, fits ? kColdListingPages : 1);
 }
 
 }  // namespace ossfs2

@@ -40,7 +40,7 @@ Status Resolver::AskMetadata(Node* directory, const Node* child) {
   MetadataAhead& ahead = directory->directory->metadata_ahead;
   const uint32_t neighbours = ahead.Widen(child->slot, directory->directory->children.size());
   std::vector<Ino> next;
-  const std::vector<Node*>& slots = directory->directory->slots;
+  const SlotTable& slots = directory->directory->slots;
   const size_t end = std::min(slots.size(), child->slot + kNeighboursLookedAtMax);
   for (size_t slot = ahead.edge; slot < end && next.size() < neighbours; ++slot) {
     ahead.edge = slot + 1;

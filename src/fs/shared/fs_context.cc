@@ -171,9 +171,11 @@ void FsContext::Tell(const Notices& notices) {
 
 void FsContext::Shrink() {
   Notices notices;
+  KernelNotifier* kernel = notifier.load();
+  const size_t asked = kernel == nullptr ? 0 : kernel->EntriesWaiting();
   {
     MutexLock lock(tree.mutex);
-    notices.entries = tree.Shrink();
+    notices.entries = tree.Shrink(asked);
   }
   if (!notices.entries.empty()) Tell(notices);
 }

@@ -27,16 +27,19 @@ struct PageQuestion {
 // One listing in progress. Guarded by Tree::mutex.
 struct ListingRun {
   Ino directory = 0;
-  uint32_t generation = 0;
+  uint32_t generation = 0;    // of the whole listings of the directory; 0: of a part
   uint64_t start_stamp = 0;
   SteadyTime fresh_until{};
   std::string prefix;         // the directory's key when the run began
+  std::string start_after;    // it has the names behind this one only (Lister::StartBehind); empty: all
   std::string continuation;   // of the next page
   std::string last_key;       // the listing has passed it; relative to the prefix
   uint64_t pages = 0;         // merged
   uint64_t entries = 0;       // of those
+  uint64_t confirmed = 0;     // and of them, those that are children now
   uint64_t pages_wanted = 0;  // look-ahead goes so far
   uint64_t hidden_keys = 0;
+  size_t newest_slot = 0;     // where the names of the newest page begin
   std::shared_ptr<PageQuestion> question;  // the page that is under way
   bool ended = false;                      // complete, failed or canceled
   bool canceled = false;                   // the directory moved, or is just moving
@@ -44,6 +47,7 @@ struct ListingRun {
   bool dropped = false;  // names it found are already out of memory: not for new readers
   std::optional<Error> error;
 
+  bool IsPart() const { return !start_after.empty(); }
   // Still going, and what its first pages said is not too old.
   bool Believed(SteadyTime now) const { return !ended && (question || now < fresh_until); }
 };

@@ -21,6 +21,7 @@
 #include "fs/tree/look_up_guess.h"
 #include "fs/tree/packed_tag.h"
 #include "fs/tree/removed_names.h"
+#include "fs/tree/slot_table.h"
 #include "ossfs2/file_system.h"
 #include "ossfs2/object_store.h"
 
@@ -127,7 +128,7 @@ struct DirectoryReader {
 // What a directory knows of its children.
 struct DirectoryState {
   std::unordered_set<Node*, NameHash, NameEqual> children;
-  std::vector<Node*> slots;  // readdir order; a child's place is its cookie; null: gone
+  SlotTable slots;           // readdir order
   bool complete = false;     // children are all there is, until fresh_until
   SteadyTime fresh_until{};
   uint32_t generation = 0;          // of the newest listing
@@ -137,10 +138,13 @@ struct DirectoryState {
   bool IsRead() const;                       // by some of them
   size_t dropped_end = 0;                    // no slot from here on was dropped since slots were numbered
   uint32_t cold_lookups = 0;                 // since the last listing
+  std::string last_cold_lookup;              // the name
+  uint64_t names_listed = 0;                 // by the newest listing; by one under way if that are more
   uint32_t folders_looked_through = 0;       // small ones in it that were listed because many look-ups came
   LookUpGuess guess;
   MetadataAhead metadata_ahead;              // since the directory was last read from its start
   WalkAhead walk_ahead;
+  uint32_t look_ups = 0;                     // of names in it, by the kernel
   SteadyTime listed_ahead_until{};           // whoever reads it first believes that listing so long; 0: there is none
   uint64_t moved_stamp = 0;                  // Tree::NextStamp of when it got its name
   Known marker = Known::kUnknown;            // the object "dir/"
@@ -182,6 +186,9 @@ struct Node {
   StorageClass storage_class = StorageClass::kStandard;
   bool published = true;  // there is an object (or, for a directory, a marker or a child)
   bool unlinked = false;
+  // It came by a look-up and is no new name: a listing that passed it has shown it, or another host made it since.
+  bool found = false;
+  bool was_opened = false;  // since the kernel took it: it may have pages of the file
   bool date_seen = false;  // else nobody has asked for the metadata since a change made here
   uint16_t pages_made = 0;     // counts versions whose pages the kernel does not have unless it drops what it has
   uint16_t pages_dropped = 0;  // for the last of which it surely has; less than pages_made: its pages may be old

@@ -105,9 +105,7 @@ void Tree::Attach(Node* node, Node* directory) {
   CompactSlots(directory);  // a directory that is never listed would keep a slot for each name that ever was
   DirectoryState& state = *directory->directory;
   node->parent = directory;
-  node->slot = static_cast<uint32_t>(state.slots.size());
-  state.slots.push_back(node);
-  Account(kSlotBytes);
+  TakeSlot(node);
   state.children.insert(node);
 }
 
@@ -129,11 +127,30 @@ Node* Tree::Add(Node* directory, std::string_view name, NodeType type) {
   return node;
 }
 
+void Tree::TakeSlot(Node* node) {
+  SlotTable& slots = node->parent->directory->slots;
+  node->slot = static_cast<uint32_t>(slots.size());
+  slots.Add(node);
+  Account(kSlotBytes);
+}
+
+void Tree::LeaveSlot(const Node* node) {
+  SlotTable& slots = node->parent->directory->slots;
+  const size_t held = slots.held();
+  slots.Clear(node->slot);
+  Account(-kSlotBytes * static_cast<int64_t>(held - slots.held()));
+}
+
+void Tree::MoveBehind(Node* node) {
+  LeaveSlot(node);
+  TakeSlot(node);
+}
+
 void Tree::Unhook(Node* node) {
   if (node->parent == nullptr) return;
   DirectoryState& state = *node->parent->directory;
   state.children.erase(node);
-  state.slots[node->slot] = nullptr;
+  LeaveSlot(node);
   node->parent = nullptr;
 }
 
@@ -156,6 +173,7 @@ void Tree::Move(Node* node, Node* directory, const std::string& name) {
   Attach(node, directory);
   node->local_stamp = NextStamp();
   node->seen_generation = 0;  // generations count within one directory
+  node->found = false;
   if (node->directory) node->directory->moved_stamp = node->local_stamp;
 }
 
@@ -169,9 +187,10 @@ void Tree::CompactSlots(Node* directory) {
 
 void Tree::NumberSlots(Node* directory) {
   DirectoryState& state = *directory->directory;
-  Account(-kSlotBytes * static_cast<int64_t>(std::erase(state.slots, nullptr)));
+  const size_t held = state.slots.held();
+  state.slots.Compact([](Node* child, size_t slot) { child->slot = static_cast<uint32_t>(slot); });
+  Account(-kSlotBytes * static_cast<int64_t>(held - state.slots.held()));
   state.dropped_end = 0;
-  for (size_t i = 0; i < state.slots.size(); ++i) state.slots[i]->slot = static_cast<uint32_t>(i);
 }
 
 std::string Tree::Key(const Node* node) const {
@@ -245,7 +264,7 @@ void Tree::FreeIfUnused(Node* node) {
   if (node->lookups > 0 || node->pins > 0 || !node->unlinked) return;
   if (node->directory) {
     directories_.erase(node->directory->recent);
-    Account(-kSlotBytes * static_cast<int64_t>(node->directory->slots.size()));
+    Account(-kSlotBytes * static_cast<int64_t>(node->directory->slots.held()));
   }
   Account(-NodeBytes(node));
   nodes_.erase(node);
@@ -261,6 +280,7 @@ void Tree::Unpin(Node* node) {
 bool Tree::Forget(Node* node, uint64_t lookups) {
   if (node == root_) return false;
   node->lookups -= static_cast<uint32_t>(std::min<uint64_t>(lookups, node->lookups));
+  if (node->lookups == 0) node->was_opened = false;
   const bool shrinks = node->lookups == 0 && NoteDroppable(1);
   FreeIfUnused(node);
   return shrinks;

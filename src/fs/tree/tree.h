@@ -7,8 +7,8 @@
 // is taken (by a renamed node): then the next free one. A number in use is never given to another node.
 // Stamps order changes, requests and news: an answer to a request that was sent before a local change of the same name,
 // or before another answer made or changed it, says nothing about it.
-// Limits: metadata_bytes_max, estimated, with what objects keep in metadata; when nothing can be dropped, the kernel is
-// asked to forget.
+// Limits: metadata_bytes_max, estimated, with what objects keep in metadata. What goes first is told by Shrink; from
+// IsFull on the kernel gets no more names than it looks up.
 #pragma once
 
 #include <string>
@@ -73,11 +73,23 @@ class Tree {
 
   // So many names may be dropped from now on. Returns whether a Shrink is due now.
   bool NoteDroppable(size_t names) REQUIRES(mutex);
-  // Drops unused nodes until the budget holds. Returns names that the kernel should be asked to forget.
-  std::vector<std::pair<Ino, std::string>> Shrink() REQUIRES(mutex);
+  // Nodes that the kernel holds cannot be dropped: who lists names keeps them to itself from here on. Below the limit:
+  // pages that are under way come on top, and what the kernel was asked to forget takes its time.
+  bool IsFull() const REQUIRES(mutex) { return bytes_ > HighBytes(); }
+  // Whether a directory of so many names can be kept with others beside it.
+  bool Fits(uint64_t names) const;
+  // So many names may be fetched ahead of a reader.
+  uint64_t NamesAheadMax() const REQUIRES(mutex);
+  // Drops unused nodes until the budget holds, least recently used directories first; those that a reader has just
+  // passed only when nothing else holds it. Returns names that the kernel should be asked to forget, those first whose
+  // files nobody has opened: with the others it would drop their pages. `asked`: it was asked for, and has not heard of
+  // yet.
+  std::vector<std::pair<Ino, std::string>> Shrink(size_t asked = 0) REQUIRES(mutex);
   // Before a directory whose names did not fit is listed anew: drops all that can go, so that its names come
   // in the order of the listing again. `renumber`: nobody holds a cookie.
   void DropForRelisting(Node* directory, bool renumber) REQUIRES(mutex);
+  // Gives the node the last slot of its directory, which nobody else reads.
+  void MoveBehind(Node* node) REQUIRES(mutex);
   // Frees unused slots of a directory that nobody reads.
   void CompactSlots(Node* directory) REQUIRES(mutex);
   uint64_t bytes() const REQUIRES(mutex) { return bytes_; }
@@ -103,14 +115,19 @@ class Tree {
   };
   void Attach(Node* node, Node* directory) REQUIRES(mutex);
   void Unhook(Node* node) REQUIRES(mutex);
+  void TakeSlot(Node* node) REQUIRES(mutex);
+  void LeaveSlot(const Node* node) REQUIRES(mutex);
   bool Droppable(const Node* node) const REQUIRES(mutex);
   bool Drop(Node* directory, size_t slot) REQUIRES(mutex);
   void NumberSlots(Node* directory) REQUIRES(mutex);
-  void DropChildren(Node* directory, uint64_t target, std::vector<std::pair<Ino, std::string>>& forget)
-      REQUIRES(mutex);
+  enum class Spare : uint8_t { kNothing, kJustPassed };  // what a reader may look up next
+  size_t EndOfPassed(const DirectoryState& state, Spare spare) const;
+  void DropChildren(Node* directory, uint64_t target, Spare spare) REQUIRES(mutex);
+  void AskToForget(const Node* directory, bool was_opened, size_t names_max,
+                   std::vector<std::pair<Ino, std::string>>& forget) const REQUIRES(mutex);
   void FreeIfUnused(Node* node) REQUIRES(mutex);
   void Account(int64_t bytes) REQUIRES(mutex);
-  uint64_t HighBytes() const;  // where Shrink begins
+  uint64_t HighBytes() const { return bytes_max_ - bytes_max_ / 8; }  // where Shrink begins
 
   const std::string prefix_;
   const uint64_t bytes_max_;

@@ -7,8 +7,13 @@
 namespace ossfs2 {
 namespace {
 
-constexpr size_t kForgetMax = 65536;  // names that the kernel is asked to forget at once
-constexpr size_t kForgetBytes = 256;  // what one of them frees, about
+constexpr size_t kForgetBytes = 256;  // what a name that is dropped frees, about
+// Names that the kernel is asked to forget and has not heard of yet, at most: they are memory too.
+constexpr size_t kForgetMax = 65536;
+constexpr uint64_t kForgetShare = 16;  // and of the budget
+// Of the budget: what a reader has just passed, and may look up next (find and du read 100,000 names first: 25 MiB).
+constexpr uint64_t kJustPassedShare = 8;
+constexpr uint64_t kAheadShare = 32;  // and what is fetched ahead of one
 constexpr uint32_t kUsedStamps = 1024;  // so many requests and changes later nobody is still about to use it
 // Of the budget: so much must have come, or have become free to go, before a pass over everything that found little is
 // repeated.
@@ -45,28 +50,45 @@ void Tree::DropForRelisting(Node* directory, bool renumber) {
   if (renumber) NumberSlots(directory);
 }
 
-void Tree::DropChildren(Node* directory, uint64_t target, std::vector<std::pair<Ino, std::string>>& forget) {
-  DirectoryState& state = *directory->directory;
-  // A listing for lookups: a few pages, wanted at once. One that its readers left is none.
-  if (state.run && state.run->question && !state.IsRead()) return;
+// Behind the last name that may go: readers come to those behind it, and so do look-ups in the order of a listing.
+size_t Tree::EndOfPassed(const DirectoryState& state, Spare spare) const {
   size_t end = state.slots.size();
-  for (const DirectoryReader* reader : state.readers)
-    if (reader->reads) end = std::min(end, reader->next_slot);
-  const size_t forget_max = std::min(kForgetMax, (bytes_ - target) / kForgetBytes + 1);
-  for (size_t i = 0; i < end && bytes_ > target; ++i) {
-    Node* child = state.slots[i];
-    if (child == nullptr || Drop(directory, i)) continue;
-    // A directory goes after all below it: whoever works there would see it as deleted.
-    const bool is_empty = !child->directory || child->directory->children.empty();
-    if (child->lookups > 0 && child->pins == 0 && is_empty && forget.size() < forget_max) {
-      forget.emplace_back(directory->ino, child->name);
-    }
+  if (state.run && state.run->for_look_ups && spare == Spare::kJustPassed) end = std::min(end, state.run->newest_slot);
+  bool is_read = false;
+  for (const DirectoryReader* reader : state.readers) {
+    if (!reader->reads) continue;
+    end = std::min(end, reader->next_slot);
+    is_read = true;
   }
+  if (!is_read || spare == Spare::kNothing) return end;
+  return end - std::min<size_t>(end, bytes_max_ / kJustPassedShare / kForgetBytes);
+}
+
+void Tree::DropChildren(Node* directory, uint64_t target, Spare spare) {
+  const DirectoryState& state = *directory->directory;
+  // A listing for lookups: a few pages, wanted at once. One that its readers left is none.
+  if (spare != Spare::kNothing && state.run && state.run->question && !state.IsRead()) return;
+  const size_t end = EndOfPassed(state, spare);
+  for (size_t i = 0; i < end && bytes_ > target; ++i)
+    if (state.slots[i] != nullptr) Drop(directory, i);
   CompactSlots(directory);
 }
 
-// Below the limit: pages that are under way come on top, and what the kernel was asked to forget takes its time.
-uint64_t Tree::HighBytes() const { return bytes_max_ - bytes_max_ / 8; }
+void Tree::AskToForget(const Node* directory, bool was_opened, size_t names_max,
+                       std::vector<std::pair<Ino, std::string>>& forget) const {
+  const DirectoryState& state = *directory->directory;
+  const size_t end = EndOfPassed(state, Spare::kJustPassed);
+  for (size_t i = 0; i < end && forget.size() < names_max; ++i) {
+    const Node* child = state.slots[i];
+    if (child == nullptr || child->lookups == 0 || child->pins > 0 || child->was_opened != was_opened) continue;
+    // A directory goes after all below it: whoever works there would see it as deleted.
+    if (!child->directory || child->directory->children.empty()) forget.emplace_back(directory->ino, child->name);
+  }
+}
+
+bool Tree::Fits(uint64_t names) const { return names * kForgetBytes <= bytes_max_ / 4 * 3; }
+
+uint64_t Tree::NamesAheadMax() const { return bytes_ > bytes_max_ ? 0 : bytes_max_ / kAheadShare / kForgetBytes; }
 
 bool Tree::NoteDroppable(size_t names) {
   const uint64_t pass = bytes_max_ / kPassShare;
@@ -75,7 +97,7 @@ bool Tree::NoteDroppable(size_t names) {
   return !was_enough && droppable_bytes_ >= pass && bytes_ > HighBytes();
 }
 
-std::vector<std::pair<Ino, std::string>> Tree::Shrink() {
+std::vector<std::pair<Ino, std::string>> Tree::Shrink(size_t asked) {
   std::vector<std::pair<Ino, std::string>> forget;
   const uint64_t high = HighBytes();
   const bool nothing_new =
@@ -85,11 +107,22 @@ std::vector<std::pair<Ino, std::string>> Tree::Shrink() {
   const uint64_t target = high - bytes_max_ / 16;
   std::vector<Ino> order;  // numbers: a directory may be dropped as a child of an earlier one
   for (auto it = directories_.rbegin(); it != directories_.rend(); ++it) order.push_back((*it)->ino);
-  for (const Ino ino : order) {
-    if (bytes_ <= target) break;
-    if (Node* directory = Find(ino)) DropChildren(directory, target, forget);
+  const auto drop = [&](uint64_t until, Spare spare) NO_THREAD_SAFETY_ANALYSIS {
+    for (const Ino ino : order) {
+      if (bytes_ <= until) break;
+      if (Node* directory = Find(ino)) DropChildren(directory, until, spare);
+    }
+  };
+  drop(target, Spare::kJustPassed);
+  if (bytes_ > target) {
+    const size_t wanted = (bytes_ - target) / kForgetBytes + 1;
+    const size_t names_max = std::min<size_t>({wanted, kForgetMax, bytes_max_ / kForgetShare / kForgetBytes});
+    for (const bool was_opened : {false, true})
+      for (auto it = order.begin(); it != order.end() && forget.size() + asked < names_max; ++it)
+        if (const Node* directory = Find(*it)) AskToForget(directory, was_opened, names_max - asked, forget);
   }
-  if (bytes_ <= target) forget.clear();
+  // The kernel takes its time.
+  if (bytes_ > bytes_max_) drop(high, Spare::kNothing);
   // A pass over everything that found little is not repeated for every new node.
   shrink_again_at_ = bytes_ > high ? bytes_ + bytes_max_ / kPassShare : 0;
   // By then what was in use is so no more, and the pass costs little for each request since.

@@ -31,6 +31,7 @@ class KernelInvalidator final : public KernelNotifier {
   void WithdrawInode(Ino ino) override { inodes_.Withdraw(ino); }
   bool AwaitInode(Ino ino) override { return inodes_.Await(ino); }
   void InvalidateEntry(Ino parent, const std::string& name) override { entries_.Add({parent, name}); }
+  size_t EntriesWaiting() override { return entries_.waiting(); }
   bool StorePages(Ino ino, uint64_t offset, const std::vector<iovec>& parts) override;
   void Stop();  // idempotent; from one thread
 

@@ -36,6 +36,11 @@ class NoticeQueue {
     wake_.NotifyOne();
   }
 
+  size_t waiting() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return waiting_.size();
+  }
+
   // Taken back if it waits. If it is being told, this returns after that, or after kWaitMax.
   void Withdraw(const Notice& notice) EXCLUDES(mutex_) {
     const auto until = std::chrono::steady_clock::now() + kWaitMax;

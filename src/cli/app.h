@@ -6,7 +6,8 @@
 
 namespace ossfs2 {
 
-// argv[0] "mount.ossfs2" means the form that mount(8) uses, "umount.fuse.ossfs2" that of umount(8). Secrets in argv are overwritten.
+// argv[0] "mount.ossfs2" means the form that mount(8) uses, "umount.fuse.ossfs2" that of umount(8). Secrets in argv are
+// overwritten.
 int RunOssfs2(int argc, char** argv);
 
 // Exit status of a wrong command line before any option is looked at (as the existing client).

@@ -1,6 +1,6 @@
 // `umount.fuse.ossfs2`: umount(8), and with it systemd, call it for mounts of fstab (those that are in /run/mount/utab,
-// as _netdev does it; of others libmount only knows that they are FUSE). Without it umount returns while the daemon still
-// saves what killed programs wrote, and a machine that goes down may take the network away from it.
+// as _netdev does it; of others libmount only knows that they are FUSE). Without it umount returns while the daemon
+// still saves what killed programs wrote, and a machine that goes down may take the network away from it.
 #include <sys/mount.h>
 
 #include <cerrno>

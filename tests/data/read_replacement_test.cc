@@ -197,6 +197,19 @@ TEST_F(ReadReplacement, ARetiredVersionGivesItsMemoryBack) {
   }
 }
 
+// Of a version that became shorter the kernel learns the end from these answers; it takes the first one.
+TEST_F(ReadReplacement, BehindTheLastBytesIsAnsweredAfterThem) {
+  harness_.store().HoldData(true);
+  harness_.read_into = ReadInto::kPageCache;
+  auto last = harness_.Start(*file_, 7, file_bytes_ - 17, kMiB);
+  auto behind = harness_.Start(*file_, 7, file_bytes_ + kMiB, kMiB);
+  EXPECT_EQ(behind.wait_for(std::chrono::milliseconds(1)), std::future_status::timeout);
+  harness_.store().HoldData(false);
+  harness_.Check(*file_, file_bytes_ - 17, kMiB, last.get());
+  EXPECT_EQ(behind.get()->bytes, 0u);
+  EXPECT_EQ(harness_.Start(*file_, 7, file_bytes_ + kMiB, kMiB).get()->bytes, 0u);
+}
+
 TEST_F(ReadReplacement, ReadsOfARetiredVersionDoNotWaitForTheirBytes) {
   harness_.store().HoldData(true);
   auto read = harness_.Start(*file_, 7, 3 * kMiB, kMiB);

@@ -52,6 +52,7 @@ void CachedFile::Read(uint64_t handle, uint64_t offset, size_t size, ReadInto in
     error = Refusal();
     range.begin = std::min<uint64_t>(offset, FileBytes());
     range.end = range.begin + std::min<uint64_t>(size, FileBytes() - range.begin);
+    if (!error && into == ReadInto::kPageCache && range.size() < size && WaitsForEnd(range, done)) return;
     if (!error && !range.empty()) {
       if (into == ReadInto::kProgram) pages_.NoteDirect(handle, range.size());
       if (into == ReadInto::kPageCache && !core_->options.page_cache) core_->signs.NoteMapped(now_ns);

@@ -128,6 +128,10 @@ class CachedFile final : public ChunkOwner,
     return {FileBytes(), chunks_, delivered_, unread_bytes_, pages_.AnyDirect()};
   }
 
+  // --- cached_file_lifetime.cc: reads that meet the end ---
+  bool WaitsForEnd(ByteRange range, ReadDone& done) REQUIRES(mutex_);
+  void EndAnswered() EXCLUDES(mutex_);
+
   // --- cached_file.cc: reads ---
   std::optional<Error> Refusal() const REQUIRES(mutex_);
   bool TryHit(ByteRange range, int64_t now_ns, ReadReply& reply) REQUIRES(mutex_);
@@ -219,6 +223,8 @@ class CachedFile final : public ChunkOwner,
   uint64_t last_consumed_ GUARDED_BY(mutex_) = 0;
   bool pumping_ GUARDED_BY(mutex_) = false;
   bool pump_again_ GUARDED_BY(mutex_) = false;
+  int ends_ GUARDED_BY(mutex_) = 0;                 // reads of the last bytes for the page cache, not answered yet
+  std::vector<ReadDone> behind_ GUARDED_BY(mutex_);  // wait for these
   uint64_t asked_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t read_bytes_ GUARDED_BY(mutex_) = 0;
 };

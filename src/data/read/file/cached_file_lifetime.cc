@@ -70,6 +70,31 @@ bool CachedFile::stale() const {
   return served_.stale().has_value();
 }
 
+// The kernel may believe a size of before, and learns the true one from the short answer to the last bytes: unless it
+// has had one to a read behind them meanwhile, which tells it that the file ends there, and zeros come before. So those
+// are answered after the last bytes. True: the read is one of them, and `done` is taken.
+bool CachedFile::WaitsForEnd(ByteRange range, ReadDone& done) {
+  if (range.empty()) {
+    if (ends_ > 0) behind_.push_back(std::move(done));
+    return ends_ > 0;
+  }
+  ++ends_;
+  done = [self = shared_from_this(), last = std::move(done)](Result<ReadReply> reply) {
+    last(std::move(reply));
+    self->EndAnswered();
+  };
+  return false;
+}
+
+void CachedFile::EndAnswered() {
+  std::vector<ReadDone> behind;
+  {
+    MutexLock lock(mutex_);
+    if (--ends_ == 0) behind.swap(behind_);
+  }
+  for (const ReadDone& done : behind) done(ReadReply());
+}
+
 // Called under locks: Tick lets the chunks go. Reads on their way may finish: the kernel sent them before it knew.
 void CachedFile::Retire(const ObjectVersion& version) {
   MutexLock lock(mutex_);

@@ -210,6 +210,17 @@ TEST_F(ReadReplacement, BehindTheLastBytesIsAnsweredAfterThem) {
   EXPECT_EQ(harness_.Start(*file_, 7, file_bytes_ + kMiB, kMiB).get()->bytes, 0u);
 }
 
+TEST_F(ReadReplacement, NobodyLearnsTheEndOfAVersionThatIsRetiredMeanwhile) {
+  harness_.store().HoldData(true);
+  harness_.read_into = ReadInto::kPageCache;
+  auto last = harness_.Start(*file_, 7, file_bytes_ - 17, kMiB);
+  auto behind = harness_.Start(*file_, 7, file_bytes_ + kMiB, kMiB);
+  harness_.engine().Retire(1, harness_.Put("a", 2 * file_bytes_, 2));
+  harness_.engine().EndRetired(1);
+  EXPECT_EQ(ErrnoOf(last.get()), ESTALE);
+  EXPECT_EQ(ErrnoOf(behind.get()), ESTALE);
+}
+
 TEST_F(ReadReplacement, ReadsOfARetiredVersionDoNotWaitForTheirBytes) {
   harness_.store().HoldData(true);
   auto read = harness_.Start(*file_, 7, 3 * kMiB, kMiB);

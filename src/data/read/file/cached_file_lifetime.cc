@@ -88,11 +88,13 @@ bool CachedFile::WaitsForEnd(ByteRange range, ReadDone& done) {
 
 void CachedFile::EndAnswered() {
   std::vector<ReadDone> behind;
+  std::optional<Error> refusal;
   {
     MutexLock lock(mutex_);
     if (--ends_ == 0) behind.swap(behind_);
+    refusal = Refusal();  // of a version that ended meanwhile nobody may learn the end
   }
-  for (const ReadDone& done : behind) done(ReadReply());
+  for (const ReadDone& done : behind) done(refusal ? Result<ReadReply>(*refusal) : Result<ReadReply>(ReadReply()));
 }
 
 // Called under locks: Tick lets the chunks go. Reads on their way may finish: the kernel sent them before it knew.

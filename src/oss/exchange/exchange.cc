@@ -133,7 +133,7 @@ class Exchange final : public StoreCall, public std::enable_shared_from_this<Exc
     if (canceled_) return Finish(CanceledError(context_.Names(request_)));
     const bool is_lost = failure.answers_lost > 0 && !request_.repeat_when_lost;
     failure.keys_awaited = failure.remedy == Remedy::kRefresh && context_.AwaitsKeys();
-  const auto decision = retry_.Decide(failure, context_.clock.NowSteady(), context_.Random());
+    const auto decision = retry_.Decide(failure, context_.clock.NowSteady(), context_.Random());
     if (decision.action == RetryState::Action::kGiveUp || is_lost)
       return Finish(Final(std::move(failure.error)));
     context_.metrics.retries.Add();
